@@ -1,0 +1,146 @@
+// The virtual network device: a tun (layer 3) or tap (layer 2) of /dev/net/tun, one file descriptor per
+// queue.
+//
+// A userspace tunnel lives or dies by how many bytes it moves per system call. With offloads on, the kernel
+// hands out TCP and UDP superpackets of up to 64 KiB and takes them back the same way; the VirtioNetHeader in
+// front of each says what is left to do. Which offloads a kernel knows is found out at start by asking for
+// all and stepping down (USO came with Linux 6.2). Without offloads the device has no such header; this class
+// then makes up an all-zero one, so that the data path has one shape.
+//
+// Opening is start-up and throws TunError, whose text says what to do. Reading and writing is the packet
+// path: no exception, no allocation, a status to look at. Two things that happen to every tun are statuses
+// and not failures: a write before the link is up (EIO), and the device taken away from outside (`ip link
+// del`).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <sys/uio.h>
+
+#include "common/bytes.h"
+#include "common/net/file_descriptor.h"
+#include "common/net/virtio_net.h"
+
+namespace tunneld::net {
+
+enum class DeviceKind : std::uint8_t { kTun, kTap };
+
+struct TunOptions {
+  /// 1 to 15 bytes, or empty or with one "%d" to let the kernel number it.
+  std::string name;
+  DeviceKind kind = DeviceKind::kTun;
+  /// More than one makes a multi-queue device; the kernel takes at most 256.
+  unsigned queues = 1;
+  bool offload = true;
+  /// Take over a persistent device of this name and kind; otherwise an existing device is an error.
+  bool may_attach = false;
+  /// In packets (a superpacket counts as one), per device. The kernel's own 500 fills up under one fast flow.
+  std::uint32_t transmit_queue_length = 1000;
+};
+
+/// What the kernel agreed to leave undone. `udp` also means that UDP superpackets may be written.
+struct TunFeatures {
+  bool checksum = false;
+  bool tcp = false;
+  bool tcp_ecn = false;
+  bool udp = false;
+  bool operator==(const TunFeatures&) const = default;
+};
+
+/// A failed start. code() holds the errno, what() names the device and the fix.
+class TunError : public std::system_error {
+ public:
+  enum class Reason : std::uint8_t {
+    kNoDriver,      // no /dev/net/tun, or no driver behind it
+    kNotPermitted,  // CAP_NET_ADMIN is missing, or the device belongs to another user
+    kBadName,
+    kExists,     // the name is taken and may_attach is false
+    kBusy,       // another process holds the device
+    kWrongKind,  // the name belongs to another kind of device, or to one with another queue mode
+    kOther,
+  };
+  TunError(Reason reason, int error, const std::string& words)
+      : std::system_error(error, std::generic_category(), words), reason_(reason) {}
+  [[nodiscard]] Reason reason() const { return reason_; }
+
+ private:
+  Reason reason_;
+};
+
+enum class TunReadStatus : std::uint8_t {
+  kPacket,
+  kEmpty,   // nothing to read now
+  kGone,    // the device was deleted: no read will ever succeed again
+  kFailed,  // this read failed (count it); the next may succeed
+};
+
+struct TunRead {
+  TunReadStatus status;
+  VirtioNetHeader header;
+  std::size_t length = 0;
+};
+
+enum class TunWriteStatus : std::uint8_t {
+  kWritten,
+  kDown,      // the link is not up: normal between creation and `ip link set up`
+  kFull,      // the kernel has no room now; the packet is dropped
+  kRejected,  // the kernel did not like header or packet
+  kGone,      // the device was deleted
+};
+
+/// One queue of a device: a non-blocking descriptor. Any thread may write; one thread should read, to keep
+/// the order.
+class TunQueue {
+ public:
+  /// A buffer of this size holds whatever a read may return: 65,535 bytes, an Ethernet header and two 802.1Q
+  /// tags.
+  static constexpr std::size_t kMaxPacket = 65535 + 14 + 8;
+  /// Most parts that write() takes.
+  static constexpr std::size_t kMaxParts = 256;
+
+  TunQueue(FileDescriptor fd, bool has_header) : fd_(std::move(fd)), has_header_(has_header) {}
+
+  /// One packet or superpacket into `buffer`, which should hold kMaxPacket bytes: the kernel cuts what does
+  /// not fit.
+  [[nodiscard]] TunRead read(MutableBytes buffer);
+  /// One packet or superpacket, gathered from `parts` (1 to kMaxParts). Without offloads `header` must be all
+  /// zero.
+  [[nodiscard]] TunWriteStatus write(const VirtioNetHeader& header, std::span<const iovec> parts);
+  [[nodiscard]] TunWriteStatus write(const VirtioNetHeader& header, ByteView packet);
+  /// For epoll. EPOLLERR means that the device is gone.
+  [[nodiscard]] int fd() const { return fd_.get(); }
+
+ private:
+  FileDescriptor fd_;
+  bool has_header_;
+};
+
+class TunDevice {
+ public:
+  /// Throws TunError. Needs CAP_NET_ADMIN, or a persistent device that belongs to the caller.
+  explicit TunDevice(const TunOptions& options);
+
+  /// The name the kernel gave; somebody may rename the device later.
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] DeviceKind kind() const { return kind_; }
+  /// In the network namespace of the opening.
+  [[nodiscard]] std::uint32_t interface_index() const { return interface_index_; }
+  [[nodiscard]] const TunFeatures& features() const { return features_; }
+  /// True when a persistent device was taken over: it will outlive this object.
+  [[nodiscard]] bool attached() const { return attached_; }
+  [[nodiscard]] std::span<TunQueue> queues() { return queues_; }
+
+ private:
+  std::string name_;
+  DeviceKind kind_;
+  std::uint32_t interface_index_ = 0;
+  TunFeatures features_;
+  bool attached_ = false;
+  std::vector<TunQueue> queues_;
+};
+
+}  // namespace tunneld::net

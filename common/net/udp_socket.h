@@ -1,0 +1,143 @@
+// The outer UDP socket: one port for IPv4 and IPv6, sending runs of datagrams with one system call.
+//
+// One dual-stack IPv6 socket (IPV6_V6ONLY off) serves both families, so that a worker polls one descriptor
+// and a port is one port. Where the kernel has no IPv6 (ipv6.disable=1) the socket is IPv4. Per family, the
+// kernel wants to be told in that family's own words, and takes them on the one socket: IPv4 datagrams go to
+// v4-mapped addresses, and their source, ToS and DF are set by SOL_IP options and messages. The tests hold
+// each of these.
+//
+// A send leaves from the address that the peer used (Endpoint::local). Only the address is pinned: naming the
+// interface too would, with IPv4, make the kernel assume that the peer is on link when the route moves away.
+// A link-local address means nothing without its interface, so there it is named.
+//
+// What a send does about errors, so that nobody above has to know errno values:
+//   EIO, EINVAL to UDP_SEGMENT   the route's device or the kernel cannot do it: single datagrams from now on
+//   EMSGSIZE                     the run is sent singly; the sizes that fail even then are reported
+//   EINVAL, no route, with a     the address is gone: sent again without it, and the caller told to forget it
+//     pinned source address
+//   EAGAIN                       the socket's buffer is full: waits up to kSendPatience, then drops. Waiting
+//   makes the
+//                                tun queue fill up, which is the only back-pressure the inner flows can feel;
+//                                the bound keeps receiving alive (the receive buffer covers it).
+//   ENOBUFS                      the device's queue is full; poll() would not wait for it: dropped, as the
+//   queue would ECONNREFUSED and kin         are about an earlier datagram: tried again
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <system_error>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/net/file_descriptor.h"
+#include "common/net/ip_address.h"
+#include "common/net/udp_receive.h"
+
+namespace tunneld::net {
+
+struct UdpOptions {
+  /// 0: the kernel picks one.
+  std::uint16_t port = 0;
+  /// Sockets that share the port; the kernel spreads senders over them by a hash of addresses and ports.
+  unsigned sockets = 1;
+  /// SO_MARK for policy routing; 0 for none. Needs CAP_NET_ADMIN.
+  std::uint32_t mark = 0;
+  /// UDP_SEGMENT and UDP_GRO. Off for tests and for drivers that lie.
+  bool offload = true;
+  /// See UdpSocket::set_path_mtu_probing.
+  bool probe_path_mtu = false;
+  /// Asked of the kernel per socket and direction, in bytes; without CAP_NET_ADMIN it gives
+  /// net.core.[rw]mem_max.
+  int buffer_size = 7 << 20;
+};
+
+enum class SendStatus : std::uint8_t {
+  kSent,
+  kTooLarge,     // larger than the path MTU where fragmenting is off, or than a UDP datagram can be
+  kBusy,         // the socket's buffer or the device's queue stayed full
+  kUnreachable,  // no route, device down, or a local firewall said no
+  kFailed,       // anything else
+};
+
+/// What became of a send, in datagrams.
+struct SendResult {
+  std::uint32_t sent = 0;
+  std::uint32_t dropped = 0;
+  /// The smallest datagram that was refused as too large, in bytes of UDP payload; 0 when none was.
+  std::uint32_t refused_size = 0;
+  /// Why the last dropped datagram was dropped; kSent when none was.
+  SendStatus status = SendStatus::kSent;
+  /// The pinned source address did not work: clear Endpoint::local and local_interface.
+  bool forget_local = false;
+  /// This call found that UDP_SEGMENT does not work here and turned it off: worth one line in the log.
+  bool segmentation_lost = false;
+};
+
+/// A datagram on its own, for send_batch. The last two fields are the result.
+struct Datagram {
+  Endpoint endpoint;
+  ByteView bytes;
+  /// The outer ToS or traffic class: DSCP and ECN (0x88 is AF41).
+  std::uint8_t traffic_class = 0;
+  SendStatus status = SendStatus::kSent;
+  bool forget_local = false;
+};
+
+/// Sending is thread-safe: the control thread may send handshakes through a worker's socket.
+class UdpSocket {
+ public:
+  /// A full socket buffer holds a sender up for this long at most.
+  static constexpr std::chrono::milliseconds kSendPatience{20};
+  /// Of one UDP_SEGMENT send: the limit of Linux before 6.9 (newer ones: 128), and of an IPv4 datagram.
+  static constexpr std::size_t kMaxSegments = 64;
+  static constexpr std::size_t kMaxSendBytes = 65507;
+
+  UdpSocket(UdpSocket&& other) noexcept;
+
+  /// Sends `bytes` as datagrams of `segment_size` (the last may be shorter), in as few calls as the kernel
+  /// allows.
+  SendResult send_segments(const Endpoint& endpoint, ByteView bytes, std::size_t segment_size,
+                           std::uint8_t traffic_class);
+  /// Sends datagrams to any endpoints by sendmmsg and fills in what became of each. Never waits for room.
+  SendResult send_batch(std::span<Datagram> datagrams);
+  std::size_t receive(ReceiveBatch& batch) { return batch.receive(fd_.get()); }
+
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  /// False: the host has no IPv6, and endpoints with IPv6 addresses are unreachable.
+  [[nodiscard]] bool has_ipv6() const { return has_ipv6_; }
+  /// Whether runs are sent by UDP_SEGMENT and received by UDP_GRO, for log and status.
+  [[nodiscard]] bool segments() const { return segments_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool coalesces() const { return coalesces_; }
+  /// What the kernel granted, in bytes (it reports twice the size asked for, to cover its overhead).
+  [[nodiscard]] int receive_buffer_size() const;
+  [[nodiscard]] int send_buffer_size() const;
+
+  /// Routing mark of all later sends; 0 for none.
+  [[nodiscard]] std::error_code set_mark(std::uint32_t mark);
+  /// On: DF is set and the kernel's path MTU cache ignored, so probes of any size leave (RFC 8899); what is
+  /// larger than the device's MTU is refused. Off (the start value): the kernel fragments what is too large.
+  [[nodiscard]] std::error_code set_path_mtu_probing(bool on);
+
+ private:
+  friend std::vector<UdpSocket> open_udp_sockets(const UdpOptions& options);
+  struct Run;
+  UdpSocket(FileDescriptor fd, bool has_ipv6) : fd_(std::move(fd)), has_ipv6_(has_ipv6) {}
+
+  bool send_joined(Run& run, ByteView bytes, std::size_t segment_size);
+  void send_singly(Run& run, ByteView bytes, std::size_t segment_size);
+
+  FileDescriptor fd_;
+  std::uint16_t port_ = 0;
+  bool has_ipv6_;
+  bool coalesces_ = false;
+  std::atomic<bool> segments_ = false;
+};
+
+/// Opens `options.sockets` sockets on one port. Throws std::system_error whose text says what to do; the code
+/// is EADDRINUSE when another program (or another daemon of ours) has the port.
+[[nodiscard]] std::vector<UdpSocket> open_udp_sockets(const UdpOptions& options);
+
+}  // namespace tunneld::net
