@@ -1,0 +1,252 @@
+#include "common/net/tun_device.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/if_tun.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+namespace tunneld::net {
+namespace {
+
+using Reason = TunError::Reason;
+
+constexpr const char* kDevicePath = "/dev/net/tun";
+constexpr unsigned kMaxQueues = 256;  // MAX_TAP_QUEUES, drivers/net/tun.c
+
+// Offloads of linux/if_tun.h; the last two are younger than Debian 12's header.
+constexpr unsigned kUdpSuperpackets = 0x20 | 0x40;  // TUN_F_USO4, TUN_F_USO6
+constexpr unsigned kTcpSuperpackets = TUN_F_TSO4 | TUN_F_TSO6;
+
+ifreq request_for(const std::string& name) {
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));
+  return request;
+}
+
+void check_options(const TunOptions& options) {
+  if (options.name.size() >= IFNAMSIZ) {
+    throw TunError(Reason::kBadName, EINVAL,
+                   "device name \"" + options.name + "\" is too long: at most 15 characters");
+  }
+  if (options.queues == 0 || options.queues > kMaxQueues) {
+    throw TunError(Reason::kOther, EINVAL, "a tun device has 1 to " + std::to_string(kMaxQueues) + " queues");
+  }
+}
+
+FileDescriptor open_driver() {
+  FileDescriptor fd(::open(kDevicePath, O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (fd.is_open()) return fd;
+  const int error = errno;
+  switch (error) {
+    case ENOENT:
+      throw TunError(Reason::kNoDriver, error,
+                     "there is no /dev/net/tun: load the driver with `modprobe tun`; a container needs the "
+                     "device passed in (`--device /dev/net/tun`)");
+    case ENODEV:
+    case ENXIO:
+      throw TunError(
+          Reason::kNoDriver, error,
+          "/dev/net/tun has no driver behind it: load it with `modprobe tun` on the host's kernel");
+    case EACCES:
+    case EPERM:
+      throw TunError(Reason::kNotPermitted, error,
+                     "may not open /dev/net/tun: run as root, or let the user read and write that file");
+    default:
+      throw TunError(Reason::kOther, error, "cannot open /dev/net/tun");
+  }
+}
+
+// "tun" or "tap" for a device of the tun driver, "" for any other, nullopt when there is none of this name.
+std::optional<std::string> driver_kind(const std::string& name) {
+  const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ethtool_drvinfo info{};
+  info.cmd = ETHTOOL_GDRVINFO;
+  ifreq request = request_for(name);
+  request.ifr_data = reinterpret_cast<char*>(&info);
+  if (::ioctl(control.get(), SIOCETHTOOL, &request) != 0) {
+    if (errno == ENODEV) return std::nullopt;
+    return "";
+  }
+  return std::strcmp(info.driver, "tun") == 0 ? std::string(info.bus_info) : "";
+}
+
+[[noreturn]] void throw_attach_error(const TunOptions& options, int error) {
+  const std::string& name = options.name;
+  const std::string kind = options.kind == DeviceKind::kTun ? "tun" : "tap";
+  const std::optional<std::string> existing = driver_kind(name);
+
+  if (existing && *existing != kind) {
+    throw TunError(Reason::kWrongKind, error,
+                   name + " exists already and is " + (existing->empty() ? "no " + kind : "a " + *existing) +
+                       " device: choose another name");
+  }
+  if (existing && !options.may_attach) {
+    throw TunError(Reason::kExists, error,
+                   name +
+                       " exists already: stop the program that runs it, or remove a persistent device with "
+                       "`ip link del " +
+                       name + "`, or choose another name");
+  }
+  switch (error) {
+    case EBUSY:
+    case E2BIG:
+      throw TunError(Reason::kBusy, error, name + " is in use by another program: stop it first");
+    case EPERM:
+      throw TunError(Reason::kNotPermitted, error,
+                     existing
+                         ? name + " belongs to another user: make it for this one with `ip tuntap add dev " +
+                               name + " mode " + kind + " user USER`"
+                         : "may not create " + name +
+                               ": CAP_NET_ADMIN is needed, or a device that root made for this user before");
+    case EINVAL:
+      throw TunError(Reason::kBadName, error, "\"" + name + "\" cannot be a device name");
+    default:
+      throw TunError(Reason::kOther, error, "cannot open device " + name);
+  }
+}
+
+// TUNSETIFF; returns 0 and the device's name, or an errno.
+int attach(const FileDescriptor& fd, std::string& name, int flags) {
+  ifreq request = request_for(name);
+  request.ifr_flags = static_cast<short>(flags);
+  if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return errno;
+  name.assign(request.ifr_name, ::strnlen(request.ifr_name, sizeof request.ifr_name));
+  return 0;
+}
+
+// Asks for everything and steps down to what the kernel takes. With offloads off it still asks for nothing,
+// because a persistent device keeps the offloads of its last owner.
+TunFeatures negotiate_offloads(const FileDescriptor& fd, bool offload) {
+  constexpr std::array<unsigned, 4> kSteps = {
+      TUN_F_CSUM | kTcpSuperpackets | TUN_F_TSO_ECN | kUdpSuperpackets,
+      TUN_F_CSUM | kTcpSuperpackets | TUN_F_TSO_ECN,
+      TUN_F_CSUM | kTcpSuperpackets,
+      TUN_F_CSUM,
+  };
+  if (offload) {
+    for (const unsigned step : kSteps) {
+      if (::ioctl(fd.get(), TUNSETOFFLOAD, static_cast<unsigned long>(step)) != 0) continue;
+      return {.checksum = true,
+              .tcp = (step & kTcpSuperpackets) != 0,
+              .tcp_ecn = (step & TUN_F_TSO_ECN) != 0,
+              .udp = (step & kUdpSuperpackets) != 0};
+    }
+  }
+  ::ioctl(fd.get(), TUNSETOFFLOAD, 0UL);
+  return {};
+}
+
+// A wish: an unprivileged owner of a persistent device may not change it, and the device works all the same.
+void set_transmit_queue_length(const std::string& name, std::uint32_t packets) {
+  const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ifreq request = request_for(name);
+  request.ifr_qlen = static_cast<int>(packets);
+  ::ioctl(control.get(), SIOCSIFTXQLEN, &request);
+}
+
+TunWriteStatus write_status(int error) {
+  switch (error) {
+    case EIO:
+      return TunWriteStatus::kDown;
+    case EBADFD:
+    case ENODEV:
+      return TunWriteStatus::kGone;
+    case EAGAIN:
+    case ENOBUFS:
+    case ENOMEM:
+      return TunWriteStatus::kFull;
+    default:
+      return TunWriteStatus::kRejected;
+  }
+}
+
+}  // namespace
+
+TunRead TunQueue::read(MutableBytes buffer) {
+  VirtioNetHeader header;
+  std::array<iovec, 2> parts = {iovec{&header, sizeof header}, iovec{buffer.data(), buffer.size()}};
+  const ssize_t result =
+      has_header_ ? ::readv(fd_.get(), parts.data(), 2) : ::read(fd_.get(), buffer.data(), buffer.size());
+  if (result < 0) {
+    switch (errno) {
+      case EAGAIN:
+        return {.status = TunReadStatus::kEmpty, .header = {}};
+      case EBADFD:
+      case ENODEV:
+        return {.status = TunReadStatus::kGone, .header = {}};
+      default:
+        return {.status = TunReadStatus::kFailed, .header = {}};
+    }
+  }
+  const std::size_t prefix = has_header_ ? sizeof header : 0;
+  const auto length = static_cast<std::size_t>(result);
+  if (length <= prefix) return {.status = TunReadStatus::kFailed, .header = {}};
+  return {.status = TunReadStatus::kPacket, .header = header, .length = length - prefix};
+}
+
+TunWriteStatus TunQueue::write(const VirtioNetHeader& header, std::span<const iovec> parts) {
+  if (parts.size() > kMaxParts) return TunWriteStatus::kRejected;
+  std::array<iovec, kMaxParts + 1> all;
+  all[0] = {const_cast<VirtioNetHeader*>(&header), sizeof header};
+  std::copy(parts.begin(), parts.end(), all.begin() + 1);
+  const auto count = static_cast<int>(parts.size());
+  const ssize_t result =
+      has_header_ ? ::writev(fd_.get(), all.data(), count + 1) : ::writev(fd_.get(), all.data() + 1, count);
+  return result >= 0 ? TunWriteStatus::kWritten : write_status(errno);
+}
+
+TunWriteStatus TunQueue::write(const VirtioNetHeader& header, ByteView packet) {
+  const iovec part{const_cast<std::uint8_t*>(packet.data()), packet.size()};
+  return write(header, {&part, 1});
+}
+
+TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(options.kind) {
+  check_options(options);
+  int flags = IFF_NO_PI | (options.kind == DeviceKind::kTun ? IFF_TUN : IFF_TAP);
+  if (options.offload) flags |= IFF_VNET_HDR;
+  if (options.queues > 1) flags |= IFF_MULTI_QUEUE;
+
+  FileDescriptor first = open_driver();
+  int error = attach(first, name_, flags | IFF_TUN_EXCL);
+  if (error == EBUSY && options.may_attach) {
+    attached_ = true;
+    error = attach(first, name_, flags);
+    if (error == EINVAL) {
+      // Single and multi-queue devices are different to the kernel; whoever made the device has chosen.
+      flags ^= IFF_MULTI_QUEUE;
+      error = attach(first, name_, flags);
+    }
+  }
+  if (error != 0) throw_attach_error(options, error);
+
+  if (options.offload) {
+    // A persistent device keeps the header size of its last owner, too.
+    int header_size = sizeof(VirtioNetHeader);
+    if (::ioctl(first.get(), TUNSETVNETHDRSZ, &header_size) != 0) {
+      throw TunError(Reason::kOther, errno, "cannot set the offload header's size of " + name_);
+    }
+  }
+  features_ = negotiate_offloads(first, options.offload);
+
+  const unsigned queues = (flags & IFF_MULTI_QUEUE) != 0 ? options.queues : 1;
+  queues_.reserve(queues);
+  queues_.emplace_back(std::move(first), options.offload);
+  while (queues_.size() < queues) {
+    FileDescriptor next = open_driver();
+    if ((error = attach(next, name_, flags)) != 0) throw_attach_error(options, error);
+    queues_.emplace_back(std::move(next), options.offload);
+  }
+  set_transmit_queue_length(name_, options.transmit_queue_length);
+  interface_index_ = ::if_nametoindex(name_.c_str());
+}
+
+}  // namespace tunneld::net
