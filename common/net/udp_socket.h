@@ -11,9 +11,11 @@
 // A link-local address means nothing without its interface, so there it is named.
 //
 // What a send does about errors, so that nobody above has to know errno values:
-//   EIO, EINVAL to UDP_SEGMENT   the route's device or the kernel cannot do it: single datagrams from now on
-//   EMSGSIZE                     the run is sent singly; the sizes that fail even then are reported
-//   EINVAL, no route, with a     the address is gone: sent again without it, and the caller told to forget it
+//   EIO to UDP_SEGMENT           the route's device cannot checksum (Linux before 6.11): single datagrams
+//   from now on EINVAL to UDP_SEGMENT        an old driver, or before Linux 6.9 a path smaller than the
+//   segment: singly for a while EMSGSIZE                     the run is sent singly; the sizes that fail even
+//   then are reported EINVAL, no route, with a     the address is gone: sent again without it, and the caller
+//   told to forget it
 //     pinned source address
 //   EAGAIN                       the socket's buffer is full: waits up to kSendPatience, then drops. Waiting
 //   makes the
@@ -124,16 +126,22 @@ class UdpSocket {
  private:
   friend std::vector<UdpSocket> open_udp_sockets(const UdpOptions& options);
   struct Run;
-  UdpSocket(FileDescriptor fd, bool has_ipv6) : fd_(std::move(fd)), has_ipv6_(has_ipv6) {}
 
-  bool send_joined(Run& run, ByteView bytes, std::size_t segment_size);
+  UdpSocket(const UdpOptions& options, std::uint16_t port, bool shares_port);
+  void set_buffer_sizes(int bytes);
+  void enable_receive_information();
+  void enable_offloads();
+
+  [[nodiscard]] bool may_join();
+  void send_joined(Run& run, ByteView bytes, std::size_t segment_size);
   void send_singly(Run& run, ByteView bytes, std::size_t segment_size);
 
   FileDescriptor fd_;
   std::uint16_t port_ = 0;
-  bool has_ipv6_;
+  bool has_ipv6_ = false;
   bool coalesces_ = false;
   std::atomic<bool> segments_ = false;
+  std::atomic<std::uint32_t> join_pause_ = 0;  // runs still to be sent singly after an EINVAL
 };
 
 /// Opens `options.sockets` sockets on one port. Throws std::system_error whose text says what to do; the code
