@@ -67,6 +67,8 @@ class NamespaceTest : public ::testing::Test {
     far_->enter();
     shell("ip link set far up && ip addr add 10.9.0.2/24 dev far && ip addr add fd09::2/64 dev far nodad");
     near_->enter();
+    // The kernel starts a device some time after its carrier came; what is sent before is lost.
+    shell("timeout 5 sh -c 'until ip link show near | grep -q \"state UP\"; do sleep 0.01; done'");
   }
 
   std::unique_ptr<NetworkNamespace> near_;
