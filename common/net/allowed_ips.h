@@ -1,0 +1,54 @@
+// Cryptokey routing: the longest prefix that holds an address, and the peer that owns it.
+//
+// A binary trie with path compression, one per family, its nodes in a vector and linked by index: 32 bytes a node,
+// two nodes a prefix, and a lookup touches one cache line per step. A finished table is immutable to its readers; the
+// control thread builds a new one for each change (ten thousand prefixes take milliseconds) and publishes it whole.
+// A multi-bit trie would look up in fewer steps and cost more memory and code; lookup is no visible part of a packet.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "common/net/ip_address.h"
+
+namespace tunneld::net {
+
+class AllowedIps {
+ public:
+  using Owner = std::uint32_t;
+  static constexpr Owner kNobody = UINT32_MAX;
+
+  /// Gives `prefix` (host bits are ignored) to `owner`, taking it from whoever had that very prefix.
+  void insert(const IpPrefix& prefix, Owner owner);
+  /// The owner of the longest prefix that holds `address` (4 or 16 bytes, network order), or kNobody.
+  [[nodiscard]] Owner lookup(Family family, const std::uint8_t* address) const;
+  [[nodiscard]] Owner lookup(const IpAddress& address) const {
+    return lookup(address.family(), address.bytes().data());
+  }
+
+ private:
+  struct Node {
+    std::uint64_t high = 0, low = 0;  ///< the prefix, left-aligned in 128 bits
+    std::array<std::uint32_t, 2> child{kNone, kNone};
+    Owner owner = kNobody;
+    std::uint32_t length = 0;
+  };
+  static constexpr std::uint32_t kNone = UINT32_MAX;
+  struct Trie {
+    std::vector<Node> nodes;
+    std::uint32_t root = kNone;
+  };
+  struct Key {
+    std::uint64_t high, low;
+  };
+
+  static Key key_of(Family family, const std::uint8_t* address);
+  static unsigned common_bits(Key a, Key b);
+  static unsigned bit(Key key, unsigned position);
+  static Key masked(Key key, unsigned length);
+
+  Trie v4_, v6_;
+};
+
+}  // namespace tunneld::net

@@ -1,0 +1,68 @@
+// What the sans-IO protocol asks its surroundings to do: send these datagrams, tell about these events.
+//
+// Reused from call to call, so that answering a stranger allocates nothing once the buffers have grown.
+#pragma once
+
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/net/ip_address.h"
+#include "common/protocol/peer_link.h"
+
+namespace tunneld::protocol {
+
+/// Something a person may care about; the daemon turns it into a log line or an action of its own.
+struct Event {
+  enum class Kind : std::uint8_t {
+    kSessionUp,          ///< handshake complete; `initiator` tells who began
+    kEndpointMoved,      ///< authenticated traffic came from `endpoint`
+    kHandshakeRetry,     ///< no answer; `attempt` is the number of the initiation now sent
+    kHandshakeGaveUp,    ///< no answer in 90 s; waits for the next packet to send
+    kSessionExpired,     ///< keys zeroed, 540 s without a new session
+    kNoEndpoint,         ///< there is something to send, and no address to send it to
+    kControlFrame,       ///< `payload` is an authenticated control frame of the keypair `index`
+  };
+  Kind kind;
+  PeerId peer = 0;
+  bool initiator = false;
+  unsigned attempt = 0;
+  std::uint32_t index = 0;
+  net::Endpoint endpoint;
+  std::vector<std::uint8_t> payload;
+};
+
+class Actions {
+ public:
+  struct Datagram {
+    net::Endpoint to;
+    std::size_t offset;
+    std::size_t length;
+    bool handshake;  ///< types 1 to 3 leave with DSCP AF41
+  };
+
+  /// Room for a datagram of `length` bytes, to be filled before the next call of any member.
+  MutableBytes add_datagram(const net::Endpoint& to, std::size_t length, bool handshake) {
+    datagrams_.push_back({to, bytes_.size(), length, handshake});
+    bytes_.resize(bytes_.size() + length);
+    return MutableBytes(bytes_).last(length);
+  }
+  void add_event(Event event) { events_.push_back(std::move(event)); }
+  void clear() {
+    datagrams_.clear();
+    bytes_.clear();
+    events_.clear();
+  }
+
+  [[nodiscard]] const std::vector<Datagram>& datagrams() const { return datagrams_; }
+  [[nodiscard]] ByteView bytes(const Datagram& datagram) const {
+    return ByteView(bytes_).subspan(datagram.offset, datagram.length);
+  }
+  [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+
+ private:
+  std::vector<Datagram> datagrams_;
+  std::vector<std::uint8_t> bytes_;
+  std::vector<Event> events_;
+};
+
+}  // namespace tunneld::protocol

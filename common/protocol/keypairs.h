@@ -1,0 +1,85 @@
+// The up to three keypairs of a peer (whitepaper section 6.3) and how they take each other's place.
+//
+// `next` is what we derived as responder and the initiator has not confirmed yet: we can open with it, but must not
+// send with it. `current` is what we send with. `previous` still opens what was on its way when `current` came.
+#pragma once
+
+#include <memory>
+
+#include "common/protocol/keypair.h"
+#include "common/protocol/services.h"
+
+namespace tunneld::protocol {
+
+class Keypairs {
+ public:
+  explicit Keypairs(Services& services) : services_(services) {}
+  Keypairs(const Keypairs&) = delete;
+  Keypairs& operator=(const Keypairs&) = delete;
+  ~Keypairs() { clear(); }
+
+  /// The initiator has the response: its keypair is usable at once.
+  Keypair& install_initiator(std::unique_ptr<Keypair> keypair) {
+    if (next_) {
+      // The peer initiated as well and may already send under what is our `next`.
+      retire(current_);
+      retire(previous_);
+      previous_ = std::move(next_);
+    } else {
+      retire(previous_);
+      previous_ = std::move(current_);
+    }
+    current_ = std::move(keypair);
+    services_.indices.publish(current_->local_index, current_.get());
+    return *current_;
+  }
+
+  /// The responder has answered: its keypair waits for confirmation.
+  void install_responder(std::unique_ptr<Keypair> keypair) {
+    retire(next_);
+    retire(previous_);
+    next_ = std::move(keypair);
+    services_.indices.publish(next_->local_index, next_.get());
+  }
+
+  /// Valid data came under the keypair `index`. Returns the new current keypair if that was the confirmation.
+  [[nodiscard]] Keypair* confirm(std::uint32_t index) {
+    if (!next_ || next_->local_index != index) return nullptr;
+    retire(previous_);
+    previous_ = std::move(current_);
+    current_ = std::move(next_);
+    return current_.get();
+  }
+
+  void clear() {
+    retire(next_);
+    retire(current_);
+    retire(previous_);
+  }
+
+  [[nodiscard]] Keypair* current() const { return current_.get(); }
+  [[nodiscard]] Keypair* next() const { return next_.get(); }
+  [[nodiscard]] Keypair* previous() const { return previous_.get(); }
+  [[nodiscard]] Keypair* find(std::uint32_t index) const {
+    for (Keypair* keypair : {current_.get(), next_.get(), previous_.get()}) {
+      if (keypair != nullptr && keypair->local_index == index) return keypair;
+    }
+    return nullptr;
+  }
+
+ private:
+  void retire(std::unique_ptr<Keypair>& keypair) {
+    if (!keypair) return;
+    services_.release_index(keypair->local_index);
+    Keypair* expected = keypair.get();
+    keypair->peer.sending.compare_exchange_strong(expected, nullptr);
+    services_.quiescence.retire(std::move(keypair));
+  }
+
+  Services& services_;
+  std::unique_ptr<Keypair> previous_;
+  std::unique_ptr<Keypair> current_;
+  std::unique_ptr<Keypair> next_;
+};
+
+}  // namespace tunneld::protocol

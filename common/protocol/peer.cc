@@ -1,0 +1,337 @@
+#include "common/protocol/peer.h"
+
+#include <algorithm>
+
+#include "common/protocol/constants.h"
+#include "common/protocol/data_message.h"
+
+namespace tunneld::protocol {
+namespace {
+
+/// Packets kept for a peer without a session; beyond it the oldest is dropped.
+constexpr std::size_t kMaxWaitingPackets = 128;
+
+Instant at(const std::atomic<Instant::rep>& stamp) { return Instant(Duration(stamp.load())); }
+bool is_set(const std::atomic<Instant::rep>& stamp) { return stamp.load() != 0; }
+
+}  // namespace
+
+Peer::Peer(PeerId id, PeerOptions options, std::size_t threads, Services& services, Now now)
+    : id_(id),
+      options_(std::move(options)),
+      services_(services),
+      link_(std::make_unique<PeerLink>(id, threads)),
+      static_static_(services.identity.private_key.agree(options_.public_key)),
+      cookies_(options_.public_key),
+      keypairs_(services) {
+  if (options_.endpoint) set_endpoint(*options_.endpoint);
+  if (options_.persistent_keepalive > Duration::zero()) persistent_at_ = now.boot;
+}
+
+Peer::~Peer() { drop_pending(); }
+
+// --- Handshake as initiator -----------------------------------------------------------------------------------------
+
+void Peer::begin_handshake(Now now, Actions& actions) {
+  if (retransmit_at_ != kNever) return;  // under way; its own timer repeats it
+  attempts_ = 0;
+  if (last_initiation_sent_ && now.boot - *last_initiation_sent_ < kRekeyTimeout) {
+    retransmit_at_ = *last_initiation_sent_ + kRekeyTimeout;
+    return;
+  }
+  send_initiation(now, actions);
+}
+
+void Peer::send_initiation(Now now, Actions& actions) {
+  if (!static_static_) return;
+  const net::Endpoint* endpoint = link_->endpoint.get();
+  if (endpoint == nullptr) {
+    actions.add_event({.kind = Event::Kind::kNoEndpoint, .peer = id_});
+    return;
+  }
+  drop_pending();
+  pending_index_ = services_.reserve_index(id_);
+  auto started = InitiatorHandshake::start(services_.identity, options_.public_key, *static_static_, pending_index_,
+                                           Tai64n::from(now.wall), services_.random);
+  if (!started) {
+    services_.release_index(pending_index_);
+    return;
+  }
+  pending_ = std::move(started->handshake);
+  cookies_.add_macs(started->message, now.boot);
+  const MutableBytes datagram = actions.add_datagram(*endpoint, sizeof started->message, true);
+  std::memcpy(datagram.data(), &started->message, sizeof started->message);
+
+  ++attempts_;
+  last_initiation_sent_ = now.boot;
+  const Duration jitter = Duration(services_.random_below(static_cast<std::uint32_t>(kRekeyTimeoutJitterMax.count())));
+  retransmit_at_ = now.boot + kRekeyTimeout + jitter;
+  link_->activity.stamp_sent(now.boot, false);
+}
+
+void Peer::retry_or_give_up(Now now, Actions& actions) {
+  retransmit_at_ = kNever;
+  if (attempts_ >= kMaxHandshakeAttempts) {
+    drop_pending();
+    attempts_ = 0;
+    count_drop(waiting_.size());
+    waiting_.clear();
+    actions.add_event({.kind = Event::Kind::kHandshakeGaveUp, .peer = id_});
+    return;
+  }
+  // The address we sent from may be gone; let the kernel choose again.
+  if (const net::Endpoint* endpoint = link_->endpoint.get(); endpoint != nullptr && endpoint->local) {
+    set_endpoint({.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0});
+  }
+  send_initiation(now, actions);
+  actions.add_event({.kind = Event::Kind::kHandshakeRetry, .peer = id_, .attempt = attempts_});
+}
+
+bool Peer::accept_response(const ResponseMessage& message, const net::Endpoint& from, Now now, Actions& actions) {
+  if (!pending_ || message.receiver() != pending_index_) return false;
+  auto keys = pending_->finish(services_.identity, options_.preshared_key, message);
+  if (!keys) return false;
+
+  auto keypair = std::make_unique<Keypair>(*link_, Role::kInitiator, pending_index_, message.sender(), now.boot,
+                                           std::move(*keys), services_.engine);
+  pending_.reset();  // its index lives on in the keypair
+  pending_index_ = 0;
+  link_->activity.stamp_received(now.boot, false);
+  update_endpoint(from, actions);
+  Keypair& current = keypairs_.install_initiator(std::move(keypair));
+  session_up(current, now, actions);
+  return true;
+}
+
+bool Peer::accept_cookie(const CookieMessage& message, Now now) {
+  return pending_ && message.receiver() == pending_index_ &&
+         cookies_.consume_reply(message, now.boot) == crypto::Verdict::kAuthentic;
+}
+
+void Peer::drop_pending() {
+  if (!pending_) return;
+  services_.release_index(pending_index_);
+  pending_.reset();
+  pending_index_ = 0;
+}
+
+// --- Handshake as responder -----------------------------------------------------------------------------------------
+
+bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint& from, Now now, Actions& actions) {
+  if (greatest_timestamp_ && initiation.timestamp <= *greatest_timestamp_) return false;
+  if (last_initiation_received_ && now.boot - *last_initiation_received_ < kInitiationInterval) return false;
+
+  const std::uint32_t index = services_.reserve_index(id_);
+  const std::uint32_t remote_index = initiation.sender_index;
+  const Tai64n timestamp = initiation.timestamp;
+  auto answer = std::move(initiation).respond(options_.public_key, options_.preshared_key, index, services_.random);
+  if (!answer) {
+    services_.release_index(index);
+    return false;
+  }
+  greatest_timestamp_ = timestamp;
+  last_initiation_received_ = now.boot;
+  link_->activity.stamp_received(now.boot, false);
+  update_endpoint(from, actions);
+  keypairs_.install_responder(std::make_unique<Keypair>(*link_, Role::kResponder, index, remote_index, now.boot,
+                                                        std::move(answer->keys), services_.engine));
+  zero_keys_at_ = now.boot + kZeroKeysAfter;
+
+  cookies_.add_macs(answer->message, now.boot);
+  const MutableBytes datagram = actions.add_datagram(from, sizeof answer->message, true);
+  std::memcpy(datagram.data(), &answer->message, sizeof answer->message);
+  link_->activity.stamp_sent(now.boot, false);
+  return true;
+}
+
+void Peer::confirmed(std::uint32_t index, Now now, Actions& actions) {
+  Keypair* keypair = keypairs_.confirm(index);
+  if (keypair == nullptr) return;
+  drop_pending();
+  session_up(*keypair, now, actions);
+}
+
+// --- Session --------------------------------------------------------------------------------------------------------
+
+void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
+  retransmit_at_ = kNever;
+  attempts_ = 0;
+  zero_keys_at_ = now.boot + kZeroKeysAfter;
+  latest_handshake_ = now.wall;
+  actions.add_event({.kind = Event::Kind::kSessionUp,
+                     .peer = id_,
+                     .initiator = keypair.role == Role::kInitiator,
+                     .index = keypair.local_index});
+  // Waiting packets go out before workers can use the keypair, so that they keep their place in the order.
+  const bool confirm_by_keepalive = waiting_.empty() && keypair.role == Role::kInitiator;
+  for (const auto& packet : waiting_) seal(keypair, packet, now, actions);
+  waiting_.clear();
+  if (confirm_by_keepalive) seal(keypair, {}, now, actions);
+  link_->sending.store(&keypair);
+}
+
+void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
+  if (Keypair* keypair = live_keypair(now.boot)) {
+    seal(*keypair, packet, now, actions);  // the session came while the packet was in the door
+    return;
+  }
+  if (waiting_.size() >= kMaxWaitingPackets) {
+    waiting_.pop_front();
+    count_drop(1);
+  }
+  waiting_.emplace_back(packet.begin(), packet.end());
+  begin_handshake(now, actions);
+}
+
+bool Peer::send_under(std::uint32_t index, ByteView plain, Now now, Actions& actions) {
+  Keypair* keypair = keypairs_.find(index);
+  if (keypair == nullptr || keypair->expired(now.boot)) return false;
+  seal(*keypair, plain, now, actions);
+  return true;
+}
+
+void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions) {
+  const net::Endpoint* endpoint = link_->endpoint.get();
+  if (endpoint == nullptr) return count_drop(1);
+  const auto counter = keypair.take_counters(1);
+  if (!counter) return count_drop(1);
+
+  const std::size_t padded = padded_size(plain.size(), services_.mtu.load(std::memory_order_relaxed));
+  const MutableBytes datagram = actions.add_datagram(*endpoint, padded + kDataOverhead, false);
+  const DataHeader header = DataHeader::make(MessageType::kData, keypair.remote_index, *counter);
+  std::memcpy(datagram.data(), &header, sizeof header);
+  std::uint8_t* inner = datagram.data() + sizeof header;
+  if (!plain.empty()) std::memcpy(inner, plain.data(), plain.size());
+  std::memset(inner + plain.size(), 0, padded - plain.size());
+  crypto::AeadJob job{.data = inner, .length = padded, .counter = *counter};
+  keypair.chacha_send().seal(std::span(&job, 1));
+
+  TrafficCounters& traffic = link_->traffic[services_.control_thread];
+  traffic.sent_packets.add(1);
+  traffic.sent_bytes.add(datagram.size());
+  if (link_->activity.stamp_sent(now.boot, !plain.empty())) watch(now);
+}
+
+void Peer::send_keepalive(Now now, Actions& actions) {
+  if (Keypair* keypair = live_keypair(now.boot)) {
+    seal(*keypair, {}, now, actions);
+  } else {
+    begin_handshake(now, actions);
+  }
+}
+
+Keypair* Peer::live_keypair(Instant now) const {
+  Keypair* keypair = link_->sending.load();
+  if (keypair == nullptr || keypair->expired(now) || keypair->counters_used() >= kRejectAfterMessages) return nullptr;
+  return keypair;
+}
+
+// --- Endpoint -------------------------------------------------------------------------------------------------------
+
+void Peer::set_endpoint(const net::Endpoint& endpoint) {
+  const net::Endpoint* known = link_->endpoint.get();
+  if (known != nullptr && *known == endpoint) return;
+  link_->endpoint.replace(std::make_unique<const net::Endpoint>(endpoint), services_.quiescence);
+}
+
+void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
+  const net::Endpoint* known = link_->endpoint.get();
+  const bool remote_moved = known != nullptr && known->remote != endpoint.remote;
+  set_endpoint(endpoint);
+  if (remote_moved) {
+    actions.add_event({.kind = Event::Kind::kEndpointMoved, .peer = id_, .endpoint = endpoint});
+  }
+}
+
+void Peer::moved(const net::Endpoint& endpoint, Actions& actions) { update_endpoint(endpoint, actions); }
+
+// --- Configuration --------------------------------------------------------------------------------------------------
+
+void Peer::set_preshared_key(std::optional<crypto::PresharedKey> key) { options_.preshared_key = std::move(key); }
+
+void Peer::set_persistent_keepalive(Duration interval, Now now, Actions& actions) {
+  const bool turned_on = options_.persistent_keepalive == Duration::zero() && interval > Duration::zero();
+  options_.persistent_keepalive = interval;
+  persistent_at_ = interval > Duration::zero() ? now.boot + interval : kNever;
+  if (turned_on) send_keepalive(now, actions);
+}
+
+void Peer::reset() {
+  drop_pending();
+  keypairs_.clear();
+  count_drop(waiting_.size());
+  waiting_.clear();
+  attempts_ = 0;
+  retransmit_at_ = zero_keys_at_ = kNever;
+}
+
+// --- Timers ---------------------------------------------------------------------------------------------------------
+
+Instant Peer::deadline() const { return std::min({retransmit_at_, look_at_, persistent_at_, zero_keys_at_}); }
+
+void Peer::advance(Now now, Actions& actions) {
+  if (now.boot >= retransmit_at_) retry_or_give_up(now, actions);
+  if (now.boot >= look_at_) look_at_activity(now, actions);
+  if (now.boot >= persistent_at_) {
+    const auto& last = link_->activity.last_traversal;
+    const Instant due = is_set(last) ? at(last) + options_.persistent_keepalive : now.boot;
+    if (now.boot >= due) send_keepalive(now, actions);
+    // Without a session nothing was stamped; come back after a whole interval.
+    persistent_at_ = now.boot >= due ? now.boot + options_.persistent_keepalive : due;
+  }
+  if (now.boot >= zero_keys_at_) {
+    reset();
+    actions.add_event({.kind = Event::Kind::kSessionExpired, .peer = id_});
+  }
+}
+
+void Peer::watch(Now now) { look_at_ = std::min(look_at_, now.boot + std::min(kKeepaliveTimeout, kNewHandshakeAfter)); }
+
+void Peer::look_at_activity(Now now, Actions& actions) {
+  Activity& activity = link_->activity;
+  look_at_ = kNever;
+  if (is_set(activity.unanswered_receive) && now.boot >= at(activity.unanswered_receive) + kKeepaliveTimeout) {
+    activity.unanswered_receive.store(0);
+    if (Keypair* keypair = live_keypair(now.boot)) seal(*keypair, {}, now, actions);
+  }
+  if (is_set(activity.unanswered_send) && now.boot >= at(activity.unanswered_send) + kNewHandshakeAfter) {
+    activity.unanswered_send.store(0);
+    begin_handshake(now, actions);
+  }
+  const auto due = [&activity] {
+    Instant next = kNever;
+    if (is_set(activity.unanswered_receive)) next = at(activity.unanswered_receive) + kKeepaliveTimeout;
+    if (is_set(activity.unanswered_send)) next = std::min(next, at(activity.unanswered_send) + kNewHandshakeAfter);
+    return next;
+  };
+  look_at_ = due();
+  if (look_at_ != kNever) return;
+  activity.watched.store(false);
+  // A worker may have armed a timer between the look and the store, seen `watched`, and not rung.
+  const Instant late = due();
+  if (late != kNever && !activity.watched.exchange(true)) look_at_ = late;
+}
+
+// --- Status ---------------------------------------------------------------------------------------------------------
+
+void Peer::count_drop(std::uint64_t n) { link_->traffic[services_.control_thread].drops.add(n); }
+
+PeerStatus Peer::status(Instant now) const {
+  PeerStatus status;
+  if (const net::Endpoint* endpoint = link_->endpoint.get()) status.endpoint = *endpoint;
+  status.latest_handshake = latest_handshake_;
+  const Keypair* keypair = live_keypair(now);
+  status.session_live = keypair != nullptr;
+  status.fast_cipher = keypair != nullptr && keypair->fast_send() != nullptr;
+  status.handshake_pending = retransmit_at_ != kNever;
+  status.handshake_attempts = attempts_;
+  for (const TrafficCounters& traffic : link_->traffic) {
+    status.sent_bytes += traffic.sent_bytes.get();
+    status.received_bytes += traffic.received_bytes.get();
+    status.sent_packets += traffic.sent_packets.get();
+    status.received_packets += traffic.received_packets.get();
+  }
+  return status;
+}
+
+}  // namespace tunneld::protocol

@@ -1,0 +1,127 @@
+// One peer as the control thread sees it: handshakes, keypairs, timers, packets that wait for a session.
+//
+// A state machine without I/O: messages and `Now` in, Actions out. The data workers see only its PeerLink.
+// Timers follow section 6 of the whitepaper; deadline() says when advance() wants to be called next.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "common/crypto/keys.h"
+#include "common/net/ip_address.h"
+#include "common/protocol/actions.h"
+#include "common/protocol/cookie.h"
+#include "common/protocol/keypairs.h"
+#include "common/protocol/noise_handshake.h"
+#include "common/protocol/services.h"
+#include "common/protocol/tai64n.h"
+
+namespace tunneld::protocol {
+
+struct PeerOptions {
+  crypto::PublicKey public_key;
+  std::optional<crypto::PresharedKey> preshared_key;
+  std::vector<net::IpPrefix> allowed_ips;
+  std::optional<net::Endpoint> endpoint;
+  /// Zero: off.
+  Duration persistent_keepalive{0};
+};
+
+/// What a person asks about a peer.
+struct PeerStatus {
+  std::optional<net::Endpoint> endpoint;
+  std::optional<WallTime> latest_handshake;
+  bool session_live = false;
+  bool handshake_pending = false;
+  unsigned handshake_attempts = 0;
+  std::uint64_t sent_bytes = 0, received_bytes = 0, sent_packets = 0, received_packets = 0;
+  bool fast_cipher = false;
+};
+
+class Peer {
+ public:
+  Peer(PeerId id, PeerOptions options, std::size_t threads, Services& services, Now now);
+  ~Peer();
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  /// Begins a handshake unless one is under way; at the earliest 5 s after the last initiation.
+  void begin_handshake(Now now, Actions& actions);
+  /// A handshake that has authenticated up to the static key; false if it is refused (replayed, too fast).
+  [[nodiscard]] bool accept_initiation(InitiationFromPeer initiation, const net::Endpoint& from, Now now,
+                                       Actions& actions);
+  [[nodiscard]] bool accept_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
+                                     Actions& actions);
+  [[nodiscard]] bool accept_cookie(const CookieMessage& message, Now now);
+
+  /// An inner packet that found no session: kept (bounded, oldest dropped) while a handshake is made.
+  void queue_packet(ByteView packet, Now now, Actions& actions);
+  /// Seals a control frame (or with an empty `plain` a keepalive) under the keypair `index`; false if it is gone.
+  bool send_under(std::uint32_t index, ByteView plain, Now now, Actions& actions);
+
+  // Notices of the data workers.
+  void confirmed(std::uint32_t index, Now now, Actions& actions);
+  void moved(const net::Endpoint& endpoint, Actions& actions);
+  void rekey_wanted(Now now, Actions& actions) { begin_handshake(now, actions); }
+  void watch(Now now);
+
+  // Configuration, changed while running.
+  void set_endpoint(const net::Endpoint& endpoint);
+  void set_preshared_key(std::optional<crypto::PresharedKey> key);
+  /// Turning it on sends one at once.
+  void set_persistent_keepalive(Duration interval, Now now, Actions& actions);
+
+  [[nodiscard]] Instant deadline() const;
+  void advance(Now now, Actions& actions);
+  /// Forgets session and handshake; the link stays known.
+  void reset();
+
+  [[nodiscard]] const PeerOptions& options() const { return options_; }
+  [[nodiscard]] PeerOptions& options() { return options_; }
+  [[nodiscard]] PeerLink& link() { return *link_; }
+  [[nodiscard]] std::unique_ptr<PeerLink> release_link() { return std::move(link_); }
+  [[nodiscard]] Keypairs& keypairs() { return keypairs_; }
+  [[nodiscard]] const std::optional<crypto::SymmetricKey>& static_static() const { return static_static_; }
+  [[nodiscard]] PeerStatus status(Instant now) const;
+
+ private:
+  void send_initiation(Now now, Actions& actions);
+  void retry_or_give_up(Now now, Actions& actions);
+  void drop_pending();
+  void session_up(Keypair& keypair, Now now, Actions& actions);
+  void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions);
+  void send_keepalive(Now now, Actions& actions);
+  void look_at_activity(Now now, Actions& actions);
+  void update_endpoint(const net::Endpoint& endpoint, Actions& actions);
+  void count_drop(std::uint64_t n);
+  [[nodiscard]] Keypair* live_keypair(Instant now) const;
+
+  const PeerId id_;
+  PeerOptions options_;
+  Services& services_;
+  std::unique_ptr<PeerLink> link_;
+  /// DH of the two static keys, or nullopt when the peer's key is a low-order point: then nothing is ever sent.
+  const std::optional<crypto::SymmetricKey> static_static_;
+
+  // Handshake.
+  CookieJar cookies_;
+  std::optional<InitiatorHandshake> pending_;
+  std::uint32_t pending_index_ = 0;
+  unsigned attempts_ = 0;
+  std::optional<Instant> last_initiation_sent_;
+  std::optional<Instant> last_initiation_received_;
+  std::optional<Tai64n> greatest_timestamp_;
+  std::optional<WallTime> latest_handshake_;
+
+  Keypairs keypairs_;
+  std::deque<std::vector<std::uint8_t>> waiting_;
+
+  // Timers; kNever when off.
+  Instant retransmit_at_ = kNever;
+  Instant look_at_ = kNever;
+  Instant persistent_at_ = kNever;
+  Instant zero_keys_at_ = kNever;
+};
+
+}  // namespace tunneld::protocol

@@ -1,0 +1,77 @@
+// What the data path knows of a peer, shared between the control thread and the data workers.
+//
+// Timers without timer calls: workers only stamp times. The control thread looks at the stamps when a deadline comes
+// and either acts or sets the next one (peer_timers in peer.cc). A worker rings the door only when no look is due,
+// which is at most once in ten seconds for a busy peer and never for an idle one.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/net/ip_address.h"
+#include "common/protocol/counters.h"
+#include "common/protocol/keypair.h"
+#include "common/protocol/quiescence.h"
+
+namespace tunneld::protocol {
+
+using PeerId = std::uint32_t;
+
+/// Time stamps of one peer's traffic. Zero means "none". Relaxed: each stands for itself, and the control thread looks
+/// again later.
+struct Activity {
+  /// First data sent since something authenticated was last received: starts the 15 s wait for a new handshake.
+  std::atomic<Instant::rep> unanswered_send{0};
+  /// First data received since something authenticated was last sent: starts the 10 s wait for a keepalive.
+  std::atomic<Instant::rep> unanswered_receive{0};
+  /// Last authenticated message in either direction, for persistent keepalives.
+  std::atomic<Instant::rep> last_traversal{0};
+  std::atomic<Instant::rep> last_received{0};
+  /// The control thread will look at these stamps within the shortest timeout.
+  std::atomic<bool> watched{false};
+
+  /// Returns true when the control thread must be told to watch this peer.
+  bool stamp_sent(Instant now, bool carries_data) {
+    const Instant::rep at = now.time_since_epoch().count();
+    if (unanswered_receive.load(std::memory_order_relaxed) != 0) unanswered_receive.store(0, std::memory_order_relaxed);
+    last_traversal.store(at, std::memory_order_relaxed);
+    if (!carries_data) return false;
+    return arm(unanswered_send, at);
+  }
+  bool stamp_received(Instant now, bool carries_data) {
+    const Instant::rep at = now.time_since_epoch().count();
+    if (unanswered_send.load(std::memory_order_relaxed) != 0) unanswered_send.store(0, std::memory_order_relaxed);
+    last_traversal.store(at, std::memory_order_relaxed);
+    last_received.store(at, std::memory_order_relaxed);
+    if (!carries_data) return false;
+    return arm(unanswered_receive, at);
+  }
+
+ private:
+  bool arm(std::atomic<Instant::rep>& timer, Instant::rep at) {
+    if (timer.load(std::memory_order_relaxed) != 0) return false;
+    timer.store(at);
+    return !watched.load() && !watched.exchange(true);
+  }
+};
+
+/// One thread's traffic with one peer.
+struct alignas(64) TrafficCounters {
+  Counter sent_packets, sent_bytes, received_packets, received_bytes, drops;
+};
+
+struct PeerLink {
+  PeerLink(PeerId peer_id, std::size_t threads) : id(peer_id), traffic(threads) {}
+
+  const PeerId id;
+  /// The keypair that new data is sealed with; null while there is no confirmed session. Owned by Peer.
+  std::atomic<Keypair*> sending{nullptr};
+  Published<net::Endpoint> endpoint;
+  Activity activity;
+  /// Indexed by thread: one writer each.
+  std::vector<TrafficCounters> traffic;
+};
+
+}  // namespace tunneld::protocol

@@ -1,0 +1,47 @@
+// What the peers of one tunnel share on the control thread.
+#pragma once
+
+#include <atomic>
+#include <unordered_map>
+
+#include "common/crypto/aead_engine.h"
+#include "common/protocol/index_table.h"
+#include "common/protocol/noise_handshake.h"
+#include "common/protocol/peer_link.h"
+#include "common/protocol/quiescence.h"
+#include "common/protocol/random_source.h"
+
+namespace tunneld::protocol {
+
+struct Services {
+  LocalIdentity identity;
+  const crypto::AeadEngine& engine;
+  RandomBytes random;
+  IndexTable& indices;
+  Quiescence& quiescence;
+  /// The device's MTU, bytes: padding stops there.
+  std::atomic<std::uint32_t>& mtu;
+  /// Where the control thread counts its own traffic in PeerLink::traffic.
+  std::size_t control_thread;
+
+  /// Every reserved index, of pending handshakes and keypairs alike.
+  std::unordered_map<std::uint32_t, PeerId> index_owner;
+
+  std::uint32_t reserve_index(PeerId peer) {
+    const std::uint32_t index = indices.reserve();
+    index_owner.emplace(index, peer);
+    return index;
+  }
+  void release_index(std::uint32_t index) {
+    indices.release(index);
+    index_owner.erase(index);
+  }
+  /// Uniform in [0, bound), bound well below 2^32.
+  [[nodiscard]] std::uint32_t random_below(std::uint32_t bound) {
+    std::uint32_t value = 0;
+    random(MutableBytes(reinterpret_cast<std::uint8_t*>(&value), sizeof value));
+    return static_cast<std::uint32_t>((std::uint64_t{value} * bound) >> 32);
+  }
+};
+
+}  // namespace tunneld::protocol

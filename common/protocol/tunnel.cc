@@ -1,0 +1,200 @@
+#include "common/protocol/tunnel.h"
+
+#include <utility>
+
+#include "common/protocol/messages.h"
+
+namespace tunneld::protocol {
+
+Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random, DataPlane& plane)
+    : plane_(plane),
+      services_{.identity = LocalIdentity(std::move(private_key)),
+                .engine = engine,
+                .random = random,
+                .indices = plane.indices,
+                .quiescence = plane.quiescence,
+                .mtu = plane.mtu,
+                .control_thread = plane.control_thread(),
+                .index_owner = {}},
+      cookies_(services_.identity.public_key, random),
+      limiter_(random) {
+  publish_routing();
+}
+
+Tunnel::~Tunnel() = default;
+
+// --- Peers ----------------------------------------------------------------------------------------------------------
+
+std::vector<PeerId> Tunnel::add_peers(std::vector<PeerOptions> peers, Now now) {
+  std::vector<PeerId> ids;
+  ids.reserve(peers.size());
+  for (PeerOptions& options : peers) {
+    const auto id = static_cast<PeerId>(peers_.size());
+    by_key_[options.public_key] = id;
+    peers_.push_back(std::make_unique<Peer>(id, std::move(options), plane_.threads, services_, now));
+    scheduled_.push_back(kNever);
+    reschedule(id);
+    ids.push_back(id);
+  }
+  publish_routing();
+  return ids;
+}
+
+void Tunnel::remove_peer(PeerId id) {
+  std::unique_ptr<Peer> peer = std::move(peers_[id]);
+  by_key_.erase(peer->options().public_key);
+  deadlines_.erase({scheduled_[id], id});
+  scheduled_[id] = kNever;
+  publish_routing();
+  peer->reset();
+  plane_.quiescence.retire(peer->release_link());
+}
+
+void Tunnel::set_allowed_ips(PeerId id, std::vector<net::IpPrefix> allowed_ips) {
+  peers_[id]->options().allowed_ips = std::move(allowed_ips);
+  publish_routing();
+}
+
+Peer* Tunnel::find_peer(const crypto::PublicKey& key) {
+  const auto found = by_key_.find(key);
+  return found == by_key_.end() ? nullptr : peers_[found->second].get();
+}
+
+void Tunnel::for_each_peer(const std::function<void(PeerId, Peer&)>& visit) {
+  for (PeerId id = 0; id < peers_.size(); ++id) {
+    if (peers_[id]) visit(id, *peers_[id]);
+  }
+}
+
+void Tunnel::publish_routing() {
+  auto table = std::make_unique<RoutingTable>();
+  table->links.resize(peers_.size());
+  for_each_peer([&table](PeerId id, Peer& peer) {
+    table->links[id] = &peer.link();
+    for (const net::IpPrefix& prefix : peer.options().allowed_ips) table->allowed_ips.insert(prefix, id);
+  });
+  plane_.routing.replace(std::move(table), plane_.quiescence);
+}
+
+// --- Time -----------------------------------------------------------------------------------------------------------
+
+void Tunnel::reschedule(PeerId id) {
+  const Instant deadline = peers_[id]->deadline();
+  if (deadline == scheduled_[id]) return;
+  if (scheduled_[id] != kNever) deadlines_.erase({scheduled_[id], id});
+  if (deadline != kNever) deadlines_.insert({deadline, id});
+  scheduled_[id] = deadline;
+}
+
+void Tunnel::advance(Now now, Actions& actions) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now.boot) {
+    const PeerId id = deadlines_.begin()->second;
+    peers_[id]->advance(now, actions);
+    reschedule(id);
+  }
+  plane_.quiescence.reclaim();
+}
+
+// --- Notices of the data workers ------------------------------------------------------------------------------------
+
+void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions) {
+  if (record.notice == Notice::kHandshakeMessage) return receive(payload, record.endpoint, now, actions);
+  if (record.peer >= peers_.size() || !peers_[record.peer]) return;  // removed meanwhile
+  Peer& peer = *peers_[record.peer];
+  switch (record.notice) {
+    case Notice::kWaitingPacket:
+      peer.queue_packet(payload, now, actions);
+      break;
+    case Notice::kControlFrame:
+      actions.add_event({.kind = Event::Kind::kControlFrame,
+                         .peer = record.peer,
+                         .index = record.index,
+                         .payload = {payload.begin(), payload.end()}});
+      break;
+    case Notice::kConfirmed:
+      peer.confirmed(record.index, now, actions);
+      break;
+    case Notice::kMoved:
+      peer.moved(record.endpoint, actions);
+      break;
+    case Notice::kRekey:
+      peer.rekey_wanted(now, actions);
+      break;
+    case Notice::kWatch:
+      peer.watch(now);
+      break;
+    case Notice::kHandshakeMessage:
+      break;
+  }
+  reschedule(record.peer);
+}
+
+// --- Messages from anybody ------------------------------------------------------------------------------------------
+
+void Tunnel::receive(ByteView message, const net::Endpoint& from, Now now, Actions& actions) {
+  switch (classify(message)) {
+    case MessageType::kInitiation:
+      return receive_initiation(InitiationMessage::from(message), from, now, actions);
+    case MessageType::kResponse:
+      return receive_response(ResponseMessage::from(message), from, now, actions);
+    case MessageType::kCookie:
+      return receive_cookie(CookieMessage::from(message), now);
+    default:
+      return count(Drop::kMalformed);
+  }
+}
+
+bool Tunnel::admit(ByteView message, std::uint32_t sender_index, const net::Endpoint& from, Now now, Actions& actions) {
+  if (cookies_.check_mac1(message) != crypto::Verdict::kAuthentic) {
+    count(Drop::kBadMac1);
+    return false;
+  }
+  if (!load_.under_load(from.remote.address, now.boot)) return true;
+  if (cookies_.check_mac2(message, from.remote, now.boot) != crypto::Verdict::kAuthentic) {
+    const CookieMessage reply = cookies_.make_reply(message, sender_index, from.remote, now.boot);
+    const MutableBytes datagram = actions.add_datagram(from, sizeof reply, true);
+    std::memcpy(datagram.data(), &reply, sizeof reply);
+    count(Drop::kUnderLoad);
+    return false;
+  }
+  if (!limiter_.allow(from.remote.address, now.boot)) {
+    count(Drop::kUnderLoad);
+    return false;
+  }
+  return true;
+}
+
+void Tunnel::receive_initiation(const InitiationMessage& message, const net::Endpoint& from, Now now,
+                                Actions& actions) {
+  if (!admit(as_bytes(message), message.sender(), from, now, actions)) return;
+  auto opened = open_initiation(services_.identity, message);
+  if (!opened) return count(Drop::kHandshakeRefused);
+  Peer* peer = find_peer(opened->peer_key());
+  if (peer == nullptr) return count(Drop::kUnknownPeer);
+  if (!peer->static_static()) return count(Drop::kHandshakeRefused);
+  auto initiation = std::move(*opened).authenticate(*peer->static_static());
+  if (!initiation) return count(Drop::kHandshakeRefused);
+  if (!peer->accept_initiation(std::move(*initiation), from, now, actions)) count(Drop::kHandshakeRefused);
+  reschedule(peer->link().id);
+}
+
+void Tunnel::receive_response(const ResponseMessage& message, const net::Endpoint& from, Now now, Actions& actions) {
+  if (!admit(as_bytes(message), message.sender(), from, now, actions)) return;
+  Peer* peer = owner_of(message.receiver());
+  if (peer == nullptr) return count(Drop::kUnknownIndex);
+  if (!peer->accept_response(message, from, now, actions)) count(Drop::kHandshakeRefused);
+  reschedule(peer->link().id);
+}
+
+void Tunnel::receive_cookie(const CookieMessage& message, Now now) {
+  Peer* peer = owner_of(message.receiver());
+  if (peer == nullptr) return count(Drop::kUnknownIndex);
+  if (!peer->accept_cookie(message, now)) count(Drop::kHandshakeRefused);
+}
+
+Peer* Tunnel::owner_of(std::uint32_t index) {
+  const auto found = services_.index_owner.find(index);
+  return found == services_.index_owner.end() ? nullptr : peers_[found->second].get();
+}
+
+}  // namespace tunneld::protocol
