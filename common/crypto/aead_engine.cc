@@ -37,7 +37,8 @@ bool agrees_with(const AeadEngine& engine, const AeadEngine& reference, Cipher c
     if (forged_job.verdict != Verdict::kForged) return false;
 
     ours->open(std::span(&my_job, 1));
-    if (my_job.verdict != Verdict::kAuthentic || !std::equal(plain.begin(), plain.end(), mine.begin())) return false;
+    if (my_job.verdict != Verdict::kAuthentic || !std::equal(plain.begin(), plain.end(), mine.begin()))
+      return false;
   }
   return true;
 }
@@ -45,7 +46,8 @@ bool agrees_with(const AeadEngine& engine, const AeadEngine& reference, Cipher c
 bool passes_self_test(const AeadEngine& engine) {
   const auto reference = make_libsodium_engine();
   for (const Cipher cipher : {Cipher::kChaCha20Poly1305, Cipher::kAes256Gcm}) {
-    if (engine.supports(cipher) && reference->supports(cipher) && !agrees_with(engine, *reference, cipher)) return false;
+    if (engine.supports(cipher) && reference->supports(cipher) && !agrees_with(engine, *reference, cipher))
+      return false;
   }
   return true;
 }
@@ -61,8 +63,9 @@ std::unique_ptr<AeadEngine> select_engine(EngineChoice choice) {
     auto engine = make_ipsec_mb_engine();
     if (engine && passes_self_test(*engine)) return engine;
     if (choice == EngineChoice::kIpsecMb) {
-      throw std::runtime_error(engine ? "ipsec-mb does not agree with libsodium; use crypto.engine: libsodium"
-                                      : "ipsec-mb is not built in, or this CPU has no AVX2; use crypto.engine: auto");
+      throw std::runtime_error(
+          engine ? "ipsec-mb does not agree with libsodium; use crypto.engine: libsodium"
+                 : "ipsec-mb is not built in, or this CPU has no AVX2; use crypto.engine: auto");
     }
   }
   return make_libsodium_engine();

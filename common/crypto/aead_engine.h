@@ -1,8 +1,9 @@
 // AEAD engines of the data path: sealing and opening batches of packets in place.
 //
-// An engine is a stateless set of functions for one library (libsodium: always there and the reference; ipsec-mb:
-// fast). What depends on the key alone (AES round keys, GHASH tables) is computed once per key into a CipherKey,
-// which lives in locked memory beside the keypair. Engines are called from several threads at once.
+// An engine is a stateless set of functions for one library (libsodium: always there and the reference;
+// ipsec-mb: fast). What depends on the key alone (AES round keys, GHASH tables) is computed once per key into
+// a CipherKey, which lives in locked memory beside the keypair. Engines are called from several threads at
+// once.
 #pragma once
 
 #include <memory>
@@ -17,8 +18,9 @@ namespace tunneld::crypto {
 enum class Cipher : std::uint8_t { kChaCha20Poly1305, kAes256Gcm };
 [[nodiscard]] std::string_view to_string(Cipher cipher);
 
-/// One packet, in place: `data` holds `length` bytes of plaintext (or ciphertext), followed by room for the 16-byte
-/// tag (or the tag). The 12-byte nonce is 4 zero bytes and `counter`, little-endian. No associated data.
+/// One packet, in place: `data` holds `length` bytes of plaintext (or ciphertext), followed by room for the
+/// 16-byte tag (or the tag). The 12-byte nonce is 4 zero bytes and `counter`, little-endian. No associated
+/// data.
 struct AeadJob {
   std::uint8_t* data;
   std::size_t length;
@@ -46,8 +48,8 @@ class AeadEngine {
 
 enum class EngineChoice : std::uint8_t { kAuto, kLibsodium, kIpsecMb };
 
-/// Picks an engine and proves it against libsodium on random batches first. An engine that was asked for by name and
-/// is not there, or fails its self-test, throws std::runtime_error; kAuto falls back to libsodium.
+/// Picks an engine and proves it against libsodium on random batches first. An engine that was asked for by
+/// name and is not there, or fails its self-test, throws std::runtime_error; kAuto falls back to libsodium.
 [[nodiscard]] std::unique_ptr<AeadEngine> select_engine(EngineChoice choice);
 
 }  // namespace tunneld::crypto

@@ -1,16 +1,17 @@
 // ipsec-mb's assembly for AVX2 and AVX-512 is two to eight times faster than libsodium here.
 //
-// Its manager (IMB_MGR) is a table of functions chosen for the CPU plus job queues. The functions that AES-GCM needs
-// are stateless; ChaCha20-Poly1305 is reached fastest through a job, which takes a slot in the manager's queue, so
-// each thread has a manager of its own. Both finish a packet before they return: there is nothing to flush.
+// Its manager (IMB_MGR) is a table of functions chosen for the CPU plus job queues. The functions that
+// AES-GCM needs are stateless; ChaCha20-Poly1305 is reached fastest through a job, which takes a slot in the
+// manager's queue, so each thread has a manager of its own. Both finish a packet before they return: there is
+// nothing to flush.
 #include "common/crypto/aead_ipsec_mb.h"
 
 #ifdef TUNNELD_HAVE_IPSEC_MB
 
-#include <intel-ipsec-mb.h>
-
 #include <cstring>
 #include <new>
+
+#include <intel-ipsec-mb.h>
 
 #include "common/crypto/secret_memory.h"
 
@@ -53,7 +54,8 @@ class ChaChaKey final : public CipherKey, public InSecretMemory {
 
   void seal(std::span<AeadJob> jobs) const override {
     IMB_MGR& manager = thread_manager();
-    for (const AeadJob& job : jobs) run(manager, job, IMB_DIR_ENCRYPT, IMB_ORDER_CIPHER_HASH, job.data + job.length);
+    for (const AeadJob& job : jobs)
+      run(manager, job, IMB_DIR_ENCRYPT, IMB_ORDER_CIPHER_HASH, job.data + job.length);
   }
   void open(std::span<AeadJob> jobs) const override {
     IMB_MGR& manager = thread_manager();
@@ -115,8 +117,8 @@ class AesGcmKey final : public CipherKey, public InSecretMemory {
     for (AeadJob& job : jobs) {
       const Nonce nonce(job.counter);
       std::uint8_t tag[kTagSize];
-      IMB_AES256_GCM_DEC(&manager, &key_, &context, job.data, job.data, job.length, nonce.bytes, nullptr, 0, tag,
-                         kTagSize);
+      IMB_AES256_GCM_DEC(&manager, &key_, &context, job.data, job.data, job.length, nonce.bytes, nullptr, 0,
+                         tag, kTagSize);
       job.verdict = compare_tags(tag, job.data + job.length);
     }
   }
@@ -139,7 +141,8 @@ class IpsecMbEngine final : public AeadEngine {
 
 std::unique_ptr<AeadEngine> make_ipsec_mb_engine() {
   const Manager manager = make_manager();
-  if (!manager || (manager->features & IMB_FEATURE_AVX2) == 0 || imb_get_errno(manager.get()) != 0) return nullptr;
+  if (!manager || (manager->features & IMB_FEATURE_AVX2) == 0 || imb_get_errno(manager.get()) != 0)
+    return nullptr;
   return std::make_unique<IpsecMbEngine>();
 }
 
@@ -149,7 +152,9 @@ std::unique_ptr<AeadEngine> make_ipsec_mb_engine() {
 
 namespace tunneld::crypto {
 
-std::unique_ptr<AeadEngine> make_ipsec_mb_engine() { return nullptr; }
+std::unique_ptr<AeadEngine> make_ipsec_mb_engine() {
+  return nullptr;
+}
 
 }  // namespace tunneld::crypto
 

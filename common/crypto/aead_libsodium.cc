@@ -17,15 +17,17 @@ class ChaChaKey final : public CipherKey, public InSecretMemory {
   void seal(std::span<AeadJob> jobs) const override {
     for (const AeadJob& job : jobs) {
       const Nonce nonce(job.counter);
-      crypto_aead_chacha20poly1305_ietf_encrypt_detached(job.data, job.data + job.length, nullptr, job.data, job.length,
-                                                         nullptr, 0, nullptr, nonce.bytes, key_.data());
+      crypto_aead_chacha20poly1305_ietf_encrypt_detached(job.data, job.data + job.length, nullptr, job.data,
+                                                         job.length, nullptr, 0, nullptr, nonce.bytes,
+                                                         key_.data());
     }
   }
   void open(std::span<AeadJob> jobs) const override {
     for (AeadJob& job : jobs) {
       const Nonce nonce(job.counter);
       const int result = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-          job.data, nullptr, job.data, job.length, job.data + job.length, nullptr, 0, nonce.bytes, key_.data());
+          job.data, nullptr, job.data, job.length, job.data + job.length, nullptr, 0, nonce.bytes,
+          key_.data());
       job.verdict = result == 0 ? Verdict::kAuthentic : Verdict::kForged;
     }
   }
@@ -44,8 +46,8 @@ class AesGcmKey final : public CipherKey, public InSecretMemory {
   void seal(std::span<AeadJob> jobs) const override {
     for (const AeadJob& job : jobs) {
       const Nonce nonce(job.counter);
-      crypto_aead_aes256gcm_encrypt_detached_afternm(job.data, job.data + job.length, nullptr, job.data, job.length,
-                                                     nullptr, 0, nullptr, nonce.bytes, &state_);
+      crypto_aead_aes256gcm_encrypt_detached_afternm(job.data, job.data + job.length, nullptr, job.data,
+                                                     job.length, nullptr, 0, nullptr, nonce.bytes, &state_);
     }
   }
   void open(std::span<AeadJob> jobs) const override {
@@ -75,6 +77,8 @@ class LibsodiumEngine final : public AeadEngine {
 
 }  // namespace
 
-std::unique_ptr<AeadEngine> make_libsodium_engine() { return std::make_unique<LibsodiumEngine>(); }
+std::unique_ptr<AeadEngine> make_libsodium_engine() {
+  return std::make_unique<LibsodiumEngine>();
+}
 
 }  // namespace tunneld::crypto

@@ -1,19 +1,23 @@
 #include "common/crypto/blake2s.h"
 
-#include <blake2.h>
-
 #include <algorithm>
+#include <cassert>
+
+#include <blake2.h>
 
 namespace tunneld::crypto {
 namespace {
 
-constexpr std::size_t kBlockSize = 64;
+constexpr std::size_t kBlockSize = BLAKE2S_BLOCKBYTES;
 
 /// A BLAKE2s state that is wiped: with a key in it, it is a secret.
 class Blake2s {
  public:
   explicit Blake2s(std::size_t out_length) { blake2s_init(&state_, out_length); }
-  Blake2s(std::size_t out_length, ByteView key) { blake2s_init_key(&state_, out_length, key.data(), key.size()); }
+  Blake2s(std::size_t out_length, ByteView key) {
+    assert(!key.empty() && key.size() <= BLAKE2S_KEYBYTES);
+    blake2s_init_key(&state_, out_length, key.data(), key.size());
+  }
   Blake2s(const Blake2s&) = delete;
   Blake2s& operator=(const Blake2s&) = delete;
   ~Blake2s() { sodium_memzero(&state_, sizeof state_); }
@@ -55,8 +59,9 @@ Mac blake2s_mac(ByteView key, std::initializer_list<ByteView> parts) {
 SymmetricKey hmac_blake2s(ByteView key, std::initializer_list<ByteView> parts) {
   Secret<kBlockSize> block;
   if (key.size() > kBlockSize) {
-    const Digest digest = blake2s({key});
-    std::copy(digest.begin(), digest.end(), block.data());
+    Blake2s hash(32);
+    hash.update(key);
+    hash.finish(block.mutable_view().first<32>());
   } else {
     std::copy(key.begin(), key.end(), block.data());
   }

@@ -1,14 +1,16 @@
 #include "common/crypto/keys.h"
 
-#include <cstring>
 #include <stdexcept>
+
+#include "common/crypto/blake2s.h"
 
 namespace tunneld::crypto {
 namespace {
 
 constexpr std::size_t kBase64Length = 44;
 
-/// Strict: exactly 44 characters, canonical padding, unused bits zero (libsodium checks both).
+/// Strict: libsodium refuses what is not the alphabet, missing or additional padding and unused bits that are
+/// set, in constant time; the length refuses all else. So a key has one spelling.
 bool decode_base64(std::string_view text, std::span<std::uint8_t, kKeySize> out) {
   std::size_t written = 0;
   return text.size() == kBase64Length &&
@@ -21,15 +23,37 @@ void encode_base64(std::span<const std::uint8_t, kKeySize> bytes, std::span<char
   sodium_bin2base64(out.data(), out.size(), bytes.data(), bytes.size(), sodium_base64_VARIANT_ORIGINAL);
 }
 
+/// The example of RFC 7693, appendix B, and what a 1-byte key makes of it.
+///
+/// libb2 chooses its code for the CPU at the first call of each function (init, init_key, update, final),
+/// storing the choice in a plain pointer: a data race when two threads come first. Calling all of them here
+/// ends that.
+bool blake2s_works() {
+  constexpr std::array<std::uint8_t, 3> kMessage = {'a', 'b', 'c'};
+  constexpr std::array<std::uint8_t, 1> kMacKey = {'k'};
+  constexpr Digest kDigest = {0x50, 0x8c, 0x5e, 0x8c, 0x32, 0x7c, 0x14, 0xe2, 0xe1, 0xa7, 0x2b,
+                              0xa3, 0x4e, 0xeb, 0x45, 0x2f, 0x37, 0x45, 0x8b, 0x20, 0x9e, 0xd6,
+                              0x3a, 0x29, 0x4d, 0x99, 0x9b, 0x4c, 0x86, 0x67, 0x59, 0x82};
+  constexpr Mac kMac = {0xf3, 0x35, 0x23, 0x74, 0x26, 0xff, 0x55, 0x82,
+                        0xd0, 0xc6, 0x07, 0xef, 0x24, 0x06, 0x84, 0xb5};
+  return blake2s({kMessage}) == kDigest && blake2s_mac(kMacKey, {kMessage}) == kMac;
+}
+
 }  // namespace
 
 void init() {
-  if (sodium_init() < 0) throw std::runtime_error("libsodium cannot be initialised: is the system's random source there?");
+  if (sodium_init() < 0)
+    throw std::runtime_error("libsodium cannot be initialised: is the system's random source there?");
+  if (!blake2s_works()) throw std::runtime_error("libb2 computes a wrong BLAKE2s on this machine");
 }
 
-void random_bytes(MutableBytes out) { randombytes_buf(out.data(), out.size()); }
+void random_bytes(MutableBytes out) {
+  randombytes_buf(out.data(), out.size());
+}
 
-PublicKey::PublicKey(std::span<const std::uint8_t, kKeySize> bytes) { std::copy(bytes.begin(), bytes.end(), bytes_.begin()); }
+PublicKey::PublicKey(std::span<const std::uint8_t, kKeySize> bytes) {
+  std::copy(bytes.begin(), bytes.end(), bytes_.begin());
+}
 
 std::optional<PublicKey> PublicKey::from_base64(std::string_view text) {
   PublicKey key;
@@ -43,7 +67,9 @@ std::string PublicKey::to_base64() const {
   return text.data();
 }
 
-std::string PublicKey::to_short() const { return to_base64().substr(0, 8); }
+std::string PublicKey::to_short() const {
+  return to_base64().substr(0, 8);
+}
 
 PrivateKey PrivateKey::generate() {
   Secret<kKeySize> bytes;
@@ -64,7 +90,9 @@ std::optional<PrivateKey> PrivateKey::from_base64(std::string_view text) {
   return from_bytes(bytes.view());
 }
 
-void PrivateKey::to_base64(std::span<char, 45> out) const { encode_base64(bytes_.view(), out); }
+void PrivateKey::to_base64(std::span<char, 45> out) const {
+  encode_base64(bytes_.view(), out);
+}
 
 PublicKey PrivateKey::public_key() const {
   std::array<std::uint8_t, kKeySize> bytes{};
@@ -72,11 +100,14 @@ PublicKey PrivateKey::public_key() const {
   return PublicKey(bytes);
 }
 
-PrivateKey PrivateKey::clone() const { return PrivateKey(bytes_.clone()); }
+PrivateKey PrivateKey::clone() const {
+  return PrivateKey(bytes_.clone());
+}
 
 std::optional<SymmetricKey> PrivateKey::agree(const PublicKey& other) const {
   SymmetricKey shared;
-  if (crypto_scalarmult(shared.data(), bytes_.data(), other.data()) != 0 || shared.is_zero()) return std::nullopt;
+  if (crypto_scalarmult(shared.data(), bytes_.data(), other.data()) != 0 || shared.is_zero())
+    return std::nullopt;
   return shared;
 }
 
@@ -92,6 +123,8 @@ std::optional<PresharedKey> PresharedKey::from_base64(std::string_view text) {
   return PresharedKey(std::move(bytes));
 }
 
-void PresharedKey::to_base64(std::span<char, 45> out) const { encode_base64(bytes_.view(), out); }
+void PresharedKey::to_base64(std::span<char, 45> out) const {
+  encode_base64(bytes_.view(), out);
+}
 
 }  // namespace tunneld::crypto

@@ -52,7 +52,8 @@ class PrivateKey {
   void to_base64(std::span<char, 45> out) const;
   [[nodiscard]] PublicKey public_key() const;
   [[nodiscard]] PrivateKey clone() const;
-  /// X25519 with `other`; nullopt where the result is all zero (a low-order point), which must end the handshake.
+  /// X25519 with `other`; nullopt where the result is all zero (a low-order point), which must end the
+  /// handshake.
   [[nodiscard]] std::optional<SymmetricKey> agree(const PublicKey& other) const;
 
  private:

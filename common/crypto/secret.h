@@ -1,19 +1,19 @@
 // Secret bytes that cannot be copied, compared with ==, printed, or left behind in memory.
 #pragma once
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
+#include <sodium.h>
+
 namespace tunneld::crypto {
 
-/// The outcome of a check on secret or unauthenticated data. An enum class, so that it converts to nothing and
-/// cannot be read backwards (the inverted memcmp of CVE-2025-13086).
-enum class [[nodiscard]] Verdict : std::uint8_t { kForged, kAuthentic };
+/// The outcome of a check on secret or unauthenticated data. An enum class, so that it converts to nothing
+/// and cannot be read backwards (the inverted memcmp of CVE-2025-13086).
+enum class [[nodiscard]] Verdict : std::uint8_t{kForged, kAuthentic};
 
 /// N secret bytes. Move-only; the source of a move and the destructor wipe.
 template <std::size_t N>
@@ -22,7 +22,9 @@ class Secret {
   static constexpr std::size_t kSize = N;
 
   Secret() = default;
-  explicit Secret(std::span<const std::uint8_t, N> bytes) { std::copy(bytes.begin(), bytes.end(), bytes_.begin()); }
+  explicit Secret(std::span<const std::uint8_t, N> bytes) {
+    std::copy(bytes.begin(), bytes.end(), bytes_.begin());
+  }
   Secret(Secret&& other) noexcept : bytes_(other.bytes_) { other.wipe(); }
   Secret& operator=(Secret&& other) noexcept {
     if (this != &other) {

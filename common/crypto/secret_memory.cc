@@ -1,8 +1,5 @@
 #include "common/crypto/secret_memory.h"
 
-#include <sodium.h>
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -11,13 +8,18 @@
 #include <new>
 #include <vector>
 
+#include <sodium.h>
+#include <sys/mman.h>
+
 namespace tunneld::crypto {
 namespace {
 
 constexpr std::size_t kChunkSize = std::size_t{64} << 10;
 constexpr std::size_t kAlignment = 64;
 
-std::size_t block_size(std::size_t size) { return (size + kAlignment - 1) & ~(kAlignment - 1); }
+std::size_t block_size(std::size_t size) {
+  return (size + kAlignment - 1) & ~(kAlignment - 1);
+}
 
 class Arena {
  public:
@@ -72,10 +74,14 @@ Arena& arena() {
 
 }  // namespace
 
-void* allocate_secret(std::size_t size) { return arena().take(size); }
+void* allocate_secret(std::size_t size) {
+  return arena().take(size);
+}
 void free_secret(void* memory, std::size_t size) noexcept {
   if (memory != nullptr) arena().give(memory, size);
 }
-bool secret_lock_failed() { return arena().lock_failed(); }
+bool secret_lock_failed() {
+  return arena().lock_failed();
+}
 
 }  // namespace tunneld::crypto

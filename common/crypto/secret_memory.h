@@ -1,9 +1,10 @@
-// Locked memory for session keys: never swapped, never in a core dump, wiped when freed, wiped in a forked child.
+// Locked memory for session keys: never swapped, never in a core dump, wiped when freed, wiped in a forked
+// child.
 //
-// libsodium's sodium_malloc() spends four pages and as many mappings on each key; ten thousand peers would exceed
-// both vm.max_map_count and the memlock limit. Here keys share chunks of 64 KiB, cut into blocks of a few sizes; a
-// freed block is wiped and used again. Where the memlock limit is too small the chunk is used unlocked (still kept
-// out of dumps), and lock_failed() lets the daemon say so once.
+// libsodium's sodium_malloc() spends four pages and as many mappings on each key; ten thousand peers would
+// exceed both vm.max_map_count and the memlock limit. Here keys share chunks of 64 KiB, cut into blocks of a
+// few sizes; a freed block is wiped and used again. Where the memlock limit is too small the chunk is used
+// unlocked (still kept out of dumps), and lock_failed() lets the daemon say so once.
 //
 // Control thread only in practice (keys are made and retired there); a mutex makes it safe anywhere.
 #pragma once

@@ -1,9 +1,10 @@
 // Cryptokey routing: the longest prefix that holds an address, and the peer that owns it.
 //
-// A binary trie with path compression, one per family, its nodes in a vector and linked by index: 32 bytes a node,
-// two nodes a prefix, and a lookup touches one cache line per step. A finished table is immutable to its readers; the
-// control thread builds a new one for each change (ten thousand prefixes take milliseconds) and publishes it whole.
-// A multi-bit trie would look up in fewer steps and cost more memory and code; lookup is no visible part of a packet.
+// A binary trie with path compression, one per family, its nodes in a vector and linked by index: 32 bytes a
+// node, two nodes a prefix, and a lookup touches one cache line per step. A finished table is immutable to
+// its readers; the control thread builds a new one for each change (ten thousand prefixes take milliseconds)
+// and publishes it whole. A multi-bit trie would look up in fewer steps and cost more memory and code; lookup
+// is no visible part of a packet.
 #pragma once
 
 #include <array>

@@ -1,12 +1,12 @@
 #include "common/net/ip_address.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
 
 namespace tunneld::net {
 namespace {
@@ -67,7 +67,9 @@ std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
   return IpPrefix{*address, static_cast<std::uint8_t>(*length)};
 }
 
-std::string IpPrefix::to_string() const { return address.to_string() + "/" + std::to_string(length); }
+std::string IpPrefix::to_string() const {
+  return address.to_string() + "/" + std::to_string(length);
+}
 
 IpPrefix IpPrefix::network() const {
   std::array<std::uint8_t, 16> bytes{};

@@ -29,8 +29,8 @@ struct IpPacket {
   /// ToS or traffic class.
   std::uint8_t traffic_class;
 
-  /// nullopt for what is no whole IP packet: version, header length, or a length beyond the buffer (RFC 791, RFC
-  /// 8200; jumbograms have length zero and are refused).
+  /// nullopt for what is no whole IP packet: version, header length, or a length beyond the buffer (RFC 791,
+  /// RFC 8200; jumbograms have length zero and are refused).
   [[nodiscard]] static std::optional<IpPacket> parse(ByteView bytes) {
     if (bytes.empty()) return std::nullopt;
     const std::uint8_t* at = bytes.data();
@@ -47,7 +47,8 @@ struct IpPacket {
       if (payload == 0 && at[6] == 0) return std::nullopt;  // a jumbogram's hop-by-hop header
       if (kIpv6HeaderSize + payload > bytes.size()) return std::nullopt;
       const auto traffic_class = static_cast<std::uint8_t>(load_be16(at) >> 4);
-      return IpPacket{Family::kIpv6, kIpv6HeaderSize + payload, kIpv6HeaderSize, at + 8, at + 24, at[6], traffic_class};
+      return IpPacket{Family::kIpv6, kIpv6HeaderSize + payload, kIpv6HeaderSize, at + 8, at + 24, at[6],
+                      traffic_class};
     }
     return std::nullopt;
   }

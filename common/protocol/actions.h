@@ -14,21 +14,21 @@ namespace tunneld::protocol {
 /// Something a person may care about; the daemon turns it into a log line or an action of its own.
 struct Event {
   enum class Kind : std::uint8_t {
-    kSessionUp,          ///< handshake complete; `initiator` tells who began
-    kEndpointMoved,      ///< authenticated traffic came from `endpoint`
-    kHandshakeRetry,     ///< no answer; `attempt` is the number of the initiation now sent
-    kHandshakeGaveUp,    ///< no answer in 90 s; waits for the next packet to send
-    kSessionExpired,     ///< keys zeroed, 540 s without a new session
-    kNoEndpoint,         ///< there is something to send, and no address to send it to
-    kControlFrame,       ///< `payload` is an authenticated control frame of the keypair `index`
+    kSessionUp,        ///< handshake complete; `initiator` tells who began
+    kEndpointMoved,    ///< authenticated traffic came from `endpoint`
+    kHandshakeRetry,   ///< no answer; `attempt` is the number of the initiation now sent
+    kHandshakeGaveUp,  ///< no answer in 90 s; waits for the next packet to send
+    kSessionExpired,   ///< keys zeroed, 540 s without a new session
+    kNoEndpoint,       ///< there is something to send, and no address to send it to
+    kControlFrame,     ///< `payload` is an authenticated control frame of the keypair `index`
   };
   Kind kind;
   PeerId peer = 0;
   bool initiator = false;
   unsigned attempt = 0;
   std::uint32_t index = 0;
-  net::Endpoint endpoint;
-  std::vector<std::uint8_t> payload;
+  net::Endpoint endpoint{};
+  std::vector<std::uint8_t> payload{};
 };
 
 class Actions {

@@ -11,23 +11,23 @@ namespace tunneld::protocol {
 
 /// Why a packet was not delivered. The names are those that `tunneld status --json` prints.
 enum class Drop : std::uint8_t {
-  kMalformed,          ///< not a message of this protocol: length, type or reserved bytes
-  kUnknownIndex,       ///< data for a receiver index that is not ours (any more)
-  kForged,             ///< authentication failed
-  kReplayed,           ///< counter seen before, or behind the window
-  kExpiredKey,         ///< data under a key of 180 s or more
-  kInnerMalformed,     ///< authenticated, but what is inside is no IP packet of that length
-  kSourceNotAllowed,   ///< the inner source address does not belong to the sending peer
-  kNoRoute,            ///< no peer's allowed IPs hold the destination
-  kNoEndpoint,         ///< the peer's address is not known yet
-  kQueueFull,          ///< waited for a session behind too many others
-  kDoorFull,           ///< the control thread is behind
-  kBadMac1,            ///< handshake message that was not meant for our key
-  kUnderLoad,          ///< handshake message answered by a cookie, or refused by the rate limit
-  kUnknownPeer,        ///< valid handshake of a key that is not configured
-  kHandshakeRefused,   ///< handshake message that does not decrypt, replays, or comes too fast
-  kSendFailed,         ///< the kernel refused the datagram
-  kDeviceRefused,      ///< the tun device refused the packet (down)
+  kMalformed,         ///< not a message of this protocol: length, type or reserved bytes
+  kUnknownIndex,      ///< data for a receiver index that is not ours (any more)
+  kForged,            ///< authentication failed
+  kReplayed,          ///< counter seen before, or behind the window
+  kExpiredKey,        ///< data under a key of 180 s or more
+  kInnerMalformed,    ///< authenticated, but what is inside is no IP packet of that length
+  kSourceNotAllowed,  ///< the inner source address does not belong to the sending peer
+  kNoRoute,           ///< no peer's allowed IPs hold the destination
+  kNoEndpoint,        ///< the peer's address is not known yet
+  kQueueFull,         ///< waited for a session behind too many others
+  kDoorFull,          ///< the control thread is behind
+  kBadMac1,           ///< handshake message that was not meant for our key
+  kUnderLoad,         ///< handshake message answered by a cookie, or refused by the rate limit
+  kUnknownPeer,       ///< valid handshake of a key that is not configured
+  kHandshakeRefused,  ///< handshake message that does not decrypt, replays, or comes too fast
+  kSendFailed,        ///< the kernel refused the datagram
+  kDeviceRefused,     ///< the tun device refused the packet (down)
   kCount
 };
 inline constexpr std::size_t kDropReasons = static_cast<std::size_t>(Drop::kCount);
@@ -36,7 +36,9 @@ inline constexpr std::size_t kDropReasons = static_cast<std::size_t>(Drop::kCoun
 /// A counter with one writing thread: a plain add, without a locked instruction.
 class Counter {
  public:
-  void add(std::uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  void add(std::uint64_t n) {
+    value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+  }
   [[nodiscard]] std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
 
  private:
@@ -47,7 +49,9 @@ class Counter {
 struct alignas(64) DropCounters {
   std::array<Counter, kDropReasons> by_reason;
   void count(Drop reason, std::uint64_t n = 1) { by_reason[static_cast<std::size_t>(reason)].add(n); }
-  [[nodiscard]] std::uint64_t get(Drop reason) const { return by_reason[static_cast<std::size_t>(reason)].get(); }
+  [[nodiscard]] std::uint64_t get(Drop reason) const {
+    return by_reason[static_cast<std::size_t>(reason)].get();
+  }
 };
 
 }  // namespace tunneld::protocol

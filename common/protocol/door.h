@@ -1,11 +1,13 @@
 // The door from the fast path to the control thread: one bounded queue from each worker thread.
 //
-// Whatever is not a data message of a live keypair goes through here: handshake messages, packets that wait for a
-// session, control frames, and news ("confirmed", "moved"). Messages that nobody has authenticated have a queue of
-// their own, so that a flood of them can fill only that one. A full queue drops, and the caller counts.
+// Whatever is not a data message of a live keypair goes through here: handshake messages, packets that wait
+// for a session, control frames, and news ("confirmed", "moved"). Messages that nobody has authenticated have
+// a queue of their own, so that a flood of them can fill only that one. A full queue drops, and the caller
+// counts.
 //
-// Single producer, single consumer; records of variable length in a ring, written whole before the tail moves. The
-// alternative, a queue of fixed slots of one MTU each, would spend 64 KB of memory on every 40-byte notice.
+// Single producer, single consumer; records of variable length in a ring, written whole before the tail
+// moves. The alternative, a queue of fixed slots of one MTU each, would spend 64 KB of memory on every
+// 40-byte notice.
 #pragma once
 
 #include <atomic>
@@ -34,12 +36,13 @@ struct DoorRecord {
   Notice notice;
   PeerId peer = 0;
   std::uint32_t index = 0;
-  net::Endpoint endpoint;
+  net::Endpoint endpoint{};
 };
 
 class NoticeQueue {
  public:
-  explicit NoticeQueue(std::size_t capacity) : capacity_(capacity), ring_(std::make_unique<std::uint8_t[]>(capacity)) {}
+  explicit NoticeQueue(std::size_t capacity)
+      : capacity_(capacity), ring_(std::make_unique<std::uint8_t[]>(capacity)) {}
 
   /// Producer. False when there is no room; nothing is queued then.
   bool push(const DoorRecord& record, ByteView payload) {

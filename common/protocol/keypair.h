@@ -1,7 +1,9 @@
-// A session's keys with the two things that must never go wrong beside them: the send counter and the replay window.
+// A session's keys with the two things that must never go wrong beside them: the send counter and the replay
+// window.
 //
-// Shared between the control thread (which makes and retires it) and the data workers (which seal and open with it).
-// Everything a worker changes is atomic; the rest is constant from the moment the keypair is published.
+// Shared between the control thread (which makes and retires it) and the data workers (which seal and open
+// with it). Everything a worker changes is atomic; the rest is constant from the moment the keypair is
+// published.
 #pragma once
 
 #include <atomic>
@@ -23,7 +25,7 @@ enum class Role : std::uint8_t { kInitiator, kResponder };
 class Keypair {
  public:
   Keypair(PeerLink& peer_link, Role own_role, std::uint32_t local, std::uint32_t remote, Instant now,
-          crypto::SessionKeys keys, const crypto::AeadEngine& engine)
+          SessionKeys keys, const crypto::AeadEngine& engine)
       : peer(peer_link),
         role(own_role),
         local_index(local),
@@ -49,8 +51,8 @@ class Keypair {
 
   [[nodiscard]] bool expired(Instant now) const { return now - created >= kRejectAfterTime; }
 
-  /// Reserves `n` consecutive nonces and returns the first; nullopt when the limit is reached. A nonce is never
-  /// handed out twice, by whichever thread.
+  /// Reserves `n` consecutive nonces and returns the first; nullopt when the limit is reached. A nonce is
+  /// never handed out twice, by whichever thread.
   [[nodiscard]] std::optional<std::uint64_t> take_counters(std::uint64_t n) {
     const std::uint64_t first = next_counter_.fetch_add(n, std::memory_order_relaxed);
     if (first >= kRejectAfterMessages - n) {
@@ -91,7 +93,7 @@ class Keypair {
   std::unique_ptr<crypto::CipherKey> fast_receive_;
   std::atomic<const crypto::CipherKey*> fast_send_active_{nullptr};
   std::atomic<const crypto::CipherKey*> fast_receive_active_{nullptr};
-  crypto::SessionKeys keys_;
+  SessionKeys keys_;
 };
 
 }  // namespace tunneld::protocol

@@ -1,7 +1,8 @@
 // The up to three keypairs of a peer (whitepaper section 6.3) and how they take each other's place.
 //
-// `next` is what we derived as responder and the initiator has not confirmed yet: we can open with it, but must not
-// send with it. `current` is what we send with. `previous` still opens what was on its way when `current` came.
+// `next` is what we derived as responder and the initiator has not confirmed yet: we can open with it, but
+// must not send with it. `current` is what we send with. `previous` still opens what was on its way when
+// `current` came.
 #pragma once
 
 #include <memory>

@@ -11,8 +11,12 @@ namespace {
 /// Packets kept for a peer without a session; beyond it the oldest is dropped.
 constexpr std::size_t kMaxWaitingPackets = 128;
 
-Instant at(const std::atomic<Instant::rep>& stamp) { return Instant(Duration(stamp.load())); }
-bool is_set(const std::atomic<Instant::rep>& stamp) { return stamp.load() != 0; }
+Instant at(const std::atomic<Instant::rep>& stamp) {
+  return Instant(Duration(stamp.load()));
+}
+bool is_set(const std::atomic<Instant::rep>& stamp) {
+  return stamp.load() != 0;
+}
 
 }  // namespace
 
@@ -28,9 +32,12 @@ Peer::Peer(PeerId id, PeerOptions options, std::size_t threads, Services& servic
   if (options_.persistent_keepalive > Duration::zero()) persistent_at_ = now.boot;
 }
 
-Peer::~Peer() { drop_pending(); }
+Peer::~Peer() {
+  drop_pending();
+}
 
-// --- Handshake as initiator -----------------------------------------------------------------------------------------
+// --- Handshake as initiator
+// -----------------------------------------------------------------------------------------
 
 void Peer::begin_handshake(Now now, Actions& actions) {
   if (retransmit_at_ != kNever) return;  // under way; its own timer repeats it
@@ -51,8 +58,8 @@ void Peer::send_initiation(Now now, Actions& actions) {
   }
   drop_pending();
   pending_index_ = services_.reserve_index(id_);
-  auto started = InitiatorHandshake::start(services_.identity, options_.public_key, *static_static_, pending_index_,
-                                           Tai64n::from(now.wall), services_.random);
+  auto started = InitiatorHandshake::start(services_.identity, options_.public_key, *static_static_,
+                                           pending_index_, Tai64n::from(now.wall), services_.random);
   if (!started) {
     services_.release_index(pending_index_);
     return;
@@ -64,7 +71,8 @@ void Peer::send_initiation(Now now, Actions& actions) {
 
   ++attempts_;
   last_initiation_sent_ = now.boot;
-  const Duration jitter = Duration(services_.random_below(static_cast<std::uint32_t>(kRekeyTimeoutJitterMax.count())));
+  const Duration jitter =
+      Duration(services_.random_below(static_cast<std::uint32_t>(kRekeyTimeoutJitterMax.count())));
   retransmit_at_ = now.boot + kRekeyTimeout + jitter;
   link_->activity.stamp_sent(now.boot, false);
 }
@@ -87,13 +95,14 @@ void Peer::retry_or_give_up(Now now, Actions& actions) {
   actions.add_event({.kind = Event::Kind::kHandshakeRetry, .peer = id_, .attempt = attempts_});
 }
 
-bool Peer::accept_response(const ResponseMessage& message, const net::Endpoint& from, Now now, Actions& actions) {
+bool Peer::accept_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
+                           Actions& actions) {
   if (!pending_ || message.receiver() != pending_index_) return false;
   auto keys = pending_->finish(services_.identity, options_.preshared_key, message);
   if (!keys) return false;
 
-  auto keypair = std::make_unique<Keypair>(*link_, Role::kInitiator, pending_index_, message.sender(), now.boot,
-                                           std::move(*keys), services_.engine);
+  auto keypair = std::make_unique<Keypair>(*link_, Role::kInitiator, pending_index_, message.sender(),
+                                           now.boot, std::move(*keys), services_.engine);
   pending_.reset();  // its index lives on in the keypair
   pending_index_ = 0;
   link_->activity.stamp_received(now.boot, false);
@@ -115,16 +124,19 @@ void Peer::drop_pending() {
   pending_index_ = 0;
 }
 
-// --- Handshake as responder -----------------------------------------------------------------------------------------
+// --- Handshake as responder
+// -----------------------------------------------------------------------------------------
 
-bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint& from, Now now, Actions& actions) {
+bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint& from, Now now,
+                             Actions& actions) {
   if (greatest_timestamp_ && initiation.timestamp <= *greatest_timestamp_) return false;
   if (last_initiation_received_ && now.boot - *last_initiation_received_ < kInitiationInterval) return false;
 
   const std::uint32_t index = services_.reserve_index(id_);
   const std::uint32_t remote_index = initiation.sender_index;
   const Tai64n timestamp = initiation.timestamp;
-  auto answer = std::move(initiation).respond(options_.public_key, options_.preshared_key, index, services_.random);
+  auto answer =
+      std::move(initiation).respond(options_.public_key, options_.preshared_key, index, services_.random);
   if (!answer) {
     services_.release_index(index);
     return false;
@@ -133,8 +145,8 @@ bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint&
   last_initiation_received_ = now.boot;
   link_->activity.stamp_received(now.boot, false);
   update_endpoint(from, actions);
-  keypairs_.install_responder(std::make_unique<Keypair>(*link_, Role::kResponder, index, remote_index, now.boot,
-                                                        std::move(answer->keys), services_.engine));
+  keypairs_.install_responder(std::make_unique<Keypair>(*link_, Role::kResponder, index, remote_index,
+                                                        now.boot, std::move(answer->keys), services_.engine));
   zero_keys_at_ = now.boot + kZeroKeysAfter;
 
   cookies_.add_macs(answer->message, now.boot);
@@ -151,7 +163,8 @@ void Peer::confirmed(std::uint32_t index, Now now, Actions& actions) {
   session_up(*keypair, now, actions);
 }
 
-// --- Session --------------------------------------------------------------------------------------------------------
+// --- Session
+// --------------------------------------------------------------------------------------------------------
 
 void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   retransmit_at_ = kNever;
@@ -222,11 +235,13 @@ void Peer::send_keepalive(Now now, Actions& actions) {
 
 Keypair* Peer::live_keypair(Instant now) const {
   Keypair* keypair = link_->sending.load();
-  if (keypair == nullptr || keypair->expired(now) || keypair->counters_used() >= kRejectAfterMessages) return nullptr;
+  if (keypair == nullptr || keypair->expired(now) || keypair->counters_used() >= kRejectAfterMessages)
+    return nullptr;
   return keypair;
 }
 
-// --- Endpoint -------------------------------------------------------------------------------------------------------
+// --- Endpoint
+// -------------------------------------------------------------------------------------------------------
 
 void Peer::set_endpoint(const net::Endpoint& endpoint) {
   const net::Endpoint* known = link_->endpoint.get();
@@ -243,11 +258,16 @@ void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
   }
 }
 
-void Peer::moved(const net::Endpoint& endpoint, Actions& actions) { update_endpoint(endpoint, actions); }
+void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {
+  update_endpoint(endpoint, actions);
+}
 
-// --- Configuration --------------------------------------------------------------------------------------------------
+// --- Configuration
+// --------------------------------------------------------------------------------------------------
 
-void Peer::set_preshared_key(std::optional<crypto::PresharedKey> key) { options_.preshared_key = std::move(key); }
+void Peer::set_preshared_key(std::optional<crypto::PresharedKey> key) {
+  options_.preshared_key = std::move(key);
+}
 
 void Peer::set_persistent_keepalive(Duration interval, Now now, Actions& actions) {
   const bool turned_on = options_.persistent_keepalive == Duration::zero() && interval > Duration::zero();
@@ -265,9 +285,12 @@ void Peer::reset() {
   retransmit_at_ = zero_keys_at_ = kNever;
 }
 
-// --- Timers ---------------------------------------------------------------------------------------------------------
+// --- Timers
+// ---------------------------------------------------------------------------------------------------------
 
-Instant Peer::deadline() const { return std::min({retransmit_at_, look_at_, persistent_at_, zero_keys_at_}); }
+Instant Peer::deadline() const {
+  return std::min({retransmit_at_, look_at_, persistent_at_, zero_keys_at_});
+}
 
 void Peer::advance(Now now, Actions& actions) {
   if (now.boot >= retransmit_at_) retry_or_give_up(now, actions);
@@ -285,12 +308,15 @@ void Peer::advance(Now now, Actions& actions) {
   }
 }
 
-void Peer::watch(Now now) { look_at_ = std::min(look_at_, now.boot + std::min(kKeepaliveTimeout, kNewHandshakeAfter)); }
+void Peer::watch(Now now) {
+  look_at_ = std::min(look_at_, now.boot + std::min(kKeepaliveTimeout, kNewHandshakeAfter));
+}
 
 void Peer::look_at_activity(Now now, Actions& actions) {
   Activity& activity = link_->activity;
   look_at_ = kNever;
-  if (is_set(activity.unanswered_receive) && now.boot >= at(activity.unanswered_receive) + kKeepaliveTimeout) {
+  if (is_set(activity.unanswered_receive) &&
+      now.boot >= at(activity.unanswered_receive) + kKeepaliveTimeout) {
     activity.unanswered_receive.store(0);
     if (Keypair* keypair = live_keypair(now.boot)) seal(*keypair, {}, now, actions);
   }
@@ -301,7 +327,8 @@ void Peer::look_at_activity(Now now, Actions& actions) {
   const auto due = [&activity] {
     Instant next = kNever;
     if (is_set(activity.unanswered_receive)) next = at(activity.unanswered_receive) + kKeepaliveTimeout;
-    if (is_set(activity.unanswered_send)) next = std::min(next, at(activity.unanswered_send) + kNewHandshakeAfter);
+    if (is_set(activity.unanswered_send))
+      next = std::min(next, at(activity.unanswered_send) + kNewHandshakeAfter);
     return next;
   };
   look_at_ = due();
@@ -312,9 +339,12 @@ void Peer::look_at_activity(Now now, Actions& actions) {
   if (late != kNever && !activity.watched.exchange(true)) look_at_ = late;
 }
 
-// --- Status ---------------------------------------------------------------------------------------------------------
+// --- Status
+// ---------------------------------------------------------------------------------------------------------
 
-void Peer::count_drop(std::uint64_t n) { link_->traffic[services_.control_thread].drops.add(n); }
+void Peer::count_drop(std::uint64_t n) {
+  link_->traffic[services_.control_thread].drops.add(n);
+}
 
 PeerStatus Peer::status(Instant now) const {
   PeerStatus status;

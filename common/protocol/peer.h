@@ -57,7 +57,8 @@ class Peer {
 
   /// An inner packet that found no session: kept (bounded, oldest dropped) while a handshake is made.
   void queue_packet(ByteView packet, Now now, Actions& actions);
-  /// Seals a control frame (or with an empty `plain` a keepalive) under the keypair `index`; false if it is gone.
+  /// Seals a control frame (or with an empty `plain` a keepalive) under the keypair `index`; false if it is
+  /// gone.
   bool send_under(std::uint32_t index, ByteView plain, Now now, Actions& actions);
 
   // Notices of the data workers.
@@ -101,7 +102,8 @@ class Peer {
   PeerOptions options_;
   Services& services_;
   std::unique_ptr<PeerLink> link_;
-  /// DH of the two static keys, or nullopt when the peer's key is a low-order point: then nothing is ever sent.
+  /// DH of the two static keys, or nullopt when the peer's key is a low-order point: then nothing is ever
+  /// sent.
   const std::optional<crypto::SymmetricKey> static_static_;
 
   // Handshake.

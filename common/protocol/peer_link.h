@@ -1,8 +1,8 @@
 // What the data path knows of a peer, shared between the control thread and the data workers.
 //
-// Timers without timer calls: workers only stamp times. The control thread looks at the stamps when a deadline comes
-// and either acts or sets the next one (peer_timers in peer.cc). A worker rings the door only when no look is due,
-// which is at most once in ten seconds for a busy peer and never for an idle one.
+// Timers without timer calls: workers only stamp times. The control thread looks at the stamps when a
+// deadline comes and either acts or sets the next one (peer_timers in peer.cc). A worker rings the door only
+// when no look is due, which is at most once in ten seconds for a busy peer and never for an idle one.
 #pragma once
 
 #include <atomic>
@@ -19,10 +19,11 @@ namespace tunneld::protocol {
 
 using PeerId = std::uint32_t;
 
-/// Time stamps of one peer's traffic. Zero means "none". Relaxed: each stands for itself, and the control thread looks
-/// again later.
+/// Time stamps of one peer's traffic. Zero means "none". Relaxed: each stands for itself, and the control
+/// thread looks again later.
 struct Activity {
-  /// First data sent since something authenticated was last received: starts the 15 s wait for a new handshake.
+  /// First data sent since something authenticated was last received: starts the 15 s wait for a new
+  /// handshake.
   std::atomic<Instant::rep> unanswered_send{0};
   /// First data received since something authenticated was last sent: starts the 10 s wait for a keepalive.
   std::atomic<Instant::rep> unanswered_receive{0};
@@ -35,14 +36,16 @@ struct Activity {
   /// Returns true when the control thread must be told to watch this peer.
   bool stamp_sent(Instant now, bool carries_data) {
     const Instant::rep at = now.time_since_epoch().count();
-    if (unanswered_receive.load(std::memory_order_relaxed) != 0) unanswered_receive.store(0, std::memory_order_relaxed);
+    if (unanswered_receive.load(std::memory_order_relaxed) != 0)
+      unanswered_receive.store(0, std::memory_order_relaxed);
     last_traversal.store(at, std::memory_order_relaxed);
     if (!carries_data) return false;
     return arm(unanswered_send, at);
   }
   bool stamp_received(Instant now, bool carries_data) {
     const Instant::rep at = now.time_since_epoch().count();
-    if (unanswered_send.load(std::memory_order_relaxed) != 0) unanswered_send.store(0, std::memory_order_relaxed);
+    if (unanswered_send.load(std::memory_order_relaxed) != 0)
+      unanswered_send.store(0, std::memory_order_relaxed);
     last_traversal.store(at, std::memory_order_relaxed);
     last_received.store(at, std::memory_order_relaxed);
     if (!carries_data) return false;

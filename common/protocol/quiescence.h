@@ -1,13 +1,14 @@
 // When may the control thread free what a data worker may still be reading?
 //
-// Workers read shared objects (keypairs, endpoints, the routing table) through atomic pointers, without locks or
-// reference counts. The control thread replaces a pointer, then hands the old object to retire(). It is freed once
-// every worker that was inside a batch at that moment has left that batch. A worker pays one store at each end of a
-// batch; an idle worker (blocked in poll) is outside of any batch and holds nothing back. This is epoch-based
-// reclamation; reference counts would cost an atomic read-modify-write per packet on a line that all cores share.
+// Workers read shared objects (keypairs, endpoints, the routing table) through atomic pointers, without locks
+// or reference counts. The control thread replaces a pointer, then hands the old object to retire(). It is
+// freed once every worker that was inside a batch at that moment has left that batch. A worker pays one store
+// at each end of a batch; an idle worker (blocked in poll) is outside of any batch and holds nothing back.
+// This is epoch-based reclamation; reference counts would cost an atomic read-modify-write per packet on a
+// line that all cores share.
 //
-// All published pointers are read and written sequentially consistent (plain loads on x86-64): a worker that enters
-// after the control thread looked cannot see the old pointer.
+// All published pointers are read and written sequentially consistent (plain loads on x86-64): a worker that
+// enters after the control thread looked cannot see the old pointer.
 #pragma once
 
 #include <atomic>

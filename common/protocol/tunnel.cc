@@ -6,7 +6,8 @@
 
 namespace tunneld::protocol {
 
-Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random, DataPlane& plane)
+Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random,
+               DataPlane& plane)
     : plane_(plane),
       services_{.identity = LocalIdentity(std::move(private_key)),
                 .engine = engine,
@@ -17,13 +18,15 @@ Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine,
                 .control_thread = plane.control_thread(),
                 .index_owner = {}},
       cookies_(services_.identity.public_key, random),
+      load_(random),
       limiter_(random) {
   publish_routing();
 }
 
 Tunnel::~Tunnel() = default;
 
-// --- Peers ----------------------------------------------------------------------------------------------------------
+// --- Peers
+// ----------------------------------------------------------------------------------------------------------
 
 std::vector<PeerId> Tunnel::add_peers(std::vector<PeerOptions> peers, Now now) {
   std::vector<PeerId> ids;
@@ -76,7 +79,8 @@ void Tunnel::publish_routing() {
   plane_.routing.replace(std::move(table), plane_.quiescence);
 }
 
-// --- Time -----------------------------------------------------------------------------------------------------------
+// --- Time
+// -----------------------------------------------------------------------------------------------------------
 
 void Tunnel::reschedule(PeerId id) {
   const Instant deadline = peers_[id]->deadline();
@@ -95,7 +99,8 @@ void Tunnel::advance(Now now, Actions& actions) {
   plane_.quiescence.reclaim();
 }
 
-// --- Notices of the data workers ------------------------------------------------------------------------------------
+// --- Notices of the data workers
+// ------------------------------------------------------------------------------------
 
 void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions) {
   if (record.notice == Notice::kHandshakeMessage) return receive(payload, record.endpoint, now, actions);
@@ -129,7 +134,8 @@ void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions
   reschedule(record.peer);
 }
 
-// --- Messages from anybody ------------------------------------------------------------------------------------------
+// --- Messages from anybody
+// ------------------------------------------------------------------------------------------
 
 void Tunnel::receive(ByteView message, const net::Endpoint& from, Now now, Actions& actions) {
   switch (classify(message)) {
@@ -144,7 +150,8 @@ void Tunnel::receive(ByteView message, const net::Endpoint& from, Now now, Actio
   }
 }
 
-bool Tunnel::admit(ByteView message, std::uint32_t sender_index, const net::Endpoint& from, Now now, Actions& actions) {
+bool Tunnel::admit(ByteView message, std::uint32_t sender_index, const net::Endpoint& from, Now now,
+                   Actions& actions) {
   if (cookies_.check_mac1(message) != crypto::Verdict::kAuthentic) {
     count(Drop::kBadMac1);
     return false;
@@ -178,7 +185,8 @@ void Tunnel::receive_initiation(const InitiationMessage& message, const net::End
   reschedule(peer->link().id);
 }
 
-void Tunnel::receive_response(const ResponseMessage& message, const net::Endpoint& from, Now now, Actions& actions) {
+void Tunnel::receive_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
+                              Actions& actions) {
   if (!admit(as_bytes(message), message.sender(), from, now, actions)) return;
   Peer* peer = owner_of(message.receiver());
   if (peer == nullptr) return count(Drop::kUnknownIndex);

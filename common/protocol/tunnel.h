@@ -1,6 +1,7 @@
 // The protocol's control side: all peers of one interface, and what strangers' handshake messages go through.
 //
-// Sans-IO. Feed it messages (receive), the data workers' notices (handle) and time (advance); it fills Actions.
+// Sans-IO. Feed it messages (receive), the data workers' notices (handle) and time (advance); it fills
+// Actions.
 #pragma once
 
 #include <functional>
@@ -22,13 +23,14 @@ namespace tunneld::protocol {
 
 class Tunnel {
  public:
-  Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random, DataPlane& plane);
+  Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random,
+         DataPlane& plane);
   ~Tunnel();
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
 
-  /// Adds peers and publishes the routing table once. Precondition: public keys are new, allowed IPs belong to nobody
-  /// (the configuration has been validated); an allowed IP that another peer holds moves.
+  /// Adds peers and publishes the routing table once. Precondition: public keys are new, allowed IPs belong
+  /// to nobody (the configuration has been validated); an allowed IP that another peer holds moves.
   std::vector<PeerId> add_peers(std::vector<PeerOptions> peers, Now now);
   void remove_peer(PeerId id);
   void set_allowed_ips(PeerId id, std::vector<net::IpPrefix> allowed_ips);
@@ -37,19 +39,23 @@ class Tunnel {
   /// After a change made through peer(): its deadline may have moved.
   void reschedule(PeerId id);
 
-  /// A message of type 1 to 3 from anybody. Never throws; silence is the answer to all that does not authenticate.
+  /// A message of type 1 to 3 from anybody. Never throws; silence is the answer to all that does not
+  /// authenticate.
   void receive(ByteView message, const net::Endpoint& from, Now now, Actions& actions);
   /// A notice of a data worker. Handshake messages among them go to receive().
   void handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
 
-  [[nodiscard]] Instant next_deadline() const { return deadlines_.empty() ? kNever : deadlines_.begin()->first; }
+  [[nodiscard]] Instant next_deadline() const {
+    return deadlines_.empty() ? kNever : deadlines_.begin()->first;
+  }
   void advance(Now now, Actions& actions);
 
   void for_each_peer(const std::function<void(PeerId, Peer&)>& visit);
   [[nodiscard]] const crypto::PublicKey& public_key() const { return services_.identity.public_key; }
 
  private:
-  void receive_initiation(const InitiationMessage& message, const net::Endpoint& from, Now now, Actions& actions);
+  void receive_initiation(const InitiationMessage& message, const net::Endpoint& from, Now now,
+                          Actions& actions);
   void receive_response(const ResponseMessage& message, const net::Endpoint& from, Now now, Actions& actions);
   void receive_cookie(const CookieMessage& message, Now now);
   [[nodiscard]] bool admit(ByteView message, std::uint32_t sender_index, const net::Endpoint& from, Now now,
