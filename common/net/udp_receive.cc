@@ -9,10 +9,6 @@
 namespace tunneld::net {
 namespace {
 
-// A plain 64 KiB stride would put the start of every buffer into the same cache sets; this spreads the first
-// 1,600 bytes, a full-size datagram, of neighbouring buffers over different ones.
-constexpr std::size_t kStride = ReceiveBatch::kBufferSize + 1600;
-
 constexpr std::array<std::uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 // `out` as the v4-mapped form of the four bytes at `v4`.
@@ -59,13 +55,13 @@ Endpoint RawEndpoint::parse() const {
 }
 
 ReceiveBatch::ReceiveBatch(std::size_t messages)
-    : buffers_(std::make_unique_for_overwrite<std::uint8_t[]>(messages * kStride)),
+    : buffers_(std::make_unique_for_overwrite<std::uint8_t[]>(messages * kBufferSize)),
       headers_(messages),
       parts_(messages),
       names_(messages),
       controls_(messages) {
   for (std::size_t i = 0; i < messages; ++i) {
-    parts_[i] = {buffers_.get() + i * kStride, kBufferSize};
+    parts_[i] = {buffers_.get() + i * kBufferSize, kBufferSize};
     headers_[i].msg_hdr = {.msg_name = &names_[i],
                            .msg_namelen = 0,
                            .msg_iov = &parts_[i],

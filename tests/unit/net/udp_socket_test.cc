@@ -205,8 +205,7 @@ TEST_P(UdpSocketTest, BatchNamesWhatBecameOfEachDatagram) {
   from_nowhere.local = address(there.remote.address.is_v4() ? "192.0.2.77" : "2001:db8::77");
   const Bytes good = counted(40);
   const Bytes too_large = counted(70000);
-  std::vector<Datagram> batch;
-  for (int i = 0; i < 30; ++i) batch.push_back({.endpoint = there, .bytes = good});
+  std::vector<Datagram> batch(30, {.endpoint = there, .bytes = good});
   batch[7].bytes = too_large;
   batch[20].endpoint = from_nowhere;
 
@@ -284,7 +283,7 @@ TEST_F(UdpSocketTest, KernelThatRefusesToJoinLosesNothing) {
   // UDP_SEGMENT needs UDP checksums, which IPv4 lets one turn off.
   const int on = 1;
   ASSERT_EQ(::setsockopt(sender.fd(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on), 0);
-  const Bytes run = counted(70 * 1000);
+  const Bytes run = counted(70'000);
   EXPECT_EQ(sender.send_segments(to("127.0.0.1", receiver.port()), run, 1000, 0).sent, 70U);
   EXPECT_EQ(receive(receiver, 70).joined(), run);
 }
