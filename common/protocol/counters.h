@@ -18,6 +18,7 @@ enum class Drop : std::uint8_t {
   kExpiredKey,        ///< data under a key of 180 s or more
   kInnerMalformed,    ///< authenticated, but what is inside is no IP packet of that length
   kSourceNotAllowed,  ///< the inner source address does not belong to the sending peer
+  kCongestion,        ///< marked outside, but the inner packet cannot carry the mark (RFC 6040)
   kNoRoute,           ///< no peer's allowed IPs hold the destination
   kNoEndpoint,        ///< the peer's address is not known yet
   kQueueFull,         ///< waited for a session behind too many others

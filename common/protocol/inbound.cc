@@ -1,0 +1,124 @@
+#include "common/protocol/inbound.h"
+
+#include <algorithm>
+
+#include "common/net/ip_packet.h"
+#include "common/protocol/constants.h"
+#include "common/protocol/data_message.h"
+#include "common/protocol/ecn.h"
+
+namespace tunneld::protocol {
+
+Inbound::Inbound(DataPlane& plane, std::size_t thread, net::Coalescer::Options coalesce)
+    : plane_(plane), thread_(thread), door_(*plane.doors[thread]), coalescer_(coalesce) {
+  jobs_.reserve(kMaxJobs);
+  keypairs_.reserve(kMaxJobs);
+}
+
+void Inbound::collect(MutableBytes datagram, const ReceivedRun& run) {
+  const MessageType type = classify(datagram);
+  if (type != MessageType::kData && type != MessageType::kFastData) {
+    if (type == MessageType::kInvalid) return drop(Drop::kMalformed, nullptr);
+    if (!tell({.notice = Notice::kHandshakeMessage, .peer = 0, .index = 0, .endpoint = run.from}, datagram)) {
+      drop(Drop::kDoorFull, nullptr);
+    }
+    return;
+  }
+  const DataHeader header = DataHeader::from(datagram);
+  Keypair* keypair = plane_.indices.find(header.receiver());
+  if (keypair == nullptr || keypair->local_index != header.receiver())
+    return drop(Drop::kUnknownIndex, nullptr);
+  if (keypair->expired(now_)) return drop(Drop::kExpiredKey, &keypair->peer);
+  if (!keypair->replay.probably_fresh(header.counter())) return drop(Drop::kReplayed, &keypair->peer);
+  const crypto::CipherKey* cipher =
+      type == MessageType::kData ? &keypair->chacha_receive() : keypair->fast_receive();
+  if (cipher == nullptr) return drop(Drop::kMalformed, &keypair->peer);
+
+  jobs_.push_back({.data = datagram.data() + sizeof header,
+                   .length = datagram.size() - kDataOverhead,
+                   .counter = header.counter()});
+  keypairs_.push_back({keypair, cipher});
+}
+
+void Inbound::open_jobs() {
+  for (std::size_t first = 0; first < jobs_.size();) {
+    std::size_t end = first + 1;
+    while (end < jobs_.size() && keypairs_[end].cipher == keypairs_[first].cipher) ++end;
+    keypairs_[first].cipher->open(std::span(jobs_).subspan(first, end - first));
+    first = end;
+  }
+}
+
+void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
+  const crypto::AeadJob& job = jobs_[index];
+  Keypair& keypair = *keypairs_[index].keypair;
+  PeerLink& peer = keypair.peer;
+  if (job.verdict != crypto::Verdict::kAuthentic) return drop(Drop::kForged, &peer);
+  if (!keypair.replay.accept(job.counter)) return drop(Drop::kReplayed, &peer);
+
+  // From here on it is the peer that speaks.
+  const bool keepalive = job.length == 0;
+  note_received(keypair, run, job.counter, job.length + kDataOverhead, !keepalive);
+  if (keepalive) return;
+  const MutableBytes plain(job.data, job.length);
+  if (const unsigned version = plain[0] >> 4; version != 4 && version != 6) {
+    if (!tell(
+            {.notice = Notice::kControlFrame, .peer = peer.id, .index = keypair.local_index, .endpoint = {}},
+            plain)) {
+      drop(Drop::kDoorFull, &peer);
+    }
+    return;
+  }
+  const auto ip = net::IpPacket::parse(plain);
+  if (!ip) return drop(Drop::kInnerMalformed, &peer);
+  const RoutingTable& routing = *plane_.routing.get();
+  if (routing.allowed_ips.lookup(ip->family, ip->source) != peer.id)
+    return drop(Drop::kSourceNotAllowed, &peer);
+
+  const std::uint8_t inner_ecn = ip->traffic_class & kEcnMask;
+  const auto ecn = decapsulated_ecn(inner_ecn, run.ecn);
+  if (!ecn) return drop(Drop::kCongestion, &peer);
+  if (*ecn != inner_ecn) set_ecn(plain.data(), ip->family, *ecn);
+  coalescer_.add(plain.first(ip->length), *ip);
+}
+
+void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, std::uint64_t counter,
+                            std::size_t datagram_size, bool data) {
+  PeerLink& peer = keypair.peer;
+  TrafficCounters& traffic = peer.traffic[thread_];
+  traffic.received_packets.add(1);
+  traffic.received_bytes.add(datagram_size);
+  if (peer.activity.stamp_received(now_, data) &&
+      !tell({.notice = Notice::kWatch, .peer = peer.id, .index = 0, .endpoint = {}})) {
+    peer.activity.watched.store(false);
+  }
+
+  if (keypair.role == Role::kResponder) {
+    if (!keypair.confirmed.load(std::memory_order_relaxed) && !keypair.confirmed.exchange(true) &&
+        !tell(
+            {.notice = Notice::kConfirmed, .peer = peer.id, .index = keypair.local_index, .endpoint = {}})) {
+      keypair.confirmed.store(false);
+    }
+  } else if (now_ - keypair.created >= kRekeyOnReceiveAfter && !keypair.rekey_requested.exchange(true) &&
+             !tell(
+                 {.notice = Notice::kRekey, .peer = peer.id, .index = keypair.local_index, .endpoint = {}})) {
+    keypair.rekey_requested.store(false);
+  }
+
+  // The newest message tells where the peer is; a late one from its old address does not move it back.
+  const net::Endpoint* known = peer.endpoint.get();
+  if ((known == nullptr || *known != run.from) && counter == keypair.replay.greatest()) {
+    tell({.notice = Notice::kMoved, .peer = peer.id, .index = keypair.local_index, .endpoint = run.from});
+  }
+}
+
+bool Inbound::tell(const DoorRecord& record, ByteView payload) {
+  return door_.push(record, payload);
+}
+
+void Inbound::drop(Drop reason, PeerLink* peer) {
+  plane_.drops[thread_].count(reason);
+  if (peer != nullptr) peer->traffic[thread_].drops.add(1);
+}
+
+}  // namespace tunneld::protocol

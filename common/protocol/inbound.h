@@ -1,0 +1,87 @@
+// The way in: datagrams from the outer socket become packets for the device. One object per worker, sans-IO.
+//
+//     add(): type → receiver index → keypair → age and replay window; then a batch of opening per run of
+//     datagrams
+//            → replay window again → inner packet → does the source belong to the peer? → ECN → coalescer
+//     finish(): superpackets and packets for the device
+//
+// Datagrams are opened where they were received, and their buffers are in use until finish().
+#pragma once
+
+#include <vector>
+
+#include "common/crypto/aead_engine.h"
+#include "common/net/coalesce.h"
+#include "common/protocol/data_plane.h"
+
+namespace tunneld::protocol {
+
+/// Datagrams of one sender, in one buffer: equal in size but for the last.
+struct ReceivedRun {
+  MutableBytes bytes;
+  std::size_t segment_size;
+  /// Outer ECN field.
+  std::uint8_t ecn;
+  const net::Endpoint& from;
+};
+
+class Inbound {
+ public:
+  Inbound(DataPlane& plane, std::size_t thread, net::Coalescer::Options coalesce);
+
+  /// Starts a batch. The caller's Quiescence::Reader has entered.
+  void begin(Instant now) { now_ = now; }
+  /// Takes what `run` holds; write(const VirtioNetHeader&, span<const iovec>) is called only if the coalescer
+  /// is full.
+  template <typename Write>
+  void add(const ReceivedRun& run, Write&& write) {
+    for (std::size_t offset = 0; offset < run.bytes.size(); offset += run.segment_size) {
+      if (jobs_.size() == kMaxJobs) open_and_deliver(run, write);
+      collect(run.bytes.subspan(offset, std::min(run.segment_size, run.bytes.size() - offset)), run);
+    }
+    open_and_deliver(run, write);
+  }
+  template <typename Write>
+  void finish(Write&& write) {
+    coalescer_.flush(write);
+  }
+
+ private:
+  static constexpr std::size_t kMaxJobs = 64;
+
+  /// Checks that need no key; queues a job for what passes.
+  void collect(MutableBytes datagram, const ReceivedRun& run);
+  /// Opens jobs_ in runs of one keypair and cipher.
+  void open_jobs();
+  /// An opened plaintext on its way to the coalescer.
+  void deliver(std::size_t index, const ReceivedRun& run);
+  void note_received(Keypair& keypair, const ReceivedRun& run, std::uint64_t counter,
+                     std::size_t datagram_size, bool data);
+  void drop(Drop reason, PeerLink* peer);
+  bool tell(const DoorRecord& record, ByteView payload = {});
+
+  template <typename Write>
+  void open_and_deliver(const ReceivedRun& run, Write&& write) {
+    open_jobs();
+    for (std::size_t i = 0; i < jobs_.size(); ++i) {
+      if (coalescer_.full()) coalescer_.flush(write);
+      deliver(i, run);
+    }
+    jobs_.clear();
+    keypairs_.clear();
+  }
+
+  DataPlane& plane_;
+  const std::size_t thread_;
+  Door& door_;
+  Instant now_{};
+  net::Coalescer coalescer_;
+  std::vector<crypto::AeadJob> jobs_;
+  struct JobKey {
+    Keypair* keypair;
+    const crypto::CipherKey* cipher;
+  };
+  std::vector<JobKey> keypairs_;  ///< beside jobs_
+};
+
+}  // namespace tunneld::protocol

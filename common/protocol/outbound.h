@@ -1,0 +1,84 @@
+// The way out: packets read from the device become sealed datagrams. One object per worker, sans-IO.
+//
+//     add(): destination → allowed IPs → peer → its sending keypair → segments, written where they will be
+//     sealed finish(): nonces, headers, one batch of sealing per run
+//
+// A run is what one UDP_SEGMENT send takes: consecutive datagrams to one peer, equal in size but for the
+// last. All runs lie in one buffer, allocated once. Packets for a peer without a session leave through the
+// door.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "common/crypto/aead_engine.h"
+#include "common/net/segment.h"
+#include "common/protocol/data_plane.h"
+
+namespace tunneld::protocol {
+
+struct SealedRun {
+  PeerLink* peer;
+  /// Valid until the batch ends (the reader leaves Quiescence).
+  const net::Endpoint* endpoint;
+  ByteView bytes;
+  std::size_t segment_size;
+  std::size_t segments;
+  /// Outer ECN field.
+  std::uint8_t ecn;
+};
+
+class Outbound {
+ public:
+  Outbound(DataPlane& plane, std::size_t thread);
+
+  /// Starts a batch. The caller's Quiescence::Reader has entered, and leaves when the runs have been sent.
+  void begin(Instant now);
+  /// A packet or superpacket as read from the device. False: no room left, finish() first and add it again.
+  [[nodiscard]] bool add(const net::VirtioNetHeader& header, MutableBytes packet);
+  /// Seals all that was added. The runs stay valid until begin().
+  [[nodiscard]] std::span<const SealedRun> finish();
+  /// Counts what the socket did with a run.
+  void count_sent(const SealedRun& run, std::size_t sent_datagrams);
+
+  /// The packet to which nobody answers, since the last begin(): an ICMP "unreachable" is due. Empty: none.
+  [[nodiscard]] ByteView unroutable() const { return unroutable_; }
+
+ private:
+  /// Enough for a superpacket of 64 KiB in segments of TCP's smallest, and for several of the usual kind.
+  static constexpr std::size_t kBufferSize = std::size_t{256} << 10;
+  static constexpr std::size_t kMaxRunBytes = 65507;
+  static constexpr std::size_t kMaxRunSegments = 64;
+
+  struct Run {
+    PeerLink* peer;
+    Keypair* keypair;
+    const net::Endpoint* endpoint;
+    std::size_t offset;
+    std::size_t bytes;
+    std::size_t segment_size;
+    std::size_t segments;
+    std::uint8_t ecn;
+    bool closed;  ///< ended by a shorter datagram
+  };
+
+  void append(PeerLink& peer, Keypair& keypair, const net::Endpoint& endpoint, std::uint8_t ecn,
+              std::size_t datagram_size);
+  void seal(Run& run);
+  void hand_over(const net::Segmenter& segments, PeerLink& peer);
+  void drop(Drop reason, PeerLink* peer, std::size_t packets);
+
+  DataPlane& plane_;
+  const std::size_t thread_;
+  Door& door_;
+  Instant now_{};
+  std::unique_ptr<std::uint8_t[]> buffer_;
+  std::size_t used_ = 0;
+  std::vector<Run> runs_;
+  std::vector<SealedRun> sealed_;
+  std::vector<crypto::AeadJob> jobs_;
+  std::unique_ptr<std::uint8_t[]> scratch_;  ///< one segment on its way to the door
+  ByteView unroutable_;
+};
+
+}  // namespace tunneld::protocol
