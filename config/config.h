@@ -1,0 +1,98 @@
+// The configuration as the daemon sees it: plain values, checked, with every default filled in.
+//
+// A Config that exists has passed every check that needs nothing but the files themselves. What needs the key
+// files is load_keys(). Where a later error may have to name a line (a key file, a route that somebody else
+// owns), the value carries its location. The options are described for users in docs/config.md.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/crypto/aead_engine.h"
+#include "common/crypto/keys.h"
+#include "common/net/ip_address.h"
+#include "config/location.h"
+#include "config/peer_endpoint.h"
+
+namespace tunneld::config {
+
+enum class DeviceType : std::uint8_t { kTun, kTap };
+/// An optimisation that is used where it works, or never.
+enum class AutoOff : std::uint8_t { kAuto, kOff };
+enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError };
+
+/// Where a secret is read from.
+struct KeyFile {
+  /// An absolute path, or the name of a systemd credential (a file in $CREDENTIALS_DIRECTORY).
+  std::string name;
+  bool is_credential = false;
+  bool operator==(const KeyFile&) const = default;
+};
+
+struct InterfaceConfig {
+  Located<std::string> name;
+  DeviceType type = DeviceType::kTun;
+  /// With host bits: the address and the network that it is on.
+  std::vector<Located<net::IpPrefix>> addresses;
+  /// UDP, both families; nullopt lets the kernel choose a free port.
+  std::optional<std::uint16_t> listen_port;
+  Located<KeyFile> private_key_file;
+  /// Bytes of the largest inner packet; nullopt finds it out.
+  std::optional<std::uint16_t> mtu;
+  /// SO_MARK of outer packets; 0 sets none.
+  std::uint32_t fwmark = 0;
+  /// Segmentation and receive offloads of tun and UDP.
+  AutoOff offload = AutoOff::kAuto;
+  bool operator==(const InterfaceConfig&) const = default;
+};
+
+struct PeerConfig {
+  Located<std::string> name;
+  Located<crypto::PublicKey> public_key;
+  std::optional<Located<KeyFile>> preshared_key_file;
+  /// Tried in turn; empty for a peer that always calls first.
+  std::vector<Located<PeerEndpoint>> endpoints;
+  /// Networks without host bits, unique over all peers.
+  std::vector<Located<net::IpPrefix>> allowed_ips;
+  /// Whole seconds, 1 to 65535; nullopt is off.
+  std::optional<Duration> persistent_keepalive;
+  bool operator==(const PeerConfig&) const = default;
+};
+
+/// Routes for the peers' allowed IPs.
+struct RoutesConfig {
+  /// A routing table of the kernel (RT_TABLE_MAIN is 254); nullopt sets no routes.
+  std::optional<std::uint32_t> table = 254;
+  /// nullopt leaves the metric to the kernel.
+  std::optional<std::uint32_t> metric;
+  bool operator==(const RoutesConfig&) const = default;
+};
+
+struct CryptoConfig {
+  crypto::EngineChoice engine = crypto::EngineChoice::kAuto;
+  /// Whether AES-256-GCM may be agreed on with peers that are tunnelds too.
+  AutoOff fast_cipher = AutoOff::kAuto;
+  bool operator==(const CryptoConfig&) const = default;
+};
+
+struct LogConfig {
+  LogLevel level = LogLevel::kInfo;
+  bool operator==(const LogConfig&) const = default;
+};
+
+/// Equality ignores locations.
+struct Config {
+  InterfaceConfig interface;
+  std::vector<PeerConfig> peers;
+  RoutesConfig routes;
+  CryptoConfig crypto;
+  /// Data workers; nullopt is one per core.
+  std::optional<unsigned> workers;
+  LogConfig log;
+  bool operator==(const Config&) const = default;
+};
+
+}  // namespace tunneld::config

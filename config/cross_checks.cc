@@ -1,0 +1,110 @@
+#include "config/cross_checks.h"
+
+#include <map>
+
+#include "config/routing_table.h"
+
+namespace tunneld::config {
+namespace {
+
+constexpr std::uint16_t kSmallestIpv6Mtu = 1280;  // RFC 8200 section 5
+
+/// One peer's claim to something that only one may have.
+struct Claim {
+  const PeerConfig* peer;
+  const Location* at;
+};
+
+std::string owner(const Claim& claim) {
+  const std::string& name = claim.peer->name.value;
+  return (name.empty() ? "another peer" : "peer " + in_quotes(name)) + " (" + to_string(*claim.at) + ")";
+}
+
+void check_names(const Config& config, Diagnostics& diagnostics) {
+  std::map<std::string_view, Claim> names;
+  for (const PeerConfig& peer : config.peers) {
+    if (peer.name.value.empty()) continue;
+    const auto [first, is_new] = names.try_emplace(peer.name.value, Claim{&peer, &peer.name.at});
+    if (is_new) continue;
+    diagnostics.error(peer.name.at,
+                      "two peers are called " + in_quotes(peer.name.value) + ", the other in " +
+                          to_string(*first->second.at),
+                      "rename or remove one");
+  }
+}
+
+void check_keys(const Config& config, Diagnostics& diagnostics) {
+  std::map<crypto::PublicKey, Claim> keys;
+  for (const PeerConfig& peer : config.peers) {
+    if (peer.public_key.value == crypto::PublicKey()) continue;
+    const auto [first, is_new] = keys.try_emplace(peer.public_key.value, Claim{&peer, &peer.public_key.at});
+    if (is_new) continue;
+    diagnostics.error(peer.public_key.at, "this public key already belongs to " + owner(first->second),
+                      "every peer needs a key of its own");
+  }
+}
+
+void check_networks(const Config& config, Diagnostics& diagnostics) {
+  std::map<net::IpPrefix, Claim> networks;
+  for (const PeerConfig& peer : config.peers) {
+    for (const auto& [network, at] : peer.allowed_ips) {
+      const auto [first, is_new] = networks.try_emplace(network, Claim{&peer, &at});
+      if (is_new) continue;
+      if (first->second.peer == &peer) {
+        diagnostics.error(at, network.to_string() + " is listed twice in 'allowed_ips'", "remove one");
+      } else {
+        diagnostics.error(
+            at, network.to_string() + " already belongs to " + owner(first->second),
+            "a network can be behind one peer only; give one of them a longer prefix, or remove it");
+      }
+    }
+  }
+}
+
+void check_mtu(const Config& config, Diagnostics& diagnostics) {
+  if (!config.interface.mtu || *config.interface.mtu >= kSmallestIpv6Mtu) return;
+  const auto report = [&](const Located<net::IpPrefix>& prefix) {
+    diagnostics.error(
+        prefix.at,
+        "IPv6 needs an mtu of at least 1280, and 'mtu' is " + std::to_string(*config.interface.mtu),
+        "raise 'mtu', or remove " + prefix.value.to_string());
+  };
+  for (const auto& prefix : config.interface.addresses) {
+    if (!prefix.value.address.is_v4()) return report(prefix);
+  }
+  for (const PeerConfig& peer : config.peers) {
+    for (const auto& prefix : peer.allowed_ips) {
+      if (!prefix.value.address.is_v4()) return report(prefix);
+    }
+  }
+}
+
+void check_loops(const Config& config, Diagnostics& diagnostics) {
+  if (config.routes.table != kMainTable) return;
+  for (const PeerConfig& peer : config.peers) {
+    for (const auto& [endpoint, endpoint_at] : peer.endpoints) {
+      const auto address = endpoint.address();
+      if (!address) continue;
+      for (const auto& [network, network_at] : peer.allowed_ips) {
+        if (!network.contains(*address)) continue;
+        diagnostics.warning(network_at,
+                            network.to_string() + " contains the peer's own endpoint " +
+                                endpoint.to_string() + ", so its route may lead the tunnel into itself",
+                            "use another routing table, 'routes: none', or smaller networks");
+        break;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void check_across(const Config& config, Diagnostics& diagnostics) {
+  check_names(config, diagnostics);
+  check_keys(config, diagnostics);
+  check_networks(config, diagnostics);
+  check_mtu(config, diagnostics);
+  check_loops(config, diagnostics);
+}
+
+}  // namespace tunneld::config

@@ -1,0 +1,14 @@
+// Checks that need the whole configuration: every section and every included file.
+#pragma once
+
+#include "config/config.h"
+#include "config/diagnostic.h"
+
+namespace tunneld::config {
+
+/// Peers that share a name, a key or a network; an MTU too small for IPv6; a peer whose endpoint would be
+/// routed into the tunnel that it carries (a warning, since a more specific route may say otherwise). Values
+/// that could not be read are left out: an empty name, a key of zeros.
+void check_across(const Config& config, Diagnostics& diagnostics);
+
+}  // namespace tunneld::config

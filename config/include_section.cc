@@ -1,0 +1,71 @@
+// `include:`: further files, by name or by pattern.
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+
+#include <glob.h>
+
+#include "config/sections.h"
+
+namespace tunneld::config {
+namespace {
+
+bool is_pattern(std::string_view text) {
+  return text.find_first_of("*?[") != std::string_view::npos;
+}
+
+/// For glob(3): a directory that is not there has no files, one that cannot be read may have some.
+int is_fatal(const char* /*path*/, int error) {
+  return error != ENOENT && error != ENOTDIR ? 1 : 0;
+}
+
+/// Names that match, sorted by bytes and not by the locale, so that the order is the same on every machine.
+std::vector<std::string> expand(const std::string& pattern, const Node& node) {
+  glob_t matches{};
+  const auto release = [](glob_t* used) { ::globfree(used); };
+  const int status = ::glob(pattern.c_str(), GLOB_NOSORT, is_fatal, &matches);
+  const std::unique_ptr<glob_t, decltype(release)> owner(&matches, release);
+  if (status == GLOB_NOMATCH) return {};
+  if (status != 0) {
+    node.error("a directory of the pattern " + in_quotes(pattern) + " cannot be read",
+               "make it readable for the user that runs this");
+    return {};
+  }
+  std::vector<std::string> names(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// The directory may hold characters that are special in patterns, the pattern after it is meant to.
+std::string escaped(const std::string& directory) {
+  std::string out;
+  for (const char c : directory) {
+    if (std::string_view("*?[]\\").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<IncludedFile> read_include(const Node& node, const std::string& including_file) {
+  const std::filesystem::path directory = std::filesystem::path(including_file).parent_path();
+  std::vector<IncludedFile> files;
+  for (const Node& item : node.items("a list of file names or patterns like [peers.d/*.yaml]")) {
+    const auto text = item.text("a list of file names or patterns like peers.d/*.yaml");
+    if (!text) continue;
+    if (!is_pattern(*text)) {
+      files.push_back({(directory / *text).string(), item.at()});
+      continue;
+    }
+    const bool is_absolute = text->front() == '/';
+    const std::string pattern =
+        is_absolute || directory.empty() ? *text : escaped(directory.string()) + '/' + *text;
+    for (std::string& name : expand(pattern, item)) files.push_back({std::move(name), item.at()});
+  }
+  return files;
+}
+
+}  // namespace tunneld::config

@@ -1,0 +1,43 @@
+// The sections of a configuration file, one reader each, each in a file of its name.
+//
+// A reader gets the value behind its key, reports what is wrong with it, and returns what it could read. What
+// spans sections or files is in cross_checks.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "config/node.h"
+
+namespace tunneld::config {
+
+/// Where relative file names start: the directory of the file that contains them, absolute.
+struct Directory {
+  std::string path;
+};
+
+[[nodiscard]] InterfaceConfig read_interface(const Node& node, const Directory& directory);
+/// Appends, since every included file may bring peers.
+void read_peers(const Node& node, const Directory& directory, std::vector<PeerConfig>& peers);
+[[nodiscard]] RoutesConfig read_routes(const Node& node);
+[[nodiscard]] CryptoConfig read_crypto(const Node& node);
+[[nodiscard]] std::optional<unsigned> read_workers(const Node& node);
+[[nodiscard]] LogConfig read_log(const Node& node);
+
+/// A file to read next, and the line that asks for it.
+struct IncludedFile {
+  /// As it is shown in messages: relative where the including file was named so.
+  std::string path;
+  Location at;
+};
+/// Expands the patterns of `include:`, which start at the directory of `including_file`. Sorted by name
+/// within a pattern. A pattern without a match is fine; a plain name that does not exist is reported when it
+/// is read.
+[[nodiscard]] std::vector<IncludedFile> read_include(const Node& node, const std::string& including_file);
+
+/// Values that several sections have.
+[[nodiscard]] std::optional<Located<KeyFile>> read_key_file(const Node& node, const Directory& directory);
+[[nodiscard]] std::optional<Located<net::IpPrefix>> read_prefix(const Node& node);
+
+}  // namespace tunneld::config

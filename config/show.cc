@@ -1,0 +1,135 @@
+#include "config/show.h"
+
+#include "config/routing_table.h"
+#include "config/scalars.h"
+
+namespace tunneld::config {
+namespace {
+
+/// A double-quoted YAML scalar.
+std::string scalar(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<std::uint8_t>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += kHex[byte >> 4U];
+      out += kHex[byte & 0xfU];
+    } else {
+      if (c == '"' || c == '\\') out += '\\';
+      out += c;
+    }
+  }
+  return out + '"';
+}
+
+std::string scalar(const KeyFile& file) {
+  return scalar(file.is_credential ? "credential:" + file.name : file.name);
+}
+
+template <typename T>
+std::string list(const std::vector<Located<T>>& items) {
+  std::string out = "[";
+  for (const auto& item : items) {
+    if (out.size() > 1) out += ", ";
+    out += scalar(item.value.to_string());
+  }
+  return out + "]";
+}
+
+template <typename T>
+std::string number_or(const std::optional<T>& number, std::string_view otherwise) {
+  return number ? std::to_string(*number) : std::string(otherwise);
+}
+
+std::string_view word(DeviceType type) {
+  return type == DeviceType::kTun ? "tun" : "tap";
+}
+std::string_view word(AutoOff value) {
+  return value == AutoOff::kAuto ? "auto" : "off";
+}
+
+std::string_view word(crypto::EngineChoice engine) {
+  switch (engine) {
+    case crypto::EngineChoice::kAuto:
+      return "auto";
+    case crypto::EngineChoice::kLibsodium:
+      return "libsodium";
+    case crypto::EngineChoice::kIpsecMb:
+      return "ipsec-mb";
+  }
+  return {};
+}
+
+std::string_view word(LogLevel level) {
+  switch (level) {
+    case LogLevel::kTrace:
+      return "trace";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
+  }
+  return {};
+}
+
+class Writer {
+ public:
+  void line(std::string_view indentation, std::string_view key, std::string_view value) {
+    text_.append(indentation).append(key).append(":");
+    if (!value.empty()) text_.append(" ").append(value);
+    text_ += '\n';
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+void write_interface(const InterfaceConfig& interface, Writer& out) {
+  out.line("", "interface", "");
+  out.line("  ", "name", scalar(interface.name.value));
+  out.line("  ", "type", word(interface.type));
+  out.line("  ", "addresses", list(interface.addresses));
+  out.line("  ", "listen_port", number_or(interface.listen_port, "auto"));
+  out.line("  ", "private_key_file", scalar(interface.private_key_file.value));
+  out.line("  ", "mtu", number_or(interface.mtu, "auto"));
+  out.line("  ", "fwmark", interface.fwmark == 0 ? "off" : std::to_string(interface.fwmark));
+  out.line("  ", "offload", word(interface.offload));
+}
+
+void write_peer(const PeerConfig& peer, Writer& out) {
+  out.line("  - ", "name", scalar(peer.name.value));
+  out.line("    ", "public_key", scalar(peer.public_key.value.to_base64()));
+  if (peer.preshared_key_file) out.line("    ", "preshared_key_file", scalar(peer.preshared_key_file->value));
+  out.line("    ", "endpoints", list(peer.endpoints));
+  out.line("    ", "allowed_ips", list(peer.allowed_ips));
+  out.line("    ", "persistent_keepalive",
+           peer.persistent_keepalive ? format_duration(*peer.persistent_keepalive) : "off");
+}
+
+}  // namespace
+
+std::string show(const Config& config) {
+  Writer out;
+  write_interface(config.interface, out);
+  out.line("", "routes", "");
+  out.line("  ", "table", config.routes.table == kMainTable ? "main" : number_or(config.routes.table, "off"));
+  out.line("  ", "metric", number_or(config.routes.metric, "auto"));
+  out.line("", "crypto", "");
+  out.line("  ", "engine", word(config.crypto.engine));
+  out.line("  ", "fast_cipher", word(config.crypto.fast_cipher));
+  out.line("", "workers", number_or(config.workers, "auto"));
+  out.line("", "log", "");
+  out.line("  ", "level", word(config.log.level));
+  out.line("", "peers", config.peers.empty() ? "[]" : "");
+  for (const PeerConfig& peer : config.peers) write_peer(peer, out);
+  return out.take();
+}
+
+}  // namespace tunneld::config

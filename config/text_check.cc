@@ -1,0 +1,165 @@
+#include "config/text_check.h"
+
+#include <vector>
+
+#include "config/utf8.h"
+
+namespace tunneld::config {
+namespace {
+
+// Deeper than the limit on nesting proper (yaml_document.h), because brackets in odd places are miscounted
+// here.
+constexpr std::size_t kDeepestBrackets = 256;
+// What yaml-cpp queues at once, at about 300 bytes each.
+constexpr std::size_t kMostTokensInBrackets = 65'536;
+
+class TextCheck {
+ public:
+  TextCheck(std::string_view text, const Location& file, Diagnostics& diagnostics)
+      : text_(text), at_(file), diagnostics_(diagnostics) {}
+
+  std::optional<TextFindings> run() {
+    while (pos_ < text_.size()) {
+      if (!check_character()) return std::nullopt;
+      if (quote_ != 0) {
+        inside_quotes();
+      } else if (!outside_quotes()) {
+        return std::nullopt;
+      }
+      advance();
+    }
+    if (quote_ != 0) {
+      diagnostics_.error(quote_at_, "this quote is never closed", std::string("add the closing ") + quote_);
+      return std::nullopt;
+    }
+    TextFindings findings;
+    if (!brackets_.empty()) findings.unclosed_bracket = brackets_.back();
+    return findings;
+  }
+
+ private:
+  [[nodiscard]] char next() const { return pos_ + 1 < text_.size() ? text_[pos_ + 1] : '\0'; }
+
+  void advance() {
+    const char c = text_[pos_];
+    if (c == '\n') {
+      ++at_.line;
+      at_.column = 1;
+      in_indentation_ = true;
+      in_comment_ = false;
+    } else {
+      ++at_.column;
+      if (c != ' ') in_indentation_ = false;
+    }
+    ++pos_;
+  }
+
+  bool refuse(std::string message, std::string hint) {
+    diagnostics_.error(at_, std::move(message), std::move(hint));
+    return false;
+  }
+
+  /// What may stand nowhere, quoted or not. Steps over all but the last byte of a longer UTF-8 sequence.
+  bool check_character() {
+    const char c = text_[pos_];
+    const std::size_t length = utf8_length(text_.substr(pos_));
+    if (length == 0) return refuse("this byte is not valid UTF-8", "save the file as UTF-8");
+    if (c == '\0') return refuse("a NUL byte", "save the file as UTF-8 text");
+    if (c == '\r' && next() != '\n') {
+      return refuse("a carriage return without a line feed", "save the file with Unix line ends");
+    }
+    if ((c < ' ' && c != '\n' && c != '\r' && c != '\t' && length == 1) || c == '\x7f') {
+      return refuse("a control character", "remove it");
+    }
+    at_.column += static_cast<std::uint32_t>(length - 1);
+    pos_ += length - 1;
+    return true;
+  }
+
+  void inside_quotes() {
+    const char c = text_[pos_];
+    if (quote_ == '"' && c == '\\' && pos_ + 1 < text_.size() && next() != '\n') {
+      advance();
+    } else if (quote_ == '\'' && c == '\'' && next() == '\'') {
+      advance();
+    } else if (c == quote_) {
+      quote_ = 0;
+    }
+  }
+
+  bool outside_quotes() {
+    const char c = text_[pos_];
+    if (c == '\n') {
+      token_may_start_ = true;
+      after_space_ = true;
+      return true;
+    }
+    if (in_comment_ || c == '\r') return true;
+    if (c == '\t' && in_indentation_ && !is_blank_line()) {
+      return refuse("a tab in the indentation", "indent with spaces");
+    }
+    if (c == ' ' || c == '\t') {
+      after_space_ = true;
+      return true;
+    }
+    if (c == '#' && after_space_) {
+      in_comment_ = true;
+      return true;
+    }
+    const bool token_starts = token_may_start_;
+    token_may_start_ = std::string_view("[{,:-?").find(c) != std::string_view::npos;
+    after_space_ = false;
+    if (token_starts && (c == '"' || c == '\'')) {
+      quote_ = c;
+      quote_at_ = at_;
+      return true;
+    }
+    return count_bracket(c, token_starts);
+  }
+
+  bool count_bracket(char c, bool token_starts) {
+    if ((c == '[' || c == '{') && (token_starts || !brackets_.empty())) {
+      if (brackets_.empty()) tokens_ = 0;
+      brackets_.push_back(at_);
+    } else if ((c == ']' || c == '}') && !brackets_.empty()) {
+      brackets_.pop_back();
+    }
+    if (brackets_.size() > kDeepestBrackets) {
+      return refuse("brackets are nested more than 32 deep here",
+                    "a configuration needs five levels at most");
+    }
+    const bool is_token = c == '[' || c == '{' || c == ',' || c == ':';
+    if (!brackets_.empty() && is_token && ++tokens_ > kMostTokensInBrackets) {
+      at_ = brackets_.front();
+      return refuse("more than 65536 items in brackets", "write one item a line, each after '- '");
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool is_blank_line() const {
+    const std::size_t first = text_.find_first_not_of(" \t\r", pos_);
+    return first == std::string_view::npos || text_[first] == '\n' || text_[first] == '#';
+  }
+
+  std::string_view text_;
+  Location at_;
+  Diagnostics& diagnostics_;
+  std::size_t pos_ = 0;
+  char quote_ = 0;
+  Location quote_at_;
+  std::vector<Location> brackets_;
+  std::size_t tokens_ = 0;
+  bool in_indentation_ = true;
+  bool in_comment_ = false;
+  bool token_may_start_ = true;
+  bool after_space_ = true;
+};
+
+}  // namespace
+
+std::optional<TextFindings> check_text(std::string_view text, const Location& file,
+                                       Diagnostics& diagnostics) {
+  return TextCheck(text, file, diagnostics).run();
+}
+
+}  // namespace tunneld::config

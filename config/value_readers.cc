@@ -1,0 +1,56 @@
+// Values that several sections have: key files and networks.
+
+#include <filesystem>
+
+#include "config/sections.h"
+
+namespace tunneld::config {
+namespace {
+
+constexpr std::string_view kCredential = "credential:";
+constexpr std::string_view kExpectedKeyFile = "the name of a file, or credential:NAME";
+
+/// What systemd accepts as a credential's name: one file name.
+bool is_credential_name(std::string_view name) {
+  return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
+         name.find('/') == std::string_view::npos;
+}
+
+}  // namespace
+
+std::optional<Located<KeyFile>> read_key_file(const Node& node, const Directory& directory) {
+  // A key pasted where its file's name belongs must not be repeated in a message.
+  if (node.yaml().kind == YamlNode::Kind::kScalar && crypto::PublicKey::from_base64(node.yaml().scalar)) {
+    node.error("'" + node.label() + "' holds a key instead of a file's name",
+               "write the key to a file of mode 0600, name the file here, and make a new key if others saw "
+               "this one");
+    return std::nullopt;
+  }
+  const auto text = node.text(kExpectedKeyFile);
+  if (!text) return std::nullopt;
+  if (text->starts_with(kCredential)) {
+    const std::string name = text->substr(kCredential.size());
+    if (!is_credential_name(name)) {
+      node.error("'" + node.label() + "' names no credential", "write credential:NAME, without slashes");
+      return std::nullopt;
+    }
+    return Located<KeyFile>{{name, true}, node.at()};
+  }
+  const std::filesystem::path path = std::filesystem::path(directory.path) / *text;
+  return Located<KeyFile>{{path.lexically_normal().string(), false}, node.at()};
+}
+
+std::optional<Located<net::IpPrefix>> read_prefix(const Node& node) {
+  const std::string_view expected = "a list of addresses like 10.0.0.1/24 or \"fd00::1/64\"";
+  const auto text = node.text(expected);
+  if (!text) return std::nullopt;
+  const auto prefix = net::IpPrefix::parse(*text);
+  if (!prefix) {
+    node.error(in_quotes(*text) + " in '" + node.label() + "' is no address with a prefix length",
+               "write it like 10.0.0.1/24 or \"fd00::1/64\"");
+    return std::nullopt;
+  }
+  return Located<net::IpPrefix>{*prefix, node.at()};
+}
+
+}  // namespace tunneld::config

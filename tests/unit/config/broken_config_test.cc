@@ -1,0 +1,321 @@
+// Every mistake has its place and its words: a table of broken configurations, the line and column that each
+// must be reported at, and a piece of the message that says what is wrong or how to fix it.
+
+#include <algorithm>
+#include <chrono>
+#include <ostream>
+
+#include <gtest/gtest.h>
+
+#include "config/parse.h"
+#include "tests/unit/config/temporary_files.h"
+
+namespace tunneld::config {
+namespace {
+
+struct Broken {
+  const char* name;
+  /// '^' marks where the mistake must be reported and is no part of the file. $I is a line with a valid
+  /// interface section, $A and $B are public keys in quotes, $0 is a NUL byte.
+  const char* text;
+  const char* message;
+};
+
+void PrintTo(const Broken& broken, std::ostream* out) {
+  *out << broken.text;
+}
+
+const Broken kBroken[] = {
+    // The text as such.
+    {"empty_file", "^", "the file is empty"},
+    {"only_comments", "^# nothing\n\n", "the file is empty"},
+    {"nul_byte", "workers: 1\nlog: ^$0", "a NUL byte"},
+    {"invalid_utf8", "workers: 1\nlog: ^\xff\n", "not valid UTF-8"},
+    {"overlong_utf8", "log: ^\xc0\xaf\n", "not valid UTF-8"},
+    {"control_character", "log: a^\x1b[2J\n", "a control character"},
+    {"old_mac_line_ends", "workers: 1^\rlog: 2\r", "Unix line ends"},
+    {"utf16", "^\xff\xfei", "save the file as UTF-8"},
+    {"tab_in_indentation", "interface:\n^\tname: tun0\n", "a tab in the indentation; indent with spaces"},
+    {"unclosed_quote", "interface: { name: ^\"tun0 }\n\n", "this quote is never closed"},
+    {"unclosed_bracket", "$I\npeers: ^[ { name: a }\n", "this bracket is never closed"},
+    {"mismatched_brackets", "$I\npeers: [ { name: a ^] }\n", "does not match an opening one"},
+    {"missing_comma", "interface: { name: tun0 type^: tun }\n", "a comma or a closing bracket is missing"},
+    {"closing_bracket_alone", "^]\n", "does not match an opening one"},
+    {"wrong_indentation", "interface:\n  name: tun0\n   type^: tun\n", "check the indentation"},
+    {"value_starts_with_at", "interface: { name: ^@tun0 }\n", "quote the value"},
+    {"two_documents", "$I\n^---\nworkers: 2\n", "a file holds one document"},
+    {"anchor", "$I\nlog: ^&l { level: info }\n", "anchors (&) and aliases (*) are not supported"},
+    {"alias", "$I\nlog: ^*l\n", "anchors (&) and aliases (*) are not supported"},
+    {"tag", "$I\nworkers: ^!!int 2\n", "YAML tags (!) are not supported"},
+    {"nested_too_deep",
+     "$I\npeers: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[^[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+     "nested more than 32 deep"},
+
+    // Keys.
+    {"not_a_mapping", "^- interface\n", "must be a mapping of 'key: value', not a list"},
+    {"a_word", "^hello\n", "must be a mapping of 'key: value', not 'hello'"},
+    {"no_interface", "^workers: 1\n", "'interface' is missing"},
+    {"unknown_key", "$I\n^rotues: none\n", "unknown key 'rotues' in"},
+    {"unknown_key_suggestion", "$I\n^rotues: none\n", "did you mean 'routes'?"},
+    {"unknown_key_far_from_all", "$I\nlog: { ^colour: red }\n", "known are level"},
+    {"unknown_key_in_a_peer", "$I\npeers:\n  - name: a\n    public_key: $A\n    ^endpoint: x\n",
+     "did you mean 'endpoints'?"},
+    {"section_of_a_later_version", "$I\n^server: { pool: [10.8.0.0/24] }\n", "unknown key 'server'"},
+    {"duplicate_key", "$I\nworkers: 1\n^workers: 2\n", "'workers' is given twice"},
+    {"duplicate_key_names_the_first", "$I\nlog: { level: info, ^level: debug }\n", "the first is in line 2"},
+    {"key_that_is_a_list", "$I\n? ^[a, b]\n: 1\n", "must be a word, not a list"},
+    {"merge_key", "$I\n^<<: { workers: 2 }\n", "unknown key '<<'"},
+    {"section_without_a_value", "$I\n^log:\nworkers: 1\n", "must be a mapping of 'key: value', not empty"},
+
+    // interface:
+    {"interface_is_a_list", "interface: ^[tun0]\n", "'interface' must be a mapping"},
+    {"no_name", "interface: ^{ private_key_file: a.key }\n", "'name' is missing in 'interface'"},
+    {"no_private_key", "interface: ^{ name: tun0 }\n", "tunneld genkey -o FILE"},
+    {"name_too_long", "interface: { private_key_file: a.key, name: ^tunnel-to-berlin }\n",
+     "'name' must be 1 to 15 letters"},
+    {"name_with_a_slash", "interface: { private_key_file: a.key, name: ^../tun }\n", "'name' must be"},
+    {"name_with_a_space", "interface: { private_key_file: a.key, name: ^tun 0 }\n", "'name' must be"},
+    {"name_of_dots", "interface: { private_key_file: a.key, name: ^.. }\n", "'name' must be"},
+    {"name_pattern", "interface: { private_key_file: a.key, name: ^tun%d }\n", "'name' must be"},
+    {"name_of_the_kernel", "interface: { private_key_file: a.key, name: ^all }\n", "choose a name like tun0"},
+    {"name_is_a_list", "interface: { private_key_file: a.key, name: ^[tun0] }\n", "not a list"},
+    {"name_is_null", "interface: { private_key_file: a.key, ^name: ~ }\n", "not empty"},
+    {"name_with_an_escape", "interface: { private_key_file: a.key, name: ^\"tun\\n0\" }\n", "'tun\\x0a0'"},
+    {"tap", "interface: { name: tun0, private_key_file: a.key, type: ^tap }\n", "no tap devices yet"},
+    {"unknown_type", "interface: { name: tun0, private_key_file: a.key, type: ^tub }\n",
+     "'type' must be tun or tap, not 'tub'; did you mean 'tun'?"},
+    {"port_zero", "interface: { name: tun0, private_key_file: a.key, listen_port: ^0 }\n", "from 1 to 65535"},
+    {"port_too_large", "interface: { name: tun0, private_key_file: a.key, listen_port: ^65536 }\n",
+     "not '65536'"},
+    {"port_overflows",
+     "interface: { name: tun0, private_key_file: a.key, listen_port: ^18446744073709551617 }\n",
+     "from 1 to 65535"},
+    {"port_negative", "interface: { name: tun0, private_key_file: a.key, listen_port: ^-1 }\n", "not '-1'"},
+    {"port_octal", "interface: { name: tun0, private_key_file: a.key, listen_port: ^0o17 }\n", "not '0o17'"},
+    {"port_with_a_zero_before", "interface: { name: tun0, private_key_file: a.key, listen_port: ^051820 }\n",
+     "not '051820'"},
+    {"port_float", "interface: { name: tun0, private_key_file: a.key, listen_port: ^5.1820e4 }\n",
+     "not '5.1820e4'"},
+    {"mtu_too_small", "interface: { name: tun0, private_key_file: a.key, mtu: ^500 }\n", "from 576 to 65475"},
+    {"mtu_too_large", "interface: { name: tun0, private_key_file: a.key, mtu: ^64KiB }\n", "not '64KiB'"},
+    {"mtu_below_ipv6",
+     "interface:\n  name: tun0\n  private_key_file: a.key\n  mtu: 1279\n  addresses: [^\"fd00::1/64\"]\n",
+     "IPv6 needs an mtu of at least 1280"},
+    {"mtu_below_ipv6_of_a_peer",
+     "interface: { name: tun0, private_key_file: a.key, mtu: 1000 }\npeers: [ { name: a, public_key: $A, "
+     "allowed_ips: [^\"fd00::/64\"] } ]\n",
+     "IPv6 needs an mtu of at least 1280"},
+    {"fwmark_too_large", "interface: { name: tun0, private_key_file: a.key, fwmark: ^0x100000000 }\n",
+     "'fwmark' must be off or a mark"},
+    {"offload_is_no_boolean", "interface: { name: tun0, private_key_file: a.key, offload: ^no }\n",
+     "'offload' must be auto or off, not 'no'"},
+    {"address_is_no_list", "interface: { name: tun0, private_key_file: a.key, addresses: ^10.0.0.1/24 }\n",
+     "put it in brackets"},
+    {"address_is_no_address",
+     "interface: { name: tun0, private_key_file: a.key, addresses: [^10.0.0.300/24] }\n",
+     "'10.0.0.300/24' in 'addresses' is no address with a prefix length"},
+    {"address_prefix_too_long",
+     "interface: { name: tun0, private_key_file: a.key, addresses: [^10.0.0.1/33] }\n",
+     "is no address with a prefix length"},
+    {"address_twice",
+     "interface: { name: tun0, private_key_file: a.key, addresses: [10.0.0.1/24, ^10.0.0.1/16] }\n",
+     "10.0.0.1 is listed twice"},
+    {"address_unspecified", "interface: { name: tun0, private_key_file: a.key, addresses: [^0.0.0.0/0] }\n",
+     "no address that an interface can have"},
+    {"address_multicast",
+     "interface: { name: tun0, private_key_file: a.key, addresses: [^\"ff02::1/64\"] }\n",
+     "no address that an interface can have"},
+    {"inline_private_key", "interface: { name: tun0, ^private_key: $A }\n", "keys are kept in files"},
+    {"key_in_place_of_its_file", "interface: { name: tun0, private_key_file: ^$A }\n",
+     "holds a key instead of a file's name"},
+    {"credential_without_a_name", "interface: { name: tun0, private_key_file: ^\"credential:\" }\n",
+     "names no credential"},
+    {"credential_elsewhere", "interface: { name: tun0, private_key_file: ^\"credential:../shadow\" }\n",
+     "names no credential"},
+
+    // peers:
+    {"peers_is_a_mapping", "$I\npeers: ^{ name: a }\n", "'peers' must be a list of peers, not a mapping"},
+    {"peer_is_a_word", "$I\npeers: [^alice]\n", "'peer' must be a mapping"},
+    {"peer_is_empty", "$I\npeers:\n  ^- name: a\n    public_key: $A\n  -\n", "'peer' must be a mapping"},
+    {"peer_without_a_name", "$I\npeers: [ ^{ public_key: $A } ]\n", "'name' is missing in 'peer'"},
+    {"peer_without_a_key", "$I\npeers: [ ^{ name: a } ]\n", "'public_key' is missing in 'peer'"},
+    {"peer_name_with_a_path", "$I\npeers: [ { name: ^../a, public_key: $A } ]\n", "'name' must be"},
+    {"short_key", "$I\npeers: [ { name: a, public_key: ^\"AAAA\" } ]\n", "44 characters of base64"},
+    {"key_of_wrong_characters",
+     "$I\npeers: [ { name: a, public_key: ^\"QT+SI3B9AeQJXs5ILAQWeT16PxIo5jXK3D/x!gG4Og4=\" } ]\n",
+     "44 characters of base64"},
+    {"zero_key",
+     "$I\npeers: [ { name: a, public_key: ^\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\" } ]\n",
+     "all zeros"},
+    {"inline_preshared_key", "$I\npeers: [ { name: a, public_key: $A, ^preshared_key: $B } ]\n",
+     "keys are kept in files"},
+    {"duplicate_peer_name", "$I\npeers:\n  - { name: a, public_key: $A }\n  - { name: ^a, public_key: $B }\n",
+     "two peers are called 'a', the other in FILE:3:13"},
+    {"duplicate_peer_key", "$I\npeers:\n  - { name: a, public_key: $A }\n  - { name: b, public_key: ^$A }\n",
+     "already belongs to peer 'a' (FILE:3:28)"},
+    {"overlapping_networks",
+     "$I\npeers:\n  - { name: a, public_key: $A, allowed_ips: [10.1.0.0/16] }\n  - { name: b, public_key: "
+     "$B, allowed_ips: [10.2.0.0/16, ^10.1.0.0/16] }\n",
+     "10.1.0.0/16 already belongs to peer 'a' (FILE:3:90)"},
+    {"network_twice",
+     "$I\npeers: [ { name: a, public_key: $A, allowed_ips: [10.1.0.0/16, ^10.1.0.0/16] } ]\n",
+     "listed twice in 'allowed_ips'"},
+    {"overlapping_single_addresses",
+     "$I\npeers:\n  - { name: a, public_key: $A, allowed_ips: [10.1.0.1] }\n  - { name: b, public_key: $B, "
+     "allowed_ips: [^10.1.0.1/32] }\n",
+     "10.1.0.1/32 already belongs to peer 'a'"},
+    {"host_bits", "$I\npeers: [ { name: a, public_key: $A, allowed_ips: [^10.0.0.1/8] } ]\n",
+     "'10.0.0.1/8' has bits set behind its prefix length; did you mean 10.0.0.0/8?"},
+    {"host_bits_ipv6", "$I\npeers: [ { name: a, public_key: $A, allowed_ips: [^\"fd00::1/64\"] } ]\n",
+     "did you mean fd00::/64?"},
+    {"network_is_a_name", "$I\npeers: [ { name: a, public_key: $A, allowed_ips: [^any] } ]\n",
+     "no address with a prefix length"},
+    {"network_is_a_mapping", "$I\npeers: [ { name: a, public_key: $A, allowed_ips: [^{a: b}] } ]\n",
+     "not a mapping"},
+    {"endpoint_without_a_port", "$I\npeers: [ { name: a, public_key: $A, endpoints: [^example.org] } ]\n",
+     "has no port; write host:51820"},
+    {"endpoint_port_zero", "$I\npeers: [ { name: a, public_key: $A, endpoints: [^\"example.org:0\"] } ]\n",
+     "has no port from 1 to 65535"},
+    {"endpoint_ipv6_without_brackets",
+     "$I\npeers: [ { name: a, public_key: $A, endpoints: [^\"2001:db8::1:51820\"] } ]\n",
+     "write [2001:db8::1]:51820"},
+    {"endpoint_mistyped_address",
+     "$I\npeers: [ { name: a, public_key: $A, endpoints: [^\"203.0.113.256:51820\"] } ]\n",
+     "has no IPv4 address"},
+    {"endpoint_with_a_shell", "$I\npeers: [ { name: a, public_key: $A, endpoints: [^\"$(id):51820\"] } ]\n",
+     "has no host name"},
+    {"endpoint_multicast", "$I\npeers: [ { name: a, public_key: $A, endpoints: [^\"224.0.0.1:51820\"] } ]\n",
+     "no address that a peer can have"},
+    {"endpoint_twice", "$I\npeers: [ { name: a, public_key: $A, endpoints: [\"a.b:1\", ^\"a.b:1\"] } ]\n",
+     "is listed twice"},
+    {"keepalive_without_a_unit", "$I\npeers: [ { name: a, public_key: $A, persistent_keepalive: ^25 } ]\n",
+     "add the unit: 25s"},
+    {"keepalive_zero", "$I\npeers: [ { name: a, public_key: $A, persistent_keepalive: ^0s } ]\n",
+     "from 1s to 65535s"},
+    {"keepalive_too_long", "$I\npeers: [ { name: a, public_key: $A, persistent_keepalive: ^1d } ]\n",
+     "from 1s to 65535s"},
+    {"keepalive_in_milliseconds",
+     "$I\npeers: [ { name: a, public_key: $A, persistent_keepalive: ^1500ms } ]\n", "whole seconds"},
+    {"keepalive_false", "$I\npeers: [ { name: a, public_key: $A, persistent_keepalive: ^false } ]\n",
+     "not 'false'"},
+
+    // The rest.
+    {"routes_no", "$I\nroutes: ^no\n",
+     "must be none or a mapping like { table: main, metric: 50 }, not 'no'"},
+    {"table_unknown", "$I\nroutes: { table: ^nosuchtable }\n", "no routing table is called 'nosuchtable'"},
+    {"table_zero", "$I\nroutes: { table: ^0 }\n", "'table' must be"},
+    {"table_too_large", "$I\nroutes: { table: ^4294967296 }\n", "numbers are from 1 to 4294967295"},
+    {"table_local", "$I\nroutes: { table: ^local }\n", "belongs to the kernel"},
+    {"metric_negative", "$I\nroutes: { metric: ^-5 }\n", "'metric' must be"},
+    {"engine_unknown", "$I\ncrypto: { engine: ^openssl }\n",
+     "'engine' must be auto, libsodium or ipsec-mb, not 'openssl'"},
+    {"fast_cipher_on", "$I\ncrypto: { fast_cipher: ^on }\n", "'fast_cipher' must be auto or off, not 'on'"},
+    {"no_workers", "$I\nworkers: ^0\n", "'workers' must be auto or a number from 1 to 256"},
+    {"many_workers", "$I\nworkers: ^257\n", "not '257'"},
+    {"log_level", "$I\nlog: { level: ^warn }\n", "did you mean 'warning'?"},
+    {"include_missing", "$I\ninclude: [^nothere.yaml]\n", "No such file or directory"},
+    {"include_a_word", "$I\ninclude: ^peers.d/*.yaml\n", "put it in brackets"},
+    {"include_itself", "$I\ninclude: [^config.yaml]\n", "or includes itself"},
+    {"include_itself_by_pattern", "$I\ninclude: [^\"*.yaml\"]\n", "or includes itself"},
+    {"include_a_directory", "$I\ninclude: [^\".\"]\n", "is not a regular file"},
+};
+
+std::string replace(std::string text, const std::string& what, const std::string& with) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) {
+    text.replace(at, what.size(), with);
+  }
+  return text;
+}
+
+std::string in_yaml_quotes(std::string_view key) {
+  return '"' + std::string(key) + '"';
+}
+
+std::string expand(const Broken& broken) {
+  std::string text = replace(broken.text, "$I", "interface: { name: tun0, private_key_file: a.key }");
+  text = replace(text, "$A", in_yaml_quotes(kPublicA));
+  text = replace(text, "$B", in_yaml_quotes(kPublicB));
+  return replace(text, "$0", std::string(1, '\0'));
+}
+
+struct MarkedText {
+  std::string text;
+  std::ptrdiff_t line;
+  std::size_t column;
+};
+
+MarkedText take_mark(std::string text) {
+  const std::size_t mark = text.find('^');
+  const std::size_t line_start = mark == 0 ? 0 : text.rfind('\n', mark - 1) + 1;
+  const auto lines = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(mark), '\n');
+  return {text.erase(mark, 1), lines + 1, mark - line_start + 1};
+}
+
+class BrokenConfig : public testing::TestWithParam<Broken> {};
+
+TEST_P(BrokenConfig, IsReportedWhereItIsWrongWithinASecond) {
+  const Broken& broken = GetParam();
+  const TemporaryFiles files;
+  const MarkedText marked = take_mark(expand(broken));
+  const std::string path = files.write("config.yaml", marked.text);
+  const auto start = std::chrono::steady_clock::now();
+  const ParseResult result = parse_file(path);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+
+  EXPECT_FALSE(result.config);
+  const std::string place =
+      path + ':' + std::to_string(marked.line) + ':' + std::to_string(marked.column) + ": ";
+  bool found = false;
+  for (const Diagnostic& diagnostic : result.diagnostics) {
+    const std::string text = to_string(diagnostic);
+    found = found || (text.starts_with(place) &&
+                      replace(text, path, "FILE").find(broken.message) != std::string::npos);
+  }
+  EXPECT_TRUE(found) << "expected " << place << "…" << broken.message << "…\ngot:\n"
+                     << to_string(result.diagnostics);
+}
+
+/// A mistake should be told once: what follows from it is noise.
+TEST_P(BrokenConfig, IsReportedAlone) {
+  const TemporaryFiles files;
+  const ParseResult result = parse_file(files.write("config.yaml", take_mark(expand(GetParam())).text));
+  std::size_t expected = 1;
+  // These break two rules at once.
+  for (const char* name : {"inline_private_key", "utf16"}) {
+    if (std::string_view(GetParam().name) == name) expected = result.diagnostics.size();
+  }
+  EXPECT_EQ(result.diagnostics.size(), expected) << to_string(result.diagnostics);
+}
+
+INSTANTIATE_TEST_SUITE_P(Table, BrokenConfig, testing::ValuesIn(kBroken),
+                         [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Mistakes, AreAllReportedInOneRunInTheOrderOfTheFile) {
+  const TemporaryFiles files;
+  const ParseResult result = parse_file(files.write("config.yaml",
+                                                    "workers: many\n"
+                                                    "interface:\n"
+                                                    "  name: tun/0\n"
+                                                    "  mtu: 5\n"
+                                                    "peers:\n"
+                                                    "  - { name: a, public_key: x }\n"
+                                                    "  - { name: a, public_key: y }\n"
+                                                    "rutes: none\n"));
+  std::vector<std::uint32_t> lines;
+  for (const Diagnostic& diagnostic : result.diagnostics) lines.push_back(diagnostic.at.line);
+  EXPECT_EQ(lines, (std::vector<std::uint32_t>{1, 3, 3, 4, 6, 7, 7, 8})) << to_string(result.diagnostics);
+}
+
+TEST(Mistakes, NeverRepeatAKeyThatWasPastedInTheWrongPlace) {
+  const TemporaryFiles files;
+  const std::string key(kPrivateA);
+  for (const std::string option : {"private_key", "private_key_file"}) {
+    const ParseResult result = parse_file(
+        files.write("config.yaml", "interface: { name: tun0, " + option + ": \"" + key + "\" }\n"));
+    EXPECT_FALSE(result.config);
+    EXPECT_EQ(to_string(result.diagnostics).find(key.substr(0, 8)), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace tunneld::config
