@@ -76,6 +76,23 @@ void bring_up(const TunDevice& device) {
   shell("ip addr add 10.7.0.1/24 dev " + device.name() + " && ip link set up dev " + device.name());
 }
 
+// The kernel sends 7,001 bytes to 10.7.0.2 as datagrams of 1,000, in one superpacket where the device takes
+// it.
+std::size_t send_datagram_run() {
+  const FileDescriptor sender(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const int size = 1000;
+  EXPECT_EQ(::setsockopt(sender.get(), SOL_UDP, UDP_SEGMENT, &size, sizeof size), 0);
+  sockaddr_in there{};
+  there.sin_family = AF_INET;
+  there.sin_port = htons(9);
+  there.sin_addr.s_addr = htonl(0x0a070002);
+  const Bytes run(7001);
+  EXPECT_EQ(
+      ::sendto(sender.get(), run.data(), run.size(), 0, reinterpret_cast<sockaddr*>(&there), sizeof there),
+      static_cast<ssize_t>(run.size()));
+  return run.size();
+}
+
 using TunDeviceTest = NamespaceTest;
 using Reason = TunError::Reason;
 
@@ -197,23 +214,12 @@ TEST_F(TunDeviceTest, DatagramRunsArriveAsSuperpacketsWhereTheKernelHasThem) {
   TunDevice device({.name = "vpn0"});
   if (!device.features().udp) GTEST_SKIP() << "needs Linux 6.2: USO for tun";
   bring_up(device);
-  const FileDescriptor sender(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const int size = 1000;
-  ASSERT_EQ(::setsockopt(sender.get(), SOL_UDP, UDP_SEGMENT, &size, sizeof size), 0);
-  sockaddr_in there{};
-  there.sin_family = AF_INET;
-  there.sin_port = htons(9);
-  there.sin_addr.s_addr = htonl(0x0a070002);
-  const Bytes run(7 * 1000 + 1);
-  ASSERT_EQ(
-      ::sendto(sender.get(), run.data(), run.size(), 0, reinterpret_cast<sockaddr*>(&there), sizeof there),
-      static_cast<ssize_t>(run.size()));
-
+  const std::size_t size = send_datagram_run();
   Bytes buffer;
   const auto read =
-      read_until(device.queues()[0], buffer, [&](ByteView packet) { return packet.size() > 1500; });
+      read_until(device.queues()[0], buffer, [](ByteView packet) { return packet.size() > 1500; });
   ASSERT_TRUE(read.has_value());
-  EXPECT_EQ(read->length, run.size() + 28);
+  EXPECT_EQ(read->length, size + 28);
   EXPECT_EQ(read->header.gso_type, kVirtioGsoUdp);
   EXPECT_EQ(read->header.gso_size, 1000);
   EXPECT_EQ(read->header.flags, kVirtioNeedsChecksum);
@@ -261,6 +267,13 @@ TEST_F(TunDeviceTest, PersistentDeviceIsTakenOverAndOutlivesUs) {
     ASSERT_EQ(device.queues()[0].write({}, echo_request(2)), TunWriteStatus::kWritten);
     Bytes buffer;
     EXPECT_TRUE(read_until(device.queues()[0], buffer, is_echo_reply).has_value());
+
+    // What one owner leaves to the next: the second did not ask for superpackets.
+    send_datagram_run();
+    const auto is_run = [](ByteView packet) { return packet.size() >= 1028; };
+    const auto read = read_until(device.queues()[0], buffer, is_run);
+    ASSERT_TRUE(read.has_value());
+    EXPECT_EQ(read->length > 1028, device.features().udp);
   }
   EXPECT_NE(::if_nametoindex("vpn0"), 0U);
 }
