@@ -1,34 +1,40 @@
 #include "common/crypto/aead_libsodium.h"
 
+#include <array>
+
 #include "common/crypto/secret_memory.h"
 
 namespace tunneld::crypto {
 namespace {
 
 struct Nonce {
-  explicit Nonce(std::uint64_t counter) { store_le(bytes + 4, counter); }
-  std::uint8_t bytes[12] = {};
+  explicit Nonce(std::uint64_t counter) { store_le(bytes.data() + 4, counter); }
+  std::array<std::uint8_t, 12> bytes{};
 };
+
+Verdict verdict(int libsodium_result) {
+  return libsodium_result == 0 ? Verdict::kAuthentic : Verdict::kForged;
+}
 
 class ChaChaKey final : public CipherKey, public InSecretMemory {
  public:
   explicit ChaChaKey(const SymmetricKey& key) : key_(key.clone()) {}
 
-  void seal(std::span<AeadJob> jobs) const override {
-    for (const AeadJob& job : jobs) {
-      const Nonce nonce(job.counter);
-      crypto_aead_chacha20poly1305_ietf_encrypt_detached(job.data, job.data + job.length, nullptr, job.data,
-                                                         job.length, nullptr, 0, nullptr, nonce.bytes,
-                                                         key_.data());
+  void seal(std::span<AeadJob> packets) const override {
+    for (const AeadJob& packet : packets) {
+      const Nonce nonce(packet.counter);
+      crypto_aead_chacha20poly1305_ietf_encrypt_detached(packet.data, packet.data + packet.length, nullptr,
+                                                         packet.data, packet.length, nullptr, 0, nullptr,
+                                                         nonce.bytes.data(), key_.data());
     }
   }
-  void open(std::span<AeadJob> jobs) const override {
-    for (AeadJob& job : jobs) {
-      const Nonce nonce(job.counter);
-      const int result = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
-          job.data, nullptr, job.data, job.length, job.data + job.length, nullptr, 0, nonce.bytes,
-          key_.data());
-      job.verdict = result == 0 ? Verdict::kAuthentic : Verdict::kForged;
+
+  void open(std::span<AeadJob> packets) const override {
+    for (AeadJob& packet : packets) {
+      const Nonce nonce(packet.counter);
+      packet.verdict = verdict(crypto_aead_chacha20poly1305_ietf_decrypt_detached(
+          packet.data, nullptr, packet.data, packet.length, packet.data + packet.length, nullptr, 0,
+          nonce.bytes.data(), key_.data()));
     }
   }
 
@@ -38,29 +44,31 @@ class ChaChaKey final : public CipherKey, public InSecretMemory {
 
 class AesGcmKey final : public CipherKey, public InSecretMemory {
  public:
-  explicit AesGcmKey(const SymmetricKey& key) { crypto_aead_aes256gcm_beforenm(&state_, key.data()); }
+  explicit AesGcmKey(const SymmetricKey& key) { crypto_aead_aes256gcm_beforenm(&expanded_, key.data()); }
   AesGcmKey(const AesGcmKey&) = delete;
   AesGcmKey& operator=(const AesGcmKey&) = delete;
-  ~AesGcmKey() override { sodium_memzero(&state_, sizeof state_); }
+  ~AesGcmKey() override { sodium_memzero(&expanded_, sizeof expanded_); }
 
-  void seal(std::span<AeadJob> jobs) const override {
-    for (const AeadJob& job : jobs) {
-      const Nonce nonce(job.counter);
-      crypto_aead_aes256gcm_encrypt_detached_afternm(job.data, job.data + job.length, nullptr, job.data,
-                                                     job.length, nullptr, 0, nullptr, nonce.bytes, &state_);
+  void seal(std::span<AeadJob> packets) const override {
+    for (const AeadJob& packet : packets) {
+      const Nonce nonce(packet.counter);
+      crypto_aead_aes256gcm_encrypt_detached_afternm(packet.data, packet.data + packet.length, nullptr,
+                                                     packet.data, packet.length, nullptr, 0, nullptr,
+                                                     nonce.bytes.data(), &expanded_);
     }
   }
-  void open(std::span<AeadJob> jobs) const override {
-    for (AeadJob& job : jobs) {
-      const Nonce nonce(job.counter);
-      const int result = crypto_aead_aes256gcm_decrypt_detached_afternm(
-          job.data, nullptr, job.data, job.length, job.data + job.length, nullptr, 0, nonce.bytes, &state_);
-      job.verdict = result == 0 ? Verdict::kAuthentic : Verdict::kForged;
+
+  void open(std::span<AeadJob> packets) const override {
+    for (AeadJob& packet : packets) {
+      const Nonce nonce(packet.counter);
+      packet.verdict = verdict(crypto_aead_aes256gcm_decrypt_detached_afternm(
+          packet.data, nullptr, packet.data, packet.length, packet.data + packet.length, nullptr, 0,
+          nonce.bytes.data(), &expanded_));
     }
   }
 
  private:
-  crypto_aead_aes256gcm_state state_;
+  crypto_aead_aes256gcm_state expanded_;
 };
 
 class LibsodiumEngine final : public AeadEngine {

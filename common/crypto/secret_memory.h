@@ -1,25 +1,30 @@
-// Locked memory for session keys: never swapped, never in a core dump, wiped when freed, wiped in a forked
+// Locked memory for session keys: never swapped, never in a core dump, wiped when freed, empty in a forked
 // child.
 //
-// libsodium's sodium_malloc() spends four pages and as many mappings on each key; ten thousand peers would
-// exceed both vm.max_map_count and the memlock limit. Here keys share chunks of 64 KiB, cut into blocks of a
-// few sizes; a freed block is wiped and used again. Where the memlock limit is too small the chunk is used
-// unlocked (still kept out of dumps), and lock_failed() lets the daemon say so once.
+// libsodium's sodium_malloc() spends four pages and as many mappings on each key: ten thousand peers would
+// exceed vm.max_map_count and the memlock limit. Here keys share chunks of 64 KiB between two guard pages,
+// each chunk cut into blocks of one size; a freed block is wiped and used again, a chunk stays. Two ChaCha20
+// keys for each of 10,000 peers take 1.3 MB, two AES-GCM keys 22 MB. Where the memlock limit is too small for
+// that (8 MiB by default), the chunk is used unlocked, still kept out of dumps, and secret_lock_failed() lets
+// the daemon say so.
 //
-// Control thread only in practice (keys are made and retired there); a mutex makes it safe anywhere.
+// Safe from any thread, by a mutex: keys are made and retired on the control thread, never on the packet
+// path.
 #pragma once
 
 #include <cstddef>
 
 namespace tunneld::crypto {
 
-/// `size` bytes, aligned to 64. Throws std::bad_alloc.
+/// `size` zero bytes (at least 1), aligned to 64. Throws std::bad_alloc.
 [[nodiscard]] void* allocate_secret(std::size_t size);
+/// Wipes and takes back what allocate_secret(size) gave; null is allowed.
 void free_secret(void* memory, std::size_t size) noexcept;
 /// True once a chunk could not be locked (RLIMIT_MEMLOCK).
 [[nodiscard]] bool secret_lock_failed();
 
-/// Inherit to have `new` take an object's memory from there.
+/// Inherit to have `new` take an object's memory from there. Not for objects that need more than 64-byte
+/// alignment.
 struct InSecretMemory {
   static void* operator new(std::size_t size) { return allocate_secret(size); }
   static void operator delete(void* memory, std::size_t size) noexcept { free_secret(memory, size); }
