@@ -20,6 +20,7 @@ struct Event {
     kHandshakeGaveUp,  ///< no answer in 90 s; waits for the next packet to send
     kSessionExpired,   ///< keys zeroed, 540 s without a new session
     kNoEndpoint,       ///< there is something to send, and no address to send it to
+    kSilent,           ///< data went out for 10 s and nothing came back: is the address still right?
     kControlFrame,     ///< `payload` is an authenticated control frame of the keypair `index`
   };
   Kind kind;

@@ -25,7 +25,6 @@ void Outbound::begin(Instant now) {
   used_ = 0;
   runs_.clear();
   sealed_.clear();
-  unroutable_ = {};
 }
 
 bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
@@ -38,7 +37,6 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   const RoutingTable& routing = *plane_.routing.get();
   const net::AllowedIps::Owner owner = routing.allowed_ips.lookup(ip->family, ip->destination);
   if (owner == net::AllowedIps::kNobody) {
-    unroutable_ = packet;
     drop(Drop::kNoRoute, nullptr, 1);
     return true;
   }

@@ -41,9 +41,6 @@ class Outbound {
   /// Counts what the socket did with a run.
   void count_sent(const SealedRun& run, std::size_t sent_datagrams);
 
-  /// The packet to which nobody answers, since the last begin(): an ICMP "unreachable" is due. Empty: none.
-  [[nodiscard]] ByteView unroutable() const { return unroutable_; }
-
  private:
   /// Enough for a superpacket of 64 KiB in segments of TCP's smallest, and for several of the usual kind.
   static constexpr std::size_t kBufferSize = std::size_t{256} << 10;
@@ -78,7 +75,6 @@ class Outbound {
   std::vector<SealedRun> sealed_;
   std::vector<crypto::AeadJob> jobs_;
   std::unique_ptr<std::uint8_t[]> scratch_;  ///< one segment on its way to the door
-  ByteView unroutable_;
 };
 
 }  // namespace tunneld::protocol

@@ -320,15 +320,25 @@ void Peer::look_at_activity(Now now, Actions& actions) {
     activity.unanswered_receive.store(0);
     if (Keypair* keypair = live_keypair(now.boot)) seal(*keypair, {}, now, actions);
   }
-  if (is_set(activity.unanswered_send) && now.boot >= at(activity.unanswered_send) + kNewHandshakeAfter) {
+  if (!is_set(activity.unanswered_send)) {
+    silence_told_ = false;
+  } else if (now.boot >= at(activity.unanswered_send) + kNewHandshakeAfter) {
     activity.unanswered_send.store(0);
+    silence_told_ = false;
     begin_handshake(now, actions);
+  } else if (now.boot >= at(activity.unanswered_send) + kKeepaliveTimeout && !silence_told_) {
+    // An answer, or a keepalive in its place, is overdue: time to ask the resolver before the handshake
+    // begins.
+    silence_told_ = true;
+    actions.add_event({.kind = Event::Kind::kSilent, .peer = id_});
   }
-  const auto due = [&activity] {
+  const auto due = [this, &activity] {
     Instant next = kNever;
     if (is_set(activity.unanswered_receive)) next = at(activity.unanswered_receive) + kKeepaliveTimeout;
-    if (is_set(activity.unanswered_send))
-      next = std::min(next, at(activity.unanswered_send) + kNewHandshakeAfter);
+    if (is_set(activity.unanswered_send)) {
+      const Duration wait = silence_told_ ? kNewHandshakeAfter : kKeepaliveTimeout;
+      next = std::min(next, at(activity.unanswered_send) + wait);
+    }
     return next;
   };
   look_at_ = due();
@@ -355,11 +365,14 @@ PeerStatus Peer::status(Instant now) const {
   status.fast_cipher = keypair != nullptr && keypair->fast_send() != nullptr;
   status.handshake_pending = retransmit_at_ != kNever;
   status.handshake_attempts = attempts_;
+  status.wants_session =
+      keypair == nullptr && (!waiting_.empty() || options_.persistent_keepalive > Duration::zero());
   for (const TrafficCounters& traffic : link_->traffic) {
     status.sent_bytes += traffic.sent_bytes.get();
     status.received_bytes += traffic.received_bytes.get();
     status.sent_packets += traffic.sent_packets.get();
     status.received_packets += traffic.received_packets.get();
+    status.dropped_packets += traffic.drops.get();
   }
   return status;
 }

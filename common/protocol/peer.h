@@ -34,8 +34,11 @@ struct PeerStatus {
   std::optional<WallTime> latest_handshake;
   bool session_live = false;
   bool handshake_pending = false;
+  /// There are packets to send, or a keepalive is due, and no session.
+  bool wants_session = false;
   unsigned handshake_attempts = 0;
-  std::uint64_t sent_bytes = 0, received_bytes = 0, sent_packets = 0, received_packets = 0;
+  std::uint64_t sent_bytes = 0, received_bytes = 0, sent_packets = 0, received_packets = 0,
+                dropped_packets = 0;
   bool fast_cipher = false;
 };
 
@@ -118,6 +121,9 @@ class Peer {
 
   Keypairs keypairs_;
   std::deque<std::vector<std::uint8_t>> waiting_;
+
+  /// kSilent was reported for the wait that is running.
+  bool silence_told_ = false;
 
   // Timers; kNever when off.
   Instant retransmit_at_ = kNever;

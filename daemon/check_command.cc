@@ -1,0 +1,29 @@
+#include "daemon/check_command.h"
+
+#include <iostream>
+
+#include "config/load_keys.h"
+#include "config/parse.h"
+#include "config/show.h"
+#include "daemon/host_changes.h"
+
+namespace tunneld::daemon {
+
+ExitCode check_config(const CheckOptions& options) {
+  const config::ParseResult parsed = config::parse_file(options.config);
+  std::cerr << to_string(parsed.diagnostics);
+  if (!parsed.config) return ExitCode::kBadUsage;
+  const config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsWarning);
+  std::cerr << to_string(keys.diagnostics);
+  for (const config::Diagnostic& diagnostic : keys.diagnostics) {
+    if (diagnostic.severity == config::Severity::kError) return ExitCode::kBadUsage;
+  }
+  if (options.show) std::cout << config::show(*parsed.config);
+  if (options.plan) {
+    for (const HostChange& change : plan_changes(*parsed.config)) std::cout << in_words(change) << "\n";
+  }
+  if (!options.show && !options.plan) std::cout << options.config << ": ok\n";
+  return ExitCode::kFine;
+}
+
+}  // namespace tunneld::daemon

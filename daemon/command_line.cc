@@ -1,0 +1,104 @@
+#include "daemon/command_line.h"
+
+#include <cstdio>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "daemon/check_command.h"
+#include "daemon/control_client.h"
+#include "daemon/host_commands.h"
+#include "daemon/init_command.h"
+#include "daemon/key_commands.h"
+#include "daemon/run.h"
+#include "daemon/status.h"
+
+namespace tunneld::daemon {
+namespace {
+
+ExitCode show_status(const std::string& interface, bool json) {
+  const nlohmann::json status = ask(choose_interface(interface), "status");
+  std::cout << (json ? status.dump(2) + "\n" : render_status(status));
+  return ExitCode::kFine;
+}
+
+ExitCode bring_down(const std::string& name) {
+  const std::string interface = choose_interface(name);
+  [[maybe_unused]] const nlohmann::json reply = ask(interface, "down");
+  return wait_until_gone(interface) ? ExitCode::kFine : ExitCode::kRuntimeFailure;
+}
+
+}  // namespace
+
+ExitCode run_command_line(int argc, char** argv) {
+  CLI::App app("tunneld: a VPN daemon that speaks WireGuard", "tunneld");
+  app.set_version_flag("--version", "tunneld " TUNNELD_VERSION);
+  app.footer("Exit codes: 0 fine, 1 runtime failure, 2 bad usage or configuration, 3 not permitted.");
+  app.require_subcommand(0, 1);
+
+  RunOptions run;
+  app.add_option("--config", run.config, "Run in the foreground with this configuration")->type_name("FILE");
+  app.add_option("--log-level", run.log_level,
+                 "trace, debug, info, warning or error; overrides the configuration")
+      ->type_name("LEVEL");
+
+  CheckOptions check;
+  CLI::App* check_command =
+      app.add_subcommand("check", "Check a configuration; changes nothing, needs no root");
+  check_command->add_option("--config", check.config)->type_name("FILE")->required();
+  check_command->add_flag("--show", check.show, "Print the effective configuration, defaults filled in");
+  check_command->add_flag("--plan", check.plan, "Print every change to the host that a start would make");
+
+  std::string key_file;
+  CLI::App* genkey = app.add_subcommand("genkey", "Make a private key, in base64 as wg does");
+  genkey
+      ->add_option("-o", key_file,
+                   "Write it to a new file that only its owner may read, and print the public key")
+      ->type_name("FILE");
+  CLI::App* pubkey =
+      app.add_subcommand("pubkey", "Read a private key from standard input, print its public key");
+  CLI::App* genpsk = app.add_subcommand("genpsk", "Make a preshared key");
+  genpsk->add_option("-o", key_file, "Write it to a new file that only its owner may read")
+      ->type_name("FILE");
+
+  std::string directory;
+  CLI::App* init = app.add_subcommand("init", "Write a commented configuration with fresh keys");
+  init->require_subcommand(1);
+  CLI::App* init_site =
+      init->add_subcommand("site", "Both ends of a site-to-site link, in DIR/site-a and DIR/site-b");
+  init_site->add_option("--dir", directory)->type_name("DIR")->required();
+
+  std::string interface;
+  bool json = false;
+  CLI::App* status = app.add_subcommand("status", "Show a running interface and its peers");
+  status->add_option("interface", interface, "Needed if several are up")->type_name("IF");
+  status->add_flag("--json", json, "For programs (docs/control_socket.md)");
+  CLI::App* down = app.add_subcommand("down", "Stop a running interface and undo what it changed");
+  down->add_option("interface", interface)->type_name("IF");
+  CLI::App* cleanup = app.add_subcommand("cleanup", "Undo what a killed run left behind");
+  cleanup->add_option("interface", interface, "Default: all")->type_name("IF");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? ExitCode::kFine : ExitCode::kBadUsage;
+  }
+  try {
+    if (*check_command) return check_config(check);
+    if (*genkey) return generate_private_key(key_file);
+    if (*pubkey) return print_public_key();
+    if (*genpsk) return generate_preshared_key(key_file);
+    if (*init_site) return init_site_to_site(directory);
+    if (*status) return show_status(interface, json);
+    if (*down) return bring_down(interface);
+    if (*cleanup) return clean_up(interface);
+  } catch (const ControlError& error) {
+    std::cerr << "tunneld: " << error.what() << "\n";
+    return error.code();
+  }
+  if (!run.config.empty()) return run_daemon(run);
+  std::cerr << app.help();
+  return ExitCode::kBadUsage;
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,32 @@
+// The other end of the control socket, for `status` and `down`.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/exit_code.h"
+
+namespace tunneld::daemon {
+
+/// Nobody to talk to, or not allowed to: what to say, and what to end with.
+class ControlError : public std::runtime_error {
+ public:
+  ControlError(ExitCode code, const std::string& words) : std::runtime_error(words), code_(code) {}
+  [[nodiscard]] ExitCode code() const { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+/// Sends {"command": command} to the daemon of `interface`. Throws ControlError.
+[[nodiscard]] nlohmann::json ask(const std::string& interface, const std::string& command);
+
+/// Interfaces that have a control socket.
+[[nodiscard]] std::vector<std::string> running_interfaces();
+/// `name`, or where it is empty the only running interface. Throws ControlError.
+[[nodiscard]] std::string choose_interface(const std::string& name);
+
+}  // namespace tunneld::daemon

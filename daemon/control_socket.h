@@ -1,0 +1,45 @@
+// The control socket: RUN_DIRECTORY/IF.sock, a unix stream socket. One JSON object per line in, one per line
+// out (docs/control_socket.md). Answers only root and the daemon's own user.
+//
+// Bounded against whoever may connect: 32 connections, 4 KiB a request, 5 s of silence.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <nlohmann/json.hpp>
+
+namespace tunneld::daemon {
+
+class ControlSocket {
+ public:
+  using Handler = std::function<nlohmann::json()>;
+
+  /// Binds and listens. Precondition: the interface's lock is held (a socket file that is there is a dead
+  /// daemon's).
+  ControlSocket(boost::asio::io_context& io, const std::string& interface);
+  ~ControlSocket();
+  ControlSocket(const ControlSocket&) = delete;
+  ControlSocket& operator=(const ControlSocket&) = delete;
+
+  /// What answers {"command": name}.
+  void on(const std::string& name, Handler handler) { handlers_[name] = std::move(handler); }
+
+ private:
+  class Connection;
+  void accept();
+  [[nodiscard]] std::string answer(const std::string& line) const;
+
+  boost::asio::io_context& io_;
+  std::string path_;
+  boost::asio::local::stream_protocol::acceptor acceptor_;
+  std::map<std::string, Handler> handlers_;
+  /// Counts live connections.
+  std::shared_ptr<int> token_ = std::make_shared<int>(0);
+};
+
+}  // namespace tunneld::daemon

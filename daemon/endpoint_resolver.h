@@ -1,0 +1,61 @@
+// Peers' endpoints: from the names of the configuration to addresses, again and again, and never on the data
+// path.
+//
+// getaddrinfo() blocks for as long as it likes, so each lookup runs in a thread of its own (one per peer at
+// most); a resolver that hangs holds up nobody else, nor the end of the process. A failed lookup is repeated
+// after 1 s, then 2 s, doubling up to 8 s: soon enough after the uplink has come, and no load for a resolver.
+//
+// A peer may have several endpoints, and a name several addresses. All together are its candidates, in order.
+// Every three unanswered initiations the next candidate is tried, and after the last the names are looked up
+// again.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/net/ip_address.h"
+#include "common/protocol/peer_link.h"
+#include "config/config.h"
+
+namespace tunneld::daemon {
+
+class EndpointResolver {
+ public:
+  /// Called on the io_context's thread when a peer has a (new) address to try.
+  using Found = std::function<void(protocol::PeerId, const net::SocketAddress&)>;
+
+  EndpointResolver(boost::asio::io_context& io, Found found);
+  ~EndpointResolver();
+  EndpointResolver(const EndpointResolver&) = delete;
+  EndpointResolver& operator=(const EndpointResolver&) = delete;
+
+  void add(protocol::PeerId peer, std::string peer_name, std::vector<config::PeerEndpoint> endpoints);
+  void remove(protocol::PeerId peer);
+  /// The address may be wrong: look the names up; report only if `current` is no longer among the answers.
+  void refresh(protocol::PeerId peer, const std::optional<net::SocketAddress>& current);
+  /// Nobody answers at `current`: report the next candidate, or look the names up again.
+  void next(protocol::PeerId peer, const std::optional<net::SocketAddress>& current);
+
+  /// What the peer waits for, in words; empty if nothing.
+  [[nodiscard]] std::string waiting_for(protocol::PeerId peer) const;
+
+ private:
+  struct Entry;
+  struct Inbox;
+  void look_up(protocol::PeerId peer, Entry& entry);
+  void answered(protocol::PeerId peer, std::vector<net::SocketAddress> addresses, std::string failure);
+
+  boost::asio::io_context& io_;
+  Found found_;
+  std::map<protocol::PeerId, std::unique_ptr<Entry>> entries_;
+  /// Outlives this object in the lookup threads.
+  std::shared_ptr<Inbox> inbox_;
+};
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,33 @@
+#include "daemon/interface_lock.h"
+
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/run_directory.h"
+
+namespace tunneld::daemon {
+
+std::optional<InterfaceLock> InterfaceLock::take(const std::string& interface) {
+  const std::filesystem::path path = lock_path(interface);
+  for (;;) {
+    net::FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (file.get() < 0) throw std::system_error(errno, std::generic_category(), path.string());
+    if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) return std::nullopt;
+    // The last holder may have removed the file between our open and our lock: then ours locks nothing.
+    struct stat held {};
+    struct stat named {};
+    if (fstat(file.get(), &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino) {
+      return InterfaceLock(interface, std::move(file));
+    }
+  }
+}
+
+InterfaceLock::~InterfaceLock() {
+  if (file_.get() >= 0) unlink(lock_path(interface_).c_str());
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,19 @@
+// genkey, pubkey and genpsk: the formats of wg(8). Secrets pass through wiped buffers only.
+#pragma once
+
+#include <string>
+
+#include "daemon/exit_code.h"
+
+namespace tunneld::daemon {
+
+/// To stdout, or where `file` is given to a new file of mode 0600 (an existing one is never overwritten).
+[[nodiscard]] ExitCode generate_private_key(const std::string& file);
+[[nodiscard]] ExitCode generate_preshared_key(const std::string& file);
+/// Private key on standard input, public key to stdout.
+[[nodiscard]] ExitCode print_public_key();
+
+/// Writes 44 characters of base64 and a newline to a new file. Throws std::system_error.
+void write_key_file(const std::string& path, const char* base64);
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "daemon/exit_code.h"
+
+namespace tunneld::daemon {
+
+struct RunOptions {
+  std::string config;
+  /// Overrides the configuration's log level.
+  std::optional<std::string> log_level;
+};
+
+/// The daemon's life, in the foreground, until a signal, `tunneld down`, or the device's end.
+[[nodiscard]] ExitCode run_daemon(const RunOptions& options);
+
+}  // namespace tunneld::daemon

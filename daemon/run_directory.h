@@ -1,0 +1,19 @@
+// Where a running daemon keeps its lock, journal and control socket: one file of each kind per interface.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace tunneld::daemon {
+
+/// /run/tunneld, or $TUNNELD_RUN_DIR. Network namespaces share /run: daemons that have interfaces of one name
+/// in several namespaces are told apart by that variable.
+[[nodiscard]] std::filesystem::path run_directory();
+/// Creates it (0755) if need be; throws std::filesystem::filesystem_error.
+void make_run_directory();
+
+[[nodiscard]] std::filesystem::path lock_path(const std::string& interface);
+[[nodiscard]] std::filesystem::path journal_path(const std::string& interface);
+[[nodiscard]] std::filesystem::path control_path(const std::string& interface);
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,129 @@
+#include "daemon/status.h"
+
+#include <chrono>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "common/net/system_clock.h"
+
+namespace tunneld::daemon {
+namespace {
+
+std::int64_t seconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+}
+
+/// up: a live session. connecting: a handshake is under way. waiting: cannot even try. idle: nothing to do.
+std::string state_of(const protocol::PeerStatus& peer, const std::string& note) {
+  if (peer.session_live) return "up";
+  if (peer.handshake_pending) return "connecting";
+  if (!note.empty()) return "waiting";
+  return "idle";
+}
+
+nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& info, Now now) {
+  const protocol::PeerStatus status = peer.status(now.boot);
+  nlohmann::json json{{"name", info.name},
+                      {"public_key", peer.options().public_key.to_base64()},
+                      {"endpoint", nullptr},
+                      {"latest_handshake_seconds_ago", nullptr},
+                      {"persistent_keepalive", seconds(peer.options().persistent_keepalive)},
+                      {"state", state_of(status, info.note)},
+                      {"note", status.session_live ? "" : info.note},
+                      {"rx_bytes", status.received_bytes},
+                      {"tx_bytes", status.sent_bytes},
+                      {"rx_packets", status.received_packets},
+                      {"tx_packets", status.sent_packets},
+                      {"dropped_packets", status.dropped_packets},
+                      {"cipher", status.fast_cipher ? "AES-256-GCM" : "ChaCha20-Poly1305"},
+                      {"allowed_ips", nlohmann::json::array()}};
+  if (status.endpoint) json["endpoint"] = status.endpoint->remote.to_string();
+  if (status.latest_handshake)
+    json["latest_handshake_seconds_ago"] = seconds(now.wall - *status.latest_handshake);
+  for (const net::IpPrefix& prefix : peer.options().allowed_ips)
+    json["allowed_ips"].push_back(prefix.to_string());
+  return json;
+}
+
+std::string human_bytes(std::uint64_t bytes) {
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  static constexpr std::array<const char*, 4> kUnits = {"KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes) / 1024;
+  std::size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  return fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string human_age(const nlohmann::json& age) {
+  if (age.is_null()) return "never";
+  const auto total = age.get<std::int64_t>();
+  if (total < 120) return fmt::format("{}s ago", total);
+  if (total < 7200) return fmt::format("{}m ago", total / 60);
+  return fmt::format("{}h ago", total / 3600);
+}
+
+std::string joined(const nlohmann::json& words) {
+  std::string all;
+  for (const auto& word : words) all += (all.empty() ? "" : ", ") + word.get<std::string>();
+  return all.empty() ? "-" : all;
+}
+
+}  // namespace
+
+nlohmann::json make_status(const StatusSources& sources) {
+  const Now now = net::now();
+  const net::TunFeatures& features = sources.device.features();
+  nlohmann::json status;
+  status["interface"] = {{"name", sources.device.name()},
+                         {"type", "tun"},
+                         {"mtu", sources.plane.mtu.load()},
+                         {"listen_port", sources.socket.port()},
+                         {"public_key", sources.tunnel.public_key().to_base64()},
+                         {"addresses", nlohmann::json::array()},
+                         {"uptime_seconds", seconds(now.boot - sources.started)},
+                         {"engine", sources.engine},
+                         {"workers", sources.workers},
+                         {"offload",
+                          {{"tcp", features.tcp},
+                           {"udp", features.udp},
+                           {"udp_segment", sources.socket.segments()},
+                           {"udp_gro", sources.socket.coalesces()}}}};
+  for (const auto& address : sources.config.interface.addresses) {
+    status["interface"]["addresses"].push_back(address.value.to_string());
+  }
+  status["peers"] = nlohmann::json::array();
+  sources.tunnel.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
+    status["peers"].push_back(peer_json(peer, sources.driver.info(id), now));
+  });
+  status["drops"] = nlohmann::json::object();
+  for (std::size_t i = 0; i < protocol::kDropReasons; ++i) {
+    const auto reason = static_cast<protocol::Drop>(i);
+    std::uint64_t total = 0;
+    for (const protocol::DropCounters& drops : sources.plane.drops) total += drops.get(reason);
+    status["drops"][std::string(to_string(reason))] = total;
+  }
+  return status;
+}
+
+std::string render_status(const nlohmann::json& status) {
+  const auto& interface = status.at("interface");
+  std::string text =
+      fmt::format("{}  up {}s  udp {}  mtu {}  {}  key {}\n", interface.at("name").get<std::string>(),
+                  interface.at("uptime_seconds").get<std::int64_t>(), interface.at("listen_port").get<int>(),
+                  interface.at("mtu").get<int>(), joined(interface.at("addresses")),
+                  interface.at("public_key").get<std::string>());
+  constexpr const char* kRow = "{:<16} {:<11} {:<24} {:<24} {:>10} {:>11} {:>11}  {}\n";
+  text += fmt::format(kRow, "PEER", "STATE", "ALLOWED IPS", "ENDPOINT", "HANDSHAKE", "RX", "TX", "NOTE");
+  for (const auto& peer : status.at("peers")) {
+    text += fmt::format(kRow, peer.at("name").get<std::string>(), peer.at("state").get<std::string>(),
+                        joined(peer.at("allowed_ips")),
+                        peer.at("endpoint").is_null() ? "-" : peer.at("endpoint").get<std::string>(),
+                        human_age(peer.at("latest_handshake_seconds_ago")),
+                        human_bytes(peer.at("rx_bytes").get<std::uint64_t>()),
+                        human_bytes(peer.at("tx_bytes").get<std::uint64_t>()),
+                        peer.at("note").get<std::string>());
+  }
+  return text;
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,220 @@
+#include "daemon/tunnel_driver.h"
+
+#include <cerrno>
+#include <system_error>
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "common/net/system_clock.h"
+
+namespace tunneld::daemon {
+namespace {
+
+/// DSCP AF41, what WireGuard marks handshakes with.
+constexpr std::uint8_t kHandshakeTrafficClass = 0x88;
+/// Strangers' messages handled before timers, known peers and the control socket get their turn again.
+constexpr int kStrangersPerTurn = 64;
+/// A dead endpoint is left after so many unanswered initiations.
+constexpr unsigned kAttemptsPerEndpoint = 3;
+
+int checked(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
+  return fd;
+}
+
+}  // namespace
+
+TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel, protocol::DataPlane& plane,
+                           net::UdpSocket& socket, std::function<void()> on_device_gone)
+    : tunnel_(tunnel),
+      plane_(plane),
+      socket_(socket),
+      on_device_gone_(std::move(on_device_gone)),
+      wake_(io, checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      timer_(io, checked(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd")),
+      signals_{.wake_fd = wake_.native_handle()},
+      resolver_(io, [this](protocol::PeerId peer, const net::SocketAddress& address) {
+        spdlog::debug("peer {}: trying {}", label(peer), address.to_string());
+        peers_[peer].problem.clear();
+        tunnel_.peer(peer).set_endpoint({.remote = address, .local = std::nullopt, .local_interface = 0});
+        if (tunnel_.peer(peer).status(net::boot_now()).wants_session) {
+          tunnel_.peer(peer).begin_handshake(net::now(), actions_);
+          tunnel_.reschedule(peer);
+          carry_out(actions_);
+        }
+      }) {
+  wait_for_notices();
+  wait_for_timer();
+}
+
+void TunnelDriver::add_peers(const std::vector<config::PeerConfig>& peers,
+                             const std::vector<protocol::PeerId>& ids) {
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    peers_[ids[i]] = {
+        .name = peers[i].name.value, .short_key = peers[i].public_key.value.to_short(), .problem = {}};
+  }
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    if (peers[i].endpoints.empty()) continue;
+    std::vector<config::PeerEndpoint> endpoints;
+    for (const auto& endpoint : peers[i].endpoints) endpoints.push_back(endpoint.value);
+    resolver_.add(ids[i], peers[i].name.value, std::move(endpoints));
+  }
+  arm_timer();
+}
+
+// --- Wake-ups
+// -------------------------------------------------------------------------------------------------------
+
+void TunnelDriver::wait_for_notices() {
+  wake_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                   [this](const boost::system::error_code& error) {
+                     if (error) return;
+                     std::uint64_t count = 0;
+                     [[maybe_unused]] const ssize_t got = read(wake_.native_handle(), &count, sizeof count);
+                     drain_doors();
+                     wait_for_notices();
+                   });
+}
+
+void TunnelDriver::wait_for_timer() {
+  timer_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    [this](const boost::system::error_code& error) {
+                      if (error) return;
+                      std::uint64_t count = 0;
+                      [[maybe_unused]] const ssize_t got = read(timer_.native_handle(), &count, sizeof count);
+                      armed_ = kNever;
+                      advance();
+                      wait_for_timer();
+                    });
+}
+
+void TunnelDriver::drain_doors() {
+  if (signals_.device_gone.load()) return on_device_gone_();
+  if (signals_.segmentation_lost.load() && !std::exchange(told_segmentation_lost_, true)) {
+    spdlog::warn("the outer interface cannot segment UDP: sending packets one by one from now on");
+  }
+  const Now now = net::now();
+  const auto handle = [&](const protocol::DoorRecord& record, MutableBytes payload) {
+    tunnel_.handle(record, payload, now, actions_);
+  };
+  bool strangers_wait = false;
+  for (const auto& door : plane_.doors) {
+    while (door->pop_peers(handle)) carry_out(actions_);
+    int turn = 0;
+    while (turn < kStrangersPerTurn && door->pop_strangers(handle)) ++turn;
+    carry_out(actions_);
+    strangers_wait = strangers_wait || turn == kStrangersPerTurn;
+  }
+  if (strangers_wait) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(wake_.native_handle(), &one, sizeof one);
+  }
+  arm_timer();
+}
+
+void TunnelDriver::advance() {
+  tunnel_.advance(net::now(), actions_);
+  carry_out(actions_);
+  arm_timer();
+}
+
+void TunnelDriver::arm_timer() {
+  const Instant next = tunnel_.next_deadline();
+  if (next == armed_) return;
+  armed_ = next;
+  itimerspec spec{};
+  if (next != kNever) {
+    const auto since_boot = std::max(next.time_since_epoch(), Duration(1));  // zero would turn the timer off
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+    spec.it_value.tv_sec = seconds.count();
+    spec.it_value.tv_nsec = (since_boot - seconds).count();
+  }
+  timerfd_settime(timer_.native_handle(), TFD_TIMER_ABSTIME, &spec, nullptr);
+}
+
+// --- What the tunnel asks for
+// ---------------------------------------------------------------------------------------
+
+void TunnelDriver::carry_out(protocol::Actions& actions) {
+  datagrams_.clear();
+  for (const auto& datagram : actions.datagrams()) {
+    datagrams_.push_back({.endpoint = datagram.to,
+                          .bytes = actions.bytes(datagram),
+                          .traffic_class = datagram.handshake ? kHandshakeTrafficClass : std::uint8_t{0}});
+  }
+  if (!datagrams_.empty()) socket_.send_batch(datagrams_);
+  // An event may lead to further actions, so they are taken out first.
+  const std::vector<protocol::Event> events = actions.events();
+  actions.clear();
+  for (const protocol::Event& event : events) report(event);
+}
+
+void TunnelDriver::report(const protocol::Event& event) {
+  using Kind = protocol::Event::Kind;
+  PeerState& state = peers_[event.peer];
+  switch (event.kind) {
+    case Kind::kSessionUp:
+      state.problem.clear();
+      if (!std::exchange(state.up, true)) {
+        const auto address = current_address(event.peer);
+        spdlog::info("peer {}: session up with {}", label(event.peer),
+                     address ? address->to_string() : "unknown");
+      } else {
+        spdlog::debug("peer {}: session renewed", label(event.peer));
+      }
+      break;
+    case Kind::kEndpointMoved:
+      spdlog::info("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
+      break;
+    case Kind::kSilent:
+      resolver_.refresh(event.peer, current_address(event.peer));
+      break;
+    case Kind::kHandshakeRetry:
+      state.problem = "no answer to " + std::to_string(event.attempt - 1) + " handshakes";
+      if (event.attempt == 2)
+        spdlog::info("peer {}: no answer to a handshake, trying again", label(event.peer));
+      if (event.attempt % kAttemptsPerEndpoint == 0) resolver_.next(event.peer, current_address(event.peer));
+      break;
+    case Kind::kHandshakeGaveUp:
+      state.up = false;
+      state.problem = "no answer to handshakes; waits for the next packet to send";
+      spdlog::warn("peer {}: no answer to handshakes for 90 s, waiting for traffic", label(event.peer));
+      break;
+    case Kind::kSessionExpired:
+      state.up = false;
+      spdlog::info("peer {}: session expired, keys wiped", label(event.peer));
+      break;
+    case Kind::kNoEndpoint:
+      state.problem = "has no known address";
+      break;
+    case Kind::kControlFrame:
+      break;
+  }
+}
+
+std::string TunnelDriver::label(protocol::PeerId peer) const {
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return "?";
+  return found->second.name + " (" + found->second.short_key + "…)";
+}
+
+std::optional<net::SocketAddress> TunnelDriver::current_address(protocol::PeerId peer) {
+  const auto endpoint = tunnel_.peer(peer).status(net::boot_now()).endpoint;
+  return endpoint ? std::optional(endpoint->remote) : std::nullopt;
+}
+
+TunnelDriver::PeerInfo TunnelDriver::info(protocol::PeerId peer) const {
+  PeerInfo info;
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return info;
+  info.name = found->second.name;
+  info.note = resolver_.waiting_for(peer);
+  if (info.note.empty()) info.note = found->second.problem;
+  return info;
+}
+
+}  // namespace tunneld::daemon

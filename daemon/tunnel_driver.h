@@ -1,0 +1,73 @@
+// The control thread's hands: drives the sans-IO Tunnel from the workers' doors and a timer, and carries out
+// what it asks for: sends its datagrams, logs its events, asks the resolver.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "common/net/udp_socket.h"
+#include "common/protocol/tunnel.h"
+#include "config/config.h"
+#include "daemon/data_worker.h"
+#include "daemon/endpoint_resolver.h"
+
+namespace tunneld::daemon {
+
+class TunnelDriver {
+ public:
+  /// `socket`: for handshakes and keepalives (a worker's; sending is thread-safe). `on_device_gone` is called
+  /// when somebody has deleted the device.
+  TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel, protocol::DataPlane& plane,
+               net::UdpSocket& socket, std::function<void()> on_device_gone);
+  TunnelDriver(const TunnelDriver&) = delete;
+  TunnelDriver& operator=(const TunnelDriver&) = delete;
+
+  /// Gives the tunnel its peers. `ids` are in the order of `peers`.
+  void add_peers(const std::vector<config::PeerConfig>& peers, const std::vector<protocol::PeerId>& ids);
+  [[nodiscard]] WorkerSignals& signals() { return signals_; }
+
+  struct PeerInfo {
+    std::string name;
+    /// Why there is no session, in words; empty if there is nothing to say.
+    std::string note;
+  };
+  [[nodiscard]] PeerInfo info(protocol::PeerId peer) const;
+
+ private:
+  void wait_for_notices();
+  void wait_for_timer();
+  void drain_doors();
+  void advance();
+  void carry_out(protocol::Actions& actions);
+  void report(const protocol::Event& event);
+  void arm_timer();
+  [[nodiscard]] std::string label(protocol::PeerId peer) const;
+  [[nodiscard]] std::optional<net::SocketAddress> current_address(protocol::PeerId peer);
+
+  protocol::Tunnel& tunnel_;
+  protocol::DataPlane& plane_;
+  net::UdpSocket& socket_;
+  std::function<void()> on_device_gone_;
+  boost::asio::posix::stream_descriptor wake_;   ///< eventfd
+  boost::asio::posix::stream_descriptor timer_;  ///< timerfd on CLOCK_BOOTTIME: fires at once after a sleep
+  WorkerSignals signals_;
+  EndpointResolver resolver_;
+  protocol::Actions actions_;
+  std::vector<net::Datagram> datagrams_;
+  Instant armed_ = kNever;
+  bool told_segmentation_lost_ = false;
+  struct PeerState {
+    std::string name;
+    std::string short_key;
+    std::string problem;
+    bool up = false;
+  };
+  std::map<protocol::PeerId, PeerState> peers_;
+};
+
+}  // namespace tunneld::daemon
