@@ -25,6 +25,9 @@ inline constexpr unsigned kMaxHandshakeAttempts = kRekeyAttemptTime / kRekeyTime
 inline constexpr Duration kKeepaliveTimeout = 10s;
 /// Sent data, heard nothing: section 6.5.
 inline constexpr Duration kNewHandshakeAfter = kKeepaliveTimeout + kRekeyTimeout;
+/// Not the whitepaper's: by now a keepalive, at least, should have come back; time to doubt the peer's
+/// address.
+inline constexpr Duration kSilentAfter = kKeepaliveTimeout + 2s;
 /// Received data under a key of this age: the initiator renews it, lest it expire before it sends again
 /// (6.2).
 inline constexpr Duration kRekeyOnReceiveAfter = kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout;

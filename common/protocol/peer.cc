@@ -303,7 +303,9 @@ void Peer::advance(Now now, Actions& actions) {
     persistent_at_ = now.boot >= due ? now.boot + options_.persistent_keepalive : due;
   }
   if (now.boot >= zero_keys_at_) {
-    reset();
+    // A handshake that has begun meanwhile (after a long sleep, say) and what waits for it go on.
+    zero_keys_at_ = kNever;
+    keypairs_.clear();
     actions.add_event({.kind = Event::Kind::kSessionExpired, .peer = id_});
   }
 }
@@ -326,7 +328,7 @@ void Peer::look_at_activity(Now now, Actions& actions) {
     activity.unanswered_send.store(0);
     silence_told_ = false;
     begin_handshake(now, actions);
-  } else if (now.boot >= at(activity.unanswered_send) + kKeepaliveTimeout && !silence_told_) {
+  } else if (now.boot >= at(activity.unanswered_send) + kSilentAfter && !silence_told_) {
     // An answer, or a keepalive in its place, is overdue: time to ask the resolver before the handshake
     // begins.
     silence_told_ = true;
@@ -336,7 +338,7 @@ void Peer::look_at_activity(Now now, Actions& actions) {
     Instant next = kNever;
     if (is_set(activity.unanswered_receive)) next = at(activity.unanswered_receive) + kKeepaliveTimeout;
     if (is_set(activity.unanswered_send)) {
-      const Duration wait = silence_told_ ? kNewHandshakeAfter : kKeepaliveTimeout;
+      const Duration wait = silence_told_ ? kNewHandshakeAfter : kSilentAfter;
       next = std::min(next, at(activity.unanswered_send) + wait);
     }
     return next;

@@ -1,0 +1,129 @@
+// The timers of the whitepaper's section 6, as promises.
+#include "tests/simulation/simulated_network.h"
+
+namespace tunneld::simulation {
+namespace {
+
+using Kind = protocol::Event::Kind;
+
+TEST(Timers, TheFirstPacketMakesTheSessionAndArrives) {
+  Pair pair(1);
+  pair.a.send(pair.b, 42);
+  pair.network.run_for(1s);
+  EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{42});
+  EXPECT_EQ(pair.a.count(Kind::kSessionUp), 1U);
+  EXPECT_EQ(pair.b.count(Kind::kSessionUp), 1U);
+  EXPECT_EQ(pair.network.handshakes, 1U);
+}
+
+TEST(Timers, NothingIsSentBeforeThereIsSomethingToSend) {
+  Pair pair(1);
+  pair.network.run_for(24h);
+  EXPECT_EQ(pair.network.datagrams, 0U);
+}
+
+TEST(Timers, AReceiverWithNothingToSayAnswersAfterTenSecondsOnce) {
+  Pair pair(2);
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(9s);
+  const auto before = pair.network.datagrams;
+  pair.network.run_for(2s);
+  EXPECT_EQ(pair.network.datagrams, before + 1) << "one keepalive";
+  pair.network.run_for(10min);
+  EXPECT_EQ(pair.network.datagrams, before + 1) << "and no keepalive in answer to it";
+}
+
+TEST(Timers, SilenceForFifteenSecondsAfterSendingBeginsAHandshake) {
+  Pair pair(3);
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(30s);
+  const auto handshakes = pair.network.handshakes;
+  pair.network.loss = 1;
+  pair.a.send(pair.b, 2);
+  pair.network.run_for(14s);
+  EXPECT_EQ(pair.network.handshakes, handshakes);
+  EXPECT_EQ(pair.a.count(Kind::kSilent), 1U) << "the resolver is asked before the handshake";
+  pair.network.run_for(2s);
+  EXPECT_EQ(pair.network.handshakes, handshakes + 1);
+}
+
+TEST(Timers, GivesUpAfterNinetySecondsAndEighteenTries) {
+  Pair pair(4);
+  pair.network.loss = 1;
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(100s);
+  EXPECT_EQ(pair.network.handshakes, 18U);
+  EXPECT_EQ(pair.a.count(Kind::kHandshakeGaveUp), 1U);
+  pair.network.run_for(1h);
+  EXPECT_EQ(pair.network.handshakes, 18U) << "silent until there is something to send";
+  pair.network.loss = 0;
+  pair.a.send(pair.b, 2);
+  pair.network.run_for(1s);
+  EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{2}) << "the queue was dropped, the next packet goes";
+}
+
+TEST(Timers, PersistentKeepalivesKeepComing) {
+  Network network(5);
+  Node a(network, "192.0.2.1:1111", "10.0.0.1");
+  Node b(network, "192.0.2.2:2222", "10.0.0.2");
+  a.add_peer(b, true, 25s);
+  b.add_peer(a, false);
+  network.run_for(1s);
+  EXPECT_EQ(a.count(Kind::kSessionUp), 1U) << "turning it on begins at once";
+  const auto before = network.data_messages;
+  network.run_for(100s);
+  EXPECT_GE(network.data_messages, before + 4);
+  EXPECT_LE(network.data_messages, before + 5);
+  EXPECT_EQ(network.violation, "");
+}
+
+TEST(Timers, OnlyTheInitiatorRenewsUnlessItIsGone) {
+  Pair pair(6);
+  for (int i = 0; i < 300; ++i) {
+    pair.b.send(pair.a, static_cast<std::uint64_t>(i));
+    pair.a.send(pair.b, static_cast<std::uint64_t>(i));
+    pair.network.run_for(1s);
+  }
+  for (const auto& event : pair.b.events) {
+    EXPECT_FALSE(event.kind == Kind::kSessionUp && event.initiator);
+  }
+  EXPECT_EQ(pair.network.handshakes, 3U) << "at 0, 120 and 240 s";
+}
+
+TEST(Timers, AReceivingInitiatorRenewsBeforeTheKeyDies) {
+  Pair pair(7);
+  pair.a.send(pair.b, 0);
+  pair.network.run_for(1s);
+  for (std::uint64_t i = 1; i <= 170; ++i) {
+    pair.b.send(pair.a, i);
+    pair.network.run_for(1s);
+  }
+  EXPECT_EQ(pair.network.handshakes, 2U) << "asked for at 165 s, or at 120 s by a keepalive's sending";
+  EXPECT_GE(pair.a.delivered.size(), 170U);
+}
+
+TEST(Timers, KeysAreZeroedAfterNineMinutes) {
+  Pair pair(8);
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(539s);
+  EXPECT_NE(pair.a.tunnel->peer(pair.b_at_a).keypairs().current(), nullptr);
+  pair.network.run_for(2s);
+  EXPECT_EQ(pair.a.tunnel->peer(pair.b_at_a).keypairs().current(), nullptr);
+  EXPECT_EQ(pair.b.tunnel->peer(pair.a_at_b).keypairs().current(), nullptr);
+  EXPECT_EQ(pair.a.count(Kind::kSessionExpired), 1U);
+}
+
+TEST(Timers, SleepingPastTheKeysLifeBeginsAnew) {
+  Pair pair(9);
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(1s);
+  pair.network.clock += 8h;  // CLOCK_BOOTTIME goes on in sleep
+  pair.a.send(pair.b, 2);
+  pair.network.run_for(1s);
+  EXPECT_EQ(pair.b.delivered, (std::vector<std::uint64_t>{1, 2}));
+  EXPECT_EQ(pair.network.handshakes, 2U);
+  EXPECT_EQ(pair.network.violation, "");
+}
+
+}  // namespace
+}  // namespace tunneld::simulation
