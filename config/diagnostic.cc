@@ -18,6 +18,14 @@ void append_escaped(std::string& out, std::uint8_t byte) {
   out += kHex[byte & 0xfU];
 }
 
+/// What moves the cursor or turns the writing direction: C0 and C1 controls, DEL, and the bidirectional
+/// overrides U+202A to U+202E and U+2066 to U+2069. `sequence` is one valid UTF-8 sequence.
+bool is_unprintable(std::string_view sequence) {
+  if (sequence.size() == 1) return static_cast<std::uint8_t>(sequence[0]) < 0x20 || sequence[0] == 0x7f;
+  return (sequence >= "\u0080" && sequence <= "\u009f") || (sequence >= "\u202a" && sequence <= "\u202e") ||
+         (sequence >= "\u2066" && sequence <= "\u2069");
+}
+
 }  // namespace
 
 std::string to_string(const Location& at) {
@@ -47,14 +55,13 @@ std::string in_quotes(std::string_view text) {
       break;
     }
     const std::size_t length = utf8_length(text);
-    const auto first = static_cast<std::uint8_t>(text.front());
-    if (length == 0 || first < 0x20 || first == 0x7f) {
-      append_escaped(out, first);
-      text.remove_prefix(1);
+    const std::string_view sequence = text.substr(0, std::max<std::size_t>(length, 1));
+    if (length == 0 || is_unprintable(sequence)) {
+      for (const char byte : sequence) append_escaped(out, static_cast<std::uint8_t>(byte));
     } else {
-      out += text.substr(0, length);
-      text.remove_prefix(length);
+      out += sequence;
     }
+    text.remove_prefix(sequence.size());
   }
   return out + "'";
 }

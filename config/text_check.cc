@@ -1,5 +1,6 @@
 #include "config/text_check.h"
 
+#include <utility>
 #include <vector>
 
 #include "config/utf8.h"
@@ -10,8 +11,13 @@ namespace {
 // Deeper than the limit on nesting proper (yaml_document.h), because brackets in odd places are miscounted
 // here.
 constexpr std::size_t kDeepestBrackets = 256;
-// What yaml-cpp queues at once, at about 300 bytes each.
+// yaml-cpp queues what is in brackets, and what is in one line, at up to 300 bytes for each token.
 constexpr std::size_t kMostTokensInBrackets = 65'536;
+constexpr std::size_t kLongestLine = 65'536;
+// The beginning and the end of the one document that there is.
+constexpr int kMostDocumentMarks = 2;
+
+constexpr auto npos = std::string_view::npos;
 
 class TextCheck {
  public:
@@ -68,6 +74,7 @@ class TextCheck {
     if (c == '\r' && next() != '\n') {
       return refuse("a carriage return without a line feed", "save the file with Unix line ends");
     }
+    if (at_.column > kLongestLine) return refuse("a line of more than 64 KiB", "break it");
     if ((c < ' ' && c != '\n' && c != '\r' && c != '\t' && length == 1) || c == '\x7f') {
       return refuse("a control character", "remove it");
     }
@@ -106,18 +113,19 @@ class TextCheck {
       in_comment_ = true;
       return true;
     }
-    const bool token_starts = token_may_start_;
-    token_may_start_ = std::string_view("[{,:-?").find(c) != std::string_view::npos;
-    after_space_ = false;
+    if (at_.column == 1 && is_document_mark() && ++document_marks_ > kMostDocumentMarks) {
+      return refuse("another document", "a file holds one document");
+    }
+    const bool token_starts = std::exchange(token_may_start_, std::string_view("[{,:-?").find(c) != npos);
+    const bool after_space = std::exchange(after_space_, false);
     if (token_starts && (c == '"' || c == '\'')) {
       quote_ = c;
       quote_at_ = at_;
-      return true;
     }
-    return count_bracket(c, token_starts);
+    return count_bracket(c, token_starts, after_space);
   }
 
-  bool count_bracket(char c, bool token_starts) {
+  bool count_bracket(char c, bool token_starts, bool after_space) {
     if ((c == '[' || c == '{') && (token_starts || !brackets_.empty())) {
       if (brackets_.empty()) tokens_ = 0;
       brackets_.push_back(at_);
@@ -128,7 +136,7 @@ class TextCheck {
       return refuse("brackets are nested more than 32 deep here",
                     "a configuration needs five levels at most");
     }
-    const bool is_token = c == '[' || c == '{' || c == ',' || c == ':';
+    const bool is_token = after_space || std::string_view("[]{},:?\"'").find(c) != npos;
     if (!brackets_.empty() && is_token && ++tokens_ > kMostTokensInBrackets) {
       at_ = brackets_.front();
       return refuse("more than 65536 items in brackets", "write one item a line, each after '- '");
@@ -136,9 +144,13 @@ class TextCheck {
     return true;
   }
 
+  [[nodiscard]] bool is_document_mark() const {
+    return text_.substr(pos_, 3) == "---" || text_.substr(pos_, 3) == "...";
+  }
+
   [[nodiscard]] bool is_blank_line() const {
     const std::size_t first = text_.find_first_not_of(" \t\r", pos_);
-    return first == std::string_view::npos || text_[first] == '\n' || text_[first] == '#';
+    return first == npos || text_[first] == '\n' || text_[first] == '#';
   }
 
   std::string_view text_;
@@ -149,6 +161,7 @@ class TextCheck {
   Location quote_at_;
   std::vector<Location> brackets_;
   std::size_t tokens_ = 0;
+  int document_marks_ = 0;
   bool in_indentation_ = true;
   bool in_comment_ = false;
   bool token_may_start_ = true;

@@ -1,0 +1,98 @@
+// `check --show` prints a configuration that means the same when it is read back.
+
+#include "config/show.h"
+
+#include <fstream>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/parse.h"
+#include "tests/unit/config/temporary_files.h"
+
+namespace tunneld::config {
+namespace {
+
+using testing::HasSubstr;
+
+Config parse(const std::string& path) {
+  ParseResult result = parse_file(path);
+  EXPECT_TRUE(result.config) << to_string(result.diagnostics);
+  return result.config.value_or(Config());
+}
+
+/// Reads `path`, shows it, reads that from another directory, and compares values and text.
+void expect_round_trip(const std::string& path) {
+  const Config config = parse(path);
+  const std::string shown = show(config);
+  const TemporaryFiles elsewhere;
+  const Config again = parse(elsewhere.write("shown.yaml", shown));
+  EXPECT_EQ(again, config) << shown;
+  EXPECT_EQ(show(again), shown);
+}
+
+TEST(Show, RoundTripsTheExamples) {
+  for (const char* name : {"site-a.yaml", "site-b.yaml", "hub.yaml", "spoke.yaml"}) {
+    SCOPED_TRACE(name);
+    expect_round_trip(std::string(TUNNELD_SOURCE_DIR) + "/config/" + name);
+  }
+}
+
+TEST(Show, RoundTripsEveryOption) {
+  const TemporaryFiles files;
+  const std::string key_a = '"' + std::string(kPublicA) + '"';
+  const std::string key_b = '"' + std::string(kPublicB) + '"';
+  for (const std::string& rest : std::vector<std::string>{
+           "routes: none\n",
+           "routes: { table: off, metric: 7 }\n",
+           "routes: { table: 4294967295 }\n",
+           "routes: { table: default, metric: 4294967295 }\n",
+           "crypto: { engine: libsodium }\n",
+           "crypto: { engine: ipsec-mb, fast_cipher: off }\n",
+           "workers: 256\n",
+           "log: { level: trace }\n",
+           "log: { level: debug }\n",
+           "log: { level: warning }\n",
+           "log: { level: error }\n",
+           "peers: []\n",
+           "peers: [ { name: a, public_key: " + key_a +
+               ", preshared_key_file: \"credential:psk\" }, { name: b@c, public_key: " + key_b +
+               ", endpoints: [\"[fe80::1%eth0]:1\", \"a.b.:2\", \"192.0.2.1:3\"], allowed_ips: [\"::/0\", "
+               "0.0.0.0/0], "
+               "persistent_keepalive: 90s } ]\n",
+           "peers: [ { name: a, public_key: " + key_a + ", persistent_keepalive: 18h } ]\n",
+           "peers: [ { name: a, public_key: " + key_a + ", persistent_keepalive: 65535s } ]\n",
+       }) {
+    SCOPED_TRACE(rest);
+    for (const char* interface :
+         {"interface: { name: tun0, private_key_file: \"a key: \\\"x\\\" \\\\ # [b]\" }\n",
+          "interface: { name: \"1\", private_key_file: credential:x, addresses: [10.0.0.1/8, \"fd00::1/8\"], "
+          "listen_port: 1, mtu: 9000, fwmark: 0xffffffff, offload: off }\n"}) {
+      expect_round_trip(files.write("config.yaml", interface + rest));
+    }
+  }
+}
+
+TEST(Show, WritesDefaultsOut) {
+  const TemporaryFiles files;
+  const std::string shown =
+      show(parse(files.write("config.yaml", "interface: { name: tun0, private_key_file: a.key }\n")));
+  for (const char* line : {"  type: tun\n", "  listen_port: auto\n", "  mtu: auto\n", "  fwmark: off\n",
+                           "  offload: auto\n", "  table: main\n", "  metric: auto\n", "  engine: auto\n",
+                           "  fast_cipher: auto\n", "workers: auto\n", "  level: info\n", "peers: []\n"}) {
+    EXPECT_THAT(shown, HasSubstr(line));
+  }
+}
+
+TEST(Show, NamesKeyFilesAndNeverKeys) {
+  const TemporaryFiles files;
+  files.write("a.key", std::string(kPrivateA) + '\n', 0600);
+  const std::string shown =
+      show(parse(files.write("config.yaml", "interface: { name: tun0, private_key_file: a.key }\n")));
+  EXPECT_THAT(shown, HasSubstr("private_key_file: \"" + files.path("a.key") + '"'));
+  EXPECT_THAT(shown, Not(HasSubstr(std::string(kPrivateA))));
+}
+
+}  // namespace
+}  // namespace tunneld::config
