@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Installs what is needed, builds, and runs every test: units and simulation in a release build and under sanitizers,
+# then end to end in network namespaces. Ends with "N passed, N failed". Needs root.
+#
+#   sudo tests/run.sh            everything
+#   sudo tests/run.sh --quick    units and simulation of the release build only
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+quick=false
+[ "${1:-}" = --quick ] && quick=true
+if [ "$(id -u)" != 0 ]; then
+  echo "tests/run.sh makes network namespaces and devices: run it as root" >&2
+  exit 3
+fi
+tests/install_packages.sh || exit 1
+
+passed=0
+failed=0
+skipped=0
+
+# unit PRESET [CTEST ARGUMENTS]: builds and runs the unit tests of a preset.
+unit() {
+  local preset=$1
+  shift
+  local log
+  log=$(mktemp)
+  echo "== $preset: build"
+  if ! { cmake --preset "$preset" >"$log" 2>&1 && cmake --build --preset "$preset" >"$log" 2>&1; }; then
+    tail -n 60 "$log"
+    rm -f "$log"
+    failed=$((failed + 1))
+    return
+  fi
+  echo "== $preset: unit tests and simulation"
+  ctest --preset "$preset" -j "$(nproc)" "$@" >"$log" 2>&1
+  grep -E 'Failed|\*\*\*|tests passed' "$log"
+  # One line for each test; skipped ones are neither passed nor failed.
+  local bad skip total
+  total=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#' "$log")
+  bad=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#.*(\*\*\*Failed|\*\*\*Timeout|\*\*\*Exception|\*\*\*Not Run|Subprocess aborted)' "$log")
+  skip=$(grep -cE '^ *[0-9]+/[0-9]+ Test +#.*\*\*\*Skipped' "$log")
+  if [ "$total" = 0 ]; then
+    tail -n 20 "$log"
+    bad=1
+  elif [ "$bad" != 0 ]; then
+    grep -vE ' Passed ' "$log" | tail -n 150
+  fi
+  passed=$((passed + total - bad - skip))
+  [ "$total" = 0 ] && passed=$((passed + 1))
+  failed=$((failed + bad))
+  skipped=$((skipped + skip))
+  rm -f "$log"
+}
+
+unit release
+if ! $quick; then
+  unit asan
+  # What is threaded: the lock-free parts, the engines, the doors.
+  unit tsan -R 'Replay|Quiescence|Door|Index|Engine|Arena|Thread|SecretMemory'
+  echo "== end to end"
+  e2e_log=$(mktemp)
+  python3 tests/e2e/run.py --tunneld build/release/tunneld 2>&1 | tee "$e2e_log"
+  totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$e2e_log" | tail -n 1)
+  if [ -n "$totals" ]; then
+    passed=$((passed + $(echo "$totals" | sed -E 's/^([0-9]+) passed.*/\1/')))
+    failed=$((failed + $(echo "$totals" | sed -E 's/.* ([0-9]+) failed.*/\1/')))
+    more=$(echo "$totals" | sed -nE 's/.* ([0-9]+) skipped.*/\1/p')
+    skipped=$((skipped + ${more:-0}))
+  else
+    echo "the end-to-end suite did not finish"
+    failed=$((failed + 1))
+  fi
+  rm -f "$e2e_log"
+fi
+
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]
