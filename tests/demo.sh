@@ -17,7 +17,7 @@ run() {
 
 tests/install_packages.sh
 say "Building"
-cmake --preset release -DTUNNELD_TESTS=OFF >/dev/null
+cmake --preset release >/dev/null
 cmake --build --preset release --target tunneld | tail -n 1
 tunneld=$PWD/build/release/tunneld
 
