@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Runs the end-to-end tests: all, or those whose names contain one of the words given.
+
+Each runs in a process of its own, two at a time; tests with ALONE = True have the machine to themselves. The last line
+counts: "N passed, N failed, N skipped".
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TIMEOUT = 420
+
+
+def is_alone(path):
+    return "\nALONE = True" in path.read_text()
+
+
+def run(path, tunneld):
+    begin = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, path, "--tunneld", tunneld],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=TIMEOUT)
+        code = process.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        output, code = "timed out", 1
+    return path.stem.removeprefix("test_"), code, output, time.monotonic() - begin
+
+
+def remove_leftovers():
+    """Namespaces of tests that were killed."""
+    for line in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout.splitlines():
+        name = line.split()[0]
+        if name.startswith("tt") and "-" in name and not pathlib.Path(f"/proc/{name[2:].split('-')[0]}").exists():
+            pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split()
+            for pid in pids:
+                os.kill(int(pid), signal.SIGKILL)
+            subprocess.run(["ip", "netns", "del", name])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tunneld", default=str(HERE.parents[1] / "build/release/tunneld"))
+    parser.add_argument("words", nargs="*")
+    arguments = parser.parse_args()
+    paths = sorted(path for path in HERE.glob("test_*.py")
+                   if not arguments.words or any(word in path.stem for word in arguments.words))
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+
+    def report(result):
+        name, code, output, seconds = result
+        verdict = {0: "passed", 77: "skipped"}.get(code, "failed")
+        counts[verdict] += 1
+        print(f"{verdict:8} {name} ({seconds:.1f} s)", flush=True)
+        if verdict != "passed":
+            print("    " + output.strip().replace("\n", "\n    "), flush=True)
+
+    try:
+        # Slow ones that mostly wait go first, beside the others.
+        together = [path for path in paths if not is_alone(path)]
+        together.sort(key=lambda path: "SLOW = True" not in path.read_text())
+        with concurrent.futures.ThreadPoolExecutor(max_workers=3) as pool:
+            for future in concurrent.futures.as_completed([pool.submit(run, path, arguments.tunneld) for path in together]):
+                report(future.result())
+        for path in paths:
+            if is_alone(path):
+                report(run(path, arguments.tunneld))
+    finally:
+        remove_leftovers()
+    print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    sys.exit(1 if counts["failed"] or not counts["passed"] else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""Two tunnelds, IPv4 outside, both families inside: ping, TCP, UDP, full-size packets."""
+from harness import main
+from traffic import check_traffic
+
+
+def run(lab):
+    a, b = lab.pair(outside=4, psk=False)
+    check_traffic(a, b)
+
+
+if __name__ == "__main__":
+    main(run)
