@@ -69,7 +69,7 @@ void DataWorker::run_outbound(protocol::Quiescence::Reader& reader) {
     for (const protocol::SealedRun& run : outbound.finish()) {
       const net::SendResult result =
           socket_.send_segments(*run.endpoint, run.bytes, run.segment_size, run.ecn);
-      outbound.count_sent(run, result.sent);
+      outbound.note_sent(run, result.sent, result.forget_local);
       if (result.segmentation_lost) signals_.segmentation_lost.store(true);
     }
   };

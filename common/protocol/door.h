@@ -28,6 +28,7 @@ enum class Notice : std::uint8_t {
   kControlFrame,      ///< payload: an authenticated plaintext that is no IP packet, from `peer` under `index`
   kConfirmed,         ///< first valid data under the keypair `index` of `peer`
   kMoved,             ///< valid data of `peer` came from `endpoint`
+  kSourceGone,        ///< the address that we answered `peer` from is not ours any more
   kRekey,             ///< the keypair `index` of `peer` is old enough for a successor
   kWatch,             ///< a timer of `peer` runs that the control thread does not watch yet
 };

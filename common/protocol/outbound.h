@@ -38,8 +38,8 @@ class Outbound {
   [[nodiscard]] bool add(const net::VirtioNetHeader& header, MutableBytes packet);
   /// Seals all that was added. The runs stay valid until begin().
   [[nodiscard]] std::span<const SealedRun> finish();
-  /// Counts what the socket did with a run.
-  void count_sent(const SealedRun& run, std::size_t sent_datagrams);
+  /// Counts what the socket did with a run. `source_gone`: the endpoint's local address is not ours any more.
+  void note_sent(const SealedRun& run, std::size_t sent_datagrams, bool source_gone);
 
  private:
   /// Enough for a superpacket of 64 KiB in segments of TCP's smallest, and for several of the usual kind.

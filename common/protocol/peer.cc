@@ -87,10 +87,7 @@ void Peer::retry_or_give_up(Now now, Actions& actions) {
     actions.add_event({.kind = Event::Kind::kHandshakeGaveUp, .peer = id_});
     return;
   }
-  // The address we sent from may be gone; let the kernel choose again.
-  if (const net::Endpoint* endpoint = link_->endpoint.get(); endpoint != nullptr && endpoint->local) {
-    set_endpoint({.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0});
-  }
+  forget_local_address();  // it may be what is wrong
   send_initiation(now, actions);
   actions.add_event({.kind = Event::Kind::kHandshakeRetry, .peer = id_, .attempt = attempts_});
 }
@@ -256,6 +253,12 @@ void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
   if (remote_moved) {
     actions.add_event({.kind = Event::Kind::kEndpointMoved, .peer = id_, .endpoint = endpoint});
   }
+}
+
+void Peer::forget_local_address() {
+  const net::Endpoint* endpoint = link_->endpoint.get();
+  if (endpoint == nullptr || !endpoint->local) return;
+  set_endpoint({.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0});
 }
 
 void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {

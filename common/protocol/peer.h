@@ -67,6 +67,8 @@ class Peer {
   // Notices of the data workers.
   void confirmed(std::uint32_t index, Now now, Actions& actions);
   void moved(const net::Endpoint& endpoint, Actions& actions);
+  /// Lets the kernel choose where to send from, until the peer is heard again.
+  void forget_local_address();
   void rekey_wanted(Now now, Actions& actions) { begin_handshake(now, actions); }
   void watch(Now now);
 

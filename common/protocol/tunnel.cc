@@ -122,6 +122,9 @@ void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions
     case Notice::kMoved:
       peer.moved(record.endpoint, actions);
       break;
+    case Notice::kSourceGone:
+      peer.forget_local_address();
+      break;
     case Notice::kRekey:
       peer.rekey_wanted(now, actions);
       break;

@@ -70,6 +70,9 @@ class Host:
         self.run_directory = self.directory / "run"
         sh("ip", "netns", "add", self.namespace)
         self.ip("link", "set", "lo", "up")
+        # Nobody else is on these wires: addresses need no time to prove that they are unique.
+        for which in ("all", "default"):
+            self.run("sysctl", "-qw", f"net.ipv6.conf.{which}.accept_dad=0")
 
     def command(self, *words):
         return ["ip", "netns", "exec", self.namespace, *map(str, words)]
@@ -212,6 +215,7 @@ class Lab:
         for host, name, addresses in ((a, name_a, address_a), (b, name_b, address_b)):
             for address in [addresses] if isinstance(addresses, str) else addresses:
                 host.ip("address", "add", address, "dev", name, *(["nodad"] if ":" in address else []))
+            host.ip("link", "set", name, "addrgenmode", "none")
             host.ip("link", "set", name, "up")
 
     def key(self, host, name="private.key"):

@@ -1,0 +1,50 @@
+"""SIGKILL at every n-th system call of a start that changes the host, then cleanup: the host is as it was."""
+import random
+import re
+import subprocess
+
+from harness import check, check_same_state, main, sh
+
+SLOW = True
+POINTS = 40
+CALLS = "openat,write,sendmsg,ioctl,bind,unlink,flock,socket,mkdir"
+
+
+def run(lab):
+    a, b = lab.pair(start=False)
+    before = a.state()
+    trace = a.directory / "trace"
+    words = ["strace", "-f", "-o", trace, "-e", f"trace={CALLS}"]
+    daemon = lab.start(a, a.config_path, wrapper=words)
+    pids = sh("pgrep", "-f", f"^{re.escape(lab.tunneld)} --config {re.escape(str(a.config_path))}").stdout.split()
+    for pid in pids:
+        sh("kill", "-TERM", pid, check_exit=False)
+    daemon.process.wait(timeout=15)
+    lines = trace.read_text().splitlines()
+    counts = {}
+    for line in lines:
+        if found := re.match(r"\d+ +(\w+)\(", line):
+            counts[found.group(1)] = counts.get(found.group(1), 0) + 1
+    points = [(call, n) for call, total in counts.items() for n in range(1, total + 1)]
+    check(len(points) > 50, f"the trace has too few calls: {counts}")
+    seed = 20261123
+    random.Random(seed).shuffle(points)
+    killed = 0
+    for call, n in points[:POINTS]:
+        words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                 "-e", f"inject={call}:signal=KILL:when={n}"]
+        daemon = lab.start(a, a.config_path, ready=False, wrapper=words)
+        try:
+            daemon.process.wait(timeout=2)
+            killed += 1
+        except subprocess.TimeoutExpired:  # that call came while stopping, or never
+            for pid in sh("ip", "netns", "pids", a.namespace).stdout.split():
+                sh("kill", "-KILL", pid, check_exit=False)
+            daemon.process.wait(timeout=5)
+        a.run(lab.tunneld, "cleanup")
+        check_same_state(before, a.state(), f"killed at {call} number {n} (seed {seed})")
+    check(killed >= POINTS // 2, f"only {killed} of {POINTS} kills happened")
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,35 @@
+"""A start without uplink and resolver is ready, says what it waits for, and comes up when both are there."""
+import pathlib
+import sys
+
+from harness import ROOT, check, main, wait_for
+
+SLOW = True
+
+
+def run(lab):
+    a, b = lab.pair(start=False)
+    etc = pathlib.Path(f"/etc/netns/{a.namespace}")
+    etc.mkdir(parents=True)
+    (etc / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    a.ip("link", "set", "wire", "down")
+    a.config_path.write_text(a.config_path.read_text()
+                             .replace("203.0.113.2:51820", "b.example:51820")
+                             .replace('"allowed_ips"', '"persistent_keepalive": "5s", "allowed_ips"'))
+    lab.start(b, b.config_path)
+    daemon = lab.start(a, a.config_path)
+    wait_for(lambda: "b.example" in daemon.peer("b")["note"], 5, "status says what it waits for")
+    check(daemon.peer("b")["state"] == "waiting", f"status: {daemon.peer('b')}")
+    human = a.run(lab.tunneld, "status").stdout
+    check("b.example" in human, f"and so does the table:\n{human}")
+
+    a.ip("link", "set", "wire", "up")
+    zone = a.directory / "zone"
+    zone.write_text("b.example 203.0.113.2")
+    a.popen(sys.executable, ROOT / "tests/e2e/dns.py", "127.0.0.1", zone)
+    wait_for(lambda: daemon.peer("b")["state"] == "up", 20, "the tunnel comes up")
+    check(a.ping("10.9.0.2") == 3, "ping")
+
+
+if __name__ == "__main__":
+    main(run)
