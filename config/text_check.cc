@@ -75,9 +75,8 @@ class TextCheck {
       return refuse("a carriage return without a line feed", "save the file with Unix line ends");
     }
     if (at_.column > kLongestLine) return refuse("a line of more than 64 KiB", "break it");
-    if ((c < ' ' && c != '\n' && c != '\r' && c != '\t' && length == 1) || c == '\x7f') {
-      return refuse("a control character", "remove it");
-    }
+    const bool is_control = (c >= '\0' && c < ' ') || c == '\x7f';
+    if (is_control && c != '\n' && c != '\r' && c != '\t') return refuse("a control character", "remove it");
     at_.column += static_cast<std::uint32_t>(length - 1);
     pos_ += length - 1;
     return true;
@@ -85,9 +84,8 @@ class TextCheck {
 
   void inside_quotes() {
     const char c = text_[pos_];
-    if (quote_ == '"' && c == '\\' && pos_ + 1 < text_.size() && next() != '\n') {
-      advance();
-    } else if (quote_ == '\'' && c == '\'' && next() == '\'') {
+    const bool is_escape = quote_ == '"' && c == '\\' && (next() == '"' || next() == '\\');
+    if (is_escape || (quote_ == '\'' && c == '\'' && next() == '\'')) {
       advance();
     } else if (c == quote_) {
       quote_ = 0;
