@@ -3,7 +3,7 @@ import random
 import re
 import subprocess
 
-from harness import check, check_same_state, main, sh
+from harness import check, check_same_state, main, sh, wait_for
 
 SLOW = True
 POINTS = 40
@@ -41,6 +41,7 @@ def run(lab):
             for pid in sh("ip", "netns", "pids", a.namespace).stdout.split():
                 sh("kill", "-KILL", pid, check_exit=False)
             daemon.process.wait(timeout=5)
+        wait_for(lambda: not sh("ip", "netns", "pids", a.namespace).stdout.split(), 5, "all threads are gone")
         a.run(lab.tunneld, "cleanup")
         check_same_state(before, a.state(), f"killed at {call} number {n} (seed {seed})")
     check(killed >= POINTS // 2, f"only {killed} of {POINTS} kills happened")

@@ -1,0 +1,83 @@
+"""The commands: exit codes 0 to 3, formats of wg, and `check`, which needs no root and changes nothing."""
+import json
+import shutil
+
+from harness import check, check_same_state, main, sh
+
+
+def run(lab):
+    tunneld = lab.tunneld
+
+    def exits(code, *words, **options):
+        result = sh(tunneld, *words, check_exit=False, **options)
+        check(result.returncode == code, f"{words}: exit {result.returncode}, not {code}\n{result.stdout}")
+        return result.stdout
+
+    check("tunneld " in exits(0, "--version"), "--version")
+    check("--config" in exits(0, "--help"), "--help")
+    for command in ("check", "genkey", "init", "status", "down", "cleanup"):
+        exits(0, command, "--help")
+    exits(2)
+    exits(2, "--no-such-option")
+    exits(2, "no-such-command")
+    exits(2, "--config", "/nonexistent.yaml")
+
+    # The formats of wg, both ways.
+    private = exits(0, "genkey").strip()
+    ours = exits(0, "pubkey", input=private + "\n").strip()
+    check(ours == sh("wg", "pubkey", input=private + "\n").stdout.strip(), "pubkey differs from wg's")
+    wg_private = sh("wg", "genkey").stdout
+    check(exits(0, "pubkey", input=wg_private) == sh("wg", "pubkey", input=wg_private).stdout, "pubkey of a wg key")
+    check(len(exits(0, "genpsk").strip()) == 44, "genpsk")
+    exits(2, "pubkey", input="no key\n")
+    key_file = lab.directory / "new.key"
+    exits(0, "genkey", "-o", key_file)
+    check(key_file.stat().st_mode & 0o777 == 0o600, "genkey -o must be private")
+    exits(1, "genkey", "-o", key_file)  # never overwrites
+
+    # init writes both ends, and what it writes passes check.
+    exits(0, "init", "site", "--dir", lab.directory / "site")
+    for end in ("site-a", "site-b"):
+        config = lab.directory / "site" / end / "site.yaml"
+        exits(0, "check", "--config", config)
+        check("route 10." in exits(0, "check", "--config", config, "--plan"), "--plan names the routes")
+        shown = exits(0, "check", "--config", config, "--show")
+        copy = config.with_name("shown.yaml")
+        copy.write_text(shown)
+        check(exits(0, "check", "--config", copy, "--show") == shown, "--show is not what it read")
+
+    # check as nobody: same answer, no trace.
+    a = lab.host("a")
+    before = a.state()
+    public = lab.directory / "public"
+    shutil.copytree(lab.directory / "site" / "site-a", public)
+    binary = lab.directory / "tunneld"
+    shutil.copy(tunneld, binary)
+    for path in (lab.directory, public, binary):
+        path.chmod(0o755)
+    (public / "site.yaml").chmod(0o644)
+    as_nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    result = a.run(*as_nobody, binary, "check", "--config", public / "site.yaml", check_exit=False)
+    check(result.returncode == 0, f"check as nobody: {result.returncode} {result.stdout}")
+    (public / "site.yaml").write_text((public / "site.yaml").read_text() + "nonsense: 1\n")
+    result = a.run(*as_nobody, binary, "check", "--config", public / "site.yaml", check_exit=False)
+    check(result.returncode == 2 and "site.yaml:" in result.stdout and "nonsense" in result.stdout, result.stdout)
+    check_same_state(before, a.state(), "after check")
+
+    # Running as nobody is not permitted, and said so.
+    for name in ("private.key", "preshared.key"):
+        shutil.chown(public / name, 65534, 65534)
+    good = (lab.directory / "site" / "site-a" / "site.yaml").read_text()
+    (public / "site.yaml").write_text(good)
+    result = a.run(*as_nobody, binary, "--config", public / "site.yaml", check_exit=False)
+    check(result.returncode == 3, f"run as nobody: {result.returncode}\n{result.stdout}")
+    check_same_state(before, a.state(), "after a run as nobody")
+
+    # Nobody to talk to.
+    check(a.run(tunneld, "status", check_exit=False).returncode == 1, "status without a daemon")
+    check(a.run(tunneld, "down", "tun7", check_exit=False).returncode == 1, "down without a daemon")
+    check(a.run(tunneld, "cleanup", check_exit=False).returncode == 0, "cleanup with nothing to do")
+
+
+if __name__ == "__main__":
+    main(run)
