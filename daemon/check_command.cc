@@ -5,7 +5,7 @@
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "config/show.h"
-#include "daemon/host_changes.h"
+#include "daemon/host_plan.h"
 
 namespace tunneld::daemon {
 
@@ -18,9 +18,16 @@ ExitCode check_config(const CheckOptions& options) {
   for (const config::Diagnostic& diagnostic : keys.diagnostics) {
     if (diagnostic.severity == config::Severity::kError) return ExitCode::kBadUsage;
   }
+  std::vector<HostChange> changes;
+  try {
+    changes = changes_of(host_plan(*parsed.config));
+  } catch (const PlanError& error) {
+    std::cerr << options.config << ": " << error.what() << "\n";
+    return ExitCode::kBadUsage;
+  }
   if (options.show) std::cout << config::show(*parsed.config);
   if (options.plan) {
-    for (const HostChange& change : plan_changes(*parsed.config)) std::cout << in_words(change) << "\n";
+    for (const HostChange& change : changes) std::cout << in_words(change) << "\n";
   }
   if (!options.show && !options.plan) std::cout << options.config << ": ok\n";
   return ExitCode::kFine;

@@ -6,15 +6,18 @@
 #include <CLI/CLI.hpp>
 
 #include "daemon/check_command.h"
+#include "daemon/cleanup.h"
 #include "daemon/control_client.h"
-#include "daemon/host_commands.h"
 #include "daemon/init_command.h"
+#include "daemon/interface_lock.h"
 #include "daemon/key_commands.h"
 #include "daemon/run.h"
 #include "daemon/status.h"
 
 namespace tunneld::daemon {
 namespace {
+
+constexpr std::chrono::seconds kStopPatience{10};
 
 ExitCode show_status(const std::string& interface, bool json) {
   const nlohmann::json status = ask(choose_interface(interface), "status");
@@ -25,7 +28,9 @@ ExitCode show_status(const std::string& interface, bool json) {
 ExitCode bring_down(const std::string& name) {
   const std::string interface = choose_interface(name);
   [[maybe_unused]] const nlohmann::json reply = ask(interface, "down");
-  return wait_until_gone(interface) ? ExitCode::kFine : ExitCode::kRuntimeFailure;
+  if (InterfaceLock::wait_until_free(interface, kStopPatience)) return ExitCode::kFine;
+  std::cerr << "tunneld: " << interface << " is still stopping\n";
+  return ExitCode::kRuntimeFailure;
 }
 
 }  // namespace

@@ -1,130 +1,181 @@
 #include "daemon/host_change.h"
 
-#include <net/if.h>
 #include <nlohmann/json.hpp>
 
 namespace tunneld::daemon {
 namespace {
 
-template <typename... Cases>
-struct Overloaded : Cases... {
-  using Cases::operator()...;
-};
-template <typename... Cases>
-Overloaded(Cases...) -> Overloaded<Cases...>;
+using nlohmann::json;
 
-std::uint32_t index_of(const std::string& interface) {
-  const std::uint32_t index = if_nametoindex(interface.c_str());
-  if (index == 0)
-    throw net::NetlinkError(net::NetlinkError::Reason::kNotFound, interface + ": no such interface");
-  return index;
+// --- words
+// ---------------------------------------------------------------------------------------------------
+
+std::string words_of(const LinkUp& link) {
+  return "link " + link.interface.name + " up, mtu " + std::to_string(link.mtu);
 }
 
-net::Route route_of(const RouteAdded& change) {
-  return {.destination = change.destination,
-          .table = change.table,
-          .metric = change.metric,
-          .interface_index = index_of(change.interface),
-          .protocol = net::kRouteProtocol};
+std::string words_of(const AddressAdded& added) {
+  return "address " + added.address.to_string() + " dev " + added.interface.name;
 }
 
-std::string route_words(const RouteAdded& change) {
-  std::string words = "route " + change.destination.to_string() + " dev " + change.interface;
-  if (change.table != 254) words += " table " + std::to_string(change.table);
-  if (change.metric) words += " metric " + std::to_string(*change.metric);
+std::string words_of(const RouteAdded& added) {
+  std::string words = "route " + added.destination.to_string() + " dev " + added.interface.name;
+  if (added.table != net::kMainTable) words += " table " + std::to_string(added.table);
+  if (added.metric) words += " metric " + std::to_string(*added.metric);
   return words;
+}
+
+std::string words_of(const RuleAdded& added) {
+  const net::Rule& rule = added.rule;
+  std::string words = rule.family == net::Family::kIpv4 ? "rule " : "rule -6 ";
+  words += std::to_string(rule.priority) + ":";
+  if (rule.invert) words += " not";
+  if (rule.mark) words += " fwmark " + std::to_string(*rule.mark);
+  words += " table " + std::to_string(rule.table);
+  if (rule.suppress_prefix_length) {
+    words += " suppress_prefixlength " + std::to_string(*rule.suppress_prefix_length);
+  }
+  return words;
+}
+
+std::string words_of(const SysctlSet& set) {
+  return "sysctl " + set.name + " = " + set.value;
+}
+
+// --- to JSON
+// -------------------------------------------------------------------------------------------------
+
+template <typename Value>
+void put_if(json& object, const char* key, const std::optional<Value>& value) {
+  if (value) object[key] = *value;
+}
+
+json interface_json(const char* kind, const Interface& interface) {
+  return {{"kind", kind}, {"interface", interface.name}, {"index", interface.index}};
+}
+
+json json_of(const LinkUp& link) {
+  json object = interface_json("link", link.interface);
+  object["mtu"] = link.mtu;
+  if (link.before) {
+    json& before = object["before"] = json::object();
+    put_if(before, "mtu", link.before->mtu);
+    put_if(before, "up", link.before->up);
+    put_if(before, "address_generation", link.before->address_generation);
+  }
+  return object;
+}
+
+json json_of(const AddressAdded& added) {
+  json object = interface_json("address", added.interface);
+  object["address"] = added.address.to_string();
+  return object;
+}
+
+json json_of(const RouteAdded& added) {
+  json object = interface_json("route", added.interface);
+  object["destination"] = added.destination.to_string();
+  object["table"] = added.table;
+  put_if(object, "metric", added.metric);
+  return object;
+}
+
+json json_of(const RuleAdded& added) {
+  const net::Rule& rule = added.rule;
+  json object{{"kind", "rule"},
+              {"family", rule.family == net::Family::kIpv4 ? 4 : 6},
+              {"priority", rule.priority},
+              {"table", rule.table},
+              {"mark_mask", rule.mark_mask},
+              {"invert", rule.invert}};
+  put_if(object, "mark", rule.mark);
+  put_if(object, "suppress_prefix_length", rule.suppress_prefix_length);
+  return object;
+}
+
+json json_of(const SysctlSet& set) {
+  json object{{"kind", "sysctl"}, {"name", set.name}, {"value", set.value}};
+  put_if(object, "before", set.before);
+  return object;
+}
+
+// --- from JSON: whatever is missing or of another type throws json::exception
+// ------------------------------------
+
+template <typename Value>
+std::optional<Value> get_if(const json& object, const char* key) {
+  return object.contains(key) ? std::optional<Value>(object[key].get<Value>()) : std::nullopt;
+}
+
+Interface interface_in(const json& object) {
+  return {.name = object.at("interface"), .index = object.at("index")};
+}
+
+LinkUp link_in(const json& object) {
+  LinkUp link{.interface = interface_in(object), .mtu = object.at("mtu")};
+  if (object.contains("before")) {
+    const json& before = object["before"];
+    link.before = {.mtu = get_if<std::uint32_t>(before, "mtu"),
+                   .up = get_if<bool>(before, "up"),
+                   .address_generation = get_if<std::uint8_t>(before, "address_generation")};
+  }
+  return link;
+}
+
+std::optional<AddressAdded> address_in(const json& object) {
+  const auto address = net::IpPrefix::parse(object.at("address").get<std::string>());
+  if (!address) return std::nullopt;
+  return AddressAdded{.interface = interface_in(object), .address = *address};
+}
+
+std::optional<RouteAdded> route_in(const json& object) {
+  const auto destination = net::IpPrefix::parse(object.at("destination").get<std::string>());
+  if (!destination) return std::nullopt;
+  return RouteAdded{.interface = interface_in(object),
+                    .destination = *destination,
+                    .table = object.at("table"),
+                    .metric = get_if<std::uint32_t>(object, "metric")};
+}
+
+RuleAdded rule_in(const json& object) {
+  return {{.family = object.at("family") == 4 ? net::Family::kIpv4 : net::Family::kIpv6,
+           .priority = object.at("priority"),
+           .table = object.at("table"),
+           .mark = get_if<std::uint32_t>(object, "mark"),
+           .mark_mask = object.at("mark_mask"),
+           .invert = object.at("invert"),
+           .suppress_prefix_length = get_if<std::uint32_t>(object, "suppress_prefix_length"),
+           .protocol = net::kRouteProtocol}};
+}
+
+SysctlSet sysctl_in(const json& object) {
+  return {.name = object.at("name"),
+          .value = object.at("value"),
+          .before = get_if<std::string>(object, "before")};
 }
 
 }  // namespace
 
 std::string in_words(const HostChange& change) {
-  return std::visit(Overloaded{
-                        [](const LinkUp& link) {
-                          return "link " + link.interface + " up, mtu " + std::to_string(link.mtu);
-                        },
-                        [](const AddressAdded& added) {
-                          return "address " + added.address.to_string() + " dev " + added.interface;
-                        },
-                        [](const RouteAdded& added) { return route_words(added); },
-                    },
-                    change);
+  return std::visit([](const auto& kind) { return words_of(kind); }, change);
 }
 
 nlohmann::json to_json(const HostChange& change) {
-  return std::visit(
-      Overloaded{
-          [](const LinkUp& link) {
-            return nlohmann::json{{"kind", "link"}, {"interface", link.interface}, {"mtu", link.mtu}};
-          },
-          [](const AddressAdded& added) {
-            return nlohmann::json{
-                {"kind", "address"}, {"interface", added.interface}, {"address", added.address.to_string()}};
-          },
-          [](const RouteAdded& added) {
-            nlohmann::json json{{"kind", "route"},
-                                {"interface", added.interface},
-                                {"destination", added.destination.to_string()},
-                                {"table", added.table}};
-            if (added.metric) json["metric"] = *added.metric;
-            return json;
-          },
-      },
-      change);
+  return std::visit([](const auto& kind) { return json_of(kind); }, change);
 }
 
-std::optional<HostChange> from_json(const nlohmann::json& json) {
+std::optional<HostChange> from_json(const nlohmann::json& object) {
   try {
-    const std::string kind = json.at("kind");
-    const std::string interface = json.at("interface");
-    if (kind == "link") return LinkUp{interface, json.at("mtu")};
-    if (kind == "address") {
-      const auto address = net::IpPrefix::parse(json.at("address").get<std::string>());
-      if (address) return AddressAdded{interface, *address};
-    }
-    if (kind == "route") {
-      const auto destination = net::IpPrefix::parse(json.at("destination").get<std::string>());
-      if (!destination) return std::nullopt;
-      RouteAdded route{interface, *destination, json.at("table"), std::nullopt};
-      if (json.contains("metric")) route.metric = json["metric"].get<std::uint32_t>();
-      return route;
-    }
-  } catch (const nlohmann::json::exception&) {
-    // A torn or foreign line: the caller says so.
+    const std::string kind = object.at("kind");
+    if (kind == "link") return link_in(object);
+    if (kind == "address") return address_in(object);
+    if (kind == "route") return route_in(object);
+    if (kind == "rule") return rule_in(object);
+    if (kind == "sysctl") return sysctl_in(object);
+  } catch (const json::exception&) {
+    // Not a change as this version writes it; the caller says so.
   }
   return std::nullopt;
-}
-
-void apply(const HostChange& change, net::Netlink& netlink) {
-  std::visit(
-      Overloaded{
-          [&](const LinkUp& link) {
-            const std::uint32_t index = index_of(link.interface);
-            try {
-              netlink.disable_automatic_link_local(index);
-            } catch (const net::NetlinkError&) {
-              // A host without IPv6 has none to turn off.
-            }
-            netlink.set_link_up(index, link.mtu);
-          },
-          [&](const AddressAdded& added) { netlink.add_address(index_of(added.interface), added.address); },
-          [&](const RouteAdded& added) { netlink.add_route(route_of(added)); },
-      },
-      change);
-}
-
-void undo(const HostChange& change, net::Netlink& netlink) {
-  try {
-    std::visit(Overloaded{
-                   [](const LinkUp&) {},
-                   [&](const AddressAdded& added) {
-                     netlink.remove_address(index_of(added.interface), added.address);
-                   },
-                   [&](const RouteAdded& added) { netlink.remove_route(route_of(added)); },
-               },
-               change);
-  } catch (const net::NetlinkError& error) {
-    if (error.reason() != net::NetlinkError::Reason::kNotFound) throw;
-  }
 }
 
 }  // namespace tunneld::daemon

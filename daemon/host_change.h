@@ -1,44 +1,77 @@
-// The kinds of change that tunneld makes to the host, as values: said in words, written to the journal, done,
+// The kinds of change that tunneld makes to the host, as values: said in words, written to the journal, made,
 // undone.
 //
-// A new kind (nft table, resolver, sysctl) is a struct with these five functions and a place in the variant.
+// A change is first what a plan wishes for. prepare() then adds what only the moment before can tell: the
+// interface's index and what was there before. So completed it is journaled, and undo() needs nothing else.
+// Equality asks only for the wish, so that two plans can be compared with each other and with what was made.
+//
+// A new kind (nft table, resolver, bridge port) is a struct here, its words and JSON in host_change.cc, and
+// its prepare(), apply_change() and undo() in host_apply.cc and host_undo.cc. The compiler names what is
+// missing.
+//
+// How far a change reaches to undo what is not its own:
+//   - An interface is the same one only with the same name and index: after a kill the name may belong to
+//     somebody else's device.
+//   - Routes and rules are removed only with our protocol number (net::kRouteProtocol).
+//   - A setting is put back only while it still is what we set; otherwise somebody has taken it over.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
-#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
-#include "common/net/ip_address.h"
 #include "common/net/netlink.h"
 
 namespace tunneld::daemon {
 
-/// Our own device's MTU and state. Undone by the kernel when the device goes with its file descriptor.
+struct Interface {
+  std::string name;
+  /// 0 until prepare().
+  std::uint32_t index = 0;
+  bool operator==(const Interface& other) const { return name == other.name; }
+};
+
+/// Our own device: its MTU, no link-local address of the kernel's making (see host_apply.cc), and up.
 struct LinkUp {
-  std::string interface;
+  Interface interface;
   std::uint32_t mtu = 0;
-  bool operator==(const LinkUp&) const = default;
+  /// Matters for a device that outlives us; any other takes it all along.
+  std::optional<net::LinkSettings> before = std::nullopt;
+  bool operator==(const LinkUp& other) const { return interface == other.interface && mtu == other.mtu; }
 };
 
 struct AddressAdded {
-  std::string interface;
+  Interface interface;
   net::IpPrefix address;
   bool operator==(const AddressAdded&) const = default;
 };
 
 struct RouteAdded {
-  std::string interface;
+  Interface interface;
   net::IpPrefix destination;
-  std::uint32_t table = 254;
-  std::optional<std::uint32_t> metric;
+  std::uint32_t table = net::kMainTable;
+  std::optional<std::uint32_t> metric = std::nullopt;
   bool operator==(const RouteAdded&) const = default;
 };
 
-using HostChange = std::variant<LinkUp, AddressAdded, RouteAdded>;
+struct RuleAdded {
+  /// Its protocol is ours whatever stands here.
+  net::Rule rule;
+  bool operator==(const RuleAdded&) const = default;
+};
+
+struct SysctlSet {
+  /// As a path below /proc/sys, so that interface names may have dots: "net/ipv4/conf/eth0.5/forwarding".
+  std::string name;
+  std::string value;
+  std::optional<std::string> before = std::nullopt;
+  bool operator==(const SysctlSet& other) const { return name == other.name && value == other.value; }
+};
+
+using HostChange = std::variant<LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet>;
 
 /// One line for `check --plan` and the log: "route 10.20.0.0/16 dev tun0".
 [[nodiscard]] std::string in_words(const HostChange& change);
@@ -46,9 +79,22 @@ using HostChange = std::variant<LinkUp, AddressAdded, RouteAdded>;
 /// nullopt for a kind or shape that this version does not know.
 [[nodiscard]] std::optional<HostChange> from_json(const nlohmann::json& json);
 
-/// Throws NetlinkError; then nothing was changed.
-void apply(const HostChange& change, net::Netlink& netlink);
-/// What is gone already is fine. Throws NetlinkError.
-void undo(const HostChange& change, net::Netlink& netlink);
+enum class Preparation : std::uint8_t {
+  kReady,
+  kAlreadyThere,  // exactly this, by somebody else: theirs, not to be undone
+};
+/// Throws NetlinkError or std::system_error.
+[[nodiscard]] Preparation prepare(HostChange& change, net::Netlink& netlink);
+
+/// Throws NetlinkError or std::system_error; kExists: somebody else's is in the way, and nothing was changed.
+void apply_change(const HostChange& change, net::Netlink& netlink);
+
+enum class Undone : std::uint8_t {
+  kDone,
+  kDeviceGone,  // together with the device
+  kNotOurs,     // removed or changed by somebody else meanwhile: left alone
+};
+/// May be repeated. Throws NetlinkError or std::system_error: still there.
+[[nodiscard]] Undone undo(const HostChange& change, net::Netlink& netlink);
 
 }  // namespace tunneld::daemon

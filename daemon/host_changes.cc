@@ -1,74 +1,88 @@
 #include "daemon/host_changes.h"
 
 #include <algorithm>
-#include <ranges>
-#include <set>
+#include <limits>
 
 #include <spdlog/spdlog.h>
 
 namespace tunneld::daemon {
-namespace {
 
-/// 1500 outside, less IPv6 and UDP headers and the 32 bytes of a data message.
-constexpr std::uint32_t kDefaultMtu = 1420;
-
-void undo_in_reverse(const std::vector<HostChange>& changes, net::Netlink& netlink) {
-  for (const HostChange& change : changes | std::views::reverse) {
-    try {
-      undo(change, netlink);
-    } catch (const std::exception& error) {
-      spdlog::warn("{} stays: {}", in_words(change), error.what());
-    }
-  }
-}
-
-}  // namespace
-
-std::vector<HostChange> plan_changes(const config::Config& config) {
-  const std::string& interface = config.interface.name.value;
-  std::vector<HostChange> plan;
-  // Up before the addresses: an address on a link that is down has its route only later.
-  plan.emplace_back(LinkUp{interface, config.interface.mtu.value_or(kDefaultMtu)});
-  for (const auto& address : config.interface.addresses)
-    plan.emplace_back(AddressAdded{interface, address.value});
-  if (!config.routes.table) return plan;
-
-  std::set<net::IpPrefix> seen;
-  for (const config::PeerConfig& peer : config.peers) {
-    for (const auto& allowed : peer.allowed_ips) {
-      const bool covered = std::ranges::any_of(config.interface.addresses, [&](const auto& address) {
-        return address.value.length <= allowed.value.length && address.value.contains(allowed.value.address);
-      });
-      const bool connected = covered && config.routes.table == 254U;
-      if (!connected && seen.insert(allowed.value).second) {
-        plan.emplace_back(RouteAdded{interface, allowed.value, *config.routes.table, config.routes.metric});
-      }
-    }
-  }
-  return plan;
-}
-
-HostChanges::HostChanges(const std::string& interface) : journal_((undo_left_behind(interface), interface)) {}
+HostChanges::HostChanges(const std::string& interface) : journal_(interface), left_behind_(undo_all(true)) {}
 
 HostChanges::~HostChanges() {
-  undo_in_reverse(made_, netlink_);
-  journal_.remove();
+  const LeftBehind end = undo_all(false);
+  if (end.stuck == 0) journal_.remove();
 }
 
-void HostChanges::make(const HostChange& change) {
-  journal_.append(change);
-  apply(change, netlink_);
-  made_.push_back(change);
+void HostChanges::make(HostChange change) {
+  if (prepare(change, netlink_) == Preparation::kAlreadyThere) {
+    spdlog::info("{}: was there already, and stays", in_words(change));
+    return;
+  }
+  const std::uint64_t id = journal_.record(change);
+  try {
+    apply_change(change, netlink_);
+  } catch (const net::NetlinkError& error) {
+    if (error.reason() == net::NetlinkError::Reason::kExists) {
+      journal_.forget(id);
+    } else {
+      undo_half_made(id, change);
+    }
+    throw;
+  } catch (const std::system_error&) {
+    undo_half_made(id, change);
+    throw;
+  }
   spdlog::info("{}", in_words(change));
 }
 
-std::size_t HostChanges::undo_left_behind(const std::string& interface) {
-  const auto changes = Journal::read(interface);
-  if (!changes) return 0;
-  net::Netlink netlink;
-  undo_in_reverse(*changes, netlink);
-  Journal::remove_left_behind(interface);
-  return changes->size();
+void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noexcept {
+  try {
+    if (undo(change, netlink_) == Undone::kDone) spdlog::debug("{}: taken back", in_words(change));
+    journal_.forget(id);
+  } catch (const std::exception&) {
+    // It stays in the journal, and the end tries again.
+  }
+}
+
+void HostChanges::revert(const HostChange& change) {
+  // From the end: a plan is taken back in reverse.
+  const auto& pending = journal_.pending();
+  const auto found = std::find_if(pending.rbegin(), pending.rend(),
+                                  [&](const auto& entry) { return entry.second == change; });
+  if (found == pending.rend()) return;
+  const auto [id, made] = *found;
+  undo_one(id, made, false);
+}
+
+void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool after_kill) {
+  const Undone undone = undo(change, netlink_);
+  journal_.forget(id);
+  if (undone == Undone::kNotOurs) {
+    // After a kill, it may as well never have been made.
+    spdlog::log(after_kill ? spdlog::level::info : spdlog::level::warn,
+                "{}: not there any more, or changed by somebody else: left alone", in_words(change));
+  } else if (undone == Undone::kDone) {
+    spdlog::info("{}: undone", in_words(change));
+  }
+}
+
+HostChanges::LeftBehind HostChanges::undo_all(bool after_kill) noexcept {
+  LeftBehind result;
+  const auto& pending = journal_.pending();
+  auto below = std::numeric_limits<std::uint64_t>::max();
+  for (auto next = pending.lower_bound(below); next != pending.begin(); next = pending.lower_bound(below)) {
+    --next;
+    below = next->first;
+    try {
+      undo_one(below, HostChange(next->second), after_kill);
+      ++result.undone;
+    } catch (const std::exception& error) {
+      spdlog::warn("{} stays: {}", in_words(next->second), error.what());
+      ++result.stuck;
+    }
+  }
+  return result;
 }
 
 }  // namespace tunneld::daemon

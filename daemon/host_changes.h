@@ -1,43 +1,51 @@
 // The one door for side effects on the host. Each change is journaled, then made; all are undone in reverse
-// at the end.
+// at the end, whatever way it comes: a stop, a failed start, a kill and then the next start or `tunneld
+// cleanup`.
 //
-// What was there before is never touched: an address or route that already exists is an error, not ours to
-// adopt.
+// What was there before is never touched. The very same address or setting is left to its owner, neither made
+// nor undone; a route or rule in our way is an error. What somebody has changed meanwhile stays as they want
+// it, with one line in the log.
 #pragma once
 
+#include <cstddef>
 #include <string>
-#include <vector>
 
 #include "common/net/netlink.h"
-#include "config/config.h"
 #include "daemon/host_change.h"
 #include "daemon/journal.h"
 
 namespace tunneld::daemon {
 
-/// All changes that a start with this configuration makes, in order. Routes as wg-quick sets them: one for
-/// each allowed IP that no address of the interface covers already.
-[[nodiscard]] std::vector<HostChange> plan_changes(const config::Config& config);
-
 class HostChanges {
  public:
-  /// Precondition: the interface's lock is held. First undoes what a killed run left.
+  /// Precondition: the interface's lock is held. First undoes what a killed run has left. Throws
+  /// JournalError, NetlinkError, std::system_error.
   explicit HostChanges(const std::string& interface);
-  /// Undoes everything.
+  /// Undoes everything. What cannot be undone stays in the journal, for `tunneld cleanup`.
   ~HostChanges();
   HostChanges(const HostChanges&) = delete;
   HostChanges& operator=(const HostChanges&) = delete;
 
-  /// Throws std::runtime_error in words; what was done before stays until the destructor.
-  void make(const HostChange& change);
+  /// Throws NetlinkError or std::system_error in words; then this one was not made, and those before stay
+  /// until the destructor.
+  void make(HostChange change);
+  /// Undoes one change that was made before; nothing if it was not. Throws as make() does: still there.
+  void revert(const HostChange& change);
 
-  /// Undoes a dead daemon's journal. Returns the number of changes undone; 0 when there was none.
-  static std::size_t undo_left_behind(const std::string& interface);
+  struct LeftBehind {
+    std::size_t undone = 0;
+    std::size_t stuck = 0;  ///< errors; tried again at the end
+  };
+  [[nodiscard]] const LeftBehind& left_behind() const { return left_behind_; }
 
  private:
+  LeftBehind undo_all(bool after_kill) noexcept;
+  void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;
+  void undo_one(std::uint64_t id, const HostChange& change, bool after_kill);
+
   net::Netlink netlink_;
   Journal journal_;
-  std::vector<HostChange> made_;
+  LeftBehind left_behind_;
 };
 
 }  // namespace tunneld::daemon

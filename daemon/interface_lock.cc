@@ -1,30 +1,51 @@
 #include "daemon/interface_lock.h"
 
-#include <chrono>
+#include <cerrno>
+#include <fstream>
 #include <system_error>
 #include <thread>
 
 #include <fcntl.h>
+#include <nlohmann/json.hpp>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/journal_owner.h"
 #include "daemon/run_directory.h"
 
 namespace tunneld::daemon {
 namespace {
 
-/// A killed daemon holds its lock until the kernel has taken its devices apart; that is no reason to refuse
-/// its successor.
-constexpr int kAttempts = 20;
-constexpr auto kPause = std::chrono::milliseconds(25);
+constexpr std::chrono::milliseconds kPoll{20};
 
-bool lock_patiently(int fd) {
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return true;
-    std::this_thread::sleep_for(kPause);
+[[noreturn]] void throw_errno(const std::filesystem::path& path) {
+  throw std::system_error(errno, std::generic_category(), path.string());
+}
+
+/// False: somebody else has the lock.
+bool lock(const net::FileDescriptor& file, const std::filesystem::path& path) {
+  while (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return false;
+    if (errno != EINTR) throw_errno(path);
   }
-  return false;
+  return true;
+}
+
+/// The last holder may have removed the file between our open and our lock: then ours locks nothing.
+bool is_still_named(const net::FileDescriptor& file, const std::filesystem::path& path) {
+  struct stat held {};
+  struct stat named {};
+  return fstat(file.get(), &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_dev == named.st_dev &&
+         held.st_ino == named.st_ino;
+}
+
+/// For holder() alone; the lock does not need it.
+void write_holder(const net::FileDescriptor& file) {
+  const std::string text = JournalOwner::self().to_json().dump() + "\n";
+  if (ftruncate(file.get(), 0) == 0) {
+    [[maybe_unused]] const ssize_t written = pwrite(file.get(), text.data(), text.size(), 0);
+  }
 }
 
 }  // namespace
@@ -33,19 +54,39 @@ std::optional<InterfaceLock> InterfaceLock::take(const std::string& interface) {
   const std::filesystem::path path = lock_path(interface);
   for (;;) {
     net::FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (file.get() < 0) throw std::system_error(errno, std::generic_category(), path.string());
-    if (!lock_patiently(file.get())) return std::nullopt;
-    // The last holder may have removed the file between our open and our lock: then ours locks nothing.
-    struct stat held {};
-    struct stat named {};
-    if (fstat(file.get(), &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino) {
-      return InterfaceLock(interface, std::move(file));
-    }
+    if (!file.is_open()) throw_errno(path);
+    if (!lock(file, path)) return std::nullopt;
+    if (!is_still_named(file, path)) continue;
+    write_holder(file);
+    return InterfaceLock(interface, std::move(file));
   }
 }
 
 InterfaceLock::~InterfaceLock() {
-  if (file_.get() >= 0) unlink(lock_path(interface_).c_str());
+  if (file_.is_open()) unlink(lock_path(interface_).c_str());
+}
+
+std::string InterfaceLock::holder(const std::string& interface) {
+  std::ifstream file(lock_path(interface));
+  const auto json = nlohmann::json::parse(file, nullptr, false);
+  const auto owner = JournalOwner::from_json(json);
+  if (!owner) return "another process";
+  std::string words = "process " + std::to_string(owner->pid);
+  if (owner->network_namespace != JournalOwner::self().network_namespace) {
+    words += " in another network namespace; give each namespace a TUNNELD_RUN_DIR of its own";
+  }
+  return words;
+}
+
+bool InterfaceLock::wait_until_free(const std::string& interface, std::chrono::milliseconds patience) {
+  const std::filesystem::path path = lock_path(interface);
+  const auto end = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    const net::FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    if (!file.is_open() || lock(file, path)) return true;
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::sleep_for(kPoll);
+  }
 }
 
 }  // namespace tunneld::daemon

@@ -1,49 +1,153 @@
 #include "daemon/journal.h"
 
-#include <fstream>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <string_view>
 #include <system_error>
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/journal_owner.h"
 #include "daemon/run_directory.h"
 
 namespace tunneld::daemon {
+namespace {
 
-Journal::Journal(const std::string& interface) : path_(journal_path(interface)) {
-  file_ =
-      net::FileDescriptor(open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file_.is_open()) throw std::system_error(errno, std::generic_category(), path_);
+[[noreturn]] void throw_errno(int error, const std::filesystem::path& path) {
+  throw std::system_error(error, std::generic_category(), path.string());
 }
 
-void Journal::append(const HostChange& change) {
-  const std::string line = to_json(change).dump() + "\n";
-  // One write: either the whole line is there, or the change is not made.
-  const ssize_t written = write(file_.get(), line.data(), line.size());
-  if (written != static_cast<ssize_t>(line.size())) {
-    throw std::system_error(written < 0 ? errno : ENOSPC, std::generic_category(), path_);
+/// What stands in it is done as root, so it must come from root (or from us, where we are not).
+void check_origin(const net::FileDescriptor& file, const std::filesystem::path& path) {
+  struct stat status {};
+  if (fstat(file.get(), &status) != 0) throw_errno(errno, path);
+  const bool is_trusted = S_ISREG(status.st_mode) && (status.st_uid == 0 || status.st_uid == geteuid()) &&
+                          (status.st_mode & 022) == 0;
+  if (!is_trusted) {
+    throw JournalError(path.string() +
+                       ": not undone, because others could have written it; look at it, undo " +
+                       "what it says by hand, and remove it");
+  }
+}
+
+std::string read_all(const net::FileDescriptor& file, const std::filesystem::path& path) {
+  std::string text;
+  std::array<char, 65536> part;
+  for (;;) {
+    const ssize_t length = pread(file.get(), part.data(), part.size(), static_cast<off_t>(text.size()));
+    if (length < 0) throw_errno(errno, path);
+    if (length == 0) return text;
+    text.append(part.data(), static_cast<std::size_t>(length));
+  }
+}
+
+/// Whether what `owner` has changed still exists, and is ours to undo. Throws JournalError.
+bool is_ours_to_undo(const JournalOwner& owner, const std::filesystem::path& path) {
+  const JournalOwner self = JournalOwner::self();
+  if (owner.boot != self.boot) return false;
+  if (owner.is_alive()) {
+    throw JournalError("another tunneld (process " + std::to_string(owner.pid) +
+                       ") works on this interface: " + path.string() + " is its journal");
+  }
+  if (owner.network_namespace == self.network_namespace) return true;
+  if (!owner.namespace_exists()) return false;
+  throw JournalError(path.string() + " was left by a tunneld in another network namespace (" +
+                     owner.network_namespace +
+                     "): run `tunneld cleanup` in that one, or set TUNNELD_RUN_DIR " +
+                     "to a directory of its own for each namespace");
+}
+
+}  // namespace
+
+Journal::Journal(const std::string& interface)
+    : path_(journal_path(interface)),
+      file_(open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600)) {
+  if (!file_.is_open()) throw_errno(errno, path_);
+  check_origin(file_, path_);
+  read_pending();
+  write_line(nlohmann::json{{"owner", JournalOwner::self().to_json()}}.dump());
+}
+
+bool Journal::exists(const std::string& interface) {
+  std::error_code ignored;
+  return std::filesystem::exists(journal_path(interface), ignored);
+}
+
+void Journal::read_pending() {
+  const std::string text = read_all(file_, path_);
+  std::optional<JournalOwner> owner;
+  while (size_ < text.size()) {
+    const std::size_t end = text.find('\n', size_);
+    if (end == std::string::npos) break;
+    const std::string_view line(text.data() + size_, end - size_);
+    size_ = end + 1;
+
+    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+    const bool is_object = json.is_object();
+    if (is_object && json.contains("owner")) {
+      owner = JournalOwner::from_json(json["owner"]);
+    } else if (is_object && json.contains("undone") && json["undone"].is_number_unsigned()) {
+      pending_.erase(json["undone"].get<std::uint64_t>());
+    } else if (auto change = is_object && json.contains("id") && json["id"].is_number_unsigned()
+                                 ? from_json(json.value("change", nlohmann::json()))
+                                 : std::nullopt) {
+      const auto id = json["id"].get<std::uint64_t>();
+      pending_.insert_or_assign(id, std::move(*change));
+      next_id_ = std::max(next_id_, id + 1);
+    } else {
+      spdlog::warn("{}: this line cannot be undone, because this version does not know it: {}",
+                   path_.string(), line);
+    }
+  }
+  if (owner && !is_ours_to_undo(*owner, path_)) {
+    pending_.clear();
+    size_ = 0;
+  }
+  // A torn line must not become the beginning of the next one.
+  if (size_ < text.size() && ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
+    throw_errno(errno, path_);
+}
+
+void Journal::write_line(const std::string& line) {
+  const std::string whole = line + "\n";
+  const ssize_t written = write(file_.get(), whole.data(), whole.size());
+  if (written == static_cast<ssize_t>(whole.size())) {
+    size_ += whole.size();
+    return;
+  }
+  const int error = written < 0 ? errno : ENOSPC;
+  // What was written of it goes again; should even that fail, the line is torn, and the reader knows.
+  if (written > 0 && ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
+    throw_errno(errno, path_);
+  }
+  throw_errno(error, path_);
+}
+
+std::uint64_t Journal::record(const HostChange& change) {
+  const std::uint64_t id = next_id_;
+  write_line(nlohmann::json{{"id", id}, {"change", to_json(change)}}.dump());
+  ++next_id_;
+  pending_.emplace(id, change);
+  return id;
+}
+
+void Journal::forget(std::uint64_t id) noexcept {
+  try {
+    pending_.erase(id);
+    write_line(nlohmann::json{{"undone", id}}.dump());
+  } catch (const std::exception& error) {
+    spdlog::warn("{}", error.what());
   }
 }
 
 void Journal::remove() noexcept {
   unlink(path_.c_str());
-}
-
-std::optional<std::vector<HostChange>> Journal::read(const std::string& interface) {
-  std::ifstream file(journal_path(interface));
-  if (!file) return std::nullopt;
-  std::vector<HostChange> changes;
-  for (std::string line; std::getline(file, line);) {
-    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-    if (json.is_discarded()) continue;
-    if (auto change = from_json(json)) changes.push_back(std::move(*change));
-  }
-  return changes;
-}
-
-void Journal::remove_left_behind(const std::string& interface) noexcept {
-  unlink(journal_path(interface).c_str());
 }
 
 }  // namespace tunneld::daemon

@@ -1,35 +1,65 @@
 // The write-ahead journal of host changes: RUN_DIRECTORY/IF.journal, one JSON object a line.
 //
-// A change is written before it is made, so whatever kills the daemon, the file names at least all that was
-// done. The directory is on tmpfs: a reboot forgets the journal together with what it describes, and no fsync
-// is needed. A line torn by a crash is one whose change was never made, and is ignored.
+//     {"owner":{"pid":4711,"started":"88214",...}}        who has it from here on
+//     {"id":1,"change":{"kind":"address",...}}            this is about to be made
+//     {"undone":1}                                        that one is no more
+//
+// A change is written before it is made, in one write(2), so whatever kills the daemon, and wherever, the
+// file names at least all that was done. A line torn by a crash or a full disk is one whose change was never
+// made.
+//
+// Whoever holds the interface's lock and opens the journal takes it over, with what a dead owner has left
+// pending in it. There is no other reader: the next start, `tunneld cleanup` and a reload all work on this
+// one object. Rewriting the file instead would need a moment in which it says too little.
+//
+// The directory is on tmpfs: a reboot forgets the journal together with what it describes, and no fsync is
+// needed. Where it is on a disk, the boot's name in the owner's line tells.
 #pragma once
 
-#include <optional>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "common/net/file_descriptor.h"
 #include "daemon/host_change.h"
 
 namespace tunneld::daemon {
 
+/// The journal is not ours to use; what() says why, and what to do.
+class JournalError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 class Journal {
  public:
-  /// Starts an empty journal (0600). Throws std::system_error.
+  /// Opens or creates it (0600) and becomes its owner. Throws JournalError if its owner is alive, or in
+  /// another network namespace, or if somebody else could have written it; std::system_error.
   explicit Journal(const std::string& interface);
-  /// Throws std::system_error: the change must not be made then.
-  void append(const HostChange& change);
+  [[nodiscard]] static bool exists(const std::string& interface);
+
+  /// By id, in the order in which they were made.
+  [[nodiscard]] const std::map<std::uint64_t, HostChange>& pending() const { return pending_; }
+  /// Returns the id. Throws std::system_error: the change must not be made then.
+  std::uint64_t record(const HostChange& change);
+  /// It was undone, or never made. If that cannot be written, it is undone once more after a crash, which
+  /// does no harm.
+  void forget(std::uint64_t id) noexcept;
   /// Everything is undone.
   void remove() noexcept;
 
-  /// What a journal that was left behind says, in the order it was done; nullopt if there is none.
-  [[nodiscard]] static std::optional<std::vector<HostChange>> read(const std::string& interface);
-  static void remove_left_behind(const std::string& interface) noexcept;
-
  private:
-  std::string path_;
+  void read_pending();
+  void write_line(const std::string& line);
+
+  std::filesystem::path path_;
   net::FileDescriptor file_;
+  /// Of whole lines.
+  std::size_t size_ = 0;
+  std::uint64_t next_id_ = 1;
+  std::map<std::uint64_t, HostChange> pending_;
 };
 
 }  // namespace tunneld::daemon

@@ -24,6 +24,7 @@
 #include "daemon/control_socket.h"
 #include "daemon/data_worker.h"
 #include "daemon/host_changes.h"
+#include "daemon/host_plan.h"
 #include "daemon/interface_lock.h"
 #include "daemon/log.h"
 #include "daemon/run_directory.h"
@@ -63,6 +64,8 @@ ExitCode run_locked(const config::Config& config, config::Keys keys) {
   const std::size_t workers = config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
   const bool offload = config.interface.offload == config::AutoOff::kAuto;
 
+  const HostPlan plan = host_plan(config);
+  const std::vector<HostChange> changes = changes_of(plan);
   HostChanges host(name);
   const std::unique_ptr<crypto::AeadEngine> engine = crypto::select_engine(config.crypto.engine);
   std::vector<net::UdpSocket> sockets =
@@ -71,12 +74,10 @@ ExitCode run_locked(const config::Config& config, config::Keys keys) {
                              .mark = config.interface.fwmark,
                              .offload = offload});
   net::TunDevice device({.name = name, .queues = static_cast<unsigned>(workers), .offload = offload});
-  for (const HostChange& change : plan_changes(config)) host.make(change);
+  for (const HostChange& change : changes) host.make(change);
 
   protocol::DataPlane plane(config.peers.size(), 2 * workers + 1, crypto::random_bytes);
-  for (const HostChange& change : plan_changes(config)) {
-    if (const auto* link = std::get_if<LinkUp>(&change)) plane.mtu.store(link->mtu);
-  }
+  plane.mtu.store(plan.mtu);
   protocol::Tunnel tunnel(std::move(keys.private_key), *engine, crypto::random_bytes, plane);
   const Now started = net::now();
   const auto ids = tunnel.add_peers(peer_options(config, keys), started);
@@ -134,11 +135,15 @@ ExitCode run_daemon(const RunOptions& options) {
     make_run_directory();
     const auto lock = InterfaceLock::take(parsed.config->interface.name.value);
     if (!lock) {
-      spdlog::error("another tunneld runs on {}; stop it first (tunneld down {})",
-                    parsed.config->interface.name.value, parsed.config->interface.name.value);
+      spdlog::error("another tunneld runs on {0} ({1}): stop it first (tunneld down {0})",
+                    parsed.config->interface.name.value,
+                    InterfaceLock::holder(parsed.config->interface.name.value));
       return ExitCode::kRuntimeFailure;
     }
     return run_locked(*parsed.config, std::move(*keys.keys));
+  } catch (const PlanError& error) {
+    spdlog::error("{}: {}", options.config, error.what());
+    return ExitCode::kBadUsage;
   } catch (const net::TunError& error) {
     spdlog::error("{}", error.what());
     return error.reason() == net::TunError::Reason::kNotPermitted ? ExitCode::kNotPermitted

@@ -1,165 +1,334 @@
 #include "common/net/netlink.h"
 
+#include <cerrno>
+#include <system_error>
+
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <netlink/attr.h>
 #include <netlink/errno.h>
+#include <netlink/handlers.h>
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
+#include <sys/socket.h>
+
+#include "common/net/netlink_message.h"
 
 namespace tunneld::net {
 namespace {
 
-NetlinkError::Reason reason_of(int error) {
-  switch (-error) {
-    case NLE_EXIST:
-      return NetlinkError::Reason::kExists;
-    case NLE_OBJ_NOTFOUND:
-    case NLE_NODEV:
-    case NLE_NOADDR:
-      return NetlinkError::Reason::kNotFound;
-    case NLE_PERM:
-      return NetlinkError::Reason::kNotPermitted;
+using Reason = NetlinkError::Reason;
+
+/// Each change of the tables while a dump runs makes it start over; a busy host gets this many tries.
+constexpr int kDumpTries = 10;
+
+constexpr std::uint32_t kDefaultIpv6Metric = 1024;  // IP6_RT_PRIO_USER, linux/ipv6_route.h
+
+Reason reason_of(int error) {
+  switch (error) {
+    case EEXIST:
+      return Reason::kExists;
+    case ENOENT:
+    case ESRCH:
+    case ENODEV:
+    case EADDRNOTAVAIL:
+      return Reason::kNotFound;
+    case EPERM:
+      return Reason::kNotPermitted;
+    case EOPNOTSUPP:
+    case EAFNOSUPPORT:
+      return Reason::kNotSupported;
     default:
-      return NetlinkError::Reason::kOther;
+      return Reason::kOther;
   }
 }
 
-std::uint8_t family_of(const IpAddress& address) {
-  return address.is_v4() ? AF_INET : AF_INET6;
+/// What the kernel said to one request.
+struct Answer {
+  const std::function<void(const nlmsghdr&)>& read;
+  bool complete = false;
+  int error = 0;  ///< errno; 0 is success
+  std::string explanation;
+};
+
+int on_message(nl_msg* message, void* argument) {
+  static_cast<Answer*>(argument)->read(*nlmsg_hdr(message));
+  return NL_OK;
+}
+
+int on_end(nl_msg*, void* argument) {
+  static_cast<Answer*>(argument)->complete = true;
+  return NL_STOP;
+}
+
+/// NETLINK_CAP_ACK leaves nothing but the request's header before the attributes.
+std::string explanation_in(const nlmsgerr& error) {
+  const auto* header = reinterpret_cast<const nlmsghdr*>(&error) - 1;
+  if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0 || (header->nlmsg_flags & NLM_F_CAPPED) == 0) return "";
+  const auto length = static_cast<int>(header->nlmsg_len) - static_cast<int>(NLMSG_LENGTH(sizeof error));
+  const nlattr* text = nla_find(reinterpret_cast<const nlattr*>(&error + 1), length, NLMSGERR_ATTR_MSG);
+  if (text == nullptr) return "";
+  const auto* characters = static_cast<const char*>(nla_data(text));
+  return std::string(characters, strnlen(characters, static_cast<std::size_t>(nla_len(text))));
+}
+
+int on_error(sockaddr_nl*, nlmsgerr* error, void* argument) {
+  auto* answer = static_cast<Answer*>(argument);
+  answer->complete = true;
+  answer->error = -error->error;
+  answer->explanation = explanation_in(*error);
+  return NL_STOP;
+}
+
+struct CallbackDeleter {
+  void operator()(nl_cb* callbacks) const { nl_cb_put(callbacks); }
+};
+
+[[noreturn]] void throw_error(const std::string& what, const Answer& answer) {
+  std::string words = what + ": " + std::generic_category().message(answer.error);
+  if (!answer.explanation.empty()) words += " (" + answer.explanation + ")";
+  throw NetlinkError(reason_of(answer.error), words);
+}
+
+ifaddrmsg address_header(const InterfaceAddress& address) {
+  ifaddrmsg info{};
+  info.ifa_family = address_family(address.address.address.family());
+  info.ifa_prefixlen = address.address.length;
+  info.ifa_index = address.interface_index;
+  if (!address.address.address.is_v4()) info.ifa_flags = IFA_F_NODAD;
+  return info;
+}
+
+rtmsg route_header(const Route& route) {
+  rtmsg info{};
+  info.rtm_family = address_family(route.destination.address.family());
+  info.rtm_dst_len = route.destination.length;
+  info.rtm_protocol = route.protocol;
+  return info;
+}
+
+void put_route(NetlinkMessage& message, const Route& route) {
+  message.put(RTA_DST, route.destination.address);
+  message.put_u32(RTA_TABLE, route.table);
+  message.put_u32(RTA_OIF, route.interface_index);
+}
+
+void put_rule(NetlinkMessage& message, const Rule& rule) {
+  fib_rule_hdr info{};
+  info.family = address_family(rule.family);
+  info.action = FR_ACT_TO_TBL;
+  info.flags = rule.invert ? FIB_RULE_INVERT : 0;
+  message.header(info);
+  message.put_u32(FRA_PRIORITY, rule.priority);
+  message.put_u32(FRA_TABLE, rule.table);
+  message.put_u8(FRA_PROTOCOL, rule.protocol);
+  if (rule.mark) {
+    message.put_u32(FRA_FWMARK, *rule.mark);
+    message.put_u32(FRA_FWMASK, rule.mark_mask);
+  }
+  if (rule.suppress_prefix_length) message.put_u32(FRA_SUPPRESS_PREFIXLEN, *rule.suppress_prefix_length);
 }
 
 }  // namespace
-
-/// One request under construction.
-struct Netlink::Message {
-  Message(int type, int flags) : raw(nlmsg_alloc_simple(type, flags)) {
-    if (!raw) throw std::bad_alloc();
-  }
-  template <typename Header>
-  void header(const Header& value) {
-    check(nlmsg_append(raw.get(), const_cast<Header*>(&value), sizeof value, NLMSG_ALIGNTO));
-  }
-  void put(int attribute, const IpAddress& address) {
-    check(nla_put(raw.get(), attribute, static_cast<int>(address.bytes().size()), address.bytes().data()));
-  }
-  void put(int attribute, std::uint32_t value) { check(nla_put_u32(raw.get(), attribute, value)); }
-  static void check(int result) {
-    if (result < 0) throw std::bad_alloc();
-  }
-
-  struct Deleter {
-    void operator()(nl_msg* message) const { nlmsg_free(message); }
-  };
-  std::unique_ptr<nl_msg, Deleter> raw;
-};
 
 void Netlink::SocketDeleter::operator()(nl_sock* socket) const {
   nl_socket_free(socket);
 }
 
-Netlink::Netlink() : socket_(nl_socket_alloc()) {
-  if (!socket_) throw std::bad_alloc();
-  if (const int error = nl_connect(socket_.get(), NETLINK_ROUTE); error < 0) {
-    throw NetlinkError(reason_of(error), std::string("cannot open a netlink socket: ") + nl_geterror(error));
-  }
+Netlink::Netlink() {
+  open();
 }
 
 Netlink::~Netlink() = default;
 
-void Netlink::send(Message& message, const std::string& what) {
-  // nl_send_sync frees the message, whatever happens.
-  const int error = nl_send_sync(socket_.get(), message.raw.release());
-  if (error < 0) throw NetlinkError(reason_of(error), what + ": " + nl_geterror(error));
+void Netlink::open() {
+  socket_.reset(nl_socket_alloc());
+  if (!socket_) throw std::bad_alloc();
+  if (const int error = nl_connect(socket_.get(), NETLINK_ROUTE); error < 0) {
+    socket_.reset();
+    throw NetlinkError(error == -NLE_PERM ? Reason::kNotPermitted : Reason::kOther,
+                       std::string("cannot open a netlink socket: ") + nl_geterror(error));
+  }
+  // Wishes: kernels before 4.12 and 4.20 explain less and filter nothing, and all works the same.
+  const int on = 1;
+  for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK}) {
+    setsockopt(nl_socket_get_fd(socket_.get()), SOL_NETLINK, option, &on, sizeof on);
+  }
 }
 
-void Netlink::set_link_up(std::uint32_t interface_index, std::uint32_t mtu) {
-  Message message(RTM_NEWLINK, 0);
+bool Netlink::exchange(NetlinkMessage& message, const std::string& what, const Reader& read) {
+  if (!socket_) open();
+  Answer answer{.read = read, .explanation = {}};
+  const std::unique_ptr<nl_cb, CallbackDeleter> callbacks(nl_cb_alloc(NL_CB_DEFAULT));
+  if (!callbacks) throw std::bad_alloc();
+  nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_message, &answer);
+  nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, on_end, &answer);
+  nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_end, &answer);
+  nl_cb_err(callbacks.get(), NL_CB_CUSTOM, on_error, &answer);
+
+  int result = nl_send_auto(socket_.get(), message.raw());
+  while (result >= 0 && !answer.complete) result = nl_recvmsgs(socket_.get(), callbacks.get());
+  if (answer.error == 0 && result >= 0) return true;
+
+  socket_.reset();
+  if (answer.error != 0) throw_error(what, answer);
+  if (result == -NLE_DUMP_INTR) return false;
+  throw NetlinkError(Reason::kOther, what + ": " + nl_geterror(result));
+}
+
+void Netlink::request(NetlinkMessage& message, const std::string& what) {
+  exchange(message, what, [](const nlmsghdr&) {});
+}
+
+template <typename Object, typename Ask, typename Read>
+std::vector<Object> Netlink::dump(const std::string& what, const Ask& ask, const Read& read) {
+  for (int i = 0; i < kDumpTries; ++i) {
+    std::vector<Object> objects;
+    NetlinkMessage message = ask();
+    const bool consistent = exchange(message, what, [&](const nlmsghdr& reply) {
+      if (auto object = read(reply)) objects.push_back(std::move(*object));
+    });
+    if (consistent) return objects;
+  }
+  throw NetlinkError(Reason::kOther, what + ": they change faster than they can be read");
+}
+
+Link Netlink::link(std::uint32_t interface_index) {
+  NetlinkMessage message(RTM_GETLINK, 0);
   ifinfomsg info{};
   info.ifi_index = static_cast<int>(interface_index);
-  info.ifi_flags = IFF_UP;
-  info.ifi_change = IFF_UP;
   message.header(info);
-  message.put(IFLA_MTU, mtu);
-  send(message, "cannot set the link up with mtu " + std::to_string(mtu));
+  std::optional<Link> found;
+  const std::string what = "cannot look at interface " + std::to_string(interface_index);
+  exchange(message, what, [&](const nlmsghdr& reply) { found = read_link(reply); });
+  if (!found) throw NetlinkError(Reason::kNotFound, what);
+  return *found;
 }
 
-void Netlink::disable_automatic_link_local(std::uint32_t interface_index) {
-  Message message(RTM_NEWLINK, 0);
+void Netlink::set_link(std::uint32_t interface_index, const LinkSettings& settings) {
+  NetlinkMessage message(RTM_NEWLINK, 0);
   ifinfomsg info{};
   info.ifi_index = static_cast<int>(interface_index);
+  if (settings.up) {
+    info.ifi_flags = *settings.up ? IFF_UP : 0;
+    info.ifi_change = IFF_UP;
+  }
   message.header(info);
-  nlattr* spec = nla_nest_start(message.raw.get(), IFLA_AF_SPEC);
-  nlattr* inet6 = nla_nest_start(message.raw.get(), AF_INET6);
-  Message::check(nla_put_u8(message.raw.get(), IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE));
-  nla_nest_end(message.raw.get(), inet6);
-  nla_nest_end(message.raw.get(), spec);
-  send(message, "cannot turn off automatic IPv6 addresses");
+  if (settings.mtu) message.put_u32(IFLA_MTU, *settings.mtu);
+  if (settings.address_generation) {
+    nlattr* families = message.begin_nest(IFLA_AF_SPEC);
+    nlattr* inet6 = message.begin_nest(AF_INET6);
+    message.put_u8(IFLA_INET6_ADDR_GEN_MODE, *settings.address_generation);
+    message.end_nest(inet6);
+    message.end_nest(families);
+  }
+  request(message, "cannot set up interface " + std::to_string(interface_index));
 }
 
-void Netlink::add_address(std::uint32_t interface_index, const IpPrefix& address) {
-  Message message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
-  ifaddrmsg info{};
-  info.ifa_family = family_of(address.address);
-  info.ifa_prefixlen = address.length;
-  info.ifa_index = interface_index;
-  // Nobody else can be on a point-to-point link: duplicate address detection would only delay.
-  if (!address.address.is_v4()) info.ifa_flags = IFA_F_NODAD;
-  message.header(info);
-  message.put(IFA_LOCAL, address.address);
-  message.put(IFA_ADDRESS, address.address);
-  send(message, "cannot add the address " + address.to_string());
+std::vector<InterfaceAddress> Netlink::addresses(std::uint32_t interface_index) {
+  return dump<InterfaceAddress>(
+      "cannot list addresses",
+      [&] {
+        NetlinkMessage message(RTM_GETADDR, NLM_F_DUMP);
+        ifaddrmsg info{};
+        info.ifa_index = interface_index;
+        message.header(info);
+        return message;
+      },
+      [&](const nlmsghdr& reply) {
+        const auto address = read_address(reply);
+        return address && address->interface_index == interface_index ? address : std::nullopt;
+      });
 }
 
-void Netlink::remove_address(std::uint32_t interface_index, const IpPrefix& address) {
-  Message message(RTM_DELADDR, 0);
-  ifaddrmsg info{};
-  info.ifa_family = family_of(address.address);
-  info.ifa_prefixlen = address.length;
-  info.ifa_index = interface_index;
-  message.header(info);
-  message.put(IFA_LOCAL, address.address);
-  send(message, "cannot remove the address " + address.to_string());
+void Netlink::add_address(const InterfaceAddress& added) {
+  NetlinkMessage message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+  message.header(address_header(added));
+  message.put(IFA_LOCAL, added.address.address);
+  message.put(IFA_ADDRESS, added.address.address);
+  request(message, "cannot add the address " + added.address.to_string());
 }
 
-namespace {
-
-rtmsg route_header(const Route& route, bool add) {
-  rtmsg info{};
-  info.rtm_family = family_of(route.destination.address);
-  info.rtm_dst_len = route.destination.length;
-  info.rtm_table = route.table < 256 ? static_cast<std::uint8_t>(route.table) : std::uint8_t{RT_TABLE_UNSPEC};
-  info.rtm_protocol = route.protocol;
-  // IPv4 wants a device route to be of link scope, and takes "nowhere" as "any" when deleting; IPv6 ignores
-  // it.
-  info.rtm_scope = add ? std::uint8_t{RT_SCOPE_LINK} : std::uint8_t{RT_SCOPE_NOWHERE};
-  info.rtm_type = add ? std::uint8_t{RTN_UNICAST} : std::uint8_t{RTN_UNSPEC};
-  return info;
+void Netlink::remove_address(const InterfaceAddress& removed) {
+  NetlinkMessage message(RTM_DELADDR, 0);
+  message.header(address_header(removed));
+  message.put(IFA_LOCAL, removed.address.address);
+  message.put(IFA_ADDRESS, removed.address.address);
+  request(message, "cannot remove the address " + removed.address.to_string());
 }
 
-}  // namespace
+std::vector<Route> Netlink::routes(const RouteFilter& filter) {
+  return dump<Route>(
+      "cannot list routes",
+      [&] {
+        NetlinkMessage message(RTM_GETROUTE, NLM_F_DUMP);
+        rtmsg info{};
+        info.rtm_family = address_family(filter.family);
+        info.rtm_protocol = filter.protocol.value_or(0);
+        message.header(info);
+        if (filter.table) message.put_u32(RTA_TABLE, *filter.table);
+        if (filter.interface_index) message.put_u32(RTA_OIF, *filter.interface_index);
+        return message;
+      },
+      [&](const nlmsghdr& reply) {
+        auto route = read_route(reply);
+        const bool wanted = route && (!filter.table || route->table == *filter.table) &&
+                            (!filter.interface_index || route->interface_index == *filter.interface_index) &&
+                            (!filter.protocol || route->protocol == *filter.protocol);
+        return wanted ? route : std::nullopt;
+      });
+}
 
 void Netlink::add_route(const Route& route) {
-  Message message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(route_header(route, true));
-  message.put(RTA_DST, route.destination.address);
-  message.put(RTA_TABLE, route.table);
-  message.put(RTA_OIF, route.interface_index);
-  if (route.metric) message.put(RTA_PRIORITY, *route.metric);
-  send(message, "cannot add the route " + route.destination.to_string());
+  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+  rtmsg info = route_header(route);
+  // IPv4 wants a route without a gateway to be of link scope; IPv6 does not look.
+  info.rtm_scope = RT_SCOPE_LINK;
+  info.rtm_type = RTN_UNICAST;
+  message.header(info);
+  put_route(message, route);
+  if (route.metric) message.put_u32(RTA_PRIORITY, *route.metric);
+  request(message, "cannot add the route " + route.destination.to_string());
 }
 
 void Netlink::remove_route(const Route& route) {
-  Message message(RTM_DELROUTE, 0);
-  message.header(route_header(route, false));
-  message.put(RTA_DST, route.destination.address);
-  message.put(RTA_TABLE, route.table);
-  message.put(RTA_OIF, route.interface_index);
-  if (route.metric) message.put(RTA_PRIORITY, *route.metric);
-  send(message, "cannot remove the route " + route.destination.to_string());
+  NetlinkMessage message(RTM_DELROUTE, 0);
+  rtmsg info = route_header(route);
+  info.rtm_scope = RT_SCOPE_NOWHERE;  // any
+  message.header(info);
+  put_route(message, route);
+  // Without a metric IPv6 removes the first that fits otherwise, not the one that has the default.
+  const bool is_v6 = !route.destination.address.is_v4();
+  if (route.metric || is_v6) message.put_u32(RTA_PRIORITY, route.metric.value_or(kDefaultIpv6Metric));
+  request(message, "cannot remove the route " + route.destination.to_string());
+}
+
+std::vector<Rule> Netlink::rules(Family family) {
+  return dump<Rule>(
+      "cannot list rules",
+      [&] {
+        NetlinkMessage message(RTM_GETRULE, NLM_F_DUMP);
+        fib_rule_hdr info{};
+        info.family = address_family(family);
+        message.header(info);
+        return message;
+      },
+      read_rule);
+}
+
+void Netlink::add_rule(const Rule& rule) {
+  NetlinkMessage message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+  put_rule(message, rule);
+  request(message, "cannot add the rule " + std::to_string(rule.priority));
+}
+
+void Netlink::remove_rule(const Rule& rule) {
+  NetlinkMessage message(RTM_DELRULE, 0);
+  put_rule(message, rule);
+  request(message, "cannot remove the rule " + std::to_string(rule.priority));
 }
 
 }  // namespace tunneld::net

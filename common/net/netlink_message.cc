@@ -1,0 +1,151 @@
+#include "common/net/netlink_message.h"
+
+#include <array>
+
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+namespace tunneld::net {
+namespace {
+
+/// The attributes of one message, by number.
+template <int kMax>
+class Attributes {
+ public:
+  /// nullopt if the message is too short for its header or an attribute overruns it.
+  template <typename Header>
+  [[nodiscard]] static std::optional<Attributes> of(const nlmsghdr& message) {
+    Attributes attributes;
+    // libnl's parser reads only; its signature is older than const.
+    auto* header = const_cast<nlmsghdr*>(&message);
+    if (nlmsg_parse(header, sizeof(Header), attributes.table_.data(), kMax, nullptr) < 0) return std::nullopt;
+    return attributes;
+  }
+  [[nodiscard]] nlattr* find(int attribute) const { return table_.at(static_cast<std::size_t>(attribute)); }
+  [[nodiscard]] std::optional<std::uint32_t> u32(int attribute) const {
+    nlattr* found = find(attribute);
+    if (found == nullptr || nla_len(found) < static_cast<int>(sizeof(std::uint32_t))) return std::nullopt;
+    return nla_get_u32(found);
+  }
+  [[nodiscard]] std::optional<std::uint8_t> u8(int attribute) const {
+    nlattr* found = find(attribute);
+    if (found == nullptr || nla_len(found) < 1) return std::nullopt;
+    return nla_get_u8(found);
+  }
+
+ private:
+  std::array<nlattr*, std::size_t{kMax} + 1> table_{};
+};
+
+template <typename Header>
+const Header& header_of(const nlmsghdr& message) {
+  return *static_cast<const Header*>(nlmsg_data(&message));
+}
+
+std::optional<Family> family_of(std::uint8_t address_family) {
+  if (address_family == AF_INET) return Family::kIpv4;
+  if (address_family == AF_INET6) return Family::kIpv6;
+  return std::nullopt;
+}
+
+std::optional<IpAddress> address_in(nlattr* attribute, Family family) {
+  if (attribute == nullptr) return std::nullopt;
+  const ByteView bytes(static_cast<const std::uint8_t*>(nla_data(attribute)),
+                       static_cast<std::size_t>(nla_len(attribute)));
+  if (family == Family::kIpv4) {
+    return bytes.size() == 4 ? std::optional(IpAddress::v4(bytes.first<4>())) : std::nullopt;
+  }
+  return bytes.size() == 16 ? std::optional(IpAddress::v6(bytes.first<16>())) : std::nullopt;
+}
+
+IpAddress unspecified(Family family) {
+  constexpr std::array<std::uint8_t, 16> kZero{};
+  return family == Family::kIpv4 ? IpAddress::v4(ByteView(kZero).first<4>())
+                                 : IpAddress::v6(ByteView(kZero).first<16>());
+}
+
+/// IFLA_AF_SPEC holds one attribute per family, numbered by it; in AF_INET6's there is the mode.
+std::optional<std::uint8_t> address_generation_in(nlattr* specification) {
+  if (specification == nullptr) return std::nullopt;
+  nlattr* inet6 = nla_find(static_cast<nlattr*>(nla_data(specification)), nla_len(specification), AF_INET6);
+  if (inet6 == nullptr) return std::nullopt;
+  nlattr* mode = nla_find(static_cast<nlattr*>(nla_data(inet6)), nla_len(inet6), IFLA_INET6_ADDR_GEN_MODE);
+  if (mode == nullptr || nla_len(mode) < 1) return std::nullopt;
+  return nla_get_u8(mode);
+}
+
+}  // namespace
+
+std::uint8_t address_family(Family family) {
+  return family == Family::kIpv4 ? AF_INET : AF_INET6;
+}
+
+std::optional<Link> read_link(const nlmsghdr& message) {
+  const auto attributes = Attributes<IFLA_AF_SPEC>::of<ifinfomsg>(message);
+  if (!attributes) return std::nullopt;
+  const auto& info = header_of<ifinfomsg>(message);
+  nlattr* name = attributes->find(IFLA_IFNAME);
+  // Bridges and IPv6 tell about links in a family of their own.
+  if (info.ifi_family != AF_UNSPEC || name == nullptr) return std::nullopt;
+  const auto* characters = static_cast<const char*>(nla_data(name));
+  return Link{.index = static_cast<std::uint32_t>(info.ifi_index),
+              .name = std::string(characters, strnlen(characters, static_cast<std::size_t>(nla_len(name)))),
+              .mtu = attributes->u32(IFLA_MTU).value_or(0),
+              .up = (info.ifi_flags & IFF_UP) != 0,
+              .running = (info.ifi_flags & IFF_RUNNING) != 0,
+              .address_generation = address_generation_in(attributes->find(IFLA_AF_SPEC))};
+}
+
+std::optional<InterfaceAddress> read_address(const nlmsghdr& message) {
+  const auto attributes = Attributes<IFA_MAX>::of<ifaddrmsg>(message);
+  if (!attributes) return std::nullopt;
+  const auto& info = header_of<ifaddrmsg>(message);
+  const auto family = family_of(info.ifa_family);
+  if (!family) return std::nullopt;
+  // With a peer address, IFA_ADDRESS is the peer's and IFA_LOCAL our own; IPv6 has no IFA_LOCAL otherwise.
+  auto address = address_in(attributes->find(IFA_LOCAL), *family);
+  if (!address) address = address_in(attributes->find(IFA_ADDRESS), *family);
+  if (!address) return std::nullopt;
+  return InterfaceAddress{.interface_index = info.ifa_index,
+                          .address = {.address = *address, .length = info.ifa_prefixlen}};
+}
+
+std::optional<Route> read_route(const nlmsghdr& message) {
+  const auto attributes = Attributes<RTA_MAX>::of<rtmsg>(message);
+  if (!attributes) return std::nullopt;
+  const auto& info = header_of<rtmsg>(message);
+  const auto family = family_of(info.rtm_family);
+  if (!family || (info.rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
+  const auto destination = address_in(attributes->find(RTA_DST), *family);
+  return Route{
+      .destination = {.address = destination.value_or(unspecified(*family)), .length = info.rtm_dst_len},
+      .table = attributes->u32(RTA_TABLE).value_or(info.rtm_table),
+      .metric = attributes->u32(RTA_PRIORITY),
+      .interface_index = attributes->u32(RTA_OIF).value_or(0),
+      .protocol = info.rtm_protocol};
+}
+
+std::optional<Rule> read_rule(const nlmsghdr& message) {
+  const auto attributes = Attributes<FRA_MAX>::of<fib_rule_hdr>(message);
+  if (!attributes) return std::nullopt;
+  const auto& info = header_of<fib_rule_hdr>(message);
+  const auto family = family_of(info.family);
+  if (!family) return std::nullopt;
+  // The kernel says "suppress nothing" as -1.
+  auto suppress = attributes->u32(FRA_SUPPRESS_PREFIXLEN);
+  if (suppress == 0xffffffff) suppress.reset();
+  return Rule{.family = *family,
+              .priority = attributes->u32(FRA_PRIORITY).value_or(0),
+              .table = attributes->u32(FRA_TABLE).value_or(info.table),
+              .mark = attributes->u32(FRA_FWMARK),
+              .mark_mask = attributes->u32(FRA_FWMASK).value_or(0xffffffff),
+              .invert = (info.flags & FIB_RULE_INVERT) != 0,
+              .suppress_prefix_length = suppress,
+              .protocol = attributes->u8(FRA_PROTOCOL).value_or(0)};
+}
+
+}  // namespace tunneld::net

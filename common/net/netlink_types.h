@@ -1,0 +1,66 @@
+// What rtnetlink(7) tells about a host's network, as values: links, addresses, routes and rules.
+//
+// Only what tunneld sets, compares or reacts to. Numbers are the kernel's own (linux/rtnetlink.h,
+// linux/fib_rules.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/net/ip_address.h"
+
+namespace tunneld::net {
+
+/// The rtm_protocol of all our routes and the FRA_PROTOCOL of all our rules, so that they can be told from
+/// others' (`ip route show proto 215`). Unused in linux/rtnetlink.h and iproute2's rt_protos.
+inline constexpr std::uint8_t kRouteProtocol = 215;
+
+inline constexpr std::uint32_t kMainTable = 254;  ///< RT_TABLE_MAIN
+
+struct Link {
+  std::uint32_t index = 0;
+  std::string name;
+  std::uint32_t mtu = 0;
+  /// The administrator's wish (IFF_UP), and whether packets can pass (IFF_RUNNING).
+  bool up = false;
+  bool running = false;
+  /// IN6_ADDR_GEN_MODE_*; nullopt where the link has no IPv6.
+  std::optional<std::uint8_t> address_generation = std::nullopt;
+  bool operator==(const Link&) const = default;
+};
+
+struct InterfaceAddress {
+  std::uint32_t interface_index = 0;
+  IpPrefix address;
+  bool operator==(const InterfaceAddress&) const = default;
+};
+
+struct Route {
+  IpPrefix destination;
+  std::uint32_t table = kMainTable;
+  /// Without one the kernel takes 0 for IPv4 and 1024 for IPv6, and says so when asked.
+  std::optional<std::uint32_t> metric = std::nullopt;
+  /// 0: through no device (blackhole), or through several.
+  std::uint32_t interface_index = 0;
+  std::uint8_t protocol = 0;
+  bool operator==(const Route&) const = default;
+};
+
+/// A routing policy rule (ip-rule(8)) that looks up `table` for packets with, or without, a firewall mark.
+struct Rule {
+  Family family = Family::kIpv4;
+  /// Lower comes first.
+  std::uint32_t priority = 0;
+  std::uint32_t table = kMainTable;
+  std::optional<std::uint32_t> mark = std::nullopt;
+  std::uint32_t mark_mask = 0xffffffff;
+  /// True: applies to what has not got the mark.
+  bool invert = false;
+  /// A result whose prefix is this long or shorter does not count; 0 hides default routes.
+  std::optional<std::uint32_t> suppress_prefix_length = std::nullopt;
+  std::uint8_t protocol = 0;
+  bool operator==(const Rule&) const = default;
+};
+
+}  // namespace tunneld::net

@@ -1,0 +1,147 @@
+#include "daemon/cleanup.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <system_error>
+
+#include <unistd.h>
+
+#include "common/net/netlink.h"
+#include "daemon/host_changes.h"
+#include "daemon/interface_lock.h"
+#include "daemon/journal_owner.h"
+#include "daemon/run_directory.h"
+
+namespace tunneld::daemon {
+namespace {
+
+/// Interfaces that have a file of any kind in the run directory.
+std::set<std::string> known_interfaces() {
+  std::set<std::string> interfaces;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(run_directory(), error)) {
+    const auto extension = entry.path().extension();
+    if (extension == ".journal" || extension == ".lock" || extension == ".sock") {
+      interfaces.insert(entry.path().stem());
+    }
+  }
+  return interfaces;
+}
+
+std::string counted(std::size_t number, const std::string& noun) {
+  return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
+}
+
+/// Precondition: its lock is held.
+ExitCode undo_journal(const std::string& interface) {
+  HostChanges::LeftBehind left;
+  if (Journal::exists(interface)) left = HostChanges(interface).left_behind();
+  unlink(control_path(interface).c_str());
+  std::cout << interface << ": " << counted(left.undone, "change") << " undone\n";
+  if (left.stuck == 0) return ExitCode::kFine;
+  std::cerr << "tunneld: " << interface << ": " << counted(left.stuck, "change")
+            << " could not be undone; the log above says why, and cleanup can be repeated\n";
+  return ExitCode::kRuntimeFailure;
+}
+
+/// By the name of the program: no directory is common to all daemons, because each may have a run directory
+/// of its own.
+bool a_tunneld_runs_here() {
+  const std::string here = JournalOwner::self().network_namespace;
+  std::error_code error;
+  for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
+    if (process.path().filename() == std::to_string(getpid())) continue;
+    std::ifstream name_file(process.path() / "comm");
+    std::string name;
+    std::getline(name_file, name);
+    std::error_code unreadable;
+    if (name.starts_with("tunneld") &&
+        std::filesystem::read_symlink(process.path() / "ns/net", unreadable) == here) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// What a journal that was lost (a deleted run directory) leaves for good.
+std::size_t remove_by_protocol_number() {
+  net::Netlink netlink;
+  std::size_t removed = 0;
+  for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
+    for (const net::Rule& rule : netlink.rules(family)) {
+      if (rule.protocol != net::kRouteProtocol) continue;
+      netlink.remove_rule(rule);
+      ++removed;
+    }
+    for (const net::Route& route : netlink.routes({.family = family, .protocol = net::kRouteProtocol})) {
+      netlink.remove_route(route);
+      ++removed;
+    }
+  }
+  return removed;
+}
+
+/// Calls `action` and puts its errors into words and exit codes.
+template <typename Action>
+ExitCode reporting(const Action& action) {
+  try {
+    return action();
+  } catch (const std::system_error& error) {
+    std::cerr << "tunneld: " << error.what() << "\n";
+    const bool is_permission =
+        error.code() == std::errc::permission_denied || error.code() == std::errc::operation_not_permitted;
+    return is_permission ? ExitCode::kNotPermitted : ExitCode::kRuntimeFailure;
+  } catch (const net::NetlinkError& error) {
+    std::cerr << "tunneld: " << error.what() << "\n";
+    return error.reason() == net::NetlinkError::Reason::kNotPermitted ? ExitCode::kNotPermitted
+                                                                      : ExitCode::kRuntimeFailure;
+  } catch (const JournalError& error) {
+    std::cerr << "tunneld: " << error.what() << "\n";
+    return ExitCode::kRuntimeFailure;
+  }
+}
+
+ExitCode clean_up_one(const std::string& interface) {
+  return reporting([&] {
+    if (!std::filesystem::exists(run_directory())) {
+      std::cout << interface << ": nothing to undo\n";
+      return ExitCode::kFine;
+    }
+    const auto lock = InterfaceLock::take(interface);
+    if (!lock) {
+      std::cerr << "tunneld: " << interface << " is up (" << InterfaceLock::holder(interface)
+                << "): to stop it, use `tunneld down " << interface << "`\n";
+      return ExitCode::kRuntimeFailure;
+    }
+    return undo_journal(interface);
+  });
+}
+
+ExitCode clean_up_all() {
+  ExitCode result = ExitCode::kFine;
+  for (const std::string& interface : known_interfaces()) {
+    const ExitCode one = reporting([&] {
+      const auto lock = InterfaceLock::take(interface);
+      return lock ? undo_journal(interface) : ExitCode::kFine;
+    });
+    if (one != ExitCode::kFine) result = one;
+  }
+  const ExitCode tagged = reporting([] {
+    if (a_tunneld_runs_here()) return ExitCode::kFine;
+    const std::size_t removed = remove_by_protocol_number();
+    if (removed > 0) std::cout << counted(removed, "route or rule") << " without a journal removed\n";
+    return ExitCode::kFine;
+  });
+  return tagged != ExitCode::kFine ? tagged : result;
+}
+
+}  // namespace
+
+ExitCode clean_up(const std::string& interface) {
+  return interface.empty() ? clean_up_all() : clean_up_one(interface);
+}
+
+}  // namespace tunneld::daemon

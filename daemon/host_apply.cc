@@ -1,0 +1,123 @@
+// Making a change: what to find out first, and the request itself.
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include <linux/if_link.h>
+#include <net/if.h>
+
+#include "daemon/host_change.h"
+#include "daemon/sysctl.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using Reason = net::NetlinkError::Reason;
+
+void find_index(Interface& interface) {
+  interface.index = if_nametoindex(interface.name.c_str());
+  if (interface.index == 0) {
+    throw net::NetlinkError(Reason::kNotFound, interface.name + ": no such interface");
+  }
+}
+
+Preparation prepare(LinkUp& link, net::Netlink& netlink) {
+  find_index(link.interface);
+  const net::Link present = netlink.link(link.interface.index);
+  link.before = {.mtu = present.mtu, .up = present.up, .address_generation = present.address_generation};
+  return Preparation::kReady;
+}
+
+Preparation prepare(AddressAdded& added, net::Netlink& netlink) {
+  find_index(added.interface);
+  // Addresses carry no mark of who made them, so that must be known before ours could be one of them.
+  const auto present = netlink.addresses(added.interface.index);
+  const bool is_there = std::ranges::find(present, net::InterfaceAddress{added.interface.index,
+                                                                         added.address}) != present.end();
+  return is_there ? Preparation::kAlreadyThere : Preparation::kReady;
+}
+
+Preparation prepare(RouteAdded& added, net::Netlink&) {
+  find_index(added.interface);
+  return Preparation::kReady;
+}
+
+Preparation prepare(RuleAdded& added, net::Netlink&) {
+  added.rule.protocol = net::kRouteProtocol;
+  return Preparation::kReady;
+}
+
+Preparation prepare(SysctlSet& set, net::Netlink&) {
+  set.before = read_sysctl(set.name);
+  if (!set.before) throw std::system_error(ENOENT, std::generic_category(), "sysctl " + set.name);
+  return *set.before == set.value ? Preparation::kAlreadyThere : Preparation::kReady;
+}
+
+/// WireGuard's devices have no link-local addresses, and users of wg-quick expect none; to a tun the kernel
+/// gives a random one.
+void forbid_automatic_address(std::uint32_t interface_index, net::Netlink& netlink) {
+  try {
+    netlink.set_link(interface_index, {.address_generation = IN6_ADDR_GEN_MODE_NONE});
+  } catch (const net::NetlinkError& error) {
+    if (error.reason() != Reason::kNotSupported) throw;  // a host without IPv6 makes none
+  }
+}
+
+void apply(const LinkUp& link, net::Netlink& netlink) {
+  forbid_automatic_address(link.interface.index, netlink);
+  netlink.set_link(link.interface.index, {.mtu = link.mtu, .up = true});
+}
+
+void apply(const AddressAdded& added, net::Netlink& netlink) {
+  netlink.add_address({.interface_index = added.interface.index, .address = added.address});
+}
+
+/// The route that took the place of `wanted`, as `ip route` would show it.
+std::string other_route(const net::Route& wanted, net::Netlink& netlink) {
+  const net::RouteFilter filter{.family = wanted.destination.address.family(), .table = wanted.table};
+  for (const net::Route& route : netlink.routes(filter)) {
+    if (route.destination != wanted.destination || (wanted.metric && route.metric != wanted.metric)) continue;
+    char name[IF_NAMESIZE] = "";
+    std::string words = route.destination.to_string();
+    if (if_indextoname(route.interface_index, name) != nullptr) words += std::string(" dev ") + name;
+    return words + " proto " + std::to_string(route.protocol);
+  }
+  return "it is gone again";
+}
+
+void apply(const RouteAdded& added, net::Netlink& netlink) {
+  const net::Route route{.destination = added.destination,
+                         .table = added.table,
+                         .metric = added.metric,
+                         .interface_index = added.interface.index,
+                         .protocol = net::kRouteProtocol};
+  try {
+    netlink.add_route(route);
+  } catch (const net::NetlinkError& error) {
+    if (error.reason() != Reason::kExists) throw;
+    throw net::NetlinkError(Reason::kExists,
+                            "the host has a route to " + added.destination.to_string() + " already (" +
+                                other_route(route, netlink) +
+                                "): remove it, or choose another metric or table in 'routes'");
+  }
+}
+
+void apply(const RuleAdded& added, net::Netlink& netlink) {
+  netlink.add_rule(added.rule);
+}
+
+void apply(const SysctlSet& set, net::Netlink&) {
+  write_sysctl(set.name, set.value);
+}
+
+}  // namespace
+
+Preparation prepare(HostChange& change, net::Netlink& netlink) {
+  return std::visit([&](auto& kind) { return prepare(kind, netlink); }, change);
+}
+
+void apply_change(const HostChange& change, net::Netlink& netlink) {
+  std::visit([&](const auto& kind) { apply(kind, netlink); }, change);
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,83 @@
+// Undoing a change: only what is still ours, so that a second time does nothing.
+#include <linux/if_link.h>
+#include <net/if.h>
+
+#include "daemon/host_change.h"
+#include "daemon/sysctl.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using Reason = net::NetlinkError::Reason;
+
+bool is_there(const Interface& interface) {
+  return if_nametoindex(interface.name.c_str()) == interface.index;
+}
+
+/// For requests that name exactly what is ours: the kernel finds it or does not.
+template <typename Remove>
+Undone remove_ours(const Remove& remove) {
+  try {
+    remove();
+    return Undone::kDone;
+  } catch (const net::NetlinkError& error) {
+    if (error.reason() != Reason::kNotFound) throw;
+    return Undone::kNotOurs;
+  }
+}
+
+Undone undo(const LinkUp& link, net::Netlink& netlink) {
+  if (!is_there(link.interface)) return Undone::kDeviceGone;
+  if (!link.before) return Undone::kDone;
+  const net::LinkSettings& before = *link.before;
+  const std::uint32_t index = link.interface.index;
+  const net::Link present = netlink.link(index);
+  // Down first: the kernel would make an IPv6 address as soon as the mode allows it.
+  if (present.up && before.up == false) netlink.set_link(index, {.up = false});
+  if (present.address_generation == IN6_ADDR_GEN_MODE_NONE && before.address_generation &&
+      before.address_generation != present.address_generation) {
+    netlink.set_link(index, {.address_generation = before.address_generation});
+  }
+  if (present.mtu == before.mtu) return Undone::kDone;
+  if (present.mtu != link.mtu) return Undone::kNotOurs;
+  netlink.set_link(index, {.mtu = before.mtu});
+  return Undone::kDone;
+}
+
+Undone undo(const AddressAdded& added, net::Netlink& netlink) {
+  if (!is_there(added.interface)) return Undone::kDeviceGone;
+  return remove_ours(
+      [&] { netlink.remove_address({.interface_index = added.interface.index, .address = added.address}); });
+}
+
+Undone undo(const RouteAdded& added, net::Netlink& netlink) {
+  if (!is_there(added.interface)) return Undone::kDeviceGone;
+  return remove_ours([&] {
+    netlink.remove_route({.destination = added.destination,
+                          .table = added.table,
+                          .metric = added.metric,
+                          .interface_index = added.interface.index,
+                          .protocol = net::kRouteProtocol});
+  });
+}
+
+Undone undo(const RuleAdded& added, net::Netlink& netlink) {
+  return remove_ours([&] { netlink.remove_rule(added.rule); });
+}
+
+Undone undo(const SysctlSet& set, net::Netlink&) {
+  const auto present = read_sysctl(set.name);
+  if (!present) return Undone::kDeviceGone;
+  if (!set.before || *present == *set.before) return Undone::kDone;
+  if (*present != set.value) return Undone::kNotOurs;
+  write_sysctl(set.name, *set.before);
+  return Undone::kDone;
+}
+
+}  // namespace
+
+Undone undo(const HostChange& change, net::Netlink& netlink) {
+  return std::visit([&](const auto& kind) { return undo(kind, netlink); }, change);
+}
+
+}  // namespace tunneld::daemon
