@@ -78,7 +78,8 @@ ExitCode run_locked(const config::Config& config, config::Keys keys) {
 
   protocol::DataPlane plane(config.peers.size(), 2 * workers + 1, crypto::random_bytes);
   plane.mtu.store(plan.mtu);
-  protocol::Tunnel tunnel(std::move(keys.private_key), *engine, crypto::random_bytes, plane);
+  protocol::Tunnel tunnel(std::move(keys.private_key), *engine, crypto::random_bytes, plane,
+                          config.crypto.fast_cipher == config::AutoOff::kAuto);
   const Now started = net::now();
   const auto ids = tunnel.add_peers(peer_options(config, keys), started);
 

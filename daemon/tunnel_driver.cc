@@ -191,8 +191,6 @@ void TunnelDriver::report(const protocol::Event& event) {
     case Kind::kNoEndpoint:
       state.problem = "has no known address";
       break;
-    case Kind::kControlFrame:
-      break;
   }
 }
 

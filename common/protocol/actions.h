@@ -21,15 +21,12 @@ struct Event {
     kSessionExpired,   ///< keys zeroed, 540 s without a new session
     kNoEndpoint,       ///< there is something to send, and no address to send it to
     kSilent,           ///< data went out for 10 s and nothing came back: is the address still right?
-    kControlFrame,     ///< `payload` is an authenticated control frame of the keypair `index`
   };
   Kind kind;
   PeerId peer = 0;
   bool initiator = false;
   unsigned attempt = 0;
-  std::uint32_t index = 0;
   net::Endpoint endpoint{};
-  std::vector<std::uint8_t> payload{};
 };
 
 class Actions {

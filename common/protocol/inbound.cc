@@ -58,10 +58,12 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
 
   // From here on it is the peer that speaks.
   const bool keepalive = job.length == 0;
-  note_received(keypair, run, job.counter, job.length + kDataOverhead, !keepalive);
+  const unsigned version = keepalive ? 0 : job.data[0] >> 4;
+  const bool is_packet = version == 4 || version == 6;
+  note_received(keypair, run, job.counter, job.length + kDataOverhead, is_packet);
   if (keepalive) return;
   const MutableBytes plain(job.data, job.length);
-  if (const unsigned version = plain[0] >> 4; version != 4 && version != 6) {
+  if (!is_packet) {
     if (!tell(
             {.notice = Notice::kControlFrame, .peer = peer.id, .index = keypair.local_index, .endpoint = {}},
             plain)) {

@@ -148,7 +148,8 @@ void Outbound::note_sent(const SealedRun& run, std::size_t sent_datagrams, bool 
   traffic.sent_bytes.add(std::min(sent_datagrams * run.segment_size, run.bytes.size()));
   if (sent_datagrams < run.segments) drop(Drop::kSendFailed, run.peer, run.segments - sent_datagrams);
   // A full door is no loss: the next run says it again.
-  if (source_gone) door_.push({.notice = Notice::kSourceGone, .peer = run.peer->id, .index = 0, .endpoint = {}});
+  if (source_gone)
+    door_.push({.notice = Notice::kSourceGone, .peer = run.peer->id, .index = 0, .endpoint = {}});
 }
 
 void Outbound::hand_over(const net::Segmenter& segments, PeerLink& peer) {

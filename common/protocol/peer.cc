@@ -1,6 +1,7 @@
 #include "common/protocol/peer.h"
 
 #include <algorithm>
+#include <array>
 
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
@@ -10,6 +11,8 @@ namespace {
 
 /// Packets kept for a peer without a session; beyond it the oldest is dropped.
 constexpr std::size_t kMaxWaitingPackets = 128;
+/// After these the peer is taken for a stock one.
+constexpr std::array<Duration, 2> kHelloRepeatAfter = {1s, 2s};
 
 Instant at(const std::atomic<Instant::rep>& stamp) {
   return Instant(Duration(stamp.load()));
@@ -168,16 +171,17 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   attempts_ = 0;
   zero_keys_at_ = now.boot + kZeroKeysAfter;
   latest_handshake_ = now.wall;
-  actions.add_event({.kind = Event::Kind::kSessionUp,
-                     .peer = id_,
-                     .initiator = keypair.role == Role::kInitiator,
-                     .index = keypair.local_index});
+  actions.add_event(
+      {.kind = Event::Kind::kSessionUp, .peer = id_, .initiator = keypair.role == Role::kInitiator});
   // Waiting packets go out before workers can use the keypair, so that they keep their place in the order.
   const bool confirm_by_keepalive = waiting_.empty() && keypair.role == Role::kInitiator;
   for (const auto& packet : waiting_) seal(keypair, packet, now, actions);
   waiting_.clear();
   if (confirm_by_keepalive) seal(keypair, {}, now, actions);
   link_->sending.store(&keypair);
+  hellos_sent_ = 0;
+  hello_at_ = keypair.role == Role::kInitiator && services_.offers_fast_data ? now.boot : kNever;
+  repeat_hello(now, actions);
 }
 
 void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
@@ -191,13 +195,6 @@ void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
   }
   waiting_.emplace_back(packet.begin(), packet.end());
   begin_handshake(now, actions);
-}
-
-bool Peer::send_under(std::uint32_t index, ByteView plain, Now now, Actions& actions) {
-  Keypair* keypair = keypairs_.find(index);
-  if (keypair == nullptr || keypair->expired(now.boot)) return false;
-  seal(*keypair, plain, now, actions);
-  return true;
 }
 
 void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions) {
@@ -219,8 +216,47 @@ void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions) {
   TrafficCounters& traffic = link_->traffic[services_.control_thread];
   traffic.sent_packets.add(1);
   traffic.sent_bytes.add(datagram.size());
-  if (link_->activity.stamp_sent(now.boot, !plain.empty())) watch(now);
+  const bool data = !plain.empty() && plain[0] >> 4 != 0;  // a control frame asks for no answer
+  if (link_->activity.stamp_sent(now.boot, data)) watch(now);
 }
+
+// --- Extension (docs/extension.md)
+// ---------------------------------------------------------------------------------
+
+void Peer::say_hello(bool is_answer, Keypair& keypair, Now now, Actions& actions) {
+  // Ready before we say so.
+  keypair.enable_fast_receive(services_.engine);
+  const Hello hello{.is_answer = is_answer, .opens_fast_data = true};
+  seal(keypair, encode(hello.to_frame()), now, actions);
+}
+
+void Peer::repeat_hello(Now now, Actions& actions) {
+  if (now.boot < hello_at_) return;
+  hello_at_ = kNever;
+  Keypair* keypair = live_keypair(now.boot);
+  if (keypair == nullptr) return;
+  say_hello(false, *keypair, now, actions);
+  if (hellos_sent_ < kHelloRepeatAfter.size()) hello_at_ = now.boot + kHelloRepeatAfter[hellos_sent_];
+  ++hellos_sent_;
+}
+
+void Peer::control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions) {
+  Keypair* keypair = keypairs_.find(index);
+  if (keypair == nullptr || !services_.offers_fast_data) return;
+  const auto frame = decode_control_frame(plain);
+  if (!frame) return;
+  const auto hello = Hello::from(*frame);
+  if (!hello) return;
+  if (hello->is_answer) {
+    hello_at_ = kNever;
+  } else {
+    say_hello(true, *keypair, now, actions);
+  }
+  if (hello->opens_fast_data) keypair->enable_fast_send(services_.engine);
+}
+
+// --- Sending on the control thread
+// ----------------------------------------------------------------------------------
 
 void Peer::send_keepalive(Now now, Actions& actions) {
   if (Keypair* keypair = live_keypair(now.boot)) {
@@ -285,19 +321,20 @@ void Peer::reset() {
   count_drop(waiting_.size());
   waiting_.clear();
   attempts_ = 0;
-  retransmit_at_ = zero_keys_at_ = kNever;
+  retransmit_at_ = hello_at_ = zero_keys_at_ = kNever;
 }
 
 // --- Timers
 // ---------------------------------------------------------------------------------------------------------
 
 Instant Peer::deadline() const {
-  return std::min({retransmit_at_, look_at_, persistent_at_, zero_keys_at_});
+  return std::min({retransmit_at_, look_at_, hello_at_, persistent_at_, zero_keys_at_});
 }
 
 void Peer::advance(Now now, Actions& actions) {
   if (now.boot >= retransmit_at_) retry_or_give_up(now, actions);
   if (now.boot >= look_at_) look_at_activity(now, actions);
+  repeat_hello(now, actions);
   if (now.boot >= persistent_at_) {
     const auto& last = link_->activity.last_traversal;
     const Instant due = is_set(last) ? at(last) + options_.persistent_keepalive : now.boot;

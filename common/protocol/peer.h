@@ -11,6 +11,7 @@
 #include "common/crypto/keys.h"
 #include "common/net/ip_address.h"
 #include "common/protocol/actions.h"
+#include "common/protocol/control_frame.h"
 #include "common/protocol/cookie.h"
 #include "common/protocol/keypairs.h"
 #include "common/protocol/noise_handshake.h"
@@ -60,11 +61,10 @@ class Peer {
 
   /// An inner packet that found no session: kept (bounded, oldest dropped) while a handshake is made.
   void queue_packet(ByteView packet, Now now, Actions& actions);
-  /// Seals a control frame (or with an empty `plain` a keepalive) under the keypair `index`; false if it is
-  /// gone.
-  bool send_under(std::uint32_t index, ByteView plain, Now now, Actions& actions);
 
   // Notices of the data workers.
+  /// An authenticated plaintext of the keypair `index` that is no IP packet. What is malformed is ignored.
+  void control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions);
   void confirmed(std::uint32_t index, Now now, Actions& actions);
   void moved(const net::Endpoint& endpoint, Actions& actions);
   /// Lets the kernel choose where to send from, until the peer is heard again.
@@ -98,6 +98,8 @@ class Peer {
   void session_up(Keypair& keypair, Now now, Actions& actions);
   void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions);
   void send_keepalive(Now now, Actions& actions);
+  void say_hello(bool is_answer, Keypair& keypair, Now now, Actions& actions);
+  void repeat_hello(Now now, Actions& actions);
   void look_at_activity(Now now, Actions& actions);
   void update_endpoint(const net::Endpoint& endpoint, Actions& actions);
   void count_drop(std::uint64_t n);
@@ -127,7 +129,11 @@ class Peer {
   /// kSilent was reported for the wait that is running.
   bool silence_told_ = false;
 
+  // HELLO, as the session's initiator.
+  unsigned hellos_sent_ = 0;
+
   // Timers; kNever when off.
+  Instant hello_at_ = kNever;
   Instant retransmit_at_ = kNever;
   Instant look_at_ = kNever;
   Instant persistent_at_ = kNever;

@@ -17,6 +17,9 @@ struct Services {
   LocalIdentity identity;
   const crypto::AeadEngine& engine;
   RandomBytes random;
+  /// AES-256-GCM may be agreed on with peers that are tunnelds: the engine has it and the configuration
+  /// allows it.
+  bool offers_fast_data;
   IndexTable& indices;
   Quiescence& quiescence;
   /// The device's MTU, bytes: padding stops there.

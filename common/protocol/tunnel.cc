@@ -7,11 +7,12 @@
 namespace tunneld::protocol {
 
 Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random,
-               DataPlane& plane)
+               DataPlane& plane, bool allow_fast_cipher)
     : plane_(plane),
       services_{.identity = LocalIdentity(std::move(private_key)),
                 .engine = engine,
                 .random = random,
+                .offers_fast_data = allow_fast_cipher && engine.supports(crypto::Cipher::kAes256Gcm),
                 .indices = plane.indices,
                 .quiescence = plane.quiescence,
                 .mtu = plane.mtu,
@@ -111,10 +112,7 @@ void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions
       peer.queue_packet(payload, now, actions);
       break;
     case Notice::kControlFrame:
-      actions.add_event({.kind = Event::Kind::kControlFrame,
-                         .peer = record.peer,
-                         .index = record.index,
-                         .payload = {payload.begin(), payload.end()}});
+      peer.control_frame(record.index, payload, now, actions);
       break;
     case Notice::kConfirmed:
       peer.confirmed(record.index, now, actions);

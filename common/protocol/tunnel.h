@@ -24,7 +24,7 @@ namespace tunneld::protocol {
 class Tunnel {
  public:
   Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random,
-         DataPlane& plane);
+         DataPlane& plane, bool allow_fast_cipher);
   ~Tunnel();
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;

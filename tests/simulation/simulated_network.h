@@ -30,6 +30,12 @@ namespace tunneld::simulation {
 using namespace std::chrono_literals;
 using protocol::MessageType;
 
+/// libsodium looks at the CPU only once it is initialised.
+inline std::unique_ptr<crypto::AeadEngine> make_engine() {
+  crypto::init();
+  return crypto::make_libsodium_engine();
+}
+
 inline net::IpAddress address(const std::string& text) {
   return *net::IpAddress::parse(text);
 }
@@ -57,7 +63,7 @@ class Network;
 
 class Node {
  public:
-  Node(Network& network, std::string socket_address, std::string inside);
+  Node(Network& network, std::string socket_address, std::string inside, bool fast_cipher = false);
 
   protocol::PeerId add_peer(const Node& other, bool with_endpoint, Duration keepalive = Duration::zero());
   /// An inner packet to the inside address of `to`.
@@ -70,7 +76,7 @@ class Node {
   std::string outside;
   std::string inside;
   crypto::PrivateKey key;
-  std::unique_ptr<crypto::AeadEngine> engine = crypto::make_libsodium_engine();
+  std::unique_ptr<crypto::AeadEngine> engine = make_engine();
   protocol::DataPlane plane;
   std::unique_ptr<protocol::Tunnel> tunnel;
   protocol::Outbound outbound;
@@ -221,13 +227,14 @@ inline crypto::PrivateKey seeded_key(Network& network) {
   return crypto::PrivateKey::from_bytes(bytes);
 }
 
-inline Node::Node(Network& net, std::string socket_address, std::string inside_address)
+inline Node::Node(Network& net, std::string socket_address, std::string inside_address, bool fast_cipher)
     : network(net),
       outside(std::move(socket_address)),
       inside(std::move(inside_address)),
       key(seeded_key(net)),
       plane(16, 3, net.random_bytes()),
-      tunnel(std::make_unique<protocol::Tunnel>(key.clone(), *engine, net.random_bytes(), plane)),
+      tunnel(
+          std::make_unique<protocol::Tunnel>(key.clone(), *engine, net.random_bytes(), plane, fast_cipher)),
       outbound(plane, 0),
       inbound(plane, 1, {}) {
   net.nodes.push_back(this);
