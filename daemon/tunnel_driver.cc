@@ -20,6 +20,8 @@ constexpr std::uint8_t kHandshakeTrafficClass = 0x88;
 constexpr int kStrangersPerTurn = 64;
 /// A dead endpoint is left after so many unanswered initiations.
 constexpr unsigned kAttemptsPerEndpoint = 3;
+/// What a peer's packets cause is logged for people at most so often.
+constexpr Duration kPauseBetweenMoves = std::chrono::seconds(10);
 
 int checked(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -168,7 +170,13 @@ void TunnelDriver::report(const protocol::Event& event) {
       }
       break;
     case Kind::kEndpointMoved:
-      spdlog::info("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
+      // A peer may move with every packet; people need not hear of each.
+      if (const Instant now = net::boot_now(); now >= state.tell_moves_at) {
+        state.tell_moves_at = now + kPauseBetweenMoves;
+        spdlog::info("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
+      } else {
+        spdlog::debug("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
+      }
       break;
     case Kind::kSilent:
       resolver_.refresh(event.peer, current_address(event.peer));

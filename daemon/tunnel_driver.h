@@ -66,6 +66,7 @@ class TunnelDriver {
     std::string short_key;
     std::string problem;
     bool up = false;
+    Instant tell_moves_at{};
   };
   std::map<protocol::PeerId, PeerState> peers_;
 };

@@ -1,0 +1,134 @@
+// The control socket against those who behave and those who do not.
+#include "daemon/control_socket.h"
+
+#include <filesystem>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/net/file_descriptor.h"
+#include "daemon/control_client.h"
+#include "daemon/run_directory.h"
+
+namespace tunneld::daemon {
+namespace {
+
+class ControlSocketTest : public testing::Test {
+ protected:
+  ControlSocketTest() {
+    std::string pattern = std::filesystem::temp_directory_path() / "tunneld-control-XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+    setenv("TUNNELD_RUN_DIR", directory_.c_str(), 1);
+    server_ = std::make_unique<ControlSocket>(io_, "tun0");
+    server_->on("status", [] { return nlohmann::json{{"answer", 42}}; });
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~ControlSocketTest() override {
+    io_.stop();
+    thread_.join();
+    server_.reset();
+    std::filesystem::remove_all(directory_);
+    unsetenv("TUNNELD_RUN_DIR");
+  }
+
+  static net::FileDescriptor connect_raw() {
+    net::FileDescriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = control_path("tun0");
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    EXPECT_EQ(connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+  /// Sends, and reads until a newline or the end.
+  static std::string exchange(const net::FileDescriptor& fd, const std::string& request) {
+    if (send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) return {};
+    std::string reply;
+    char byte = 0;
+    while (read(fd.get(), &byte, 1) == 1) {
+      reply += byte;
+      if (byte == '\n') break;
+    }
+    return reply;
+  }
+
+  std::filesystem::path directory_;
+  boost::asio::io_context io_{1};
+  std::unique_ptr<ControlSocket> server_;
+  std::thread thread_;
+};
+
+TEST_F(ControlSocketTest, AnswersWhatIsAsked) {
+  EXPECT_EQ(ask("tun0", "status"), (nlohmann::json{{"answer", 42}}));
+  EXPECT_EQ(running_interfaces(), std::vector<std::string>{"tun0"});
+  EXPECT_EQ(choose_interface(""), "tun0");
+}
+
+TEST_F(ControlSocketTest, SeveralRequestsFollowOnOneConnection) {
+  const auto fd = connect_raw();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(exchange(fd, "{\"command\": \"status\"}\n"), "{\"answer\":42}\n");
+}
+
+TEST_F(ControlSocketTest, IsForItsOwnerAlone) {
+  struct stat status {};
+  ASSERT_EQ(stat(control_path("tun0").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0077, 0U);
+}
+
+TEST_F(ControlSocketTest, NonsenseGetsAnErrorAndNothingElseHappens) {
+  using namespace std::string_literals;
+  const std::string nul = "{\"command\": \"sta\0tus\"}\n"s;
+  for (const std::string& request :
+       {std::string("nonsense\n"), std::string("{}\n"), std::string("[]\n"),
+        std::string("{\"command\": 7}\n"), std::string("{\"command\": \"unknown\"}\n"),
+        std::string("{\"command\": \"stat\n"), nul, std::string(2000, '[') + "\n", std::string("\n")}) {
+    const auto fd = connect_raw();
+    EXPECT_NE(exchange(fd, request).find("\"error\""), std::string::npos) << request.substr(0, 40);
+  }
+  EXPECT_EQ(ask("tun0", "status")["answer"], 42);
+}
+
+TEST_F(ControlSocketTest, AnEndlessLineEndsTheConnection) {
+  const auto fd = connect_raw();
+  EXPECT_EQ(exchange(fd, std::string(100000, 'x')), "");
+  EXPECT_EQ(ask("tun0", "status")["answer"], 42);
+}
+
+TEST_F(ControlSocketTest, WhoHangsUpInTheMiddleHarmsNobody) {
+  for (int i = 0; i < 50; ++i) {
+    const auto fd = connect_raw();
+    const std::string half = "{\"command\": \"status\"}\n";
+    ASSERT_GE(send(fd.get(), half.data(), static_cast<std::size_t>(i) % half.size() + 1, MSG_NOSIGNAL), 0);
+  }
+  EXPECT_EQ(ask("tun0", "status")["answer"], 42);
+}
+
+TEST_F(ControlSocketTest, MoreThan32ConnectionsAreRefusedAndSilentOnesLeaveAfterFiveSeconds) {
+  std::vector<net::FileDescriptor> silent;
+  for (int i = 0; i < 32; ++i) silent.push_back(connect_raw());
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_THROW(static_cast<void>(ask("tun0", "status")), ControlError);
+  std::this_thread::sleep_for(std::chrono::milliseconds(5500));
+  EXPECT_EQ(ask("tun0", "status")["answer"], 42);
+}
+
+TEST(ControlClient, SaysThatNobodyIsThere) {
+  setenv("TUNNELD_RUN_DIR", "/nonexistent", 1);
+  try {
+    static_cast<void>(ask("tun0", "status"));
+    FAIL() << "nobody should answer";
+  } catch (const ControlError& error) {
+    EXPECT_EQ(error.code(), ExitCode::kRuntimeFailure);
+    EXPECT_NE(std::string(error.what()).find("tun0"), std::string::npos);
+  }
+  EXPECT_TRUE(running_interfaces().empty());
+  unsetenv("TUNNELD_RUN_DIR");
+}
+
+}  // namespace
+}  // namespace tunneld::daemon
