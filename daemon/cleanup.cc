@@ -132,7 +132,7 @@ ExitCode clean_up_all() {
   const ExitCode tagged = reporting([] {
     if (a_tunneld_runs_here()) return ExitCode::kFine;
     const std::size_t removed = remove_by_protocol_number();
-    if (removed > 0) std::cout << counted(removed, "route or rule") << " without a journal removed\n";
+    if (removed > 0) std::cout << "routes and rules in no journal: " << removed << " removed\n";
     return ExitCode::kFine;
   });
   return tagged != ExitCode::kFine ? tagged : result;

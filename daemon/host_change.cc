@@ -114,7 +114,7 @@ Interface interface_in(const json& object) {
 LinkUp link_in(const json& object) {
   LinkUp link{.interface = interface_in(object), .mtu = object.at("mtu")};
   if (object.contains("before")) {
-    const json& before = object["before"];
+    const json before = object["before"].get<json::object_t>();
     link.before = {.mtu = get_if<std::uint32_t>(before, "mtu"),
                    .up = get_if<bool>(before, "up"),
                    .address_generation = get_if<std::uint8_t>(before, "address_generation")};
@@ -138,7 +138,7 @@ std::optional<RouteAdded> route_in(const json& object) {
 }
 
 RuleAdded rule_in(const json& object) {
-  return {{.family = object.at("family") == 4 ? net::Family::kIpv4 : net::Family::kIpv6,
+  return {{.family = object.at("family").get<int>() == 4 ? net::Family::kIpv4 : net::Family::kIpv6,
            .priority = object.at("priority"),
            .table = object.at("table"),
            .mark = get_if<std::uint32_t>(object, "mark"),

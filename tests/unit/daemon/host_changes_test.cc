@@ -1,0 +1,378 @@
+#include "daemon/host_changes.h"
+
+#include <chrono>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "common/net/tun_device.h"
+#include "daemon/cleanup.h"
+#include "daemon/interface_lock.h"
+#include "daemon/sysctl.h"
+#include "tests/unit/daemon/kept_device_fixture.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr const char* kSysctl = "net/ipv4/conf/all/src_valid_mark";
+
+net::IpPrefix prefix(const char* text) {
+  return net::IpPrefix::parse(text).value();
+}
+
+/// One of each kind and family.
+std::vector<HostChange> everything() {
+  const net::Rule rule{.priority = 32000, .table = 777, .mark = 1, .invert = true};
+  net::Rule suppress{.family = net::Family::kIpv6, .priority = 32001, .suppress_prefix_length = 0};
+  return {
+      LinkUp{{"kept"}, 1420},
+      AddressAdded{{"kept"}, prefix("10.8.0.1/24")},
+      AddressAdded{{"kept"}, prefix("fd08::1/64")},
+      RouteAdded{{"kept"}, prefix("10.20.0.0/16")},
+      RouteAdded{{"kept"}, prefix("10.60.0.0/16"), net::kMainTable, 50},
+      RouteAdded{{"kept"}, prefix("0.0.0.0/0"), 777},
+      RouteAdded{{"kept"}, prefix("fd20::/48")},
+      RouteAdded{{"kept"}, prefix("::/0"), 70000, 5},
+      RuleAdded{rule},
+      RuleAdded{suppress},
+      SysctlSet{kSysctl, "1"},
+  };
+}
+
+class HostChangesTest : public KeptDeviceTest {};
+
+TEST_F(HostChangesTest, EverythingIsMadeAndThenTheHostIsByteForByteAsItWas) {
+  const std::string before = host_state();
+  {
+    HostChanges host("kept");
+    for (const HostChange& change : everything()) host.make(change);
+    const std::string during = host_state();
+    EXPECT_THAT(during, HasSubstr("mtu 1420"));
+    EXPECT_THAT(during, HasSubstr("inet 10.8.0.1/24"));
+    EXPECT_THAT(during, HasSubstr("inet6 fd08::1/64"));
+    EXPECT_THAT(during, HasSubstr("10.20.0.0/16 dev kept table 254 proto 215"));
+    EXPECT_THAT(during, HasSubstr("10.60.0.0/16 dev kept table 254 proto 215 scope 253 metric 50"));
+    EXPECT_THAT(during, HasSubstr("default dev kept table 777 proto 215"));
+    EXPECT_THAT(during, HasSubstr("fd20::/48 dev kept table 254 proto 215"));
+    EXPECT_THAT(during, HasSubstr("default dev kept table 70000 proto 215 scope 0 metric 5"));
+    EXPECT_THAT(during, HasSubstr("32000:\tnot from all fwmark 0x1 lookup 777 proto 215"));
+    EXPECT_THAT(during, HasSubstr("32001:\tfrom all lookup 254 suppress_prefixlength 0 proto 215"));
+    EXPECT_THAT(during, HasSubstr("src_valid_mark:1"));
+    EXPECT_THAT(during, HasSubstr("kept.journal"));
+  }
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, AHundredRunsLeaveNoTrace) {
+  const std::string before = host_state();
+  for (int i = 0; i < 100; ++i) {
+    HostChanges host("kept");
+    for (const HostChange& change : everything()) host.make(change);
+  }
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, OneChangeCanBeTakenBackAlone) {
+  HostChanges host("kept");
+  host.make(LinkUp{{"kept"}, 1420});
+  const std::string before =
+      output_of("ip route show table all; cat " + (directory_.path() / "kept.journal").string());
+  const HostChange route = RouteAdded{{"kept"}, prefix("10.20.0.0/16")};
+  host.make(route);
+  host.revert(RouteAdded{{"kept"}, prefix("10.20.0.0/16"), 777});  // never made
+  EXPECT_THAT(output_of("ip route"), HasSubstr("10.20.0.0/16"));
+  host.revert(route);
+  EXPECT_THAT(output_of("ip route"), Not(HasSubstr("10.20.0.0/16")));
+  host.make(route);
+  EXPECT_THAT(output_of("ip route"), HasSubstr("10.20.0.0/16"));
+}
+
+TEST_F(HostChangesTest, ANewMetricIsMadeBeforeTheOldRouteIsTakenBack) {
+  HostChanges host("kept");
+  host.make(LinkUp{{"kept"}, 1420});
+  for (const char* destination : {"10.20.0.0/16", "fd20::/48"}) {
+    host.make(RouteAdded{{"kept"}, prefix(destination)});
+    host.make(RouteAdded{{"kept"}, prefix(destination), net::kMainTable, 50});
+    host.revert(RouteAdded{{"kept"}, prefix(destination)});
+  }
+  EXPECT_THAT(output_of("ip route show dev kept"), HasSubstr("10.20.0.0/16 proto 215 scope link metric 50"));
+  EXPECT_THAT(output_of("ip -6 route show dev kept"), HasSubstr("fd20::/48 proto 215 metric 50"));
+  EXPECT_THAT(output_of("ip -6 route show dev kept"), Not(HasSubstr("metric 1024")));
+}
+
+TEST_F(HostChangesTest, AStartThatFailsHalfWayTakesEverythingBack) {
+  const std::string before = host_state();
+  try {
+    HostChanges host("kept");
+    for (const HostChange& change : everything()) host.make(change);
+    host.make(RouteAdded{{"nosuch"}, prefix("10.99.0.0/16")});
+    ADD_FAILURE() << "a route over no interface was made";
+  } catch (const net::NetlinkError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("nosuch"));
+  }
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, AChangeThatCannotBeJournaledIsNotMade) {
+  const std::string before = host_state();
+  const int code = in_killed_process([this] {
+    HostChanges host("kept");
+    signal(SIGXFSZ, SIG_IGN);
+    const auto size = std::filesystem::file_size(directory_.path() / "kept.journal");
+    const rlimit limit{size + 10, size + 10};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    try {
+      host.make(AddressAdded{{"kept"}, prefix("10.8.0.1/24")});
+      return 1;
+    } catch (const std::system_error&) {
+      return 0;
+    }
+  });
+  ASSERT_EQ(code, 0);
+  std::filesystem::remove(directory_.path() / "kept.journal");
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, AnAddressThatWasThereIsLeftToItsOwner) {
+  net::shell("ip address add 10.8.0.1/24 dev kept");
+  const std::string before = host_state();
+  {
+    HostChanges host("kept");
+    host.make(AddressAdded{{"kept"}, prefix("10.8.0.1/24")});
+  }
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, ARouteInTheWayIsAnErrorThatNamesItAndIsNotTouched) {
+  net::shell("ip route add 10.20.0.0/16 dev other && ip -6 route add fd20::/48 dev other");
+  const std::string before = host_state();
+  for (const char* destination : {"10.20.0.0/16", "fd20::/48"}) {
+    HostChanges host("kept");
+    host.make(LinkUp{{"kept"}, 1420});
+    try {
+      host.make(RouteAdded{{"kept"}, prefix(destination)});
+      ADD_FAILURE() << destination << " was routed twice";
+    } catch (const net::NetlinkError& error) {
+      EXPECT_EQ(error.reason(), net::NetlinkError::Reason::kExists);
+      EXPECT_THAT(error.what(), HasSubstr(std::string(destination) + " dev other"));
+    }
+  }
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, ARuleOfSomebodyElseStaysEvenIfItSaysTheSame) {
+  net::shell("ip rule add not fwmark 1 table 777 priority 32000 protocol static");
+  const std::string before = host_state();
+  {
+    HostChanges host("kept");
+    host.make(RuleAdded{{.priority = 32000, .table = 777, .mark = 1, .invert = true}});
+    EXPECT_NE(host_state(), before);
+  }
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, WhatSomebodyTookOverMeanwhileIsLeftToThem) {
+  const std::string sysctl = std::string("sysctl -qw net.ipv4.conf.all.src_valid_mark=");
+  {
+    HostChanges host("kept");
+    for (const HostChange& change : everything()) host.make(change);
+    net::shell("ip route replace 10.20.0.0/16 dev other proto static");
+    net::shell(
+        "ip rule del priority 32000 && ip rule add priority 32000 not fwmark 1 table 777 protocol static");
+    net::shell("ip address del 10.8.0.1/24 dev kept");
+    net::shell("ip link set kept mtu 1300");
+    net::shell(sysctl + "2");
+  }
+  EXPECT_THAT(output_of("ip route"), HasSubstr("10.20.0.0/16 dev other proto static"));
+  EXPECT_THAT(output_of("ip rule"), HasSubstr("32000:\tnot from all fwmark 0x1 lookup 777 proto static"));
+  EXPECT_THAT(output_of("ip link show kept"), HasSubstr("mtu 1300"));
+  EXPECT_EQ(read_sysctl(kSysctl), "2");
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+}
+
+TEST_F(HostChangesTest, AfterAKillTheNextStartUndoesTheOldOneFirst) {
+  const std::string before = host_state();
+  ASSERT_EQ(in_killed_process([] {
+              auto* host = new HostChanges("kept");
+              for (const HostChange& change : everything()) host->make(change);
+              return 0;
+            }),
+            0);
+  EXPECT_NE(host_state(), before);
+  {
+    HostChanges host("kept");
+    EXPECT_EQ(host.left_behind().undone, everything().size());
+    EXPECT_EQ(host.left_behind().stuck, 0U);
+    for (const HostChange& change : everything()) host.make(change);
+  }
+  EXPECT_EQ(host_state(), before);
+}
+
+// After a kill a device of our name may belong to somebody else, with the very same addresses and routes.
+TEST_F(HostChangesTest, AnotherDeviceThatGotOurNameIsNotTouched) {
+  ASSERT_EQ(
+      in_killed_process([] {
+        auto* host = new HostChanges("kept");
+        for (const HostChange& change : everything()) {
+          if (!std::holds_alternative<RuleAdded>(change) && !std::holds_alternative<SysctlSet>(change)) {
+            host->make(change);
+          }
+        }
+        return 0;
+      }),
+      0);
+  net::shell("ip link del kept");
+  make_kept();
+  net::shell("ip link set kept mtu 1420 up && ip address add 10.8.0.1/24 dev kept");
+  net::shell("ip route add 10.20.0.0/16 dev kept proto 215");
+  const std::string theirs = output_of("ip -d address show dev kept; ip -d link show dev kept; ip route");
+  { HostChanges host("kept"); }
+  EXPECT_EQ(output_of("ip -d address show dev kept; ip -d link show dev kept; ip route"), theirs);
+}
+
+TEST_F(HostChangesTest, WhatCannotBeUndoneStaysInTheJournal) {
+  ASSERT_EQ(in_killed_process([] {
+              auto* host = new HostChanges("kept");
+              host->make(SysctlSet{kSysctl, "1"});
+              host->make(RuleAdded{{.priority = 32000, .table = 777}});
+              return 0;
+            }),
+            0);
+  // Without privileges nothing can be undone.
+  const int code = in_killed_process([this] {
+    std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
+    if (chown((directory_.path() / "kept.journal").c_str(), 65534, 65534) != 0 || setuid(65534) != 0)
+      return 1;
+    const HostChanges host("kept");
+    return host.left_behind().stuck == 2 ? 0 : 2;
+  });
+  ASSERT_EQ(code, 0);
+  ASSERT_EQ(chown((directory_.path() / "kept.journal").c_str(), 0, 0), 0);
+  EXPECT_EQ(HostChanges("kept").left_behind().undone, 2U);
+  EXPECT_EQ(read_sysctl(kSysctl), "0");
+  EXPECT_THAT(output_of("ip rule"), Not(HasSubstr("32000")));
+}
+
+TEST_F(HostChangesTest, OurDeviceHasNoLinkLocalAddress) {
+  net::TunDevice device({.name = "fresh", .offload = false});
+  HostChanges host("fresh");
+  host.make(LinkUp{{"fresh"}, 1420});
+  host.make(AddressAdded{{"fresh"}, prefix("fd08::1/64")});
+  const std::string addresses = output_of("ip -6 address show dev fresh");
+  EXPECT_THAT(addresses, HasSubstr("fd08::1/64"));
+  EXPECT_THAT(addresses, Not(HasSubstr("fe80::")));
+  EXPECT_THAT(addresses, Not(HasSubstr("tentative")));
+  // So it is by our doing, not by this kernel's.
+  net::TunDevice plain({.name = "plain", .offload = false});
+  net::shell("ip link set plain up");
+  EXPECT_THAT(output_of("ip -6 address show dev plain"), HasSubstr("fe80::"));
+}
+
+TEST_F(HostChangesTest, TenThousandRoutesTakeSecondsAtMost) {
+  const std::string before = host_state();
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    HostChanges host("kept");
+    host.make(LinkUp{{"kept"}, 1420});
+    for (std::uint8_t i = 0; i < 100; ++i) {
+      for (std::uint8_t j = 0; j < 100; ++j) {
+        const std::array<std::uint8_t, 4> network{11, i, j, 0};
+        host.make(RouteAdded{{"kept"}, {net::IpAddress::v4(network), 24}});
+      }
+    }
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+  EXPECT_EQ(host_state(), before);
+}
+
+// --- tunneld cleanup
+// -----------------------------------------------------------------------------------------
+
+class CleanupTest : public KeptDeviceTest {
+ protected:
+  /// Its exit code; what it printed is in said_.
+  ExitCode clean(const std::string& interface = "") {
+    ::testing::internal::CaptureStdout();
+    ::testing::internal::CaptureStderr();
+    const ExitCode code = clean_up(interface);
+    said_ = ::testing::internal::GetCapturedStdout() + ::testing::internal::GetCapturedStderr();
+    return code;
+  }
+  std::string said_;
+};
+
+void be_killed_while_up() {
+  ASSERT_EQ(in_killed_process([] {
+              new auto(InterfaceLock::take("kept"));
+              auto* host = new HostChanges("kept");
+              for (const HostChange& change : everything()) host->make(change);
+              return 0;
+            }),
+            0);
+}
+
+TEST_F(CleanupTest, UndoesWhatAKilledRunLeft) {
+  const std::string before = host_state();
+  for (const char* interface : {"", "kept"}) {
+    be_killed_while_up();
+    EXPECT_EQ(clean(interface), ExitCode::kFine);
+    EXPECT_THAT(said_, HasSubstr("kept: 11 changes undone"));
+    EXPECT_EQ(host_state(), before);
+  }
+}
+
+TEST_F(CleanupTest, WithNothingToDoChangesNothingAndIsFine) {
+  const std::string before = host_state();
+  EXPECT_EQ(clean(), ExitCode::kFine);
+  EXPECT_EQ(clean("kept"), ExitCode::kFine);
+  setenv("TUNNELD_RUN_DIR", "/nonexistent", 1);
+  EXPECT_EQ(clean(), ExitCode::kFine);
+  EXPECT_EQ(clean("kept"), ExitCode::kFine);
+  setenv("TUNNELD_RUN_DIR", directory_.path().c_str(), 1);
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(CleanupTest, LeavesALiveDaemonAlone) {
+  const WaitingProcess daemon([] {
+    new auto(InterfaceLock::take("kept"));
+    auto* host = new HostChanges("kept");
+    for (const HostChange& change : everything()) host->make(change);
+    prctl(PR_SET_NAME, "tunneld");
+  });
+  ASSERT_TRUE(daemon.is_ready());
+  const std::string up = host_state();
+  EXPECT_EQ(clean("kept"), ExitCode::kRuntimeFailure);
+  EXPECT_THAT(said_, HasSubstr("is up"));
+  EXPECT_EQ(clean(), ExitCode::kFine);
+  EXPECT_EQ(host_state(), up);
+  // Even if somebody deletes the run directory's files from under it.
+  std::filesystem::remove(directory_.path() / "kept.lock");
+  EXPECT_EQ(clean("kept"), ExitCode::kRuntimeFailure);
+  EXPECT_THAT(said_, HasSubstr("process " + std::to_string(daemon.pid())));
+  std::filesystem::remove(directory_.path() / "kept.journal");
+  EXPECT_EQ(clean(), ExitCode::kFine);
+  EXPECT_EQ(output_of("ip route; ip rule; ip address"), output_of("ip route; ip rule; ip address"));
+  EXPECT_THAT(output_of("ip rule"), HasSubstr("proto 215"));
+}
+
+TEST_F(CleanupTest, WithoutAJournalRoutesAndRulesAreFoundByTheirNumber) {
+  be_killed_while_up();
+  for (const auto& file : std::filesystem::directory_iterator(directory_.path()))
+    std::filesystem::remove(file);
+  EXPECT_EQ(clean("kept"), ExitCode::kFine);
+  EXPECT_THAT(output_of("ip rule"), HasSubstr("proto 215"));
+  EXPECT_EQ(clean(), ExitCode::kFine);
+  EXPECT_THAT(said_, HasSubstr("routes and rules in no journal: 7 removed"));
+  const std::string left =
+      output_of("ip route show table all; ip -6 route show table all; ip rule; ip -6 rule");
+  EXPECT_THAT(left, Not(HasSubstr("proto 215")));
+  EXPECT_THAT(left, HasSubstr("10.60.0.0/16 via 10.50.0.2"));
+}
+
+}  // namespace
+}  // namespace tunneld::daemon

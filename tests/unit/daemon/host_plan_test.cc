@@ -1,0 +1,86 @@
+#include "daemon/host_plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tunneld::daemon {
+namespace {
+
+using ::testing::ElementsAre;
+
+net::IpPrefix prefix(const char* text) {
+  return net::IpPrefix::parse(text).value();
+}
+
+std::vector<net::IpPrefix> prefixes(std::initializer_list<const char*> texts) {
+  std::vector<net::IpPrefix> result;
+  for (const char* text : texts) result.push_back(prefix(text));
+  return result;
+}
+
+HostPlan plan_of(std::initializer_list<const char*> addresses,
+                 std::initializer_list<const char*> allowed_ips) {
+  return {.interface = "tun0",
+          .mtu = 1420,
+          .addresses = prefixes(addresses),
+          .allowed_ips = prefixes(allowed_ips),
+          .table = net::kMainTable,
+          .metric = std::nullopt};
+}
+
+std::vector<std::string> words(const HostPlan& plan) {
+  std::vector<std::string> result;
+  for (const HostChange& change : changes_of(plan)) result.push_back(in_words(change));
+  return result;
+}
+
+TEST(HostPlan, LinkThenAddressesThenRoutes) {
+  EXPECT_THAT(
+      words(plan_of({"10.255.0.0/31", "fd08::1/64"}, {"10.20.0.0/16", "fd20::/48"})),
+      ElementsAre("link tun0 up, mtu 1420", "address 10.255.0.0/31 dev tun0", "address fd08::1/64 dev tun0",
+                  "route 10.20.0.0/16 dev tun0", "route fd20::/48 dev tun0"));
+}
+
+TEST(HostPlan, NoRouteWhereTheInterfacesOwnNetworkLeadsAlready) {
+  EXPECT_THAT(
+      words(plan_of({"10.8.0.1/24", "fd08::1/64"}, {"10.8.0.2/32", "10.8.0.0/24", "fd08::2/128"})),
+      ElementsAre("link tun0 up, mtu 1420", "address 10.8.0.1/24 dev tun0", "address fd08::1/64 dev tun0"));
+  // A wider network than the interface's own needs its route.
+  EXPECT_THAT(words(plan_of({"10.8.0.1/24"}, {"10.8.0.0/16"})),
+              ::testing::Contains("route 10.8.0.0/16 dev tun0"));
+}
+
+TEST(HostPlan, AnotherTableHasNoConnectedRoutesAndGetsThemAll) {
+  HostPlan plan = plan_of({"10.8.0.1/24"}, {"10.8.0.2/32", "0.0.0.0/0"});
+  plan.table = 51820;
+  plan.metric = 50;
+  EXPECT_THAT(words(plan), ElementsAre("link tun0 up, mtu 1420", "address 10.8.0.1/24 dev tun0",
+                                       "route 10.8.0.2/32 dev tun0 table 51820 metric 50",
+                                       "route 0.0.0.0/0 dev tun0 table 51820 metric 50"));
+}
+
+TEST(HostPlan, RoutesCanBeTurnedOff) {
+  HostPlan plan = plan_of({}, {"10.20.0.0/16", "0.0.0.0/0"});
+  plan.table = std::nullopt;
+  EXPECT_THAT(words(plan), ElementsAre("link tun0 up, mtu 1420"));
+}
+
+TEST(HostPlan, ADefaultRouteInTheMainTableIsRefusedWithTheWaysOut) {
+  for (const char* everything : {"0.0.0.0/0", "::/0"}) {
+    try {
+      (void)changes_of(plan_of({}, {everything}));
+      ADD_FAILURE() << everything << " was planned";
+    } catch (const PlanError& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr(everything));
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("'routes: none'"));
+    }
+  }
+}
+
+TEST(HostPlan, TheSameNetworkTwiceIsOneRoute) {
+  EXPECT_THAT(words(plan_of({}, {"10.20.0.0/16", "10.20.0.0/16"})),
+              ElementsAre("link tun0 up, mtu 1420", "route 10.20.0.0/16 dev tun0"));
+}
+
+}  // namespace
+}  // namespace tunneld::daemon
