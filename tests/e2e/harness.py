@@ -118,24 +118,7 @@ class Host:
 
     def state(self):
         """Everything that tunneld may change on the host, in a form that can be compared byte for byte."""
-        commands = [
-            ["ip", "-d", "address"],
-            ["ip", "-d", "link"],
-            ["ip", "-4", "route", "show", "table", "all"],
-            ["ip", "-6", "route", "show", "table", "all"],
-            ["ip", "-4", "rule"],
-            ["ip", "-6", "rule"],
-            ["nft", "-s", "list", "ruleset"],
-            ["sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all", "net.ipv4.conf.default"],
-        ]
-        text = ""
-        for words in commands:
-            text += f"== {' '.join(words)}\n" + self.run(*words).stdout
-        # A device that was taken away leaves the next one a higher index; that is the kernel's counter, not state.
-        text += "== run directory\n"
-        if self.run_directory.exists():
-            text += "".join(sorted(f"{entry.name}\n" for entry in self.run_directory.iterdir()))
-        return text
+        return self.run(ROOT / "tests/e2e/host_state.sh").stdout
 
 
 def check_same_state(before, after, words):
