@@ -35,8 +35,14 @@ inline void store_le(std::uint8_t* at, T value) {
 [[nodiscard]] inline std::uint64_t load_be64(const std::uint8_t* at) {
   return __builtin_bswap64(load_le<std::uint64_t>(at));
 }
-inline void store_be16(std::uint8_t* at, std::uint16_t value) { store_le(at, __builtin_bswap16(value)); }
-inline void store_be32(std::uint8_t* at, std::uint32_t value) { store_le(at, __builtin_bswap32(value)); }
-inline void store_be64(std::uint8_t* at, std::uint64_t value) { store_le(at, __builtin_bswap64(value)); }
+inline void store_be16(std::uint8_t* at, std::uint16_t value) {
+  store_le(at, __builtin_bswap16(value));
+}
+inline void store_be32(std::uint8_t* at, std::uint32_t value) {
+  store_le(at, __builtin_bswap32(value));
+}
+inline void store_be64(std::uint8_t* at, std::uint64_t value) {
+  store_le(at, __builtin_bswap64(value));
+}
 
 }  // namespace tunneld

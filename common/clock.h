@@ -1,7 +1,8 @@
 // Time as the protocol sees it: a value handed in from outside, never read inside.
 //
 // Key ages, timers and deadlines use CLOCK_BOOTTIME, because a key also ages while the machine sleeps. TAI64N
-// handshake timestamps use wall-clock time. Both are plain values, so tests run days of timers in milliseconds.
+// handshake timestamps use wall-clock time. Both are plain values, so tests run days of timers in
+// milliseconds.
 #pragma once
 
 #include <chrono>
@@ -11,7 +12,8 @@ namespace tunneld {
 
 using Duration = std::chrono::nanoseconds;
 
-/// Tag for time points on CLOCK_BOOTTIME. It has no now(): only the edge (net/system_clock.h) reads the clock.
+/// Tag for time points on CLOCK_BOOTTIME. It has no now(): only the edge (net/system_clock.h) reads the
+/// clock.
 struct BootClock {
   using duration = Duration;
   using rep = duration::rep;

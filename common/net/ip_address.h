@@ -16,7 +16,9 @@ struct sockaddr_storage;
 namespace tunneld::net {
 
 enum class Family : std::uint8_t { kIpv4, kIpv6 };
-[[nodiscard]] constexpr unsigned address_bits(Family family) { return family == Family::kIpv4 ? 32 : 128; }
+[[nodiscard]] constexpr unsigned address_bits(Family family) {
+  return family == Family::kIpv4 ? 32 : 128;
+}
 
 /// Network byte order; an IPv4 address uses the first 4 bytes and leaves the rest zero.
 class IpAddress {
@@ -70,7 +72,8 @@ struct SocketAddress {
   auto operator<=>(const SocketAddress&) const = default;
 };
 
-/// Where a peer is, and which of our own addresses and interfaces it reached (so that replies leave from there).
+/// Where a peer is, and which of our own addresses and interfaces it reached (so that replies leave from
+/// there).
 struct Endpoint {
   SocketAddress remote;
   std::optional<IpAddress> local;

@@ -1,8 +1,8 @@
 // Files that are made to hurt: each is refused within a second and without taking the machine's memory.
 
 #include <array>
-#include <fstream>
 #include <ctime>
+#include <fstream>
 #include <functional>
 #include <random>
 #include <sstream>
