@@ -92,7 +92,7 @@ bool refuses_all(const CipherKey& wrong_key, const Batch& sealed) {
 
 bool agrees(const AeadEngine& engine, const AeadEngine& reference, Cipher cipher) {
   std::vector<std::size_t> lengths(std::begin(kLengths), std::end(kLengths));
-  for (int extra = 0; extra < 100; ++extra) lengths.push_back(random_below(2000));  // more than one burst
+  for (int extra = 0; extra < 100; ++extra) lengths.push_back(random_below(2000));
   for (std::size_t i = lengths.size() - 1; i > 0; --i) std::swap(lengths[i], lengths[random_below(i + 1)]);
 
   const SymmetricKey secret = random_key();

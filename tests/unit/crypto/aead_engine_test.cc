@@ -153,7 +153,7 @@ TEST_P(EveryEngine, IsSafeFromSeveralThreads) {
   const SymmetricKey secret = random_key();
   const std::unique_ptr<const CipherKey> shared = make_key(secret);
   const auto reference = make_libsodium_engine()->make_key(cipher(), secret);
-  constexpr std::size_t kPackets = 70;  // more than one burst
+  constexpr std::size_t kPackets = 70;
   constexpr std::size_t kStride = 600;
   std::atomic<int> mistakes = 0;
   std::atomic<int> working = 3;
