@@ -26,7 +26,8 @@ void free_secret(void* memory, std::size_t size) noexcept;
 /// Inherit to have `new` take an object's memory from there. Not for objects that need more than 64-byte
 /// alignment.
 struct InSecretMemory {
-  static void* operator new(std::size_t size) { return allocate_secret(size); }
+  // clang-tidy does not count a sized operator delete as the match that it is.
+  static void* operator new(std::size_t size) { return allocate_secret(size); }  // NOLINT(cert-dcl54-cpp)
   static void operator delete(void* memory, std::size_t size) noexcept { free_secret(memory, size); }
 };
 
