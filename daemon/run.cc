@@ -64,6 +64,21 @@ ExitCode run_locked(const config::Config& config, config::Keys keys) {
   const std::size_t workers = config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
   const bool offload = config.interface.offload == config::AutoOff::kAuto;
 
+  // From here on a signal waits until the start is complete, and is then obeyed: nothing is left half done.
+  boost::asio::io_context io(1);
+  ExitCode result = ExitCode::kFine;
+  const auto stop = [&](ExitCode code, const std::string& why) {
+    spdlog::info("stopping: {}", why);
+    notify_stopping();
+    result = code;
+    io.stop();
+  };
+
+  boost::asio::signal_set signals(io, SIGTERM, SIGINT);
+  signals.async_wait([&](const boost::system::error_code& error, int signal) {
+    if (!error) stop(ExitCode::kFine, signal == SIGINT ? "SIGINT" : "SIGTERM");
+  });
+
   const HostPlan plan = host_plan(config);
   const std::vector<HostChange> changes = changes_of(plan);
   HostChanges host(name);
@@ -83,19 +98,6 @@ ExitCode run_locked(const config::Config& config, config::Keys keys) {
   const Now started = net::now();
   const auto ids = tunnel.add_peers(peer_options(config, keys), started);
 
-  boost::asio::io_context io(1);
-  ExitCode result = ExitCode::kFine;
-  const auto stop = [&](ExitCode code, const std::string& why) {
-    spdlog::info("stopping: {}", why);
-    notify_stopping();
-    result = code;
-    io.stop();
-  };
-
-  boost::asio::signal_set signals(io, SIGTERM, SIGINT);
-  signals.async_wait([&](const boost::system::error_code& error, int signal) {
-    if (!error) stop(ExitCode::kFine, signal == SIGINT ? "SIGINT" : "SIGTERM");
-  });
   TunnelDriver driver(io, tunnel, plane, sockets.front(),
                       [&] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + name); });
   ControlSocket control(io, name);

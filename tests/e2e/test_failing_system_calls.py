@@ -1,0 +1,84 @@
+"""Any system call of a start may fail: either the tunnel comes up all the same, or the start fails with words and an exit
+code, and the host is as it was without a cleanup."""
+import random
+import re
+import subprocess
+
+from harness import check, check_same_state, main, sh
+
+SLOW = True
+POINTS = 60
+ERRORS = {
+    "sendmsg": ["ENOMEM", "ENOBUFS", "EPERM", "EINTR"],
+    "recvmsg": ["ENOMEM", "ENOBUFS", "EINTR"],
+    "socket": ["EMFILE", "ENOMEM"],
+    "openat": ["EMFILE", "ENOMEM", "EACCES"],
+    "write": ["ENOSPC", "EIO", "EINTR"],
+    "ioctl": ["ENOMEM", "EBUSY", "EPERM"],
+    "flock": ["EINTR", "ENOLCK"],
+    "bind": ["EADDRINUSE"],
+}
+
+
+def tunneld_pid(lab, host):
+    """The daemon itself, not strace before it."""
+    for pid in sh("ip", "netns", "pids", host.namespace).stdout.split():
+        command = sh("ps", "-o", "comm=", "-p", pid, check_exit=False).stdout.strip()
+        if command == "tunneld":
+            return pid
+    return None
+
+
+def run_once(lab, host, words, seconds):
+    """Starts under strace and stops whatever came up. Returns (it came up, its exit code)."""
+    daemon = lab.start(host, host.config_path, ready=False, wrapper=words)
+    try:
+        return False, daemon.process.wait(timeout=seconds), daemon
+    except subprocess.TimeoutExpired:
+        pid = tunneld_pid(lab, host)
+        check(pid is not None, "neither running nor ended")
+        sh("kill", "-TERM", pid)
+        return True, daemon.process.wait(timeout=15), daemon
+
+
+def run(lab):
+    a, _ = lab.pair(start=False)
+    before = a.state()
+    trace = a.directory / "trace"
+    up, code, _ = run_once(lab, a, ["strace", "-f", "-o", trace, "-e", f"trace={','.join(ERRORS)}"], 2)
+    check(up and code == 0, f"the plain run: up {up}, exit code {code}")
+    lines = trace.read_text().splitlines()
+    # From the first thing that is ours: what fails before main() is the loader's.
+    counts = {}
+    first = {}
+    ours = False
+    for line in lines:
+        found = re.match(r"\d+ +(\w+)\(", line)
+        if not found:
+            continue
+        call = found.group(1)
+        counts[call] = counts.get(call, 0) + 1
+        ours = ours or str(a.config_path) in line
+        if ours:
+            first.setdefault(call, counts[call])
+    points = [(call, n, error) for call, begin in first.items() for n in range(begin, counts[call] + 1)
+              for error in ERRORS[call]]
+    check(len(points) > POINTS, f"the trace has too few calls: {counts}")
+    seed = 20261123
+    random.Random(seed).shuffle(points)
+    failed = 0
+    for call, n, error in points[:POINTS]:
+        what = f"{call} number {n} failing with {error} (seed {seed})"
+        words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
+                 "-e", f"inject={call}:error={error}:when={n}"]
+        up, code, daemon = run_once(lab, a, words, 1)
+        if not up:
+            failed += 1
+            check(code in (1, 2, 3), f"{what}: exit code {code}\n{daemon.log()}")
+            check(daemon.log().strip() != "", f"{what}: no word of it")
+        check_same_state(before, a.state(), what)
+    check(failed >= POINTS // 6, f"only {failed} of {POINTS} failures were felt")
+
+
+if __name__ == "__main__":
+    main(run)
