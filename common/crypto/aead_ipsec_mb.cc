@@ -1,4 +1,4 @@
-// Intel's Multi-Buffer Crypto for IPsec: its assembly for AVX2 and AVX-512 is about three to five times
+// Intel's Multi-Buffer Crypto for IPsec: its assembly for AVX2 and AVX-512 is about three to six times
 // faster than libsodium on packets of 1420 bytes (tests/bench/aead_bench.cc).
 //
 // Everything goes through a manager (IMB_MGR): a table of functions chosen for the CPU, and a ring of jobs.
