@@ -17,7 +17,6 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include "common/crypto/secret_memory.h"
 #include "common/net/system_clock.h"
 #include "config/load_keys.h"
 #include "config/parse.h"
@@ -56,7 +55,6 @@ void log_start(const net::TunDevice& device, const net::UdpSocket& socket, const
                device.name(), socket.port(), workers, workers == 1 ? "" : "s", engine,
                features.tcp ? "on" : "off", features.udp ? "on" : "off", socket.segments() ? "on" : "off");
   if (!socket.has_ipv6()) spdlog::warn("this host has no IPv6: peers at IPv6 addresses cannot be reached");
-  if (crypto::secret_lock_failed()) spdlog::warn("keys are not locked into memory: raise LimitMEMLOCK");
 }
 
 ExitCode run_locked(const config::Config& config, config::Keys keys) {

@@ -9,6 +9,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "common/crypto/secret_memory.h"
 #include "common/net/system_clock.h"
 
 namespace tunneld::daemon {
@@ -161,6 +162,9 @@ void TunnelDriver::report(const protocol::Event& event) {
   switch (event.kind) {
     case Kind::kSessionUp:
       state.problem.clear();
+      if (crypto::secret_lock_failed() && !std::exchange(told_lock_failed_, true)) {
+        spdlog::warn("session keys are not locked into memory: raise LimitMEMLOCK (ulimit -l)");
+      }
       if (!std::exchange(state.up, true)) {
         const auto address = current_address(event.peer);
         spdlog::info("peer {}: session up with {}", label(event.peer),

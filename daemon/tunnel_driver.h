@@ -61,6 +61,7 @@ class TunnelDriver {
   std::vector<net::Datagram> datagrams_;
   Instant armed_ = kNever;
   bool told_segmentation_lost_ = false;
+  bool told_lock_failed_ = false;
   struct PeerState {
     std::string name;
     std::string short_key;
