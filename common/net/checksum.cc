@@ -9,17 +9,13 @@ void add(std::uint64_t& sum, std::uint64_t value) {
   sum += static_cast<std::uint64_t>(sum < value);
 }
 
-/// kCopy is known at compile time, so both loops are as tight as if written apart.
-template <bool kCopy>
-PartialSum sum_loop(std::uint8_t* to, ByteView from) {
-  const std::uint8_t* at = from.data();
-  std::size_t left = from.size();
+}  // namespace
+
+PartialSum sum_bytes(ByteView bytes) {
+  const std::uint8_t* at = bytes.data();
+  std::size_t left = bytes.size();
   const auto take = [&]<typename Word>(Word) {
     const Word word = load_le<Word>(at);
-    if constexpr (kCopy) {
-      store_le(to, word);
-      to += sizeof word;
-    }
     at += sizeof word;
     left -= sizeof word;
     return std::uint64_t{word};
@@ -41,16 +37,6 @@ PartialSum sum_loop(std::uint8_t* to, ByteView from) {
   add(a, c);
   // Leaves room for further sums to be added plainly.
   return (a & 0xffffffff) + (a >> 32);
-}
-
-}  // namespace
-
-PartialSum sum_bytes(ByteView bytes) {
-  return sum_loop<false>(nullptr, bytes);
-}
-
-PartialSum copy_and_sum(std::uint8_t* to, ByteView from) {
-  return sum_loop<true>(to, from);
 }
 
 PartialSum pseudo_header_sum(const IpPacket& packet, std::uint8_t protocol, std::size_t length) {

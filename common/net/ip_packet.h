@@ -1,4 +1,8 @@
 // Views over inner packets: what a packet says of itself, checked once against the bytes that are there.
+//
+// Two steps, because the packet path needs only the first: IpPacket::parse reads the fixed header (who, to
+// whom, how long), find_transport walks to the TCP, UDP or ICMP header, which IPv6 may hide behind extension
+// headers.
 #pragma once
 
 #include <optional>
@@ -14,6 +18,16 @@ inline constexpr std::uint8_t kProtocolIcmp = 1;
 inline constexpr std::uint8_t kProtocolTcp = 6;
 inline constexpr std::uint8_t kProtocolUdp = 17;
 inline constexpr std::uint8_t kProtocolIcmpv6 = 58;
+inline constexpr std::uint8_t kIpv6HopByHop = 0;
+inline constexpr std::uint8_t kIpv6Routing = 43;
+inline constexpr std::uint8_t kIpv6Fragment = 44;
+inline constexpr std::uint8_t kIpv6Authentication = 51;
+inline constexpr std::uint8_t kIpv6DestinationOptions = 60;
+
+/// Flags and fragment offset of an IPv4 header, at byte 6.
+inline constexpr std::uint16_t kIpv4DontFragment = 0x4000;
+inline constexpr std::uint16_t kIpv4MoreFragments = 0x2000;
+inline constexpr std::uint16_t kIpv4FragmentOffset = 0x1fff;
 
 /// An IPv4 or IPv6 packet whose length fields fit the buffer it was found in.
 struct IpPacket {
@@ -62,5 +76,26 @@ struct IpPacket {
     return IpAddress::v6(std::span<const std::uint8_t, 16>(at, 16));
   }
 };
+
+/// True for what may stand between an IPv6 header and the transport header (RFC 8200 section 4).
+[[nodiscard]] constexpr bool is_ipv6_extension(std::uint8_t next_header) {
+  return next_header == kIpv6HopByHop || next_header == kIpv6Routing || next_header == kIpv6Fragment ||
+         next_header == kIpv6Authentication || next_header == kIpv6DestinationOptions;
+}
+
+enum class Fragmentation : std::uint8_t { kWhole, kFirst, kLater };
+
+/// What an IP packet carries.
+struct Transport {
+  std::uint8_t protocol;
+  Fragmentation fragmentation;
+  /// From the start of the packet to the transport header, at most the packet's length. In a later fragment
+  /// there is no such header and payload begins here.
+  std::size_t offset;
+};
+
+/// `packet`: the bytes that `ip` was parsed from. nullopt if the chain of extension headers does not end
+/// within the packet.
+[[nodiscard]] std::optional<Transport> find_transport(ByteView packet, const IpPacket& ip);
 
 }  // namespace tunneld::net

@@ -1,10 +1,14 @@
 // Cutting a superpacket, as an offloading tun hands it out, into the packets that go on the wire.
 //
 // The kernel leaves two things undone: the cut (gso_type, gso_size) and the transport checksum (csum_start).
-// Both are done here in one pass: each segment is written to where it will be sealed, its payload copied and
-// summed at once. Cutting in place would save that copy, but then segments could only be sealed one at a
-// time, each before the headers of the next overwrite its tail; the batch is worth more to the AEAD engines
-// than the copy costs (it stays in cache).
+// Both are done while each segment is copied to where it will be sealed. Cutting in place would save that
+// copy, but then segments could only be sealed one at a time, each before the headers of the next overwrite
+// its tail; the batch is worth more to the AEAD engines than the copy costs (it stays in cache).
+//
+// The checksum field of a superpacket holds the sum of the pseudo-header, made by whoever made the packet.
+// Each segment's checksum is finished from that sum, as the kernel's own cut does it, and never from the
+// addresses in sight: a wrong one is not repaired on the way, and behind an IPv6 routing header the address
+// in sight is not the one that counts.
 //
 // The header before the packet is the kernel's word, yet everything is checked against the bytes that are
 // there; hdr_len in particular is known to lie and is computed anew.
@@ -13,14 +17,16 @@
 #include <optional>
 
 #include "common/bytes.h"
+#include "common/net/checksum.h"
 #include "common/net/virtio_net.h"
 
 namespace tunneld::net {
 
 class Segmenter {
  public:
-  /// `packet`: a link header of `link_header` bytes (0 on a tun), then the IP packet. It must outlive the
-  /// Segmenter. nullopt if header and packet do not fit each other.
+  /// `packet`: a link header of `link_header` bytes (0 on a tun; 14 on a tap, 4 more for each VLAN tag), then
+  /// the IP packet; a plain frame on a tap need not be IP. It must outlive the Segmenter. A plain packet's
+  /// checksum is finished here and now. nullopt if header and packet do not fit each other.
   [[nodiscard]] static std::optional<Segmenter> plan(const VirtioNetHeader& header, MutableBytes packet,
                                                      std::size_t link_header = 0);
 
@@ -36,14 +42,18 @@ class Segmenter {
   enum class Kind : std::uint8_t { kPlain, kTcp, kUdp };
   Segmenter(MutableBytes packet, Kind kind) : packet_(packet), kind_(kind) {}
   static bool finish_checksum(const VirtioNetHeader& header, MutableBytes packet);
+  [[nodiscard]] bool locate(const VirtioNetHeader& header, std::size_t link_header);
+  void write_tcp(std::size_t index, std::uint8_t* tcp) const;
 
   MutableBytes packet_;
   Kind kind_;
+  bool ipv4_ = false;
   std::size_t count_ = 1;
   std::size_t piece_ = 0;      ///< payload bytes of each segment but the last
   std::size_t headers_ = 0;    ///< link, IP and transport headers
   std::size_t network_ = 0;    ///< offset of the IP header
   std::size_t transport_ = 0;  ///< offset of the TCP or UDP header
+  PartialSum pseudo_ = 0;      ///< the pseudo-header's, without the length
 };
 
 }  // namespace tunneld::net
