@@ -6,15 +6,20 @@
 //
 // Joined are in-order TCP segments and equal UDP datagrams that could have been cut from one superpacket, so
 // that cutting them again gives the same packets: same addresses, ports, ToS with ECN, TTL, DF, options,
-// window and acknowledgement; only ACK and PSH set; no fragment, no IP options; IPv4 IDs counting up unless
-// DF. Checksums are verified before joining, because the kernel trusts the one of a superpacket: a packet
-// that was corrupt before the tunnel is delivered corrupt, alone. Order within a flow never changes: a packet
-// that cannot be joined closes what its flow has open, and superpackets leave in the order of their first
+// window and acknowledgement; only ACK and PSH set; no fragment, no IP options or extension headers; IPv4 IDs
+// counting up unless DF makes them meaningless (RFC 6864). Checksums are verified before joining, because the
+// kernel trusts the one of a superpacket: a packet that was corrupt before the tunnel is delivered corrupt,
+// alone. A packet that stays alone is not even summed.
+//
+// Order within a flow never changes: a packet that cannot be joined closes what its flow has open, one whose
+// flow cannot be told (a fragment, say) closes all, and superpackets leave in the order of their first
 // packets.
 #pragma once
 
 #include <array>
-#include <cstring>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include <sys/uio.h>
@@ -39,9 +44,11 @@ class Coalescer {
 
   explicit Coalescer(Options options);
 
-  /// `packet`: exactly one valid IP packet, as parsed in `ip`. Its bytes (the headers may be changed) must
-  /// stay until flush(). Precondition: !full().
-  void add(MutableBytes packet, const IpPacket& ip);
+  /// `frame`: a link header of `link_header` bytes (0 on a tun), then the IP packet that was parsed as `ip`.
+  /// Its bytes (the headers may be changed) must stay until flush(). Precondition: !full().
+  void add(MutableBytes frame, const IpPacket& ip, std::size_t link_header = 0);
+  /// A frame that holds no IP packet, to be delivered in its turn. Precondition: !full().
+  void add(MutableBytes frame);
   [[nodiscard]] bool full() const { return packets_.size() == kMaxPackets; }
   [[nodiscard]] bool empty() const { return packets_.empty(); }
 
@@ -49,13 +56,13 @@ class Coalescer {
   /// anew.
   template <typename Write>
   void flush(Write&& write) {
-    for (Item& item : items_) {
+    for (const Item& item : items_) {
       const VirtioNetHeader header = finish(item);
       write(header, gather(item));
     }
     items_.clear();
     packets_.clear();
-    open_.fill(kNone);
+    close_all();
   }
 
  private:
@@ -65,42 +72,52 @@ class Coalescer {
   /// The kernel refuses UDP superpackets of more (UDP_MAX_SEGMENTS).
   static constexpr std::size_t kMaxUdpParts = 64;
 
-  using FlowKey = std::array<std::uint8_t, 37>;  ///< protocol, addresses, ports
-  enum class Verified : std::uint8_t { kUnknown, kGood, kBad };
-
   struct Packet {
     MutableBytes bytes;
     std::uint32_t next = kNone;
   };
+  /// What will be written at once: a packet, or several joined.
   struct Item {
     std::uint32_t first, last;  ///< in packets_
     std::uint32_t parts = 1;
-    std::size_t total = 0;    ///< bytes, headers once
-    std::size_t headers = 0;  ///< IP and transport headers; 0 where nothing can be joined
-    std::size_t ip_header = 0;
-    std::size_t piece = 0;  ///< payload of the first packet
+    std::uint32_t total = 0;  ///< bytes of the IP packet, headers once
+    // Offsets in the first packet.
+    std::uint32_t network = 0;
+    std::uint32_t transport = 0;
+    std::uint32_t payload = 0;  ///< 0 where nothing can be joined
+    std::uint32_t piece = 0;    ///< payload of the first packet
     std::uint32_t next_sequence = 0;
     std::uint16_t next_id = 0;
     std::uint8_t protocol = 0;
-    Verified verified = Verified::kUnknown;
+    bool ipv4 = false;
     bool push = false;
-    FlowKey key{};
+    bool verified = false;
+  };
+  /// An item that may still grow. The fingerprint spares looking at the packet of every other flow.
+  struct OpenFlow {
+    std::uint64_t fingerprint = 0;
+    std::uint32_t item = kNone;
   };
 
-  [[nodiscard]] bool describe(MutableBytes packet, const IpPacket& ip, Item& item) const;
-  [[nodiscard]] bool joins(const Item& item, const Item& candidate, ByteView packet,
-                           const IpPacket& ip) const;
-  [[nodiscard]] static bool checksums_hold(ByteView packet, const IpPacket& ip);
-  [[nodiscard]] static bool closes(const Item& item, const Item& candidate);
-  [[nodiscard]] VirtioNetHeader finish(Item& item);
+  [[nodiscard]] Item describe(std::uint32_t index, const IpPacket& ip, std::size_t link_header) const;
+  [[nodiscard]] bool describe_tcp(Item& item, ByteView transport) const;
+  [[nodiscard]] bool describe_udp(Item& item, ByteView transport) const;
+  [[nodiscard]] OpenFlow* find_open(std::uint64_t fingerprint, const Item& candidate);
+  [[nodiscard]] bool same_flow(const Item& item, const Item& candidate) const;
+  [[nodiscard]] bool fits(const Item& item, const Item& candidate) const;
+  [[nodiscard]] bool verify(const Item& packet) const;
+  [[nodiscard]] bool join(Item& item, const Item& candidate);
+  void open(std::uint64_t fingerprint, std::uint32_t item);
+  void close_all() { open_.fill({}); }
+  [[nodiscard]] VirtioNetHeader finish(const Item& item);
   [[nodiscard]] std::span<const iovec> gather(const Item& item);
-  static bool key_of(MutableBytes packet, const IpPacket& ip, FlowKey& key);
+  [[nodiscard]] std::uint8_t* first_byte(const Item& item) const { return packets_[item.first].bytes.data(); }
 
   Options options_;
   std::vector<Packet> packets_;
   std::vector<Item> items_;
-  std::array<std::uint32_t, kOpenFlows> open_;  ///< items that may still grow
-  std::size_t next_open_ = 0;
+  std::array<OpenFlow, kOpenFlows> open_;
+  std::size_t next_open_ = 0;  ///< whose turn it is to make room
   std::array<iovec, kMaxParts> parts_{};
 };
 
