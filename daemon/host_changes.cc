@@ -10,8 +10,8 @@ namespace tunneld::daemon {
 HostChanges::HostChanges(const std::string& interface) : journal_(interface), left_behind_(undo_all(true)) {}
 
 HostChanges::~HostChanges() {
-  const LeftBehind end = undo_all(false);
-  if (end.stuck == 0) journal_.remove();
+  // A second time for what the kernel refused in passing (out of memory, out of descriptors).
+  if (undo_all(false).stuck == 0 || undo_all(false).stuck == 0) journal_.remove();
 }
 
 void HostChanges::make(HostChange change) {

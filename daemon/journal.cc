@@ -71,7 +71,12 @@ Journal::Journal(const std::string& interface)
   if (!file_.is_open()) throw_errno(errno, path_);
   check_origin(file_, path_);
   read_pending();
-  write_line(nlohmann::json{{"owner", JournalOwner::self().to_json()}}.dump());
+  try {
+    write_line(nlohmann::json{{"owner", JournalOwner::self().to_json()}}.dump());
+  } catch (const std::system_error&) {
+    if (pending_.empty()) remove();
+    throw;
+  }
 }
 
 bool Journal::exists(const std::string& interface) {

@@ -191,6 +191,22 @@ TEST_F(JournalTest, AWriteThatAFullDiskCutsIsNotRecordedAndHarmsNoLaterOne) {
   EXPECT_THAT(pending(Journal("tun0")), ::testing::ElementsAre(address(1), address(3)));
 }
 
+TEST_F(JournalTest, OneThatCannotEvenBeBegunLeavesNoFile) {
+  const int code = in_killed_process([] {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{10, 10};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    try {
+      Journal journal("tun0");
+      return 1;
+    } catch (const std::system_error&) {
+      return 0;
+    }
+  });
+  EXPECT_EQ(code, 0);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
+}
+
 TEST_F(JournalTest, TheJournalOfALiveProcessIsRefusedEvenIfItsLockFileWasDeleted) {
   WaitingProcess other([] { (new Journal("tun0"))->record(address(1)); });
   ASSERT_TRUE(other.is_ready());
