@@ -108,7 +108,7 @@ class Host:
         return self.ping(address, count=1, wait=1) == 1
 
     def iperf(self, server, address, *extra, seconds=2):
-        """Bits per second through to `server`, as it received them."""
+        """iperf3's summary of what `server` received: bits_per_second, bytes, and for UDP packets and lost_percent."""
         listener = server.popen("iperf3", "-s", "-1")
         wait_for(lambda: ":5201" in server.run("ss", "-ltn").stdout, 5, "iperf3 listens")
         output = self.run("iperf3", "-c", address, "-t", seconds, "-J", *extra, timeout=60 + seconds).stdout

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests: all, or those whose names contain one of the words given.
 
-Each runs in a process of its own, two at a time; tests with ALONE = True have the machine to themselves. The last line
+Each runs in a process of its own, three at a time (most of them wait); tests with ALONE = True have the machine to themselves. The last line
 counts: "N passed, N failed, N skipped".
 """
 
 import argparse
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import signal
@@ -15,7 +16,8 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-TIMEOUT = 420
+TIMEOUT = 300
+running = set()
 
 
 def is_alone(path):
@@ -28,12 +30,15 @@ def run(path, tunneld):
         [sys.executable, path, "--tunneld", tunneld],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
     )
+    running.add(process)
     try:
         output, _ = process.communicate(timeout=TIMEOUT)
         code = process.returncode
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         output, code = "timed out", 1
+    running.discard(process)
     return path.stem.removeprefix("test_"), code, output, time.monotonic() - begin
 
 
@@ -44,7 +49,8 @@ def remove_leftovers():
         if name.startswith("tt") and "-" in name and not pathlib.Path(f"/proc/{name[2:].split('-')[0]}").exists():
             pids = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True).stdout.split()
             for pid in pids:
-                os.kill(int(pid), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
             subprocess.run(["ip", "netns", "del", name])
 
 
@@ -69,12 +75,19 @@ def main():
         # Slow ones that mostly wait go first, beside the others.
         together = [path for path in paths if not is_alone(path)]
         together.sort(key=lambda path: "SLOW = True" not in path.read_text())
-        with concurrent.futures.ThreadPoolExecutor(max_workers=3) as pool:
-            for future in concurrent.futures.as_completed([pool.submit(run, path, arguments.tunneld) for path in together]):
-                report(future.result())
+        pool = concurrent.futures.ThreadPoolExecutor(max_workers=3)
+        for future in concurrent.futures.as_completed([pool.submit(run, path, arguments.tunneld) for path in together]):
+            report(future.result())
         for path in paths:
             if is_alone(path):
                 report(run(path, arguments.tunneld))
+    except KeyboardInterrupt:
+        # The tests have sessions of their own and did not hear it. Asked to end, they clean up.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list(running):
+            process.send_signal(signal.SIGINT)
+        pool.shutdown(wait=True)
+        counts["failed"] += 1
     finally:
         remove_leftovers()
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")

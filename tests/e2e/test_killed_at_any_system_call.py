@@ -1,6 +1,7 @@
 """SIGKILL at every n-th system call of a start that changes the host, then cleanup: the host is as it was."""
 import random
 import re
+import signal
 import subprocess
 
 from harness import check, check_same_state, main, sh, wait_for
@@ -35,8 +36,8 @@ def run(lab):
                  "-e", f"inject={call}:signal=KILL:when={n}"]
         daemon = lab.start(a, a.config_path, ready=False, wrapper=words)
         try:
-            daemon.process.wait(timeout=2)
-            killed += 1
+            # strace ends as its child did.
+            killed += daemon.process.wait(timeout=2) == -signal.SIGKILL
         except subprocess.TimeoutExpired:  # that call came while stopping, or never
             for pid in sh("ip", "netns", "pids", a.namespace).stdout.split():
                 sh("kill", "-KILL", pid, check_exit=False)
