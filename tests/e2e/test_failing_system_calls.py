@@ -20,7 +20,7 @@ ERRORS = {
 }
 
 
-def tunneld_pid(lab, host):
+def tunneld_pid(host):
     """The daemon itself, not strace before it."""
     for pid in sh("ip", "netns", "pids", host.namespace).stdout.split():
         command = sh("ps", "-o", "comm=", "-p", pid, check_exit=False).stdout.strip()
@@ -33,12 +33,12 @@ def run_once(lab, host, words, seconds):
     """Starts under strace and stops whatever came up. Returns (it came up, its exit code)."""
     daemon = lab.start(host, host.config_path, ready=False, wrapper=words)
     try:
-        return False, daemon.process.wait(timeout=seconds), daemon
+        daemon.process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
-        pid = tunneld_pid(lab, host)
-        check(pid is not None, "neither running nor ended")
-        sh("kill", "-TERM", pid)
-        return True, daemon.process.wait(timeout=15), daemon
+        if pid := tunneld_pid(host):
+            sh("kill", "-TERM", pid, check_exit=False)
+    code = daemon.process.wait(timeout=15)
+    return code == 0, code, daemon
 
 
 def run(lab):
