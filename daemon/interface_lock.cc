@@ -18,6 +18,9 @@ namespace tunneld::daemon {
 namespace {
 
 constexpr std::chrono::milliseconds kPoll{20};
+/// A killed daemon holds its lock until the kernel has taken its device apart: no reason to refuse a
+/// successor.
+constexpr std::chrono::milliseconds kPatience{700};
 
 [[noreturn]] void throw_errno(const std::filesystem::path& path) {
   throw std::system_error(errno, std::generic_category(), path.string());
@@ -52,10 +55,15 @@ void write_holder(const net::FileDescriptor& file) {
 
 std::optional<InterfaceLock> InterfaceLock::take(const std::string& interface) {
   const std::filesystem::path path = lock_path(interface);
+  const auto end = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     net::FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.is_open()) throw_errno(path);
-    if (!lock(file, path)) return std::nullopt;
+    if (!lock(file, path)) {
+      if (std::chrono::steady_clock::now() >= end) return std::nullopt;
+      std::this_thread::sleep_for(kPoll);
+      continue;
+    }
     if (!is_still_named(file, path)) continue;
     write_holder(file);
     return InterfaceLock(interface, std::move(file));

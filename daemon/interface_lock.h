@@ -15,8 +15,8 @@ namespace tunneld::daemon {
 
 class InterfaceLock {
  public:
-  /// flock(2) on RUN_DIRECTORY/IF.lock. nullopt: a live process holds it. Throws std::system_error (no
-  /// permission, no directory).
+  /// flock(2) on RUN_DIRECTORY/IF.lock. nullopt: another process holds it, and did for 0.7 s. Throws
+  /// std::system_error (no permission, no directory).
   [[nodiscard]] static std::optional<InterfaceLock> take(const std::string& interface);
   /// Who holds it, for people: "process 4711", with its network namespace if that is not the caller's.
   [[nodiscard]] static std::string holder(const std::string& interface);

@@ -11,7 +11,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// Empty if there is no such process.
+/// Empty if there is no such process, or only what is left of it until its parent asks how it ended.
 std::string start_time(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string line;
@@ -21,8 +21,11 @@ std::string start_time(pid_t pid) {
   if (name_end == std::string::npos) return "";
   std::istringstream rest(line.substr(name_end + 1));
   constexpr int kStartTime = 22;
+  std::string state;
+  rest >> state;
+  if (state == "Z" || state == "X") return "";
   std::string field;
-  for (int i = 3; i <= kStartTime; ++i) rest >> field;
+  for (int i = 4; i <= kStartTime; ++i) rest >> field;
   return rest ? field : "";
 }
 
