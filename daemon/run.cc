@@ -149,6 +149,10 @@ ExitCode run_daemon(const RunOptions& options) {
     spdlog::error("{}", error.what());
     return error.reason() == net::TunError::Reason::kNotPermitted ? ExitCode::kNotPermitted
                                                                   : ExitCode::kRuntimeFailure;
+  } catch (const net::NetlinkError& error) {
+    spdlog::error("{}", error.what());
+    return error.reason() == net::NetlinkError::Reason::kNotPermitted ? ExitCode::kNotPermitted
+                                                                      : ExitCode::kRuntimeFailure;
   } catch (const std::system_error& error) {
     spdlog::error("{}", error.what());
     const bool permission =
