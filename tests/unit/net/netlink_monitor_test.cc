@@ -162,7 +162,9 @@ TEST(NetlinkMessage, MutilatedMessagesAreNotReadBeyondTheirEnd) {
     // A family that is looked at, and now and then attributes that seem plausible.
     octets[sizeof(nlmsghdr)] = static_cast<std::uint8_t>(random() % 2 == 0 ? AF_INET : AF_INET6);
     if (random() % 4 == 0) octets[sizeof(nlmsghdr)] = AF_UNSPEC;
-    for (std::size_t at = sizeof(nlmsghdr) + sizeof(rtmsg); at + 4 <= length; at += 8) {
+    // Where they begin differs: after 8 (ifaddrmsg), 12 (rtmsg, fib_rule_hdr) or 16 bytes (ifinfomsg).
+    const std::size_t fixed = 8 + 4 * (random() % 3);
+    for (std::size_t at = sizeof(nlmsghdr) + fixed; at + 4 <= length; at += 8) {
       const std::uint16_t attribute_length = static_cast<std::uint16_t>(random() % 24);
       const std::uint16_t type = static_cast<std::uint16_t>(random() % 30);
       std::memcpy(octets + at, &attribute_length, 2);
