@@ -66,15 +66,20 @@ class NamespaceTest : public ::testing::Test {
     shell("ip link set near up && ip addr add 10.9.0.1/24 dev near && ip addr add fd09::1/64 dev near nodad");
     far_->enter();
     shell("ip link set far up && ip addr add 10.9.0.2/24 dev far && ip addr add fd09::2/64 dev far nodad");
+    wait_until_up("far");
     near_->enter();
-    // The kernel starts a device some time after its carrier came; what is sent before is lost.
-    shell("timeout 5 sh -c 'until ip link show near | grep -q \"state UP\"; do sleep 0.01; done'");
+    wait_until_up("near");
   }
 
   std::unique_ptr<NetworkNamespace> near_;
   std::unique_ptr<NetworkNamespace> far_;
 
  private:
+  // The kernel starts a device some time after its carrier came; what is sent or received before is lost.
+  static void wait_until_up(const std::string& device) {
+    shell("timeout 5 sh -c 'until ip link show " + device + " | grep -q \"state UP\"; do sleep 0.01; done'");
+  }
+
   FileDescriptor home_;
 };
 

@@ -29,13 +29,14 @@ UdpSocket open_one(const UdpOptions& options = {}) {
   return std::move(open_udp_sockets(options).front());
 }
 
-// Counts bytes until `wanted` have come or a second has passed in silence; `from` is the last sender.
+// Counts bytes until `wanted` have come or silence has lasted for longer than a lost neighbour solicitation costs (1 s,
+// RFC 4861); `from` is the last sender.
 std::size_t receive(UdpSocket& socket, std::size_t wanted, Endpoint* from = nullptr) {
   ReceiveBatch batch;
   std::size_t bytes = 0;
   while (bytes < wanted) {
     pollfd watched{.fd = socket.fd(), .events = POLLIN, .revents = 0};
-    if (::poll(&watched, 1, 1000) != 1) break;
+    if (::poll(&watched, 1, 5000) != 1) break;
     socket.receive(batch);
     for (std::size_t i = 0; i < batch.size(); ++i) {
       bytes += batch[i].data.size();
@@ -124,7 +125,7 @@ TEST_F(UdpRouteTest, LinkLocalPeersAreAnsweredOnTheirLink) {
   far_->enter();
   shell("ip addr add fe80::2/64 dev far nodad");
   near_->enter();
-  far_link.remote.scope_id = 2;  // near: the first device after lo
+  far_link.remote.scope_id = ::if_nametoindex("near");
 
   EXPECT_EQ(near_socket_->send_segments(far_link, Bytes(70), 1400, 0).sent, 1U);
   Endpoint peer;
