@@ -2,9 +2,9 @@
 //
 // A binary trie with path compression, one per family, its nodes in a vector and linked by index: 32 bytes a
 // node, two nodes a prefix, and a lookup touches one cache line per step. A finished table is immutable to
-// its readers; the control thread builds a new one for each change (ten thousand prefixes take milliseconds)
-// and publishes it whole. A multi-bit trie would look up in fewer steps and cost more memory and code; lookup
-// is no visible part of a packet.
+// its readers; the control thread changes a copy, or builds a new one (ten thousand prefixes take
+// milliseconds), and publishes it whole. A multi-bit trie would look up in fewer steps and cost more memory
+// and code; lookup is no visible part of a packet.
 #pragma once
 
 #include <array>
@@ -22,6 +22,20 @@ class AllowedIps {
 
   /// Gives `prefix` (host bits are ignored) to `owner`, taking it from whoever had that very prefix.
   void insert(const IpPrefix& prefix, Owner owner);
+  /// False if `prefix` (host bits are ignored) does not belong to `owner`.
+  bool remove(const IpPrefix& prefix, Owner owner);
+  /// Takes away all that `owner` has. Looks at every prefix.
+  void remove_all(Owner owner);
+  /// Calls visit(const IpPrefix&, Owner) for every prefix, in no order. The table must not be changed
+  /// meanwhile.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
+      for (const Node& node : trie_of(family).nodes) {
+        if (node.owner != kNobody) visit(prefix_of(family, node), node.owner);
+      }
+    }
+  }
   /// The owner of the longest prefix that holds `address` (4 or 16 bytes, network order), or kNobody.
   [[nodiscard]] Owner lookup(Family family, const std::uint8_t* address) const;
   [[nodiscard]] Owner lookup(const IpAddress& address) const {
@@ -39,6 +53,7 @@ class AllowedIps {
   struct Trie {
     std::vector<Node> nodes;
     std::uint32_t root = kNone;
+    std::uint32_t unused = kNone;  ///< first of the nodes to use again, linked by child[0]
   };
   struct Key {
     std::uint64_t high, low;
@@ -48,6 +63,12 @@ class AllowedIps {
   static unsigned common_bits(Key a, Key b);
   static unsigned bit(Key key, unsigned position);
   static Key masked(Key key, unsigned length);
+  static IpPrefix prefix_of(Family family, const Node& node);
+  static std::uint32_t add_node(Trie& trie, Key key, unsigned length, Owner owner);
+  /// Replaces `node`, which has at most one child, by that child in the link that leads to it.
+  static void splice(Trie& trie, std::uint32_t parent, std::uint32_t node);
+  [[nodiscard]] const Trie& trie_of(Family family) const { return family == Family::kIpv4 ? v4_ : v6_; }
+  [[nodiscard]] Trie& trie_of(Family family) { return family == Family::kIpv4 ? v4_ : v6_; }
 
   Trie v4_, v6_;
 };

@@ -12,6 +12,16 @@ namespace {
 class NaiveList {
  public:
   void insert(const IpPrefix& prefix, AllowedIps::Owner owner) { owners_[prefix.network()] = owner; }
+  bool remove(const IpPrefix& prefix, AllowedIps::Owner owner) {
+    const auto found = owners_.find(prefix.network());
+    if (found == owners_.end() || found->second != owner) return false;
+    owners_.erase(found);
+    return true;
+  }
+  void remove_all(AllowedIps::Owner owner) {
+    std::erase_if(owners_, [owner](const auto& entry) { return entry.second == owner; });
+  }
+  [[nodiscard]] const std::map<IpPrefix, AllowedIps::Owner>& all() const { return owners_; }
   [[nodiscard]] AllowedIps::Owner lookup(const IpAddress& address) const {
     AllowedIps::Owner owner = AllowedIps::kNobody;
     int longest = -1;
@@ -65,6 +75,66 @@ TEST(AllowedIps, AgreesWithANaiveListOverRandomOperations) {
   }
   EXPECT_GE(operations, 100000U);
   EXPECT_GT(owned, operations / 4) << "too few hits to mean anything";
+}
+
+std::map<IpPrefix, AllowedIps::Owner> listed(const AllowedIps& trie) {
+  std::map<IpPrefix, AllowedIps::Owner> all;
+  trie.for_each([&all](const IpPrefix& prefix, AllowedIps::Owner owner) { all.emplace(prefix, owner); });
+  return all;
+}
+
+TEST(AllowedIps, AgreesWithANaiveListWhilePrefixesComeAndGo) {
+  std::mt19937_64 random(7);
+  AllowedIps trie;
+  NaiveList list;
+  std::size_t removed = 0;
+  for (int i = 0; i < 100000; ++i) {
+    const bool v4 = random() % 2 == 0;
+    // Few bits vary, so that prefixes are found again and share branches.
+    IpAddress address = random_address(random, v4);
+    const auto length = static_cast<std::uint8_t>(random() % (v4 ? 20 : 70));
+    const IpPrefix prefix{address, length};
+    const auto owner = static_cast<AllowedIps::Owner>(random() % 4);
+    if (random() % 2 == 0) {
+      trie.insert(prefix, owner);
+      list.insert(prefix, owner);
+    } else {
+      const bool gone = list.remove(prefix, owner);
+      ASSERT_EQ(trie.remove(prefix, owner), gone) << prefix.to_string();
+      removed += gone ? 1U : 0U;
+    }
+    if (random() % 500 == 0) {
+      trie.remove_all(owner);
+      list.remove_all(owner);
+      ASSERT_EQ(listed(trie), list.all());
+    }
+    if (random() % 4 != 0) continue;
+    address = random_address(random, v4);
+    ASSERT_EQ(trie.lookup(address), list.lookup(address)) << address.to_string();
+  }
+  EXPECT_GT(removed, 1000U) << "too few to mean anything";
+}
+
+TEST(AllowedIps, APrefixIsTakenOnlyFromItsOwner) {
+  AllowedIps trie;
+  trie.insert(*IpPrefix::parse("10.0.0.0/24"), 1);
+  EXPECT_FALSE(trie.remove(*IpPrefix::parse("10.0.0.0/24"), 2));
+  EXPECT_FALSE(trie.remove(*IpPrefix::parse("10.0.0.0/25"), 1));
+  EXPECT_FALSE(trie.remove(*IpPrefix::parse("10.0.0.0/23"), 1));
+  EXPECT_FALSE(trie.remove(*IpPrefix::parse("0.0.0.0/0"), AllowedIps::kNobody));
+  EXPECT_EQ(trie.lookup(*IpAddress::parse("10.0.0.1")), 1U);
+  EXPECT_TRUE(trie.remove(*IpPrefix::parse("10.0.0.9/24"), 1)) << "host bits are ignored";
+  EXPECT_EQ(trie.lookup(*IpAddress::parse("10.0.0.1")), AllowedIps::kNobody);
+}
+
+TEST(AllowedIps, ATableThatWasCopiedKeepsItsOwnPrefixes) {
+  AllowedIps published;
+  published.insert(*IpPrefix::parse("fd00::/64"), 1);
+  AllowedIps next = published;
+  next.remove_all(1);
+  next.insert(*IpPrefix::parse("fd00::/64"), 2);
+  EXPECT_EQ(published.lookup(*IpAddress::parse("fd00::1")), 1U);
+  EXPECT_EQ(next.lookup(*IpAddress::parse("fd00::1")), 2U);
 }
 
 TEST(AllowedIps, TheLongestPrefixWins) {
