@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests: all, or those whose names contain one of the words given.
 
-Each runs in a process of its own, three at a time (most of them wait); tests with ALONE = True have the machine to themselves. The last line
-counts: "N passed, N failed, N skipped".
+Each runs in a process of its own, three at a time (most of them wait); tests with ALONE = True have the machine to
+themselves, tests with VARIANTS = True run again with other engines and with offloads off. The last line counts:
+"N passed, N failed, N skipped".
 """
 
 import argparse
@@ -17,18 +18,29 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TIMEOUT = 300
+VARIANTS = [
+    {"TUNNELD_E2E_ENGINE": "libsodium"},
+    {"TUNNELD_E2E_ENGINE": "libsodium", "TUNNELD_E2E_OFFLOAD": "off"},
+    {"TUNNELD_E2E_ENGINE": "ipsec-mb", "TUNNELD_E2E_OFFLOAD": "off"},
+]
 running = set()
 
 
-def is_alone(path):
-    return "\nALONE = True" in path.read_text()
+def says(path, word):
+    return f"\n{word} = True" in path.read_text()
 
 
-def run(path, tunneld):
+def run(path, tunneld, variant):
     begin = time.monotonic()
+    name = path.stem.removeprefix("test_")
+    if variant:
+        name += f" [{', '.join(variant.values())}]".replace(", off", ", offload off")
+    if variant.get("TUNNELD_E2E_ENGINE") == "ipsec-mb" and "avx2" not in pathlib.Path("/proc/cpuinfo").read_text():
+        return name, 77, "this processor has no AVX2, which ipsec-mb needs", 0.0
     process = subprocess.Popen(
         [sys.executable, path, "--tunneld", tunneld],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        env={**os.environ, **variant},
     )
     running.add(process)
     try:
@@ -39,7 +51,7 @@ def run(path, tunneld):
         process.wait()
         output, code = "timed out", 1
     running.discard(process)
-    return path.stem.removeprefix("test_"), code, output, time.monotonic() - begin
+    return name, code, output, time.monotonic() - begin
 
 
 def remove_leftovers():
@@ -73,14 +85,16 @@ def main():
 
     try:
         # Slow ones that mostly wait go first, beside the others.
-        together = [path for path in paths if not is_alone(path)]
-        together.sort(key=lambda path: "SLOW = True" not in path.read_text())
+        jobs = [(path, {}) for path in paths]
+        jobs += [(path, variant) for variant in VARIANTS for path in paths if says(path, "VARIANTS")]
+        together = sorted((job for job in jobs if not says(job[0], "ALONE")), key=lambda job: not says(job[0], "SLOW"))
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=3)
-        for future in concurrent.futures.as_completed([pool.submit(run, path, arguments.tunneld) for path in together]):
+        for future in concurrent.futures.as_completed([pool.submit(run, path, arguments.tunneld, variant)
+                                                    for path, variant in together]):
             report(future.result())
-        for path in paths:
-            if is_alone(path):
-                report(run(path, arguments.tunneld))
+        for path, variant in jobs:
+            if says(path, "ALONE"):
+                report(run(path, arguments.tunneld, variant))
     except KeyboardInterrupt:
         # The tests have sessions of their own and did not hear it. Asked to end, they clean up.
         pool.shutdown(wait=False, cancel_futures=True)

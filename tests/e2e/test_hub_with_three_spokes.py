@@ -1,6 +1,8 @@
 """A hub and three spokes: each spoke reaches the hub, and through it (the hub forwards) the other spokes."""
 from harness import check, main
 
+VARIANTS = True
+
 
 def run(lab):
     hub = lab.host("hub")

@@ -3,6 +3,8 @@ import re
 
 from harness import check, main
 
+VARIANTS = True
+
 
 def run(lab):
     a, b = lab.pair()

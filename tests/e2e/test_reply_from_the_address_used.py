@@ -1,6 +1,8 @@
 """A server with two addresses answers from the one that the client called, not from the one that routing prefers."""
 from harness import check, main
 
+VARIANTS = True
+
 
 def run(lab):
     a, b = lab.pair(start=False)

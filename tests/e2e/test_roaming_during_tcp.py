@@ -3,6 +3,8 @@ import threading
 
 from harness import check, main, wait_for
 
+VARIANTS = True
+
 
 def run(lab):
     a, b = lab.pair()

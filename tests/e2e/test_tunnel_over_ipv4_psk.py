@@ -2,6 +2,8 @@
 from harness import main
 from traffic import check_traffic
 
+VARIANTS = True
+
 
 def run(lab):
     a, b = lab.pair(outside=4, psk=True)
