@@ -40,4 +40,7 @@ inline constexpr Duration kCookieLifetime = 120s;
 /// Counters behind the greatest by more than this are refused (the kernel's 8192 - 64).
 inline constexpr std::uint64_t kReplayWindow = 8128;
 
+/// Bytes of the largest control frame (docs/extension.md), header included: fits any path that IPv6 allows.
+inline constexpr std::size_t kMaxControlFrame = 1200;
+
 }  // namespace tunneld::protocol

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/protocol/constants.h"
+
 namespace tunneld::protocol {
 namespace {
 
@@ -28,10 +30,15 @@ std::optional<ControlFrame> decode_control_frame(ByteView plain) {
   const std::size_t length = load_le<std::uint16_t>(&plain[2]);
   if (length > plain.size() - kHeader) return std::nullopt;
   const ByteView body = plain.subspan(kHeader, length);
-  // 1,200 bytes cannot nest deep enough to trouble the parser's stack.
-  nlohmann::json json = nlohmann::json::from_cbor(body.begin(), body.end(), true, false);
-  if (!json.is_object()) return std::nullopt;
-  return ControlFrame{FrameType::kHello, std::move(json)};
+  // 1,200 bytes cannot nest deep enough to trouble the parser's stack. Told not to throw, it still does for
+  // an object or array that announces more members than memory could hold.
+  try {
+    nlohmann::json json = nlohmann::json::from_cbor(body.begin(), body.end(), true, false);
+    if (!json.is_object()) return std::nullopt;
+    return ControlFrame{FrameType::kHello, std::move(json)};
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
 }
 
 ControlFrame Hello::to_frame() const {

@@ -23,9 +23,6 @@ struct ControlFrame {
   nlohmann::json body;  ///< an object
 };
 
-/// Bytes of the largest frame, header included: fits any path that IPv6 allows.
-inline constexpr std::size_t kMaxControlFrame = 1200;
-
 [[nodiscard]] std::vector<std::uint8_t> encode(const ControlFrame& frame);
 /// nullopt for anything malformed, too large, of another version or of an unknown type. `plain` may have
 /// padding.

@@ -54,8 +54,8 @@ struct Activity {
 
  private:
   bool arm(std::atomic<Instant::rep>& timer, Instant::rep at) {
-    if (timer.load(std::memory_order_relaxed) != 0) return false;
-    timer.store(at);
+    // Asked for also when the timer ran before: the door may have been full then.
+    if (timer.load(std::memory_order_relaxed) == 0) timer.store(at);
     return !watched.load() && !watched.exchange(true);
   }
 };
@@ -73,6 +73,9 @@ struct PeerLink {
   std::atomic<Keypair*> sending{nullptr};
   Published<net::Endpoint> endpoint;
   Activity activity;
+  /// A move of this peer is on its way through the door: one at a time, however often its packets change
+  /// their source.
+  std::atomic<bool> move_told{false};
   /// Indexed by thread: one writer each.
   std::vector<TrafficCounters> traffic;
 };
