@@ -64,6 +64,7 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   if (keepalive) return;
   const MutableBytes plain(job.data, job.length);
   if (!is_packet) {
+    if (plain.size() > kMaxControlFrame) return drop(Drop::kInnerMalformed, &peer);
     if (!tell(
             {.notice = Notice::kControlFrame, .peer = peer.id, .index = keypair.local_index, .endpoint = {}},
             plain)) {
@@ -109,8 +110,11 @@ void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, std::uint6
 
   // The newest message tells where the peer is; a late one from its old address does not move it back.
   const net::Endpoint* known = peer.endpoint.get();
-  if ((known == nullptr || *known != run.from) && counter == keypair.replay.greatest()) {
-    tell({.notice = Notice::kMoved, .peer = peer.id, .index = keypair.local_index, .endpoint = run.from});
+  if ((known == nullptr || *known != run.from) && counter == keypair.replay.greatest() &&
+      !peer.move_told.exchange(true) &&
+      !tell(
+          {.notice = Notice::kMoved, .peer = peer.id, .index = keypair.local_index, .endpoint = run.from})) {
+    peer.move_told.store(false);
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "common/clock.h"
 #include "common/crypto/aead_engine.h"
+#include "common/crypto/secret_memory.h"
 #include "common/protocol/constants.h"
 #include "common/protocol/noise_handshake.h"
 #include "common/protocol/replay_window.h"
@@ -31,9 +32,9 @@ class Keypair {
         local_index(local),
         remote_index(remote),
         created(now),
+        fast_keys_(std::make_unique<FastKeys>(std::move(keys.fast_send), std::move(keys.fast_receive))),
         send_(engine.make_key(crypto::Cipher::kChaCha20Poly1305, keys.send)),
-        receive_(engine.make_key(crypto::Cipher::kChaCha20Poly1305, keys.receive)),
-        keys_(std::move(keys)) {}
+        receive_(engine.make_key(crypto::Cipher::kChaCha20Poly1305, keys.receive)) {}
 
   // Constant.
   PeerLink& peer;
@@ -48,6 +49,9 @@ class Keypair {
   std::atomic<bool> confirmed{false};
   /// Set once a worker has asked for the keypair's successor, so that it asks once.
   std::atomic<bool> rekey_requested{false};
+
+  /// Changed by the control thread alone. HELLOs answered: a peer must not make us talk without end.
+  unsigned hellos_answered = 0;
 
   [[nodiscard]] bool expired(Instant now) const { return now - created >= kRejectAfterTime; }
 
@@ -75,25 +79,31 @@ class Keypair {
   /// Control thread: from now on, message type 5 of this session can be opened.
   void enable_fast_receive(const crypto::AeadEngine& engine) {
     if (fast_receive_) return;
-    fast_receive_ = engine.make_key(crypto::Cipher::kAes256Gcm, keys_.fast_receive);
+    fast_receive_ = engine.make_key(crypto::Cipher::kAes256Gcm, fast_keys_->receive);
     fast_receive_active_.store(fast_receive_.get());
   }
   /// Control thread: from now on, data leaves as message type 5. The peer has said that it can open it.
   void enable_fast_send(const crypto::AeadEngine& engine) {
     if (fast_send_) return;
-    fast_send_ = engine.make_key(crypto::Cipher::kAes256Gcm, keys_.fast_send);
+    fast_send_ = engine.make_key(crypto::Cipher::kAes256Gcm, fast_keys_->send);
     fast_send_active_.store(fast_send_.get());
   }
 
  private:
+  struct FastKeys : crypto::InSecretMemory {
+    FastKeys(crypto::SymmetricKey send_key, crypto::SymmetricKey receive_key)
+        : send(std::move(send_key)), receive(std::move(receive_key)) {}
+    crypto::SymmetricKey send, receive;
+  };
+
   std::atomic<std::uint64_t> next_counter_{0};
+  std::unique_ptr<FastKeys> fast_keys_;
   std::unique_ptr<crypto::CipherKey> send_;
   std::unique_ptr<crypto::CipherKey> receive_;
   std::unique_ptr<crypto::CipherKey> fast_send_;
   std::unique_ptr<crypto::CipherKey> fast_receive_;
   std::atomic<const crypto::CipherKey*> fast_send_active_{nullptr};
   std::atomic<const crypto::CipherKey*> fast_receive_active_{nullptr};
-  SessionKeys keys_;
 };
 
 }  // namespace tunneld::protocol

@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t kMaxWaitingPackets = 128;
 /// After these the peer is taken for a stock one.
 constexpr std::array<Duration, 2> kHelloRepeatAfter = {1s, 2s};
+/// More than a peer that repeats its HELLO as we do can want from one session.
+constexpr unsigned kMaxHelloAnswers = 8;
 
 Instant at(const std::atomic<Instant::rep>& stamp) {
   return Instant(Duration(stamp.load()));
@@ -113,8 +115,10 @@ bool Peer::accept_response(const ResponseMessage& message, const net::Endpoint& 
 }
 
 bool Peer::accept_cookie(const CookieMessage& message, Now now) {
-  return pending_ && message.receiver() == pending_index_ &&
-         cookies_.consume_reply(message, now.boot) == crypto::Verdict::kAuthentic;
+  // For our initiation, or for our response: an initiator under load answers either with a cookie.
+  const bool is_ours =
+      (pending_ && message.receiver() == pending_index_) || keypairs_.find(message.receiver()) != nullptr;
+  return is_ours && cookies_.consume_reply(message, now.boot) == crypto::Verdict::kAuthentic;
 }
 
 void Peer::drop_pending() {
@@ -249,7 +253,8 @@ void Peer::control_frame(std::uint32_t index, ByteView plain, Now now, Actions& 
   if (!hello) return;
   if (hello->is_answer) {
     hello_at_ = kNever;
-  } else {
+  } else if (keypair->hellos_answered < kMaxHelloAnswers) {
+    ++keypair->hellos_answered;
     say_hello(true, *keypair, now, actions);
   }
   if (hello->opens_fast_data) keypair->enable_fast_send(services_.engine);
@@ -298,6 +303,7 @@ void Peer::forget_local_address() {
 }
 
 void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {
+  link_->move_told.store(false);  // before we look: a later move is told again
   update_endpoint(endpoint, actions);
 }
 

@@ -117,6 +117,33 @@ TEST(Sessions, UnderLoadAPeerStillConnectsByCookie) {
   EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{1});
 }
 
+TEST(Sessions, AnInitiatorUnderLoadStillHearsTheResponse) {
+  Pair pair(8);
+  // An attacker who knows our public key and our peer's address keeps us under load in the peer's name, so
+  // that its responses need a cookie as well.
+  protocol::CookieJar jar(pair.a.key.public_key());
+  std::uint64_t cookies = 0;
+  pair.network.on_wire = [&](const Node& from, ByteView datagram) {
+    if (&from == &pair.a && protocol::classify(datagram) == MessageType::kCookie) ++cookies;
+    return true;
+  };
+  for (int step = 0; step < 300; ++step) {
+    for (int i = 0; i < 5; ++i) {
+      protocol::InitiationMessage junk{};
+      junk.type = {1, 0, 0, 0};
+      pair.network.random_bytes()(junk.ephemeral);
+      jar.add_macs(junk, pair.network.now().boot);
+      const ByteView bytes = as_bytes(junk);
+      pair.a.receive({bytes.begin(), bytes.end()}, endpoint("192.0.2.2:7"));
+    }
+    pair.a.turn();
+    if (step == 40) pair.a.send(pair.b, 1);
+    pair.network.run_for(50ms);
+  }
+  EXPECT_GT(cookies, 1000U) << "under load";
+  EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{1});
+}
+
 TEST(Sessions, AnInnerSourceThatBelongsToAnotherPeerIsDropped) {
   Network network(6);
   Node hub(network, "192.0.2.1:1111", "10.0.0.1");
