@@ -19,6 +19,8 @@ namespace {
 constexpr std::uint8_t kHandshakeTrafficClass = 0x88;
 /// Strangers' messages handled before timers, known peers and the control socket get their turn again.
 constexpr int kStrangersPerTurn = 64;
+/// The same for what known peers sent or caused: one of them must not keep the others waiting.
+constexpr int kPeerNoticesPerTurn = 256;
 /// A dead endpoint is left after so many unanswered initiations.
 constexpr unsigned kAttemptsPerEndpoint = 3;
 /// What a peer's packets cause is logged for people at most so often.
@@ -104,15 +106,16 @@ void TunnelDriver::drain_doors() {
   const auto handle = [&](const protocol::DoorRecord& record, MutableBytes payload) {
     tunnel_.handle(record, payload, now, actions_);
   };
-  bool strangers_wait = false;
+  bool more_wait = false;
   for (const auto& door : plane_.doors) {
-    while (door->pop_peers(handle)) carry_out(actions_);
-    int turn = 0;
-    while (turn < kStrangersPerTurn && door->pop_strangers(handle)) ++turn;
+    int peers = 0;
+    while (peers < kPeerNoticesPerTurn && door->pop_peers(handle)) ++peers;
+    int strangers = 0;
+    while (strangers < kStrangersPerTurn && door->pop_strangers(handle)) ++strangers;
     carry_out(actions_);
-    strangers_wait = strangers_wait || turn == kStrangersPerTurn;
+    more_wait = more_wait || peers == kPeerNoticesPerTurn || strangers == kStrangersPerTurn;
   }
-  if (strangers_wait) {
+  if (more_wait) {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = write(wake_.native_handle(), &one, sizeof one);
   }
