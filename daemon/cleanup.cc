@@ -47,9 +47,9 @@ ExitCode undo_journal(const std::string& interface) {
   return ExitCode::kRuntimeFailure;
 }
 
-/// By the name of the program: no directory is common to all daemons, because each may have a run directory
-/// of its own.
-bool a_tunneld_runs_here() {
+/// The process's number, or nothing. By the name of the program: no directory is common to all daemons,
+/// because each may have a run directory of its own.
+std::string tunneld_that_runs_here() {
   const std::string here = JournalOwner::self().network_namespace;
   std::error_code error;
   for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
@@ -60,10 +60,10 @@ bool a_tunneld_runs_here() {
     std::error_code unreadable;
     if (name.starts_with("tunneld") &&
         std::filesystem::read_symlink(process.path() / "ns/net", unreadable) == here) {
-      return true;
+      return process.path().filename();
     }
   }
-  return false;
+  return {};
 }
 
 /// What a journal that was lost (a deleted run directory) leaves for good.
@@ -130,7 +130,10 @@ ExitCode clean_up_all() {
     if (one != ExitCode::kFine) result = one;
   }
   const ExitCode tagged = reporting([] {
-    if (a_tunneld_runs_here()) return ExitCode::kFine;
+    if (const std::string pid = tunneld_that_runs_here(); !pid.empty()) {
+      std::cout << "routes and rules in no journal: left alone, because process " << pid << " is a tunneld\n";
+      return ExitCode::kFine;
+    }
     const std::size_t removed = remove_by_protocol_number();
     if (removed > 0) std::cout << "routes and rules in no journal: " << removed << " removed\n";
     return ExitCode::kFine;

@@ -1,6 +1,11 @@
 #include "daemon/run_directory.h"
 
+#include <cerrno>
 #include <cstdlib>
+#include <system_error>
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace tunneld::daemon {
 
@@ -10,7 +15,20 @@ std::filesystem::path run_directory() {
 }
 
 void make_run_directory() {
-  std::filesystem::create_directories(run_directory());
+  const std::filesystem::path path = run_directory();
+  std::filesystem::create_directories(path);
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    throw std::system_error(errno, std::generic_category(), path.string());
+  }
+  // Whoever can write here can lock us out, take the journal away, or answer in our name.
+  const bool is_ours = info.st_uid == 0 || info.st_uid == ::geteuid();
+  if (!is_ours || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    throw std::system_error(std::make_error_code(std::errc::operation_not_permitted),
+                            path.string() +
+                                " can be written by other users: choose a directory that is yours alone "
+                                "(chown, chmod go-w, or another TUNNELD_RUN_DIR)");
+  }
 }
 
 std::filesystem::path lock_path(const std::string& interface) {

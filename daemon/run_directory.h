@@ -9,7 +9,7 @@ namespace tunneld::daemon {
 /// /run/tunneld, or $TUNNELD_RUN_DIR. Network namespaces share /run: daemons that have interfaces of one name
 /// in several namespaces are told apart by that variable.
 [[nodiscard]] std::filesystem::path run_directory();
-/// Creates it (0755) if need be; throws std::filesystem::filesystem_error.
+/// Creates it (0755) if need be; throws std::system_error, also where other users could write into it.
 void make_run_directory();
 
 [[nodiscard]] std::filesystem::path lock_path(const std::string& interface);
