@@ -1,8 +1,9 @@
-// Packets per second for compare.py, by a sender and a receiver that batch (UDP_SEGMENT, UDP_GRO: linux/udp.h), so that
-// neither of them is what bounds the figure.
+// Packets per second for compare.py, by a sender and a receiver that batch (UDP_SEGMENT, UDP_GRO:
+// linux/udp.h), so that neither of them is what bounds the figure.
 //
-//   udp_load send ADDRESS PORT SIZE SECONDS    sends datagrams of SIZE bytes as fast as it may; prints how many
-//   udp_load count PORT SIZE SECONDS           counts the datagrams of SIZE bytes that arrive in SECONDS from now
+//   udp_load send ADDRESS PORT SIZE SECONDS    sends datagrams of SIZE bytes as fast as it may; prints how
+//   many udp_load count PORT SIZE SECONDS           counts the datagrams of SIZE bytes that arrive in SECONDS
+//   from now
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
