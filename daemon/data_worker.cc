@@ -32,6 +32,8 @@ DataWorker::DataWorker(std::size_t index, protocol::DataPlane& plane, net::TunQu
       socket_(socket),
       features_(features),
       signals_(signals),
+      outbound_path_(plane, 2 * index),
+      buffer_(std::make_unique<std::uint8_t[]>(net::TunQueue::kMaxPacket)),
       stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (stop_.get() < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   // Registered here: the control thread must know all readers before it retires anything.
@@ -59,46 +61,47 @@ void DataWorker::wake_control(std::size_t thread) {
   [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
 }
 
-void DataWorker::run_outbound(protocol::Quiescence::Reader& reader) {
-  name_thread("out", index_);
-  const std::size_t thread = 2 * index_;
-  protocol::Outbound outbound(plane_, thread);
-  const auto buffer = std::make_unique<std::uint8_t[]>(net::TunQueue::kMaxPacket);
-
-  const auto send = [&] {
-    for (const protocol::SealedRun& run : outbound.finish()) {
+bool DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
+  const auto send = [this] {
+    for (const protocol::SealedRun& run : outbound_path_.finish()) {
       const net::SendResult result =
           socket_.send_segments(*run.endpoint, run.bytes, run.segment_size, run.ecn);
-      outbound.note_sent(run, result.sent, result.forget_local);
+      outbound_path_.note_sent(run, result.sent, result.forget_local);
       if (result.segmentation_lost) signals_.segmentation_lost.store(true);
     }
   };
 
-  while (wait_readable(queue_.fd())) {
-    for (bool more = true; more && !stopping_.load(std::memory_order_relaxed);) {
-      reader.enter();
-      outbound.begin(net::boot_now());
-      for (int reads = 0; reads < kMaxReads && more; ++reads) {
-        const net::TunRead read = queue_.read({buffer.get(), net::TunQueue::kMaxPacket});
-        if (read.status == net::TunReadStatus::kGone) {
-          reader.leave();
-          signals_.device_gone.store(true);
-          const std::uint64_t one = 1;
-          [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
-          return;
-        }
-        if (read.status == net::TunReadStatus::kEmpty) more = false;
-        if (read.status != net::TunReadStatus::kPacket) continue;
-        const MutableBytes packet(buffer.get(), read.length);
-        if (!outbound.add(read.header, packet)) {
-          send();
-          outbound.begin(net::boot_now());
-          [[maybe_unused]] const bool added = outbound.add(read.header, packet);
-        }
-      }
+  bool more = true;
+  reader.enter();
+  outbound_path_.begin(net::boot_now());
+  for (; reads > 0 && more; --reads) {
+    const net::TunRead read = queue_.read({buffer_.get(), net::TunQueue::kMaxPacket});
+    if (read.status == net::TunReadStatus::kGone) {
+      signals_.device_gone.store(true);
+      const std::uint64_t one = 1;
+      [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
+      more = false;
+    }
+    if (read.status == net::TunReadStatus::kEmpty) more = false;
+    if (read.status != net::TunReadStatus::kPacket) continue;
+    const MutableBytes packet(buffer_.get(), read.length);
+    if (!outbound_path_.add(read.header, packet)) {
       send();
-      reader.leave();
-      wake_control(thread);
+      outbound_path_.begin(net::boot_now());
+      [[maybe_unused]] const bool added = outbound_path_.add(read.header, packet);
+    }
+  }
+  send();
+  reader.leave();
+  wake_control(2 * index_);
+  return more;
+}
+
+void DataWorker::run_outbound(protocol::Quiescence::Reader& reader) {
+  name_thread("out", index_);
+  while (wait_readable(queue_.fd()) && !signals_.device_gone.load(std::memory_order_relaxed)) {
+    const std::lock_guard lock(sending_);
+    while (!stopping_.load(std::memory_order_relaxed) && carry_out(reader, kMaxReads)) {
     }
   }
 }
@@ -133,6 +136,10 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
       inbound.finish(write);
       reader.leave();
       wake_control(thread);
+      if (batch.size() == 1 && sending_.try_lock()) {
+        carry_out(reader, 1);
+        sending_.unlock();
+      }
     }
   }
 }
