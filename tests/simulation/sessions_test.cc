@@ -6,6 +6,16 @@ namespace {
 
 using Kind = protocol::Event::Kind;
 
+// Valid mac1, nonsense inside: what an attacker who knows the public key that `jar` was made for can send.
+std::vector<std::uint8_t> junk_initiation(Network& network, protocol::CookieJar& jar) {
+  protocol::InitiationMessage junk{};
+  junk.type = {1, 0, 0, 0};
+  network.random_bytes()(junk.ephemeral);
+  jar.add_macs(junk, network.now().boot);
+  const ByteView bytes = as_bytes(junk);
+  return {bytes.begin(), bytes.end()};
+}
+
 TEST(Sessions, BothSidesCallingAtOnceEndsInOneWorkingTunnel) {
   Network network(1);
   Node a(network, "192.0.2.1:1111", "10.0.0.1");
@@ -94,7 +104,7 @@ TEST(Sessions, AForgedResponseDoesNotKillThePendingHandshake) {
 
 TEST(Sessions, UnderLoadAPeerStillConnectsByCookie) {
   Pair pair(5);
-  // Valid mac1, nonsense inside, from 4,000 addresses: what an attacker who knows the public key can do.
+  // From 4,000 addresses.
   protocol::CookieJar jar(pair.b.key.public_key());
   std::uint64_t answers = 0;
   pair.network.on_wire = [&](const Node& from, ByteView datagram) {
@@ -102,12 +112,7 @@ TEST(Sessions, UnderLoadAPeerStillConnectsByCookie) {
     return true;
   };
   for (int i = 0; i < 4000; ++i) {
-    protocol::InitiationMessage junk{};
-    junk.type = {1, 0, 0, 0};
-    pair.network.random_bytes()(junk.ephemeral);
-    jar.add_macs(junk, pair.network.now().boot);
-    const ByteView bytes = as_bytes(junk);
-    pair.b.receive({bytes.begin(), bytes.end()},
+    pair.b.receive(junk_initiation(pair.network, jar),
                    endpoint("198.18." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ":7"));
     pair.b.turn();
   }
@@ -129,12 +134,7 @@ TEST(Sessions, AnInitiatorUnderLoadStillHearsTheResponse) {
   };
   for (int step = 0; step < 300; ++step) {
     for (int i = 0; i < 5; ++i) {
-      protocol::InitiationMessage junk{};
-      junk.type = {1, 0, 0, 0};
-      pair.network.random_bytes()(junk.ephemeral);
-      jar.add_macs(junk, pair.network.now().boot);
-      const ByteView bytes = as_bytes(junk);
-      pair.a.receive({bytes.begin(), bytes.end()}, endpoint("192.0.2.2:7"));
+      pair.a.receive(junk_initiation(pair.network, jar), endpoint("192.0.2.2:7"));
     }
     pair.a.turn();
     if (step == 40) pair.a.send(pair.b, 1);

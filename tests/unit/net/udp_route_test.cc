@@ -29,8 +29,8 @@ UdpSocket open_one(const UdpOptions& options = {}) {
   return std::move(open_udp_sockets(options).front());
 }
 
-// Counts bytes until `wanted` have come or silence has lasted for longer than a lost neighbour solicitation costs (1 s,
-// RFC 4861); `from` is the last sender.
+// Counts bytes until `wanted` have come or silence has lasted for longer than a lost neighbour solicitation
+// costs (1 s, RFC 4861); `from` is the last sender.
 std::size_t receive(UdpSocket& socket, std::size_t wanted, Endpoint* from = nullptr) {
   ReceiveBatch batch;
   std::size_t bytes = 0;
