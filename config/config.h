@@ -78,6 +78,16 @@ struct CryptoConfig {
   bool operator==(const CryptoConfig&) const = default;
 };
 
+/// What a server does for its clients; its presence makes this host one.
+struct ServerConfig {
+  bool operator==(const ServerConfig&) const = default;
+};
+
+/// What a client takes from its servers; its presence makes this host one.
+struct ClientConfig {
+  bool operator==(const ClientConfig&) const = default;
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::kInfo;
   bool operator==(const LogConfig&) const = default;
@@ -92,6 +102,9 @@ struct Config {
   /// Data workers; nullopt is one per core.
   std::optional<unsigned> workers;
   LogConfig log;
+  /// At most one of the two; a host with neither is a peer, configured on both sides.
+  std::optional<Located<ServerConfig>> server;
+  std::optional<Located<ClientConfig>> client;
   bool operator==(const Config&) const = default;
 };
 

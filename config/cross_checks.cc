@@ -97,6 +97,14 @@ void check_loops(const Config& config, Diagnostics& diagnostics) {
   }
 }
 
+void check_roles(const Config& config, Diagnostics& diagnostics) {
+  if (!config.server || !config.client) return;
+  diagnostics.error(
+      config.client->at,
+      "a host is a server or a client, not both; 'server' is in " + to_string(config.server->at),
+      "remove one of the two, or run two interfaces");
+}
+
 }  // namespace
 
 void check_across(const Config& config, Diagnostics& diagnostics) {
@@ -105,6 +113,7 @@ void check_across(const Config& config, Diagnostics& diagnostics) {
   check_networks(config, diagnostics);
   check_mtu(config, diagnostics);
   check_loops(config, diagnostics);
+  check_roles(config, diagnostics);
 }
 
 }  // namespace tunneld::config

@@ -38,6 +38,8 @@ class Loader {
     if (const auto routes = keys.find("routes")) config_.routes = read_routes(*routes);
     if (const auto crypto = keys.find("crypto")) config_.crypto = read_crypto(*crypto);
     if (const auto workers = keys.find("workers")) config_.workers = read_workers(*workers);
+    if (const auto server = keys.find("server")) config_.server = {read_server(*server), server->at()};
+    if (const auto client = keys.find("client")) config_.client = {read_client(*client), client->at()};
     if (const auto log = keys.find("log")) config_.log = read_log(*log);
     keys.finish();
   }

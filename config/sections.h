@@ -23,6 +23,8 @@ void read_peers(const Node& node, const Directory& directory, std::vector<PeerCo
 [[nodiscard]] RoutesConfig read_routes(const Node& node);
 [[nodiscard]] CryptoConfig read_crypto(const Node& node);
 [[nodiscard]] std::optional<unsigned> read_workers(const Node& node);
+[[nodiscard]] ServerConfig read_server(const Node& node);
+[[nodiscard]] ClientConfig read_client(const Node& node);
 [[nodiscard]] LogConfig read_log(const Node& node);
 
 /// A file to read next, and the line that asks for it.

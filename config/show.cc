@@ -113,6 +113,14 @@ void write_peer(const PeerConfig& peer, Writer& out) {
            peer.persistent_keepalive ? format_duration(*peer.persistent_keepalive) : "off");
 }
 
+void write_server(const ServerConfig&, Writer& out) {
+  out.line("", "server", "{}");
+}
+
+void write_client(const ClientConfig&, Writer& out) {
+  out.line("", "client", "{}");
+}
+
 }  // namespace
 
 std::string show(const Config& config) {
@@ -125,6 +133,8 @@ std::string show(const Config& config) {
   out.line("  ", "engine", word(config.crypto.engine));
   out.line("  ", "fast_cipher", word(config.crypto.fast_cipher));
   out.line("", "workers", number_or(config.workers, "auto"));
+  if (config.server) write_server(config.server->value, out);
+  if (config.client) write_client(config.client->value, out);
   out.line("", "log", "");
   out.line("  ", "level", word(config.log.level));
   out.line("", "peers", config.peers.empty() ? "[]" : "");

@@ -51,6 +51,9 @@ const Broken kBroken[] = {
      "$I\npeers: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[^[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
      "nested more than 32 deep"},
 
+    // Roles.
+    {"server_and_client", "$I\nserver: {}\nclient: ^{}\n", "a host is a server or a client, not both"},
+
     // Keys.
     {"not_a_mapping", "^- interface\n", "must be a mapping of 'key: value', not a list"},
     {"a_word", "^hello\n", "must be a mapping of 'key: value', not 'hello'"},

@@ -103,6 +103,8 @@ TEST(Manual, DescribesEveryOption) {
                                                     "peers: [ { unheard-of-one: 1 } ]\n"
                                                     "routes: { unheard-of-one: 1 }\n"
                                                     "crypto: { unheard-of-one: 1 }\n"
+                                                    "server: { unheard-of-one: 1 }\n"
+                                                    "client: { unheard-of-one: 1 }\n"
                                                     "log: { unheard-of-one: 1 }\n"
                                                     "unheard-of-one: 1\n"));
   std::size_t options = 0;
@@ -117,7 +119,7 @@ TEST(Manual, DescribesEveryOption) {
       EXPECT_TRUE(is_option || is_section) << word;
     }
   }
-  EXPECT_EQ(options, 8U + 6U + 2U + 2U + 1U + 7U);
+  EXPECT_EQ(options, 8U + 6U + 2U + 2U + 1U + 9U);
 }
 
 }  // namespace
