@@ -63,7 +63,6 @@ const Broken kBroken[] = {
     {"unknown_key_far_from_all", "$I\nlog: { ^colour: red }\n", "known are level"},
     {"unknown_key_in_a_peer", "$I\npeers:\n  - name: a\n    public_key: $A\n    ^endpoint: x\n",
      "did you mean 'endpoints'?"},
-    {"section_of_a_later_version", "$I\n^server: { pool: [10.8.0.0/24] }\n", "unknown key 'server'"},
     {"duplicate_key", "$I\nworkers: 1\n^workers: 2\n", "'workers' is given twice"},
     {"duplicate_key_names_the_first", "$I\nlog: { level: info, ^level: debug }\n", "the first is in line 2"},
     {"key_that_is_a_list", "$I\n? ^[a, b]\n: 1\n", "must be a word, not a list"},
