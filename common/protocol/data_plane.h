@@ -22,17 +22,17 @@ struct RoutingTable {
 struct DataPlane {
   /// `threads`: all that count or send, data workers and the control thread (the last one).
   DataPlane(std::size_t peers, std::size_t thread_count, RandomBytes random)
-      : threads(thread_count), indices(peers, std::move(random)), drops(thread_count) {
+      : threads(thread_count), indices(peers, std::move(random), quiescence), drops(thread_count) {
     for (std::size_t i = 0; i + 1 < thread_count; ++i) doors.push_back(std::make_unique<Door>());
   }
 
   const std::size_t threads;
+  Quiescence quiescence;
   IndexTable indices;
-  Published<RoutingTable> routing;
+  Published<const RoutingTable> routing;
   std::atomic<std::uint32_t> mtu{1420};
   std::vector<DropCounters> drops;           ///< by thread
   std::vector<std::unique_ptr<Door>> doors;  ///< by data thread
-  Quiescence quiescence;
 
   [[nodiscard]] std::size_t control_thread() const { return threads - 1; }
 };

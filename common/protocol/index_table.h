@@ -3,15 +3,18 @@
 // The whole number is random, so an observer learns nothing of how many peers there are; reserve() draws
 // again when the slot is taken, which makes numbers unique by construction. A worker finds a keypair with one
 // load, without a hash table that would need a lock or a copy for each handshake. The array has eight slots
-// per peer (three keypairs and a handshake are in use at most), so a draw rarely repeats.
+// per peer (three keypairs and a handshake are in use at most), so a draw rarely repeats; it grows when peers
+// are added. Numbers that differ in some low bits differ in more of them too, so they keep their meaning.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
+#include "common/protocol/quiescence.h"
 #include "common/protocol/random_source.h"
 
 namespace tunneld::protocol {
@@ -20,37 +23,65 @@ class Keypair;
 
 class IndexTable {
  public:
-  IndexTable(std::size_t peers, RandomBytes random)
-      : random_(std::move(random)),
-        slots_(std::bit_ceil(std::max<std::size_t>(1024, 8 * peers))),
-        reserved_(slots_.size()) {}
+  IndexTable(std::size_t peers, RandomBytes random, Quiescence& quiescence)
+      : random_(std::move(random)), quiescence_(quiescence) {
+    make_room(peers);
+  }
 
-  /// Control thread. Precondition: fewer reserved indices than slots.
+  /// Control thread, before indices of so many peers are reserved.
+  void make_room(std::size_t peers) {
+    const std::size_t size = std::bit_ceil(std::max<std::size_t>(1024, 8 * peers));
+    if (size <= reserved_.size()) return;
+    auto larger = std::make_unique<Slots>(size);
+    std::vector<Reservation> reserved(size);
+    for (const Reservation& reservation : reserved_) {
+      if (!reservation.taken) continue;
+      const std::size_t slot = reservation.index & (size - 1);
+      reserved[slot] = reservation;
+      (*larger)[slot].store(find(reservation.index));
+    }
+    reserved_ = std::move(reserved);
+    slots_.replace(std::move(larger), quiescence_);
+  }
+
+  /// Control thread. Precondition: there is room.
   [[nodiscard]] std::uint32_t reserve() {
     std::uint32_t index = 0;
     do {
       random_(MutableBytes(reinterpret_cast<std::uint8_t*>(&index), sizeof index));
-    } while (reserved_[slot_of(index)]);
-    reserved_[slot_of(index)] = true;
+    } while (reserved_[slot_of(index)].taken);
+    reserved_[slot_of(index)] = {.index = index, .taken = true};
     return index;
   }
   /// Control thread: data for `index` now finds the keypair, which must outlive all readers (Quiescence).
-  void publish(std::uint32_t index, Keypair* keypair) { slots_[slot_of(index)].store(keypair); }
+  void publish(std::uint32_t index, Keypair* keypair) { slot(index).store(keypair); }
   /// Control thread: unpublishes and frees the number.
   void release(std::uint32_t index) {
-    slots_[slot_of(index)].store(nullptr);
-    reserved_[slot_of(index)] = false;
+    slot(index).store(nullptr);
+    reserved_[slot_of(index)] = {};
   }
 
   /// Any thread. The caller compares the keypair's whole index: only the slot is known to match.
-  [[nodiscard]] Keypair* find(std::uint32_t index) const { return slots_[slot_of(index)].load(); }
+  [[nodiscard]] Keypair* find(std::uint32_t index) const { return slot(index).load(); }
 
  private:
-  [[nodiscard]] std::size_t slot_of(std::uint32_t index) const { return index & (slots_.size() - 1); }
+  /// Atomics, so workers may read a slot while the control thread writes it; the array as such never changes.
+  using Slots = std::vector<std::atomic<Keypair*>>;
+  struct Reservation {
+    std::uint32_t index = 0;
+    bool taken = false;
+  };
+
+  [[nodiscard]] std::size_t slot_of(std::uint32_t index) const { return index & (reserved_.size() - 1); }
+  [[nodiscard]] std::atomic<Keypair*>& slot(std::uint32_t index) const {
+    Slots& slots = *slots_.get();
+    return slots[index & (slots.size() - 1)];
+  }
 
   RandomBytes random_;
-  std::vector<std::atomic<Keypair*>> slots_;
-  std::vector<bool> reserved_;
+  Quiescence& quiescence_;
+  Published<Slots> slots_;
+  std::vector<Reservation> reserved_;  ///< by slot, the control thread's own
 };
 
 }  // namespace tunneld::protocol

@@ -71,7 +71,7 @@ struct PeerLink {
   const PeerId id;
   /// The keypair that new data is sealed with; null while there is no confirmed session. Owned by Peer.
   std::atomic<Keypair*> sending{nullptr};
-  Published<net::Endpoint> endpoint;
+  Published<const net::Endpoint> endpoint;
   Activity activity;
   /// A move of this peer is on its way through the door: one at a time, however often its packets change
   /// their source.

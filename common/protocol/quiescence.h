@@ -94,13 +94,13 @@ class Published {
   Published& operator=(const Published&) = delete;
   ~Published() { delete pointer_.load(); }
 
-  [[nodiscard]] const T* get() const { return pointer_.load(); }
-  void replace(std::unique_ptr<const T> value, Quiescence& quiescence) {
-    quiescence.retire(std::unique_ptr<const T>(pointer_.exchange(value.release())));
+  [[nodiscard]] T* get() const { return pointer_.load(); }
+  void replace(std::unique_ptr<T> value, Quiescence& quiescence) {
+    quiescence.retire(std::unique_ptr<T>(pointer_.exchange(value.release())));
   }
 
  private:
-  std::atomic<const T*> pointer_{nullptr};
+  std::atomic<T*> pointer_{nullptr};
 };
 
 }  // namespace tunneld::protocol

@@ -29,10 +29,21 @@ Tunnel::~Tunnel() = default;
 // --- Peers
 // ----------------------------------------------------------------------------------------------------------
 
-std::vector<PeerId> Tunnel::add_peers(std::vector<PeerOptions> peers, Now now) {
+std::vector<PeerId> Tunnel::change_peers(PeerChanges changes, Now now) {
+  std::vector<std::unique_ptr<Peer>> leaving;
+  for (const PeerId id : changes.removed) {
+    leaving.push_back(std::move(peers_[id]));
+    by_key_.erase(leaving.back()->options().public_key);
+    deadlines_.erase({scheduled_[id], id});
+    scheduled_[id] = kNever;
+  }
+  for (auto& [id, allowed_ips] : changes.allowed_ips) {
+    peers_[id]->options().allowed_ips = std::move(allowed_ips);
+  }
   std::vector<PeerId> ids;
-  ids.reserve(peers.size());
-  for (PeerOptions& options : peers) {
+  ids.reserve(changes.added.size());
+  plane_.indices.make_room(by_key_.size() + leaving.size() + changes.added.size());
+  for (PeerOptions& options : changes.added) {
     const auto id = static_cast<PeerId>(peers_.size());
     by_key_[options.public_key] = id;
     peers_.push_back(std::make_unique<Peer>(id, std::move(options), plane_.threads, services_, now));
@@ -41,22 +52,12 @@ std::vector<PeerId> Tunnel::add_peers(std::vector<PeerOptions> peers, Now now) {
     ids.push_back(id);
   }
   publish_routing();
+  // Only now that no new batch can find them.
+  for (const std::unique_ptr<Peer>& peer : leaving) {
+    peer->reset();
+    plane_.quiescence.retire(peer->release_link());
+  }
   return ids;
-}
-
-void Tunnel::remove_peer(PeerId id) {
-  std::unique_ptr<Peer> peer = std::move(peers_[id]);
-  by_key_.erase(peer->options().public_key);
-  deadlines_.erase({scheduled_[id], id});
-  scheduled_[id] = kNever;
-  publish_routing();
-  peer->reset();
-  plane_.quiescence.retire(peer->release_link());
-}
-
-void Tunnel::set_allowed_ips(PeerId id, std::vector<net::IpPrefix> allowed_ips) {
-  peers_[id]->options().allowed_ips = std::move(allowed_ips);
-  publish_routing();
 }
 
 Peer* Tunnel::find_peer(const crypto::PublicKey& key) {

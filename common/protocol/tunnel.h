@@ -29,11 +29,16 @@ class Tunnel {
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
 
-  /// Adds peers and publishes the routing table once. Precondition: public keys are new, allowed IPs belong
-  /// to nobody (the configuration has been validated); an allowed IP that another peer holds moves.
-  std::vector<PeerId> add_peers(std::vector<PeerOptions> peers, Now now);
-  void remove_peer(PeerId id);
-  void set_allowed_ips(PeerId id, std::vector<net::IpPrefix> allowed_ips);
+  /// What changes about the peers. The routing table is published once for all of it, so no packet meets half
+  /// a change.
+  struct PeerChanges {
+    std::vector<PeerId> removed;
+    std::vector<std::pair<PeerId, std::vector<net::IpPrefix>>> allowed_ips;
+    std::vector<PeerOptions> added;
+  };
+  /// Returns the ids of the added peers. Precondition: public keys are new; after the change an allowed IP
+  /// belongs to one peer (the configuration has been validated).
+  std::vector<PeerId> change_peers(PeerChanges changes, Now now);
   [[nodiscard]] Peer& peer(PeerId id) { return *peers_[id]; }
   [[nodiscard]] Peer* find_peer(const crypto::PublicKey& key);
   /// After a change made through peer(): its deadline may have moved.

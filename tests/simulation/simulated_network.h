@@ -248,7 +248,8 @@ inline protocol::PeerId Node::add_peer(const Node& other, bool with_endpoint, Du
   options.persistent_keepalive = keepalive;
   std::vector<protocol::PeerOptions> peers;
   peers.push_back(std::move(options));
-  return tunnel->add_peers(std::move(peers), network.now()).front();
+  return tunnel->change_peers({.removed = {}, .allowed_ips = {}, .added = std::move(peers)}, network.now())
+      .front();
 }
 
 inline void Node::send(const Node& to, std::uint64_t id) {

@@ -24,7 +24,7 @@ struct End {
     options.endpoint = net::Endpoint{*net::SocketAddress::parse("192.0.2.9:9"), std::nullopt, 0};
     std::vector<PeerOptions> peers;
     peers.push_back(std::move(options));
-    peer = tunnel.add_peers(std::move(peers), now).front();
+    peer = tunnel.change_peers({.removed = {}, .allowed_ips = {}, .added = std::move(peers)}, now).front();
   }
   /// Takes the only datagram that waits to be sent.
   Bytes take() {
