@@ -110,7 +110,29 @@ void apply(const SysctlSet& set, net::Netlink&) {
   write_sysctl(set.name, set.value);
 }
 
+bool takes_over(LinkUp& wanted, const LinkUp& made) {
+  if (wanted.interface != made.interface) return false;
+  wanted.interface = made.interface;
+  wanted.before = made.before;
+  return true;
+}
+
+/// Whatever else is wanted anew is made when the old one is undone.
+template <typename Kind>
+bool takes_over(Kind&, const Kind&) {
+  return false;
+}
+
 }  // namespace
+
+bool takes_place_of(HostChange& wanted, const HostChange& made) {
+  return std::visit(
+      [&made](auto& kind) {
+        const auto* same_kind = std::get_if<std::remove_reference_t<decltype(kind)>>(&made);
+        return same_kind != nullptr && takes_over(kind, *same_kind);
+      },
+      wanted);
+}
 
 Preparation prepare(HostChange& change, net::Netlink& netlink) {
   return std::visit([&](auto& kind) { return prepare(kind, netlink); }, change);

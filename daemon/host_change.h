@@ -73,6 +73,10 @@ struct SysctlSet {
 
 using HostChange = std::variant<LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet>;
 
+/// Whether `wanted` is the same thing as `made` with other content, so that it can be made in its place
+/// without a moment between; if so, takes over from it what was there before both.
+[[nodiscard]] bool takes_place_of(HostChange& wanted, const HostChange& made);
+
 /// One line for `check --plan` and the log: "route 10.20.0.0/16 dev tun0".
 [[nodiscard]] std::string in_words(const HostChange& change);
 [[nodiscard]] nlohmann::json to_json(const HostChange& change);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -14,9 +16,62 @@ HostChanges::~HostChanges() {
   if (undo_all(false).stuck == 0 || undo_all(false).stuck == 0) journal_.remove();
 }
 
-void HostChanges::make(HostChange change) {
+void HostChanges::become(const std::vector<HostChange>& wanted) {
+  // Nearly everything stays, in its order; comparing all with all would take seconds for 10,000 routes.
+  const auto [first, second] = std::ranges::mismatch(present_, wanted, {}, &Present::change);
+  const std::vector<Present> present(first, present_.end());
+  const std::span<const HostChange> others(second, wanted.end());
+
+  std::vector<const HostChange*> added;
+  std::vector<std::pair<HostChange, HostChange>> replaced;
+  for (const HostChange& change : others) {
+    if (std::ranges::find(present, change, &Present::change) != present.end()) continue;
+    HostChange taking_over = change;
+    const auto old = std::ranges::find_if(present, [&](const Present& made) {
+      return made.id && takes_place_of(taking_over, journal_.pending().at(*made.id));
+    });
+    if (old == present.end()) {
+      added.push_back(&change);
+    } else {
+      replaced.emplace_back(old->change, std::move(taking_over));
+    }
+  }
+  const auto stays = [&](const HostChange& change) {
+    const auto old = [](const auto& pair) -> const HostChange& { return pair.first; };
+    return std::ranges::find(others, change) != others.end() ||
+           std::ranges::find(replaced, change, old) != replaced.end();
+  };
+  std::vector<HostChange> gone;
+  for (auto old = present.rbegin(); old != present.rend(); ++old) {
+    if (!stays(old->change)) gone.push_back(old->change);
+  }
+  // The new is made before the old goes, so that there is always a way; but an address that goes takes along
+  // those that the kernel counts as its secondaries.
+  const auto later = std::ranges::stable_partition(
+      gone, [](const HostChange& change) { return std::holds_alternative<AddressAdded>(change); });
+  for (const HostChange& change : std::span(gone.begin(), later.begin())) revert(change);
+  if (later.begin() != gone.begin()) restore_addresses();
+  for (const auto& [old, wish] : replaced) replace(old, wish);
+  for (const HostChange* change : added) make(*change);
+  for (const HostChange& change : later) revert(change);
+}
+
+void HostChanges::restore_addresses() {
+  for (const Present& present : present_) {
+    if (!present.id || !std::holds_alternative<AddressAdded>(present.change)) continue;
+    try {
+      apply_change(journal_.pending().at(*present.id), netlink_);
+    } catch (const net::NetlinkError& error) {
+      if (error.reason() != net::NetlinkError::Reason::kExists) throw;
+    }
+  }
+}
+
+void HostChanges::make(const HostChange& wish) {
+  HostChange change = wish;
   if (prepare(change, netlink_) == Preparation::kAlreadyThere) {
     spdlog::info("{}: was there already, and stays", in_words(change));
+    present_.push_back({wish, std::nullopt});
     return;
   }
   const std::uint64_t id = journal_.record(change);
@@ -33,7 +88,31 @@ void HostChanges::make(HostChange change) {
     undo_half_made(id, change);
     throw;
   }
+  present_.push_back({wish, id});
   spdlog::info("{}", in_words(change));
+}
+
+void HostChanges::replace(const HostChange& made, const HostChange& wish) {
+  const auto place = std::ranges::find(present_, made, &Present::change);
+  const std::uint64_t id = place->id.value();
+  const HostChange before = journal_.pending().at(id);
+  journal_.rewrite(id, wish);
+  try {
+    apply_change(wish, netlink_);
+  } catch (const std::exception&) {
+    journal_.rewrite(id, before);
+    throw;
+  }
+  place->change = wish;
+  spdlog::info("{}", in_words(wish));
+}
+
+void HostChanges::revert(const HostChange& change) {
+  const auto found = std::ranges::find(present_, change, &Present::change);
+  if (found == present_.end()) return;
+  const std::optional<std::uint64_t> id = found->id;
+  if (id) undo_one(*id, HostChange(journal_.pending().at(*id)), false);
+  present_.erase(found);
 }
 
 void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noexcept {
@@ -43,16 +122,6 @@ void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noe
   } catch (const std::exception&) {
     // It stays in the journal, and the end tries again.
   }
-}
-
-void HostChanges::revert(const HostChange& change) {
-  // From the end: a plan is taken back in reverse.
-  const auto& pending = journal_.pending();
-  const auto found = std::find_if(pending.rbegin(), pending.rend(),
-                                  [&](const auto& entry) { return entry.second == change; });
-  if (found == pending.rend()) return;
-  const auto [id, made] = *found;
-  undo_one(id, made, false);
 }
 
 void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool after_kill) {

@@ -8,7 +8,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "common/net/netlink.h"
 #include "daemon/host_change.h"
@@ -28,9 +31,13 @@ class HostChanges {
 
   /// Throws NetlinkError or std::system_error in words; then this one was not made, and those before stay
   /// until the destructor.
-  void make(HostChange change);
+  void make(const HostChange& wish);
   /// Undoes one change that was made before; nothing if it was not. Throws as make() does: still there.
   void revert(const HostChange& change);
+  /// Makes the host as `wanted` has it: what is new is made, in order; what is the same thing with other
+  /// content changes in place; what was made and is not in it is undone, in reverse. Throws NetlinkError or
+  /// std::system_error in words; then what was done up to there stays, until another call or the destructor.
+  void become(const std::vector<HostChange>& wanted);
 
   struct LeftBehind {
     std::size_t undone = 0;
@@ -39,12 +46,21 @@ class HostChanges {
   [[nodiscard]] const LeftBehind& left_behind() const { return left_behind_; }
 
  private:
+  struct Present {
+    HostChange change;  ///< as it was wished for
+    /// In the journal; nullopt for what was there already and is not ours.
+    std::optional<std::uint64_t> id;
+  };
+
+  void replace(const HostChange& made, const HostChange& wish);
+  void restore_addresses();
   LeftBehind undo_all(bool after_kill) noexcept;
   void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;
   void undo_one(std::uint64_t id, const HostChange& change, bool after_kill);
 
   net::Netlink netlink_;
   Journal journal_;
+  std::vector<Present> present_;
   LeftBehind left_behind_;
 };
 

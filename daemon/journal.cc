@@ -136,10 +136,14 @@ void Journal::write_line(const std::string& line) {
 
 std::uint64_t Journal::record(const HostChange& change) {
   const std::uint64_t id = next_id_;
-  write_line(nlohmann::json{{"id", id}, {"change", to_json(change)}}.dump());
+  rewrite(id, change);
   ++next_id_;
-  pending_.emplace(id, change);
   return id;
+}
+
+void Journal::rewrite(std::uint64_t id, const HostChange& change) {
+  write_line(nlohmann::json{{"id", id}, {"change", to_json(change)}}.dump());
+  pending_.insert_or_assign(id, change);
 }
 
 void Journal::forget(std::uint64_t id) noexcept {

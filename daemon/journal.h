@@ -4,6 +4,8 @@
 //     {"id":1,"change":{"kind":"address",...}}            this is about to be made
 //     {"undone":1}                                        that one is no more
 //
+// An id that comes again names a change that was made in the place of the first.
+//
 // A change is written before it is made, in one write(2), so whatever kills the daemon, and wherever, the
 // file names at least all that was done. A line torn by a crash or a full disk is one whose change was never
 // made.
@@ -44,6 +46,8 @@ class Journal {
   [[nodiscard]] const std::map<std::uint64_t, HostChange>& pending() const { return pending_; }
   /// Returns the id. Throws std::system_error: the change must not be made then.
   std::uint64_t record(const HostChange& change);
+  /// Another change is about to be made in its place. Throws as record() does.
+  void rewrite(std::uint64_t id, const HostChange& change);
   /// It was undone, or never made. If that cannot be written, it is undone once more after a crash, which
   /// does no harm.
   void forget(std::uint64_t id) noexcept;

@@ -46,6 +46,70 @@ std::vector<HostChange> everything() {
 
 class HostChangesTest : public KeptDeviceTest {};
 
+TEST_F(HostChangesTest, BecomesOnePlanAfterAnotherAndThenWhatItWas) {
+  const std::string before = host_state();
+  {
+    HostChanges host("kept");
+    host.become(everything());
+    const std::string all = host_state();
+    host.become(everything());
+    EXPECT_EQ(host_state(), all);
+
+    // One gone, one new, one changed in place: without a moment in which the link is down, which would cost
+    // every route.
+    std::vector<HostChange> wanted = everything();
+    wanted[0] = LinkUp{{"kept"}, 1300};
+    wanted[3] = RouteAdded{{"kept"}, prefix("10.21.0.0/16")};
+    host.become(wanted);
+    const std::string changed = host_state();
+    EXPECT_THAT(changed, HasSubstr("mtu 1300"));
+    EXPECT_THAT(changed, HasSubstr("10.21.0.0/16 dev kept"));
+    EXPECT_THAT(changed, Not(HasSubstr("10.20.0.0/16 dev kept")));
+    EXPECT_THAT(changed, HasSubstr("fd20::/48 dev kept"));
+
+    host.become({LinkUp{{"kept"}, 1300}});
+    EXPECT_THAT(host_state(), Not(HasSubstr("proto 215")));
+    host.become(everything());
+    EXPECT_EQ(host_state(), all);
+  }
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, AnAddressThatGoesLeavesItsNeighbours) {
+  HostChanges host("kept");
+  const HostChange link = LinkUp{{"kept"}, 1420};
+  const auto address = [](const char* text) { return AddressAdded{{"kept"}, prefix(text)}; };
+  host.become({link, address("10.8.0.1/24"), address("10.8.0.2/24")});
+  // The first of a network is the primary one; the kernel removes the others with it.
+  host.become({link, address("10.8.0.2/24"), address("10.8.0.3/24")});
+  EXPECT_THAT(host_state(), Not(HasSubstr("inet 10.8.0.1/24")));
+  EXPECT_THAT(host_state(), HasSubstr("inet 10.8.0.2/24"));
+  EXPECT_THAT(host_state(), HasSubstr("inet 10.8.0.3/24"));
+}
+
+TEST_F(HostChangesTest, APlanThatCannotBeLeavesAWayBack) {
+  HostChanges host("kept");
+  const std::vector<HostChange> good = {LinkUp{{"kept"}, 1420}, RouteAdded{{"kept"}, prefix("10.20.0.0/16")}};
+  host.become(good);
+  const std::string before = host_state();
+  EXPECT_THROW(host.become({LinkUp{{"kept"}, 1300}, RouteAdded{{"kept"}, prefix("10.21.0.0/16")},
+                            RouteAdded{{"nosuch"}, prefix("10.99.0.0/16")}}),
+               net::NetlinkError);
+  host.become(good);
+  EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, WhatWasThereStaysThroughEveryPlan) {
+  net::shell("ip address add 10.8.0.1/24 dev kept");
+  {
+    HostChanges host("kept");
+    host.become({LinkUp{{"kept"}, 1420}, AddressAdded{{"kept"}, prefix("10.8.0.1/24")}});
+    host.become({LinkUp{{"kept"}, 1420}});
+    EXPECT_THAT(host_state(), HasSubstr("inet 10.8.0.1/24"));
+  }
+  EXPECT_THAT(host_state(), HasSubstr("inet 10.8.0.1/24"));
+}
+
 TEST_F(HostChangesTest, EverythingIsMadeAndThenTheHostIsByteForByteAsItWas) {
   const std::string before = host_state();
   {
