@@ -25,6 +25,15 @@ ExitCode show_status(const std::string& interface, bool json) {
   return ExitCode::kFine;
 }
 
+ExitCode reload(const std::string& interface) {
+  const nlohmann::json reply = ask(choose_interface(interface), "reload");
+  const auto& peers = reply.at("peers");
+  std::cout << "reloaded " << reply.at("reloaded").get<std::string>() << ": " << peers.at("added")
+            << " peers added, " << peers.at("removed") << " removed, " << peers.at("changed") << " changed\n";
+  for (const auto& note : reply.at("notes")) std::cout << note.get<std::string>() << "\n";
+  return ExitCode::kFine;
+}
+
 ExitCode bring_down(const std::string& name) {
   const std::string interface = choose_interface(name);
   [[maybe_unused]] const nlohmann::json reply = ask(interface, "down");
@@ -80,6 +89,9 @@ ExitCode run_command_line(int argc, char** argv) {
   status->add_flag("--json", json, "For programs (docs/control_socket.md)");
   CLI::App* down = app.add_subcommand("down", "Stop a running interface and undo what it changed");
   down->add_option("interface", interface)->type_name("IF");
+  CLI::App* reload_command =
+      app.add_subcommand("reload", "Read the configuration again, without dropping sessions");
+  reload_command->add_option("interface", interface)->type_name("IF");
   CLI::App* cleanup = app.add_subcommand("cleanup", "Undo what a killed run left behind");
   cleanup->add_option("interface", interface, "Default: all")->type_name("IF");
 
@@ -96,6 +108,7 @@ ExitCode run_command_line(int argc, char** argv) {
     if (*init_site) return init_site_to_site(directory);
     if (*status) return show_status(interface, json);
     if (*down) return bring_down(interface);
+    if (*reload_command) return reload(interface);
     if (*cleanup) return clean_up(interface);
   } catch (const ControlError& error) {
     std::cerr << "tunneld: " << error.what() << "\n";

@@ -71,6 +71,10 @@ void start_logging(config::LogLevel level) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+void set_log_level(config::LogLevel level) {
+  spdlog::set_level(level_of(level));
+}
+
 bool set_log_level(const std::string& name) {
   const spdlog::level::level_enum level = spdlog::level::from_str(name);
   if (level == spdlog::level::off) return false;

@@ -9,6 +9,7 @@ namespace tunneld::daemon {
 
 /// To stderr. Under systemd (stderr is the journal) lines carry sd-daemon(3) priorities instead of a time.
 void start_logging(config::LogLevel level);
+void set_log_level(config::LogLevel level);
 /// "trace", "debug", "info", "warning" or "error"; false for anything else.
 [[nodiscard]] bool set_log_level(const std::string& name);
 

@@ -1,6 +1,7 @@
 #include "daemon/tunnel_driver.h"
 
 #include <cerrno>
+#include <set>
 #include <system_error>
 
 #include <boost/asio/post.hpp>
@@ -25,6 +26,21 @@ constexpr int kPeerNoticesPerTurn = 256;
 constexpr unsigned kAttemptsPerEndpoint = 3;
 /// What a peer's packets cause is logged for people at most so often.
 constexpr Duration kPauseBetweenMoves = std::chrono::seconds(10);
+
+std::vector<net::IpPrefix> prefixes_of(const config::PeerConfig& peer) {
+  std::vector<net::IpPrefix> prefixes;
+  for (const auto& prefix : peer.allowed_ips) prefixes.push_back(prefix.value);
+  return prefixes;
+}
+
+protocol::PeerOptions options_of(const config::PeerConfig& peer,
+                                 std::optional<crypto::PresharedKey> preshared_key) {
+  return {.public_key = peer.public_key.value,
+          .preshared_key = std::move(preshared_key),
+          .allowed_ips = prefixes_of(peer),
+          .endpoint = std::nullopt,
+          .persistent_keepalive = peer.persistent_keepalive.value_or(Duration::zero())};
+}
 
 int checked(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -56,19 +72,71 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
   wait_for_timer();
 }
 
-void TunnelDriver::add_peers(const std::vector<config::PeerConfig>& peers,
-                             const std::vector<protocol::PeerId>& ids) {
+// --- Peers
+// ----------------------------------------------------------------------------------------------------------
+
+TunnelDriver::PeersChanged TunnelDriver::set_peers(
+    const std::vector<config::PeerConfig>& peers,
+    std::vector<std::optional<crypto::PresharedKey>> preshared_keys) {
+  const Now now = net::now();
+  PeersChanged result;
+  protocol::Tunnel::PeerChanges changes;
+  std::set<protocol::PeerId> staying;
+  std::vector<const config::PeerConfig*> added;
   for (std::size_t i = 0; i < peers.size(); ++i) {
-    peers_[ids[i]] = {
-        .name = peers[i].name.value, .short_key = peers[i].public_key.value.to_short(), .problem = {}};
+    if (protocol::Peer* known = tunnel_.find_peer(peers[i].public_key.value)) {
+      const protocol::PeerId id = known->link().id;
+      staying.insert(id);
+      known->set_preshared_key(std::move(preshared_keys[i]));
+      if (change_peer(id, peers[i], changes, now)) ++result.changed;
+    } else {
+      changes.added.push_back(options_of(peers[i], std::move(preshared_keys[i])));
+      added.push_back(&peers[i]);
+    }
   }
-  for (std::size_t i = 0; i < peers.size(); ++i) {
-    if (peers[i].endpoints.empty()) continue;
-    std::vector<config::PeerEndpoint> endpoints;
-    for (const auto& endpoint : peers[i].endpoints) endpoints.push_back(endpoint.value);
-    resolver_.add(ids[i], peers[i].name.value, std::move(endpoints));
+  tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer&) {
+    if (!staying.contains(id)) changes.removed.push_back(id);
+  });
+  for (const protocol::PeerId id : changes.removed) {
+    spdlog::info("peer {}: removed", label(id));
+    resolver_.remove(id);
+    peers_.erase(id);
   }
+  result.added = added.size();
+  result.removed = changes.removed.size();
+
+  const std::vector<protocol::PeerId> ids = tunnel_.change_peers(std::move(changes), now);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    peers_[ids[i]] = {.config = *added[i], .short_key = added[i]->public_key.value.to_short(), .problem = {}};
+    look_up_endpoints(ids[i]);
+  }
+  carry_out(actions_);
   arm_timer();
+  return result;
+}
+
+bool TunnelDriver::change_peer(protocol::PeerId id, const config::PeerConfig& config,
+                               protocol::Tunnel::PeerChanges& changes, Now now) {
+  PeerState& state = peers_[id];
+  if (state.config == config) return false;
+  const config::PeerConfig before = std::exchange(state.config, config);
+  if (before.allowed_ips != config.allowed_ips) changes.allowed_ips.emplace_back(id, prefixes_of(config));
+  if (before.persistent_keepalive != config.persistent_keepalive) {
+    tunnel_.peer(id).set_persistent_keepalive(config.persistent_keepalive.value_or(Duration::zero()), now,
+                                              actions_);
+    tunnel_.reschedule(id);
+  }
+  if (before.endpoints != config.endpoints) look_up_endpoints(id);
+  return true;
+}
+
+void TunnelDriver::look_up_endpoints(protocol::PeerId id) {
+  const config::PeerConfig& config = peers_[id].config;
+  resolver_.remove(id);
+  if (config.endpoints.empty()) return;
+  std::vector<config::PeerEndpoint> endpoints;
+  for (const auto& endpoint : config.endpoints) endpoints.push_back(endpoint.value);
+  resolver_.add(id, config.name.value, std::move(endpoints));
 }
 
 // --- Wake-ups
@@ -212,7 +280,7 @@ void TunnelDriver::report(const protocol::Event& event) {
 std::string TunnelDriver::label(protocol::PeerId peer) const {
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return "?";
-  return found->second.name + " (" + found->second.short_key + "…)";
+  return found->second.config.name.value + " (" + found->second.short_key + "…)";
 }
 
 std::optional<net::SocketAddress> TunnelDriver::current_address(protocol::PeerId peer) {
@@ -224,7 +292,7 @@ TunnelDriver::PeerInfo TunnelDriver::info(protocol::PeerId peer) const {
   PeerInfo info;
   const auto found = peers_.find(peer);
   if (found == peers_.end()) return info;
-  info.name = found->second.name;
+  info.name = found->second.config.name.value;
   info.note = resolver_.waiting_for(peer);
   if (info.note.empty()) info.note = found->second.problem;
   return info;

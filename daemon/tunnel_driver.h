@@ -27,8 +27,16 @@ class TunnelDriver {
   TunnelDriver(const TunnelDriver&) = delete;
   TunnelDriver& operator=(const TunnelDriver&) = delete;
 
-  /// Gives the tunnel its peers. `ids` are in the order of `peers`.
-  void add_peers(const std::vector<config::PeerConfig>& peers, const std::vector<protocol::PeerId>& ids);
+  struct PeersChanged {
+    std::size_t added = 0;
+    std::size_t removed = 0;
+    std::size_t changed = 0;
+  };
+  /// From now on these are the peers, told apart by their public keys: others are removed and their sessions
+  /// with them, new ones added, and the sessions of those that stay go on. `preshared_keys`: in the order of
+  /// `peers`.
+  PeersChanged set_peers(const std::vector<config::PeerConfig>& peers,
+                         std::vector<std::optional<crypto::PresharedKey>> preshared_keys);
   [[nodiscard]] WorkerSignals& signals() { return signals_; }
 
   struct PeerInfo {
@@ -39,6 +47,10 @@ class TunnelDriver {
   [[nodiscard]] PeerInfo info(protocol::PeerId peer) const;
 
  private:
+  /// Returns whether anything has changed; what the routing table needs goes to `changes`.
+  bool change_peer(protocol::PeerId id, const config::PeerConfig& config,
+                   protocol::Tunnel::PeerChanges& changes, Now now);
+  void look_up_endpoints(protocol::PeerId id);
   void wait_for_notices();
   void wait_for_timer();
   void drain_doors();
@@ -63,7 +75,7 @@ class TunnelDriver {
   bool told_segmentation_lost_ = false;
   bool told_lock_failed_ = false;
   struct PeerState {
-    std::string name;
+    config::PeerConfig config;
     std::string short_key;
     std::string problem;
     bool up = false;

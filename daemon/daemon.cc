@@ -1,0 +1,159 @@
+#include "daemon/daemon.h"
+
+#include <algorithm>
+#include <csignal>
+#include <thread>
+
+#include <boost/asio/post.hpp>
+#include <spdlog/spdlog.h>
+
+#include "common/net/system_clock.h"
+#include "config/parse.h"
+#include "daemon/host_plan.h"
+#include "daemon/log.h"
+#include "daemon/reload.h"
+#include "daemon/service_notify.h"
+#include "daemon/status.h"
+
+namespace tunneld::daemon {
+namespace {
+
+std::size_t worker_count(const config::Config& config) {
+  return config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+void log_start(const net::TunDevice& device, const net::UdpSocket& socket, std::string_view engine,
+               std::size_t workers) {
+  const net::TunFeatures& features = device.features();
+  spdlog::info("{} is up: udp port {}, {} worker{}, {}, offloads: tcp {}, udp {}, udp segmentation {}",
+               device.name(), socket.port(), workers, workers == 1 ? "" : "s", engine,
+               features.tcp ? "on" : "off", features.udp ? "on" : "off", socket.segments() ? "on" : "off");
+  if (!socket.has_ipv6()) spdlog::warn("this host has no IPv6: peers at IPv6 addresses cannot be reached");
+}
+
+}  // namespace
+
+Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys)
+    : config_path_(std::move(config_path)),
+      config_(std::move(config)),
+      public_key_(keys.private_key.public_key()),
+      started_(net::boot_now()),
+      // From here on a signal waits until the start is complete, and is then obeyed: nothing is left half
+      // done.
+      signals_(io_, SIGTERM, SIGINT, SIGHUP),
+      host_(config_.interface.name.value),
+      engine_(crypto::select_engine(config_.crypto.engine)),
+      sockets_(net::open_udp_sockets({.port = config_.interface.listen_port.value_or(0),
+                                      .sockets = static_cast<unsigned>(worker_count(config_)),
+                                      .mark = config_.interface.fwmark,
+                                      .offload = config_.interface.offload == config::AutoOff::kAuto})),
+      device_({.name = config_.interface.name.value,
+               .queues = static_cast<unsigned>(worker_count(config_)),
+               .offload = config_.interface.offload == config::AutoOff::kAuto}),
+      plane_(config_.peers.size(), 2 * worker_count(config_) + 1, crypto::random_bytes),
+      tunnel_(std::move(keys.private_key), *engine_, crypto::random_bytes, plane_,
+              config_.crypto.fast_cipher == config::AutoOff::kAuto),
+      driver_(io_, tunnel_, plane_, sockets_.front(),
+              [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
+      control_(io_, device_.name()) {
+  obey_signals();
+  answer_requests();
+  host_.become(wanted_changes());
+  plane_.mtu.store(host_plan(config_).mtu);
+  driver_.set_peers(config_.peers, std::move(keys.preshared_keys));
+  for (std::size_t i = 0; i < sockets_.size(); ++i) {
+    workers_.push_back(std::make_unique<DataWorker>(i, plane_, device_.queues()[i], sockets_[i],
+                                                    device_.features(), driver_.signals()));
+  }
+  log_start(device_, sockets_.front(), engine_->name(), workers_.size());
+}
+
+ExitCode Daemon::run() {
+  notify_ready(device_.name() + ": " + std::to_string(config_.peers.size()) + " peers");
+  io_.run();
+  return result_;
+}
+
+void Daemon::obey_signals() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    if (signal != SIGHUP) return stop(ExitCode::kFine, signal == SIGINT ? "SIGINT" : "SIGTERM");
+    if (const nlohmann::json reply = reload(); reply.contains("error")) {
+      spdlog::error("reload: {}", reply["error"].get<std::string>());
+    }
+    obey_signals();
+  });
+}
+
+void Daemon::answer_requests() {
+  control_.on("status", [this] {
+    return make_status({config_, tunnel_, plane_, driver_, device_, sockets_.front(),
+                        std::string(engine_->name()), workers_.size(), started_});
+  });
+  control_.on("down", [this] {
+    boost::asio::post(io_, [this] { stop(ExitCode::kFine, "asked by tunneld down"); });
+    return nlohmann::json{{"stopping", device_.name()}};
+  });
+  control_.on("reload", [this] { return reload(); });
+}
+
+void Daemon::stop(ExitCode code, const std::string& why) {
+  spdlog::info("stopping: {}", why);
+  notify_stopping();
+  result_ = code;
+  io_.stop();
+}
+
+// --- Changing while running
+// ----------------------------------------------------------------------------------------
+
+std::vector<HostChange> Daemon::wanted_changes() const {
+  return changes_of(host_plan(config_));
+}
+
+void Daemon::change_host(const std::vector<HostChange>& wanted, const std::vector<HostChange>& before) {
+  try {
+    host_.become(wanted);
+  } catch (const std::exception&) {
+    try {
+      host_.become(before);
+    } catch (const std::exception& error) {
+      spdlog::error("the host is neither as before nor as wanted: {}", error.what());
+    }
+    throw;
+  }
+}
+
+nlohmann::json Daemon::reload() {
+  try {
+    ReadAgain read = read_again(config_path_, config_, public_key_);
+    const config::Config before = config_;
+    const std::vector<HostChange> host_before = wanted_changes();
+    config_ = std::move(read.config);
+    try {
+      change_host(wanted_changes(), host_before);
+    } catch (const std::exception&) {
+      config_ = before;
+      throw;
+    }
+    set_log_level(config_.log.level);
+    for (net::UdpSocket& socket : sockets_) {
+      if (const std::error_code error = socket.set_mark(config_.interface.fwmark)) {
+        read.notes.push_back("interface.fwmark: " + error.message());
+      }
+    }
+    plane_.mtu.store(host_plan(config_).mtu);
+    const TunnelDriver::PeersChanged changed =
+        driver_.set_peers(config_.peers, std::move(read.preshared_keys));
+    spdlog::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
+                 changed.removed, changed.changed);
+    for (const std::string& note : read.notes) spdlog::warn("reload: {}", note);
+    return {{"reloaded", device_.name()},
+            {"peers", {{"added", changed.added}, {"removed", changed.removed}, {"changed", changed.changed}}},
+            {"notes", read.notes}};
+  } catch (const std::exception& error) {
+    return {{"error", error.what()}};
+  }
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,69 @@
+// A running interface: everything that is opened, made and started, in the order that a stop needs reversed.
+//
+// Workers stop first, then device and sockets close, then the host's changes are undone. That order is the
+// order of the members and nothing else, so it holds whatever way the daemon ends, a failed start included.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "common/crypto/aead_engine.h"
+#include "common/net/tun_device.h"
+#include "common/net/udp_socket.h"
+#include "common/protocol/data_plane.h"
+#include "common/protocol/tunnel.h"
+#include "config/config.h"
+#include "config/load_keys.h"
+#include "daemon/control_socket.h"
+#include "daemon/data_worker.h"
+#include "daemon/exit_code.h"
+#include "daemon/host_changes.h"
+#include "daemon/tunnel_driver.h"
+
+namespace tunneld::daemon {
+
+class Daemon {
+ public:
+  /// Opens and makes everything. Precondition: the interface's lock is held. `config_path` is read again by a
+  /// reload. Throws PlanError, JournalError, net::TunError, net::NetlinkError, std::system_error.
+  Daemon(std::string config_path, config::Config config, config::Keys keys);
+
+  /// Until a signal, `tunneld down`, or the device's end.
+  ExitCode run();
+
+ private:
+  void obey_signals();
+  void answer_requests();
+  void stop(ExitCode code, const std::string& why);
+  /// Reads the configuration again and becomes what it says, without touching sessions of peers that stay.
+  /// What is wrong with it is said in the reply, and nothing changes. Never throws.
+  [[nodiscard]] nlohmann::json reload();
+  /// What the host should look like by the configuration of this moment. Throws PlanError.
+  [[nodiscard]] std::vector<HostChange> wanted_changes() const;
+  /// Makes it so; if it cannot be done, `before` again. Throws as HostChanges::become does.
+  void change_host(const std::vector<HostChange>& wanted, const std::vector<HostChange>& before);
+
+  const std::string config_path_;
+  config::Config config_;
+  const crypto::PublicKey public_key_;
+  const Instant started_;
+  ExitCode result_ = ExitCode::kFine;
+
+  boost::asio::io_context io_{1};
+  boost::asio::signal_set signals_;
+  HostChanges host_;
+  const std::unique_ptr<crypto::AeadEngine> engine_;
+  std::vector<net::UdpSocket> sockets_;
+  net::TunDevice device_;
+  protocol::DataPlane plane_;
+  protocol::Tunnel tunnel_;
+  TunnelDriver driver_;
+  ControlSocket control_;
+  std::vector<std::unique_ptr<DataWorker>> workers_;
+};
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,33 @@
+// Reading the configuration again while the interface runs: what may change, and what waits for a restart.
+#pragma once
+
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "common/crypto/keys.h"
+#include "config/config.h"
+
+namespace tunneld::daemon {
+
+/// The new configuration is not taken; what() says why, with file, line and fix.
+class ReloadError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+struct ReadAgain {
+  /// The new configuration, with what cannot change while running as it was.
+  config::Config config;
+  /// In the order of config.peers.
+  std::vector<std::optional<crypto::PresharedKey>> preshared_keys;
+  /// One line for each setting that waits for a restart.
+  std::vector<std::string> notes;
+};
+
+/// Throws ReloadError.
+[[nodiscard]] ReadAgain read_again(const std::string& path, const config::Config& running,
+                                   const crypto::PublicKey& public_key);
+
+}  // namespace tunneld::daemon
