@@ -42,6 +42,9 @@ struct InterfaceConfig {
   Located<KeyFile> private_key_file;
   /// Bytes of the largest inner packet; nullopt finds it out.
   std::optional<std::uint16_t> mtu;
+  /// What TCP may announce as its largest segment through the tunnel: bytes, net::kMssOff or
+  /// net::kMssFromPath.
+  std::uint16_t mss_clamp = 0;
   /// SO_MARK of outer packets; 0 sets none.
   std::uint32_t fwmark = 0;
   /// Segmentation and receive offloads of tun and UDP.

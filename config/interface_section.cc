@@ -4,6 +4,7 @@
 #include <limits>
 #include <set>
 
+#include "common/net/mss_clamp.h"
 #include "config/scalars.h"
 #include "config/sections.h"
 
@@ -94,6 +95,16 @@ void read_mtu(const Node& node, InterfaceConfig& interface) {
   interface.mtu = static_cast<std::uint16_t>(*size);
 }
 
+void read_mss_clamp(const Node& node, InterfaceConfig& interface) {
+  if (node.is("off")) return;
+  if (node.is("auto")) {
+    interface.mss_clamp = net::kMssFromPath;
+  } else if (const auto mss = node.number(net::kLeastMss, kLargestMtu,
+                                          "auto, off or a segment size from 536 to 65475 bytes")) {
+    interface.mss_clamp = static_cast<std::uint16_t>(*mss);
+  }
+}
+
 void read_fwmark(const Node& node, InterfaceConfig& interface) {
   if (node.is("off")) return;
   const std::string_view expected = "off or a mark from 1 to 0xffffffff";
@@ -121,6 +132,7 @@ InterfaceConfig read_interface(const Node& node, const Directory& directory) {
     interface.private_key_file = read_key_file(*file, directory).value_or(Located<KeyFile>());
   }
   if (const auto mtu = keys.find("mtu")) read_mtu(*mtu, interface);
+  if (const auto mss = keys.find("mss_clamp")) read_mss_clamp(*mss, interface);
   if (const auto fwmark = keys.find("fwmark")) read_fwmark(*fwmark, interface);
   if (const auto offload = keys.find("offload"))
     interface.offload = offload->choice(kAutoOff).value_or(AutoOff::kAuto);

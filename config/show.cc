@@ -1,5 +1,6 @@
 #include "config/show.h"
 
+#include "common/net/mss_clamp.h"
 #include "config/routing_table.h"
 #include "config/scalars.h"
 
@@ -91,6 +92,11 @@ class Writer {
   std::string text_;
 };
 
+std::string mss_clamp(std::uint16_t mss) {
+  if (mss == net::kMssOff) return "off";
+  return mss == net::kMssFromPath ? "auto" : std::to_string(mss);
+}
+
 void write_interface(const InterfaceConfig& interface, Writer& out) {
   out.line("", "interface", "");
   out.line("  ", "name", scalar(interface.name.value));
@@ -99,6 +105,7 @@ void write_interface(const InterfaceConfig& interface, Writer& out) {
   out.line("  ", "listen_port", number_or(interface.listen_port, "auto"));
   out.line("  ", "private_key_file", scalar(interface.private_key_file.value));
   out.line("  ", "mtu", number_or(interface.mtu, "auto"));
+  out.line("  ", "mss_clamp", mss_clamp(interface.mss_clamp));
   out.line("  ", "fwmark", interface.fwmark == 0 ? "off" : std::to_string(interface.fwmark));
   out.line("  ", "offload", word(interface.offload));
 }

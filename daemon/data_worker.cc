@@ -65,9 +65,16 @@ bool DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
   const auto send = [this] {
     for (const protocol::SealedRun& run : outbound_path_.finish()) {
       const net::SendResult result =
-          socket_.send_segments(*run.endpoint, run.bytes, run.segment_size, run.ecn);
+          run.oversize ? socket_.send_fragmented(*run.endpoint, run.bytes, run.segment_size, run.ecn)
+                       : socket_.send_segments(*run.endpoint, run.bytes, run.segment_size, run.ecn);
       outbound_path_.note_sent(run, result.sent, result.forget_local);
       if (result.segmentation_lost) signals_.segmentation_lost.store(true);
+    }
+    const protocol::IcmpAnswers& answers = outbound_path_.answers();
+    for (std::size_t i = 0; i < answers.size(); ++i) {
+      if (queue_.write({}, answers[i]) != net::TunWriteStatus::kWritten) {
+        plane_.drops[2 * index_].count(protocol::Drop::kDeviceRefused);
+      }
     }
   };
 

@@ -13,6 +13,8 @@
 namespace tunneld::net {
 
 inline constexpr std::size_t kIpv4HeaderSize = 20;
+/// RFC 8200 section 5: what every link carries.
+inline constexpr std::size_t kIpv6LeastMtu = 1280;
 inline constexpr std::size_t kIpv6HeaderSize = 40;
 inline constexpr std::uint8_t kProtocolIcmp = 1;
 inline constexpr std::uint8_t kProtocolTcp = 6;

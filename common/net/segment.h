@@ -35,6 +35,13 @@ class Segmenter {
   [[nodiscard]] std::size_t size(std::size_t index) const {
     return index + 1 < count_ ? headers_ + piece_ : packet_.size() - index * piece_;
   }
+  /// Makes the segments of a TCP superpacket smaller, at most `largest` bytes each; where the cuts are is of
+  /// no meaning to TCP. Anything else stays as it is.
+  void limit(std::size_t largest) {
+    if (kind_ != Kind::kTcp || largest <= headers_ || size(0) <= largest) return;
+    piece_ = largest - headers_;
+    count_ = (packet_.size() - headers_ + piece_ - 1) / piece_;
+  }
   /// Writes segment `index` with its own lengths, numbers and checksums; `out` has size(index) bytes.
   void write(std::size_t index, std::uint8_t* out) const;
 

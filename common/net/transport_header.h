@@ -17,6 +17,7 @@ inline constexpr std::size_t kTcpChecksum = 16;
 inline constexpr std::size_t kTcpUrgent = 18;
 
 inline constexpr std::uint8_t kTcpFin = 0x01;
+inline constexpr std::uint8_t kTcpSyn = 0x02;
 inline constexpr std::uint8_t kTcpPsh = 0x08;
 inline constexpr std::uint8_t kTcpAck = 0x10;
 inline constexpr std::uint8_t kTcpCwr = 0x80;

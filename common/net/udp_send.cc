@@ -303,6 +303,25 @@ void UdpSocket::send_singly(Run& run, ByteView bytes, std::size_t segment_size) 
   }
 }
 
+SendResult UdpSocket::send_fragmented(const Endpoint& endpoint, ByteView bytes, std::size_t segment_size,
+                                      std::uint8_t traffic_class) {
+  constexpr int kIpv6LeastMtu = 1280;  // RFC 8200 section 5
+  const bool ipv6 = !endpoint.remote.address.is_v4();
+  if (ipv6) set_fragment_size(kIpv6LeastMtu);
+  const SendResult result = send_segments(endpoint, bytes, segment_size, traffic_class);
+  if (ipv6) set_fragment_size(0);
+  return result;
+}
+
+// DF is a property of the socket and not of a message; a socket of its own would send from another port,
+// along which the path may differ.
+SendStatus UdpSocket::send_probe(const Endpoint& endpoint, ByteView bytes) {
+  if (set_path_mtu_probing(true)) return SendStatus::kFailed;
+  const SendResult result = send_segments(endpoint, bytes, bytes.size(), 0);
+  if (set_path_mtu_probing(false)) return SendStatus::kFailed;
+  return result.status;
+}
+
 SendResult UdpSocket::send_batch(std::span<Datagram> datagrams) {
   constexpr std::size_t kChunk = 16;  // keeps the stack frame small
   SendResult result;

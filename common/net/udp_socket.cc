@@ -136,6 +136,10 @@ std::error_code UdpSocket::set_mark(std::uint32_t mark) {
   return set_option(fd_, SOL_SOCKET, SO_MARK, mark) ? std::error_code() : last_error();
 }
 
+bool UdpSocket::set_fragment_size(int bytes) {
+  return set_option(fd_, SOL_IPV6, IPV6_MTU, bytes);
+}
+
 std::error_code UdpSocket::set_path_mtu_probing(bool on) {
   if (!set_option(fd_, SOL_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_PROBE : IP_PMTUDISC_DONT))
     return last_error();

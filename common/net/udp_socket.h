@@ -102,6 +102,14 @@ class UdpSocket {
   /// allows.
   SendResult send_segments(const Endpoint& endpoint, ByteView bytes, std::size_t segment_size,
                            std::uint8_t traffic_class);
+  /// The same for datagrams that are known to be larger than the path: in fragments that fit any path. With
+  /// IPv4 these are the kernel's and the routers' business anyway. Larger datagrams of other threads may be
+  /// fragmented too meanwhile.
+  SendResult send_fragmented(const Endpoint& endpoint, ByteView bytes, std::size_t segment_size,
+                             std::uint8_t traffic_class);
+  /// Sends a datagram that no fragmentation may help: kTooLarge if the outgoing interface cannot carry it,
+  /// whatever the kernel has heard of the path. So are, for the time of this call, those of other threads.
+  SendStatus send_probe(const Endpoint& endpoint, ByteView bytes);
   /// Sends datagrams to any endpoints by sendmmsg and fills in what became of each. Never waits for room.
   SendResult send_batch(std::span<Datagram> datagrams);
   std::size_t receive(ReceiveBatch& batch) { return batch.receive(fd_.get()); }
@@ -131,6 +139,8 @@ class UdpSocket {
   void set_buffer_sizes(int bytes);
   void enable_receive_information();
   void enable_offloads();
+  /// Of IPv6; 0: the path's.
+  bool set_fragment_size(int bytes);
 
   [[nodiscard]] bool may_join();
   void send_joined(Run& run, ByteView bytes, std::size_t segment_size);

@@ -27,6 +27,7 @@ enum class Drop : std::uint8_t {
   kUnderLoad,         ///< handshake message answered by a cookie, or refused by the rate limit
   kUnknownPeer,       ///< valid handshake of a key that is not configured
   kHandshakeRefused,  ///< handshake message that does not decrypt, replays, or comes too fast
+  kTooLarge,          ///< larger than the path to the peer carries; the sender is told by ICMP
   kSendFailed,        ///< the kernel refused the datagram
   kDeviceRefused,     ///< the tun device refused the packet (down)
   kCount

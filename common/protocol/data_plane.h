@@ -31,6 +31,8 @@ struct DataPlane {
   IndexTable indices;
   Published<const RoutingTable> routing;
   std::atomic<std::uint32_t> mtu{1420};
+  /// net::kMssOff, net::kMssFromPath, or the largest MSS that SYNs may announce through the tunnel, in bytes.
+  std::atomic<std::uint32_t> mss_clamp{0};
   std::vector<DropCounters> drops;           ///< by thread
   std::vector<std::unique_ptr<Door>> doors;  ///< by data thread
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/net/ip_packet.h"
+#include "common/net/mss_clamp.h"
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
 #include "common/protocol/ecn.h"
@@ -82,6 +83,12 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   const auto ecn = decapsulated_ecn(inner_ecn, run.ecn);
   if (!ecn) return drop(Drop::kCongestion, &peer);
   if (*ecn != inner_ecn) set_ecn(plain.data(), ip->family, *ecn);
+  if (const std::uint32_t mss = plane_.mss_clamp.load(std::memory_order_relaxed);
+      mss != net::kMssOff && net::may_be_syn(plain, *ip)) {
+    const std::uint32_t path =
+        std::min(peer.path_mtu.load(std::memory_order_relaxed), plane_.mtu.load(std::memory_order_relaxed));
+    net::clamp_mss(plain, *ip, net::clamp_mtu(mss, ip->family, path));
+  }
   coalescer_.add(plain.first(ip->length), *ip);
 }
 

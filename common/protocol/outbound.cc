@@ -1,8 +1,11 @@
 #include "common/protocol/outbound.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "common/net/ip_packet.h"
+#include "common/net/ipv4_fragment.h"
+#include "common/net/mss_clamp.h"
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
 #include "common/protocol/ecn.h"
@@ -25,6 +28,7 @@ void Outbound::begin(Instant now) {
   used_ = 0;
   runs_.clear();
   sealed_.clear();
+  answers_.begin(now);
 }
 
 bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
@@ -42,19 +46,21 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   }
   PeerLink& peer = *routing.links[owner];
 
-  // 2. Cut it.
-  const auto segments = net::Segmenter::plan(header, packet);
+  const std::size_t limit = peer.path_mtu.load(std::memory_order_relaxed);
+  const std::size_t mtu = std::min<std::size_t>(limit, plane_.mtu.load(std::memory_order_relaxed));
+
+  // 2. Cut it. A plain packet's checksum is finished by that, which must happen once: hence the question
+  // before.
+  const bool plain = header.gso_type == net::kVirtioGsoNone;
+  if (plain && used_ > 0 && !has_room(1, packet.size(), limit, mtu)) return false;
+  auto segments = net::Segmenter::plan(header, packet);
   if (!segments) {
     drop(Drop::kInnerMalformed, &peer, 1);
     return true;
   }
-  const std::size_t mtu = plane_.mtu.load(std::memory_order_relaxed);
-  const std::size_t largest = padded_size(segments->size(0), mtu) + kDataOverhead;
-  if (segments->count() * largest > kBufferSize - used_ ||
-      runs_.size() + segments->count() > runs_.capacity()) {
-    if (used_ > 0) return false;
-    drop(Drop::kInnerMalformed, &peer, segments->count());
-    return true;
+  if (const std::uint32_t mss = plane_.mss_clamp.load(std::memory_order_relaxed);
+      mss != net::kMssOff && plain && net::may_be_syn(packet, *ip)) {
+    net::clamp_mss(packet, *ip, net::clamp_mtu(mss, ip->family, mtu));
   }
 
   // 3. Under which key?
@@ -69,26 +75,82 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
     return true;
   }
 
-  // 4. Each segment to where it will be sealed: room for the header before it, for padding and tag after it.
-  const std::uint8_t ecn = ip->traffic_class & kEcnMask;
+  // 4. Does it fit?
+  if (segments->size(0) > limit) {
+    answer_too_big(*segments, *ip, packet, limit);
+    segments->limit(limit);
+  }
+  if (!has_room(segments->count(), segments->size(0), limit, mtu)) {
+    if (used_ > 0) return false;
+    drop(Drop::kInnerMalformed, &peer, segments->count());
+    return true;
+  }
+
+  // 5. Each segment to where it will be sealed.
+  const Way way{peer,  *keypair, *endpoint, static_cast<std::uint8_t>(ip->traffic_class & kEcnMask),
+                limit, mtu};
   for (std::size_t i = 0; i < segments->count(); ++i) {
-    const std::size_t size = segments->size(i);
-    const std::size_t padded = padded_size(size, mtu);
-    std::uint8_t* datagram = buffer_.get() + used_;
-    std::uint8_t* inner = datagram + sizeof(DataHeader);
-    segments->write(i, inner);
-    std::memset(inner + size, 0, padded - size);
-    append(peer, *keypair, *endpoint, ecn, padded + kDataOverhead);
+    if (segments->size(i) > limit) {
+      add_too_large(*segments, i, way);
+    } else {
+      add_inner(segments->size(i), false, way, [&](std::uint8_t* out) { segments->write(i, out); });
+    }
   }
   return true;
 }
 
-void Outbound::append(PeerLink& peer, Keypair& keypair, const net::Endpoint& endpoint, std::uint8_t ecn,
-                      std::size_t datagram_size) {
+bool Outbound::has_room(std::size_t segments, std::size_t size, std::size_t limit, std::size_t mtu) const {
+  // Fragments have an IPv4 header each, of up to 60 bytes, and payloads of multiples of eight.
+  const std::size_t pieces = size <= limit ? 1 : size / (limit - 68) + 1;
+  const std::size_t each = size <= limit ? padded_size(size, mtu) : std::max(limit, size / pieces + 68);
+  return segments * pieces * (each + kDataOverhead) <= kBufferSize - used_ &&
+         runs_.size() + segments * pieces <= runs_.capacity();
+}
+
+void Outbound::answer_too_big(const net::Segmenter& segments, const net::IpPacket& ip, ByteView packet,
+                              std::size_t limit) {
+  const std::size_t told = ip.family == net::Family::kIpv4 ? limit : std::max(limit, net::kIpv6LeastMtu);
+  if (segments.size(0) <= told) return;
+  if (segments.count() == 1) return answers_.add(packet, ip, net::Undeliverable::kTooBig, told);
+  // What the sender must be told about is a packet as the wire would have had it.
+  segments.write(0, scratch_.get());
+  const ByteView first(scratch_.get(), segments.size(0));
+  if (const auto first_ip = net::IpPacket::parse(first))
+    answers_.add(first, *first_ip, net::Undeliverable::kTooBig, told);
+}
+
+void Outbound::add_too_large(const net::Segmenter& segments, std::size_t index, const Way& way) {
+  const std::size_t size = segments.size(index);
+  segments.write(index, scratch_.get());
+  const ByteView packet(scratch_.get(), size);
+  const auto ip = net::IpPacket::parse(packet);
+  if (!ip) return drop(Drop::kInnerMalformed, &way.peer, 1);
+  if (const auto fragments = net::Ipv4Fragmenter::plan(packet, *ip, way.limit)) {
+    for (std::size_t i = 0; i < fragments->count(); ++i) {
+      add_inner(fragments->size(i), false, way, [&](std::uint8_t* out) { fragments->write(i, out); });
+    }
+  } else if (ip->family == net::Family::kIpv6 && size <= net::kIpv6LeastMtu) {
+    add_inner(size, true, way, [&](std::uint8_t* out) { std::memcpy(out, packet.data(), size); });
+  } else {
+    drop(Drop::kTooLarge, &way.peer, 1);
+  }
+}
+
+/// Room for the header before it, for padding and tag after it.
+template <typename Write>
+void Outbound::add_inner(std::size_t size, bool oversize, const Way& way, const Write& write) {
+  const std::size_t padded = padded_size(size, way.mtu);
+  std::uint8_t* inner = buffer_.get() + used_ + sizeof(DataHeader);
+  write(inner);
+  std::memset(inner + size, 0, padded - size);
+  append(way, oversize, padded + kDataOverhead);
+}
+
+void Outbound::append(const Way& way, bool oversize, std::size_t datagram_size) {
   if (!runs_.empty()) {
     Run& run = runs_.back();
-    if (!run.closed && run.keypair == &keypair && run.endpoint == &endpoint && run.ecn == ecn &&
-        datagram_size <= run.segment_size && run.segments < kMaxRunSegments &&
+    if (!run.closed && run.keypair == &way.keypair && run.endpoint == &way.endpoint && run.ecn == way.ecn &&
+        run.oversize == oversize && datagram_size <= run.segment_size && run.segments < kMaxRunSegments &&
         run.bytes + datagram_size <= kMaxRunBytes) {
       run.closed = datagram_size < run.segment_size;
       run.bytes += datagram_size;
@@ -97,7 +159,8 @@ void Outbound::append(PeerLink& peer, Keypair& keypair, const net::Endpoint& end
       return;
     }
   }
-  runs_.push_back({&peer, &keypair, &endpoint, used_, datagram_size, datagram_size, 1, ecn, false});
+  runs_.push_back({&way.peer, &way.keypair, &way.endpoint, used_, datagram_size, datagram_size, 1, way.ecn,
+                   oversize, false});
   used_ += datagram_size;
 }
 
@@ -139,7 +202,7 @@ void Outbound::seal(Run& run) {
     run.peer->activity.watched.store(false);
   }
   sealed_.push_back({run.peer, run.endpoint, ByteView(buffer_.get() + run.offset, run.bytes),
-                     run.segment_size, run.segments, run.ecn});
+                     run.segment_size, run.segments, run.ecn, run.oversize});
 }
 
 void Outbound::note_sent(const SealedRun& run, std::size_t sent_datagrams, bool source_gone) {

@@ -1,7 +1,14 @@
 // The way out: packets read from the device become sealed datagrams. One object per worker, sans-IO.
 //
-//     add(): destination → allowed IPs → peer → its sending keypair → segments, written where they will be
-//     sealed finish(): nonces, headers, one batch of sealing per run
+//     add():    destination → allowed IPs → peer → its sending keypair → segments, written where they will
+//               be sealed
+//     finish(): nonces, headers, one batch of sealing per run
+//
+// What is larger than the path to the peer carries is dealt with as a router would (RFC 1812 section 5.2.7,
+// RFC 8200 section 5): a superpacket of TCP is cut smaller, an IPv4 packet that allows it is fragmented, all
+// else is answered by ICMP, for the caller to write to the device. Only an IPv6 packet of 1,280 bytes or less
+// must pass whatever the path: its datagram leaves whole, in a run of its own (`oversize`), to be fragmented
+// outside.
 //
 // A run is what one UDP_SEGMENT send takes: consecutive datagrams to one peer, equal in size but for the
 // last. All runs lie in one buffer, allocated once. Packets for a peer without a session leave through the
@@ -14,6 +21,7 @@
 #include "common/crypto/aead_engine.h"
 #include "common/net/segment.h"
 #include "common/protocol/data_plane.h"
+#include "common/protocol/icmp_answers.h"
 
 namespace tunneld::protocol {
 
@@ -26,6 +34,8 @@ struct SealedRun {
   std::size_t segments;
   /// Outer ECN field.
   std::uint8_t ecn;
+  /// Larger than the path carries: to be sent in outer fragments.
+  bool oversize;
 };
 
 class Outbound {
@@ -38,6 +48,8 @@ class Outbound {
   [[nodiscard]] bool add(const net::VirtioNetHeader& header, MutableBytes packet);
   /// Seals all that was added. The runs stay valid until begin().
   [[nodiscard]] std::span<const SealedRun> finish();
+  /// Answers to packets of this batch, for the device; valid until begin().
+  [[nodiscard]] const IcmpAnswers& answers() const { return answers_; }
   /// Counts what the socket did with a run. `source_gone`: the endpoint's local address is not ours any more.
   void note_sent(const SealedRun& run, std::size_t sent_datagrams, bool source_gone);
 
@@ -56,11 +68,28 @@ class Outbound {
     std::size_t segment_size;
     std::size_t segments;
     std::uint8_t ecn;
+    bool oversize;
     bool closed;  ///< ended by a shorter datagram
   };
 
-  void append(PeerLink& peer, Keypair& keypair, const net::Endpoint& endpoint, std::uint8_t ecn,
-              std::size_t datagram_size);
+  /// Where a batch's datagrams go.
+  struct Way {
+    PeerLink& peer;
+    Keypair& keypair;
+    const net::Endpoint& endpoint;
+    std::uint8_t ecn;
+    /// The largest inner packet for this peer, and where padding stops; bytes.
+    std::size_t limit, mtu;
+  };
+
+  [[nodiscard]] bool has_room(std::size_t segments, std::size_t size, std::size_t limit,
+                              std::size_t mtu) const;
+  void answer_too_big(const net::Segmenter& segments, const net::IpPacket& ip, ByteView packet,
+                      std::size_t limit);
+  void add_too_large(const net::Segmenter& segments, std::size_t index, const Way& way);
+  template <typename Write>
+  void add_inner(std::size_t size, bool oversize, const Way& way, const Write& write);
+  void append(const Way& way, bool oversize, std::size_t datagram_size);
   void seal(Run& run);
   void hand_over(const net::Segmenter& segments, PeerLink& peer);
   void drop(Drop reason, PeerLink* peer, std::size_t packets);
@@ -74,7 +103,8 @@ class Outbound {
   std::vector<Run> runs_;
   std::vector<SealedRun> sealed_;
   std::vector<crypto::AeadJob> jobs_;
-  std::unique_ptr<std::uint8_t[]> scratch_;  ///< one segment on its way to the door
+  std::unique_ptr<std::uint8_t[]> scratch_;  ///< one segment on its way to the door, or to be cut
+  IcmpAnswers answers_;
 };
 
 }  // namespace tunneld::protocol

@@ -65,6 +65,10 @@ struct alignas(64) TrafficCounters {
   Counter sent_packets, sent_bytes, received_packets, received_bytes, drops;
 };
 
+inline constexpr std::uint32_t kNoPathMtu = 65535;
+/// What every host takes by IPv4 (RFC 791), whatever the path.
+inline constexpr std::uint32_t kLeastPathMtu = 576;
+
 struct PeerLink {
   PeerLink(PeerId peer_id, std::size_t threads) : id(peer_id), traffic(threads) {}
 
@@ -72,6 +76,9 @@ struct PeerLink {
   /// The keypair that new data is sealed with; null while there is no confirmed session. Owned by Peer.
   std::atomic<Keypair*> sending{nullptr};
   Published<const net::Endpoint> endpoint;
+  /// The largest inner packet that the path to the peer carries, bytes; kNoPathMtu while nobody knows. At
+  /// least kLeastPathMtu.
+  std::atomic<std::uint32_t> path_mtu{kNoPathMtu};
   Activity activity;
   /// A move of this peer is on its way through the door: one at a time, however often its packets change
   /// their source.

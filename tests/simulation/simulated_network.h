@@ -83,6 +83,8 @@ class Node {
   protocol::Inbound inbound;
   protocol::Actions actions;
   std::vector<std::uint64_t> delivered;
+  /// Sees what comes out of the tunnel, in its parts.
+  std::function<void(std::span<const iovec>)> on_packet;
   std::vector<protocol::Event> events;
 
   [[nodiscard]] std::size_t count(protocol::Event::Kind kind) const {
@@ -267,6 +269,7 @@ inline void Node::send(const Node& to, std::uint64_t id) {
 
 inline void Node::receive(std::vector<std::uint8_t> datagram, const net::Endpoint& from) {
   const auto write = [this](const net::VirtioNetHeader&, std::span<const iovec> parts) {
+    if (on_packet) return on_packet(parts);
     delivered.push_back(load_le<std::uint64_t>(static_cast<const std::uint8_t*>(parts[0].iov_base) + 28));
   };
   inbound.begin(network.now().boot);

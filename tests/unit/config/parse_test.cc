@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/net/mss_clamp.h"
 #include "tests/unit/config/temporary_files.h"
 
 namespace tunneld::config {
@@ -37,6 +38,7 @@ TEST_F(Parse, FillsInDefaults) {
   EXPECT_TRUE(config.interface.addresses.empty());
   EXPECT_EQ(config.interface.listen_port, std::nullopt);
   EXPECT_EQ(config.interface.mtu, std::nullopt);
+  EXPECT_EQ(config.interface.mss_clamp, net::kMssOff);
   EXPECT_EQ(config.interface.fwmark, 0U);
   EXPECT_EQ(config.interface.offload, AutoOff::kAuto);
   EXPECT_TRUE(config.peers.empty());
@@ -56,6 +58,7 @@ TEST_F(Parse, ReadsEveryOption) {
       "  listen_port: 51820\n"
       "  private_key_file: keys/../a.key\n"
       "  mtu: 1420\n"
+      "  mss_clamp: auto\n"
       "  fwmark: 0xca6c\n"
       "  offload: off\n"
       "peers:\n"
@@ -83,6 +86,7 @@ TEST_F(Parse, ReadsEveryOption) {
   EXPECT_EQ(config.interface.listen_port, 51820);
   EXPECT_EQ(config.interface.private_key_file.value, (KeyFile{files_.path("a.key"), false}));
   EXPECT_EQ(config.interface.mtu, 1420);
+  EXPECT_EQ(config.interface.mss_clamp, net::kMssFromPath);
   EXPECT_EQ(config.interface.fwmark, 0xca6cU);
   EXPECT_EQ(config.interface.offload, AutoOff::kOff);
 

@@ -68,7 +68,7 @@ TEST(Show, RoundTripsEveryOption) {
     for (const char* interface :
          {"interface: { name: tun0, private_key_file: \"a key: \\\"x\\\" \\\\ # [b]\" }\n",
           "interface: { name: \"1\", private_key_file: credential:x, addresses: [10.0.0.1/8, \"fd00::1/8\"], "
-          "listen_port: 1, mtu: 9000, fwmark: 0xffffffff, offload: off }\n"}) {
+          "listen_port: 1, mtu: 9000, mss_clamp: 1240, fwmark: 0xffffffff, offload: off }\n"}) {
       expect_round_trip(files.write("config.yaml", interface + rest));
     }
   }
@@ -78,9 +78,10 @@ TEST(Show, WritesDefaultsOut) {
   const TemporaryFiles files;
   const std::string shown =
       show(parse(files.write("config.yaml", "interface: { name: tun0, private_key_file: a.key }\n")));
-  for (const char* line : {"  type: tun\n", "  listen_port: auto\n", "  mtu: auto\n", "  fwmark: off\n",
-                           "  offload: auto\n", "  table: main\n", "  metric: auto\n", "  engine: auto\n",
-                           "  fast_cipher: auto\n", "workers: auto\n", "  level: info\n", "peers: []\n"}) {
+  for (const char* line :
+       {"  type: tun\n", "  listen_port: auto\n", "  mtu: auto\n", "  mss_clamp: off\n", "  fwmark: off\n",
+        "  offload: auto\n", "  table: main\n", "  metric: auto\n", "  engine: auto\n",
+        "  fast_cipher: auto\n", "workers: auto\n", "  level: info\n", "peers: []\n"}) {
     EXPECT_THAT(shown, HasSubstr(line));
   }
 }
