@@ -1,10 +1,13 @@
 #include "daemon/data_worker.h"
 
+#include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string>
 #include <system_error>
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -17,9 +20,23 @@ namespace {
 
 /// Packets read from the device before what was read is sent: bounds the delay of the first one.
 constexpr int kMaxReads = 64;
+/// A turn that moves more than this in one direction makes a worker a busy one: a few full packets are not.
+constexpr std::size_t kBusyBytes = 32 * 1024;
+/// So long without a packet from the device, and its own thread is not worth its wake-ups any more.
+constexpr int kQuietMilliseconds = 20;
 
 void name_thread(const char* direction, std::size_t index) {
   pthread_setname_np(pthread_self(), (std::string(direction) + "-" + std::to_string(index)).c_str());
+}
+
+int checked(int result, const char* what) {
+  if (result < 0) throw std::system_error(errno, std::generic_category(), what);
+  return result;
+}
+
+void watch(const net::FileDescriptor& epoll, int fd) {
+  epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+  checked(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 }
 
 }  // namespace
@@ -34,8 +51,11 @@ DataWorker::DataWorker(std::size_t index, protocol::DataPlane& plane, net::TunQu
       signals_(signals),
       outbound_path_(plane, 2 * index),
       buffer_(std::make_unique<std::uint8_t[]>(net::TunQueue::kMaxPacket)),
-      stop_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (stop_.get() < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
+      stop_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
+  watch(epoll_, queue_.fd());
+  watch(epoll_, socket_.fd());
+  watch(epoll_, stop_.get());
   // Registered here: the control thread must know all readers before it retires anything.
   protocol::Quiescence::Reader& out = plane.quiescence.add_reader();
   protocol::Quiescence::Reader& in = plane.quiescence.add_reader();
@@ -47,12 +67,8 @@ DataWorker::~DataWorker() {
   stopping_.store(true);
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(stop_.get(), &one, sizeof one);
-}
-
-bool DataWorker::wait_readable(int fd) const {
-  std::array<pollfd, 2> fds = {pollfd{fd, POLLIN, 0}, pollfd{stop_.get(), POLLIN, 0}};
-  poll(fds.data(), fds.size(), -1);
-  return fds[1].revents == 0;
+  device_reader_.store(DeviceReader::kNobody);
+  device_reader_.notify_all();
 }
 
 void DataWorker::wake_control(std::size_t thread) {
@@ -61,7 +77,7 @@ void DataWorker::wake_control(std::size_t thread) {
   [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
 }
 
-bool DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
+DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
   const auto send = [this] {
     for (const protocol::SealedRun& run : outbound_path_.finish()) {
       const net::SendResult result =
@@ -78,19 +94,20 @@ bool DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
     }
   };
 
-  bool more = true;
+  Moved moved{.more = true};
   reader.enter();
   outbound_path_.begin(net::boot_now());
-  for (; reads > 0 && more; --reads) {
+  for (; reads > 0 && moved.more; --reads) {
     const net::TunRead read = queue_.read({buffer_.get(), net::TunQueue::kMaxPacket});
     if (read.status == net::TunReadStatus::kGone) {
       signals_.device_gone.store(true);
       const std::uint64_t one = 1;
       [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
-      more = false;
+      moved.more = false;
     }
-    if (read.status == net::TunReadStatus::kEmpty) more = false;
+    if (read.status == net::TunReadStatus::kEmpty) moved.more = false;
     if (read.status != net::TunReadStatus::kPacket) continue;
+    moved.bytes += read.length;
     const MutableBytes packet(buffer_.get(), read.length);
     if (!outbound_path_.add(read.header, packet)) {
       send();
@@ -101,15 +118,37 @@ bool DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
   send();
   reader.leave();
   wake_control(2 * index_);
-  return more;
+  return moved;
+}
+
+// --- Who reads from the device
+// --------------------------------------------------------------------------------------
+
+void DataWorker::give_device_to_outbound() {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_.fd(), nullptr);
+  auto expected = DeviceReader::kInbound;
+  if (device_reader_.compare_exchange_strong(expected, DeviceReader::kOutbound)) device_reader_.notify_all();
+}
+
+void DataWorker::give_device_back() {
+  // Watched before it is given: a packet that comes between wakes the inbound thread, which looks again.
+  epoll_event event{.events = EPOLLIN, .data = {.fd = queue_.fd()}};
+  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, queue_.fd(), &event);
+  auto expected = DeviceReader::kOutbound;
+  device_reader_.compare_exchange_strong(expected, DeviceReader::kInbound);
 }
 
 void DataWorker::run_outbound(protocol::Quiescence::Reader& reader) {
   name_thread("out", index_);
-  while (wait_readable(queue_.fd()) && !signals_.device_gone.load(std::memory_order_relaxed)) {
-    const std::lock_guard lock(sending_);
-    while (!stopping_.load(std::memory_order_relaxed) && carry_out(reader, kMaxReads)) {
+  std::array<pollfd, 2> fds = {pollfd{queue_.fd(), POLLIN, 0}, pollfd{stop_.get(), POLLIN, 0}};
+  for (;;) {
+    device_reader_.wait(DeviceReader::kInbound);
+    while (device_reader_.load() == DeviceReader::kOutbound && !signals_.device_gone.load()) {
+      while (!stopping() && carry_out(reader, kMaxReads).more) {
+      }
+      if (poll(fds.data(), fds.size(), kQuietMilliseconds) == 0) give_device_back();
     }
+    if (stopping() || signals_.device_gone.load()) return;
   }
 }
 
@@ -127,25 +166,37 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
     }
   };
 
-  while (wait_readable(socket_.fd())) {
-    while (!stopping_.load(std::memory_order_relaxed) && socket_.receive(batch) > 0) {
-      reader.enter();
-      inbound.begin(net::boot_now());
-      for (std::size_t i = 0; i < batch.size(); ++i) {
-        const net::ReceivedMessage message = batch[i];
-        if (message.segment_size == 0) continue;
-        if (message.from != known_sender) {
-          known_sender = message.from;
-          sender = message.from.parse();
-        }
-        inbound.add({message.data, message.segment_size, message.ecn, sender}, write);
+  const auto receive = [&] {
+    std::size_t bytes = 0;
+    reader.enter();
+    inbound.begin(net::boot_now());
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      const net::ReceivedMessage message = batch[i];
+      if (message.segment_size == 0) continue;
+      if (message.from != known_sender) {
+        known_sender = message.from;
+        sender = message.from.parse();
       }
-      inbound.finish(write);
-      reader.leave();
-      wake_control(thread);
-      if (batch.size() == 1 && sending_.try_lock()) {
-        carry_out(reader, 1);
-        sending_.unlock();
+      bytes += message.data.size();
+      inbound.add({message.data, message.segment_size, message.ecn, sender}, write);
+    }
+    inbound.finish(write);
+    reader.leave();
+    wake_control(thread);
+    return bytes;
+  };
+
+  std::array<epoll_event, 3> events;
+  while (!stopping()) {
+    epoll_wait(epoll_.get(), events.data(), events.size(), -1);
+    for (bool more = true; more && !stopping();) {
+      more = socket_.receive(batch) > 0;
+      const std::size_t received = more ? receive() : 0;
+      if (device_reader_.load() != DeviceReader::kInbound) continue;
+      // Also what the kernel has just answered to what was written.
+      const Moved sent = carry_out(reader, kMaxReads);
+      if (sent.more || std::max(sent.bytes, received) > kBusyBytes || signals_.device_gone.load()) {
+        give_device_to_outbound();
       }
     }
   }

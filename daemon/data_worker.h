@@ -1,17 +1,16 @@
-// One data worker: a tun queue and a UDP socket, and two threads between them, one for each direction.
+// One data worker: a tun queue and a UDP socket, and what moves packets between them. All protocol is in
+// protocol/outbound.cc and inbound.cc; this file moves bytes.
 //
-// Two threads, because the directions do not share state and because a blocking wait on one descriptor costs
-// no extra system call under load: a thread reads until there is nothing left, and only then polls. All
-// protocol is in protocol/outbound.cc and inbound.cc; this file moves bytes.
-//
-// One wake-up is saved where it counts: what the kernel answers on the spot (a ping, an ACK) waits in the
-// device when the inbound thread has written, so that thread reads once itself if the outbound one sleeps.
-// Order is kept by a mutex that is held from reading until what was read is sent; it is taken once a batch.
+// One thread or two. A packet that comes alone pays for every thread that has to wake up for it, so a quiet
+// worker has one thread that waits for both descriptors; a ping then finds the kernel's answer in the device
+// before anybody goes to sleep. A busy worker is limited by what one core can do, so when there is much to
+// move the first thread (inbound) leaves the device to a second one (outbound), which gives it back when the
+// device has been silent for a while. Only who has the device reads from it; giving and taking is one atomic,
+// and happens a few times a second at most.
 #pragma once
 
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <thread>
 
 #include "common/net/tun_device.h"
@@ -39,14 +38,23 @@ class DataWorker {
   DataWorker& operator=(const DataWorker&) = delete;
 
  private:
+  /// Who reads from the device.
+  enum class DeviceReader : std::uint8_t { kInbound, kOutbound, kNobody };
+  /// What a turn has moved, to tell a quiet worker from a busy one.
+  struct Moved {
+    std::size_t bytes = 0;
+    /// The device may have more.
+    bool more = false;
+  };
+
   void run_outbound(protocol::Quiescence::Reader& reader);
   void run_inbound(protocol::Quiescence::Reader& reader);
-  /// Sends what up to `reads` reads of the device give; false when the device is empty or gone. The caller
-  /// holds `sending_`.
-  bool carry_out(protocol::Quiescence::Reader& reader, int reads);
+  /// Sends what up to `reads` reads of the device give. The caller is the device's reader.
+  Moved carry_out(protocol::Quiescence::Reader& reader, int reads);
+  void give_device_to_outbound();
+  void give_device_back();
   void wake_control(std::size_t thread);
-  /// False when it is time to stop.
-  [[nodiscard]] bool wait_readable(int fd) const;
+  [[nodiscard]] bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
   const std::size_t index_;
   protocol::DataPlane& plane_;
@@ -54,11 +62,14 @@ class DataWorker {
   net::UdpSocket& socket_;
   const net::TunFeatures features_;
   WorkerSignals& signals_;
-  std::mutex sending_;  ///< guards the device's reading side: outbound_path_ and buffer_
+  // The device's reading side, of whoever is its reader.
   protocol::Outbound outbound_path_;
   std::unique_ptr<std::uint8_t[]> buffer_;
+  std::atomic<DeviceReader> device_reader_{DeviceReader::kInbound};
   std::atomic<bool> stopping_{false};
-  net::FileDescriptor stop_;  ///< eventfd: wakes both threads from poll
+  net::FileDescriptor stop_;  ///< eventfd: wakes both threads from their waits
+  net::FileDescriptor
+      epoll_;  ///< what the inbound thread waits for: socket, stop, and the device while it has it
   std::jthread outbound_;
   std::jthread inbound_;
 };
