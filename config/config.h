@@ -49,6 +49,8 @@ struct InterfaceConfig {
   std::uint32_t fwmark = 0;
   /// Segmentation and receive offloads of tun and UDP.
   AutoOff offload = AutoOff::kAuto;
+  /// What tunnelds say to each other beyond WireGuard (docs/extension.md).
+  AutoOff extension = AutoOff::kAuto;
   bool operator==(const InterfaceConfig&) const = default;
 };
 

@@ -136,6 +136,8 @@ InterfaceConfig read_interface(const Node& node, const Directory& directory) {
   if (const auto fwmark = keys.find("fwmark")) read_fwmark(*fwmark, interface);
   if (const auto offload = keys.find("offload"))
     interface.offload = offload->choice(kAutoOff).value_or(AutoOff::kAuto);
+  if (const auto extension = keys.find("extension"))
+    interface.extension = extension->choice(kAutoOff).value_or(AutoOff::kAuto);
   keys.refuse("private_key",
               "keys are kept in files: write it to a file of mode 0600 and name that in "
               "'private_key_file'");

@@ -108,6 +108,7 @@ void write_interface(const InterfaceConfig& interface, Writer& out) {
   out.line("  ", "mss_clamp", mss_clamp(interface.mss_clamp));
   out.line("  ", "fwmark", interface.fwmark == 0 ? "off" : std::to_string(interface.fwmark));
   out.line("  ", "offload", word(interface.offload));
+  out.line("  ", "extension", word(interface.extension));
 }
 
 void write_peer(const PeerConfig& peer, Writer& out) {

@@ -52,7 +52,9 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                .offload = config_.interface.offload == config::AutoOff::kAuto}),
       plane_(config_.peers.size(), 2 * worker_count(config_) + 1, crypto::random_bytes),
       tunnel_(std::move(keys.private_key), *engine_, crypto::random_bytes, plane_,
-              config_.crypto.fast_cipher == config::AutoOff::kAuto),
+              {.extension = config_.interface.extension == config::AutoOff::kAuto,
+               .fast_cipher = config_.crypto.fast_cipher == config::AutoOff::kAuto,
+               .capabilities = {}}),
       driver_(io_, tunnel_, plane_, sockets_.front(),
               [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
       control_(io_, device_.name()) {

@@ -36,6 +36,7 @@ ReadAgain read_again(const std::string& path, const config::Config& running,
   keep("interface.type", running.interface.type, wanted.interface.type, notes);
   keep("interface.listen_port", running.interface.listen_port, wanted.interface.listen_port, notes);
   keep("interface.offload", running.interface.offload, wanted.interface.offload, notes);
+  keep("interface.extension", running.interface.extension, wanted.interface.extension, notes);
   keep("crypto", running.crypto, wanted.crypto, notes);
   keep("workers", running.workers, wanted.workers, notes);
   return {std::move(wanted), std::move(keys.keys->preshared_keys), std::move(notes)};

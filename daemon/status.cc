@@ -35,8 +35,18 @@ nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& inf
                       {"rx_packets", status.received_packets},
                       {"tx_packets", status.sent_packets},
                       {"dropped_packets", status.dropped_packets},
+                      {"extension", nullptr},
                       {"cipher", status.fast_cipher ? "AES-256-GCM" : "ChaCha20-Poly1305"},
                       {"allowed_ips", nlohmann::json::array()}};
+  if (status.remote) {
+    const protocol::Capabilities& can = status.remote->capabilities;
+    json["extension"] = {{"version", status.remote->version},
+                         {"instance", fmt::format("{:016x}", status.remote->instance)},
+                         {"config", can.config},
+                         {"tap", can.tap},
+                         {"lanes", can.lanes},
+                         {"probe", can.probe}};
+  }
   if (status.endpoint) json["endpoint"] = status.endpoint->remote.to_string();
   if (status.latest_handshake)
     json["latest_handshake_seconds_ago"] = seconds(now.wall - *status.latest_handshake);

@@ -221,10 +221,26 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
                           .traffic_class = datagram.handshake ? kHandshakeTrafficClass : std::uint8_t{0}});
   }
   if (!datagrams_.empty()) socket_.send_batch(datagrams_);
-  // An event may lead to further actions, so they are taken out first.
+  // An event or a frame may lead to further actions, so they are taken out first.
   const std::vector<protocol::Event> events = actions.events();
+  const std::vector<protocol::Actions::Frame> frames = actions.frames();
   actions.clear();
-  for (const protocol::Event& event : events) report(event);
+  for (const protocol::Event& event : events) {
+    report(event);
+    for (const EventHandler& handler : event_handlers_) handler(event);
+  }
+  for (const protocol::Actions::Frame& frame : frames) {
+    const auto handler = frame_handlers_.find(frame.frame.type);
+    if (handler != frame_handlers_.end()) handler->second(frame.peer, frame.frame);
+  }
+}
+
+bool TunnelDriver::send_frame(protocol::PeerId peer, const protocol::ControlFrame& frame,
+                              std::size_t plain_size) {
+  protocol::Actions actions;
+  const bool sent = tunnel_.peer(peer).send_frame(frame, net::now(), actions, plain_size);
+  carry_out(actions);
+  return sent;
 }
 
 void TunnelDriver::report(const protocol::Event& event) {
@@ -270,6 +286,16 @@ void TunnelDriver::report(const protocol::Event& event) {
     case Kind::kSessionExpired:
       state.up = false;
       spdlog::info("peer {}: session expired, keys wiped", label(event.peer));
+      break;
+    case Kind::kHello:
+      spdlog::debug("peer {}: is a tunneld{}", label(event.peer), event.restarted ? "" : ", as before");
+      break;
+    case Kind::kHelloLost:
+      spdlog::debug("peer {}: says no HELLO any more", label(event.peer));
+      break;
+    case Kind::kBye:
+      state.up = false;
+      spdlog::info("peer {}: has ended the session", label(event.peer));
       break;
     case Kind::kNoEndpoint:
       state.problem = "has no known address";

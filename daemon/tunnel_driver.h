@@ -39,6 +39,17 @@ class TunnelDriver {
                          std::vector<std::optional<crypto::PresharedKey>> preshared_keys);
   [[nodiscard]] WorkerSignals& signals() { return signals_; }
 
+  using FrameHandler = std::function<void(protocol::PeerId, const protocol::ControlFrame&)>;
+  using EventHandler = std::function<void(const protocol::Event&)>;
+  /// Who takes the peers' frames of this type. It may send frames itself (send_frame).
+  void on_frame(protocol::FrameType type, FrameHandler handler) {
+    frame_handlers_[type] = std::move(handler);
+  }
+  /// Who else wants to know of events.
+  void on_event(EventHandler handler) { event_handlers_.push_back(std::move(handler)); }
+  /// To a peer that has a session; false if it has none. Sent at once.
+  bool send_frame(protocol::PeerId peer, const protocol::ControlFrame& frame, std::size_t plain_size = 0);
+
   struct PeerInfo {
     std::string name;
     /// Why there is no session, in words; empty if there is nothing to say.
@@ -82,6 +93,8 @@ class TunnelDriver {
     Instant tell_moves_at{};
   };
   std::map<protocol::PeerId, PeerState> peers_;
+  std::map<protocol::FrameType, FrameHandler> frame_handlers_;
+  std::vector<EventHandler> event_handlers_;
 };
 
 }  // namespace tunneld::daemon

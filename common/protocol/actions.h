@@ -7,6 +7,7 @@
 
 #include "common/bytes.h"
 #include "common/net/ip_address.h"
+#include "common/protocol/control_frame.h"
 #include "common/protocol/peer_link.h"
 
 namespace tunneld::protocol {
@@ -20,12 +21,16 @@ struct Event {
     kHandshakeGaveUp,  ///< no answer in 90 s; waits for the next packet to send
     kSessionExpired,   ///< keys zeroed, 540 s without a new session
     kNoEndpoint,       ///< there is something to send, and no address to send it to
-    kSilent,           ///< data went out for 10 s and nothing came back: is the address still right?
+    kHello,      ///< first HELLO of a session: Peer::remote() says who it is; `restarted` tells whether anew
+    kHelloLost,  ///< no HELLO any more: the peer is a stock one now, or its session has expired
+    kBye,        ///< the peer has ended the session, on purpose
+    kSilent,     ///< data went out for 10 s and nothing came back: is the address still right?
   };
   Kind kind;
   PeerId peer = 0;
   bool initiator = false;
   unsigned attempt = 0;
+  bool restarted = false;
   net::Endpoint endpoint{};
 };
 
@@ -38,6 +43,13 @@ class Actions {
     bool handshake;  ///< types 1 to 3 leave with DSCP AF41
   };
 
+  /// A control frame of an authenticated peer.
+  struct Frame {
+    PeerId peer;
+    std::uint32_t keypair_index;
+    ControlFrame frame;
+  };
+
   /// Room for a datagram of `length` bytes, to be filled before the next call of any member.
   MutableBytes add_datagram(const net::Endpoint& to, std::size_t length, bool handshake) {
     datagrams_.push_back({to, bytes_.size(), length, handshake});
@@ -45,10 +57,14 @@ class Actions {
     return MutableBytes(bytes_).last(length);
   }
   void add_event(Event event) { events_.push_back(std::move(event)); }
+  void add_frame(PeerId peer, std::uint32_t keypair_index, ControlFrame frame) {
+    frames_.push_back({peer, keypair_index, std::move(frame)});
+  }
   void clear() {
     datagrams_.clear();
     bytes_.clear();
     events_.clear();
+    frames_.clear();
   }
 
   [[nodiscard]] const std::vector<Datagram>& datagrams() const { return datagrams_; }
@@ -56,11 +72,13 @@ class Actions {
     return ByteView(bytes_).subspan(datagram.offset, datagram.length);
   }
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
+  [[nodiscard]] const std::vector<Frame>& frames() const { return frames_; }
 
  private:
   std::vector<Datagram> datagrams_;
   std::vector<std::uint8_t> bytes_;
   std::vector<Event> events_;
+  std::vector<Frame> frames_;
 };
 
 }  // namespace tunneld::protocol

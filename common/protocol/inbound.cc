@@ -7,6 +7,7 @@
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
 #include "common/protocol/ecn.h"
+#include "common/protocol/frame_header.h"
 
 namespace tunneld::protocol {
 
@@ -65,10 +66,12 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   if (keepalive) return;
   const MutableBytes plain(job.data, job.length);
   if (!is_packet) {
-    if (plain.size() > kMaxControlFrame) return drop(Drop::kInnerMalformed, &peer);
+    // Padding may be any size (a probe of the path is mostly that), and stays here.
+    const auto frame = FrameHeader::parse(plain);
+    if (!frame || kFrameHeader + frame->length > kMaxControlFrame) return drop(Drop::kInnerMalformed, &peer);
     if (!tell(
             {.notice = Notice::kControlFrame, .peer = peer.id, .index = keypair.local_index, .endpoint = {}},
-            plain)) {
+            plain.first(kFrameHeader + frame->length))) {
       drop(Drop::kDoorFull, &peer);
     }
     return;

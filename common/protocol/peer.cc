@@ -1,7 +1,6 @@
 #include "common/protocol/peer.h"
 
 #include <algorithm>
-#include <array>
 
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
@@ -11,10 +10,6 @@ namespace {
 
 /// Packets kept for a peer without a session; beyond it the oldest is dropped.
 constexpr std::size_t kMaxWaitingPackets = 128;
-/// After these the peer is taken for a stock one.
-constexpr std::array<Duration, 2> kHelloRepeatAfter = {1s, 2s};
-/// More than a peer that repeats its HELLO as we do can want from one session.
-constexpr unsigned kMaxHelloAnswers = 8;
 
 Instant at(const std::atomic<Instant::rep>& stamp) {
   return Instant(Duration(stamp.load()));
@@ -183,9 +178,7 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   waiting_.clear();
   if (confirm_by_keepalive) seal(keypair, {}, now, actions);
   link_->sending.store(&keypair);
-  hellos_sent_ = 0;
-  hello_at_ = keypair.role == Role::kInitiator && services_.offers_fast_data ? now.boot : kNever;
-  repeat_hello(now, actions);
+  begin_hello(keypair, now, actions);
 }
 
 void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
@@ -222,42 +215,6 @@ void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions) {
   traffic.sent_bytes.add(datagram.size());
   const bool data = !plain.empty() && plain[0] >> 4 != 0;  // a control frame asks for no answer
   if (link_->activity.stamp_sent(now.boot, data)) watch(now);
-}
-
-// --- Extension (docs/extension.md)
-// ---------------------------------------------------------------------------------
-
-void Peer::say_hello(bool is_answer, Keypair& keypair, Now now, Actions& actions) {
-  // Ready before we say so.
-  keypair.enable_fast_receive(services_.engine);
-  const Hello hello{.is_answer = is_answer, .opens_fast_data = true};
-  seal(keypair, encode(hello.to_frame()), now, actions);
-}
-
-void Peer::repeat_hello(Now now, Actions& actions) {
-  if (now.boot < hello_at_) return;
-  hello_at_ = kNever;
-  Keypair* keypair = live_keypair(now.boot);
-  if (keypair == nullptr) return;
-  say_hello(false, *keypair, now, actions);
-  if (hellos_sent_ < kHelloRepeatAfter.size()) hello_at_ = now.boot + kHelloRepeatAfter[hellos_sent_];
-  ++hellos_sent_;
-}
-
-void Peer::control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions) {
-  Keypair* keypair = keypairs_.find(index);
-  if (keypair == nullptr || !services_.offers_fast_data) return;
-  const auto frame = decode_control_frame(plain);
-  if (!frame) return;
-  const auto hello = Hello::from(*frame);
-  if (!hello) return;
-  if (hello->is_answer) {
-    hello_at_ = kNever;
-  } else if (keypair->hellos_answered < kMaxHelloAnswers) {
-    ++keypair->hellos_answered;
-    say_hello(true, *keypair, now, actions);
-  }
-  if (hello->opens_fast_data) keypair->enable_fast_send(services_.engine);
 }
 
 // --- Sending on the control thread
@@ -327,14 +284,16 @@ void Peer::reset() {
   count_drop(waiting_.size());
   waiting_.clear();
   attempts_ = 0;
-  retransmit_at_ = hello_at_ = zero_keys_at_ = kNever;
+  retransmit_at_ = hello_at_ = zero_keys_at_ = remote_expires_at_ = kNever;
+  remote_.reset();
+  hello_index_ = 0;
 }
 
 // --- Timers
 // ---------------------------------------------------------------------------------------------------------
 
 Instant Peer::deadline() const {
-  return std::min({retransmit_at_, look_at_, hello_at_, persistent_at_, zero_keys_at_});
+  return std::min({retransmit_at_, look_at_, hello_at_, persistent_at_, zero_keys_at_, remote_expires_at_});
 }
 
 void Peer::advance(Now now, Actions& actions) {
@@ -348,10 +307,12 @@ void Peer::advance(Now now, Actions& actions) {
     // Without a session nothing was stamped; come back after a whole interval.
     persistent_at_ = now.boot >= due ? now.boot + options_.persistent_keepalive : due;
   }
+  if (now.boot >= remote_expires_at_) forget_remote(actions);
   if (now.boot >= zero_keys_at_) {
     // A handshake that has begun meanwhile (after a long sleep, say) and what waits for it go on.
     zero_keys_at_ = kNever;
     keypairs_.clear();
+    forget_remote(actions);
     actions.add_event({.kind = Event::Kind::kSessionExpired, .peer = id_});
   }
 }
@@ -410,6 +371,7 @@ PeerStatus Peer::status(Instant now) const {
   status.latest_handshake = latest_handshake_;
   const Keypair* keypair = live_keypair(now);
   status.session_live = keypair != nullptr;
+  status.remote = remote_;
   status.fast_cipher = keypair != nullptr && keypair->fast_send() != nullptr;
   status.handshake_pending = retransmit_at_ != kNever;
   status.handshake_attempts = attempts_;

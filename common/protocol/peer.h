@@ -11,8 +11,8 @@
 #include "common/crypto/keys.h"
 #include "common/net/ip_address.h"
 #include "common/protocol/actions.h"
-#include "common/protocol/control_frame.h"
 #include "common/protocol/cookie.h"
+#include "common/protocol/hello.h"
 #include "common/protocol/keypairs.h"
 #include "common/protocol/noise_handshake.h"
 #include "common/protocol/services.h"
@@ -41,6 +41,20 @@ struct PeerStatus {
   std::uint64_t sent_bytes = 0, received_bytes = 0, sent_packets = 0, received_packets = 0,
                 dropped_packets = 0;
   bool fast_cipher = false;
+  /// What the peer has said of itself; nullopt for a stock WireGuard peer.
+  std::optional<Hello> remote;
+};
+
+/// Control frames that are looked at: a peer must not keep the control thread busy with them.
+class FrameBudget {
+ public:
+  [[nodiscard]] bool take(Instant now);
+
+ private:
+  static constexpr std::uint64_t kBurst = 100;
+  static constexpr Duration kEvery = 20ms;
+  std::uint64_t left_ = kBurst;
+  Instant refilled_{};
 };
 
 class Peer {
@@ -65,6 +79,11 @@ class Peer {
   // Notices of the data workers.
   /// An authenticated plaintext of the keypair `index` that is no IP packet. What is malformed is ignored.
   void control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions);
+  /// Seals a control frame under the live keypair, padded with zeros to a plaintext of at least `plain_size`
+  /// bytes. False without a session, with the extension turned off, or for a frame that is too large.
+  bool send_frame(const ControlFrame& frame, Now now, Actions& actions, std::size_t plain_size = 0);
+  /// Tells a tunneld that the session ends here, and ends it.
+  void say_bye(Now now, Actions& actions);
   void confirmed(std::uint32_t index, Now now, Actions& actions);
   void moved(const net::Endpoint& endpoint, Actions& actions);
   /// Lets the kernel choose where to send from, until the peer is heard again.
@@ -89,6 +108,8 @@ class Peer {
   [[nodiscard]] std::unique_ptr<PeerLink> release_link() { return std::move(link_); }
   [[nodiscard]] Keypairs& keypairs() { return keypairs_; }
   [[nodiscard]] const std::optional<crypto::SymmetricKey>& static_static() const { return static_static_; }
+  /// What the peer said of itself in its last HELLO; nullopt for a stock WireGuard peer and before the HELLO.
+  [[nodiscard]] const std::optional<Hello>& remote() const { return remote_; }
   [[nodiscard]] PeerStatus status(Instant now) const;
 
  private:
@@ -98,6 +119,10 @@ class Peer {
   void session_up(Keypair& keypair, Now now, Actions& actions);
   void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions);
   void send_keepalive(Now now, Actions& actions);
+  void begin_hello(const Keypair& keypair, Now now, Actions& actions);
+  void accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& actions);
+  void forget_remote(Actions& actions);
+  void accept_bye(Actions& actions);
   void say_hello(bool is_answer, Keypair& keypair, Now now, Actions& actions);
   void repeat_hello(Now now, Actions& actions);
   void look_at_activity(Now now, Actions& actions);
@@ -129,11 +154,17 @@ class Peer {
   /// kSilent was reported for the wait that is running.
   bool silence_told_ = false;
 
-  // HELLO, as the session's initiator.
+  // Extension.
+  std::optional<Hello> remote_;
+  /// Of the keypair that remote_ was last said under.
+  std::uint32_t hello_index_ = 0;
+  /// As the session's initiator.
   unsigned hellos_sent_ = 0;
+  FrameBudget frame_budget_;
 
   // Timers; kNever when off.
   Instant hello_at_ = kNever;
+  Instant remote_expires_at_ = kNever;
   Instant retransmit_at_ = kNever;
   Instant look_at_ = kNever;
   Instant persistent_at_ = kNever;

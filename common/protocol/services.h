@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "common/crypto/aead_engine.h"
+#include "common/protocol/hello.h"
 #include "common/protocol/index_table.h"
 #include "common/protocol/noise_handshake.h"
 #include "common/protocol/peer_link.h"
@@ -13,6 +14,14 @@
 
 namespace tunneld::protocol {
 
+/// What this tunneld says of itself in every HELLO.
+struct Extension {
+  /// False: sends no control frame, and hears none.
+  bool enabled;
+  std::uint64_t instance;
+  Capabilities capabilities;
+};
+
 struct Services {
   LocalIdentity identity;
   const crypto::AeadEngine& engine;
@@ -20,6 +29,7 @@ struct Services {
   /// AES-256-GCM may be agreed on with peers that are tunnelds: the engine has it and the configuration
   /// allows it.
   bool offers_fast_data;
+  Extension extension;
   IndexTable& indices;
   Quiescence& quiescence;
   /// The device's MTU, bytes: padding stops there.

@@ -1,18 +1,32 @@
 #include "common/protocol/tunnel.h"
 
+#include <array>
 #include <utility>
 
 #include "common/protocol/messages.h"
 
 namespace tunneld::protocol {
+namespace {
+
+std::uint64_t random_number(const RandomBytes& random) {
+  std::array<std::uint8_t, 8> bytes{};
+  random(bytes);
+  return load_le<std::uint64_t>(bytes.data());
+}
+
+}  // namespace
 
 Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random,
-               DataPlane& plane, bool allow_fast_cipher)
+               DataPlane& plane, const TunnelOptions& options)
     : plane_(plane),
       services_{.identity = LocalIdentity(std::move(private_key)),
                 .engine = engine,
                 .random = random,
-                .offers_fast_data = allow_fast_cipher && engine.supports(crypto::Cipher::kAes256Gcm),
+                .offers_fast_data =
+                    options.extension && options.fast_cipher && engine.supports(crypto::Cipher::kAes256Gcm),
+                .extension = {.enabled = options.extension,
+                              .instance = random_number(random),
+                              .capabilities = options.capabilities},
                 .indices = plane.indices,
                 .quiescence = plane.quiescence,
                 .mtu = plane.mtu,

@@ -21,10 +21,19 @@
 
 namespace tunneld::protocol {
 
+struct TunnelOptions {
+  /// Whether to speak with tunnelds beyond WireGuard (docs/extension.md).
+  bool extension = true;
+  /// AES-256-GCM may be agreed on, where the engine has it.
+  bool fast_cipher = true;
+  /// What to say of ourselves.
+  Capabilities capabilities{};
+};
+
 class Tunnel {
  public:
   Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random,
-         DataPlane& plane, bool allow_fast_cipher);
+         DataPlane& plane, const TunnelOptions& options);
   ~Tunnel();
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;

@@ -24,10 +24,10 @@ void talk(Network& network, Node& a, Node& b, std::uint64_t packets) {
 }
 
 struct FastPair {
-  FastPair(std::uint64_t seed, bool a_fast, bool b_fast)
+  FastPair(std::uint64_t seed, protocol::TunnelOptions a_offers, protocol::TunnelOptions b_offers)
       : network(seed),
-        a(network, "192.0.2.1:1111", "10.0.0.1", a_fast),
-        b(network, "192.0.2.2:2222", "10.0.0.2", b_fast) {
+        a(network, "192.0.2.1:1111", "10.0.0.1", a_offers),
+        b(network, "192.0.2.2:2222", "10.0.0.2", b_offers) {
     if (!a.engine->supports(crypto::Cipher::kAes256Gcm)) return;
     supported = true;
     a.add_peer(b, true);
@@ -39,7 +39,7 @@ struct FastPair {
 };
 
 TEST(FastData, TwoThatOfferItUseIt) {
-  FastPair pair(1, true, true);
+  FastPair pair(1, kFast, kFast);
   if (!pair.supported) GTEST_SKIP() << "this CPU has no AES for libsodium";
   talk(pair.network, pair.a, pair.b, 5);
   Wire wire(pair.network);
@@ -52,19 +52,21 @@ TEST(FastData, TwoThatOfferItUseIt) {
 }
 
 TEST(FastData, EitherSideThatDoesNotOfferItGetsWireGuard) {
-  for (const bool a_offers : {true, false}) {
-    FastPair pair(2, a_offers, !a_offers);
-    if (!pair.supported) GTEST_SKIP() << "this CPU has no AES for libsodium";
-    Wire wire(pair.network);
-    talk(pair.network, pair.a, pair.b, 100);
-    EXPECT_EQ(wire.count[&pair.a][MessageType::kFastData], 0);
-    EXPECT_EQ(wire.count[&pair.b][MessageType::kFastData], 0);
-    EXPECT_EQ(pair.b.delivered.size(), 100U);
+  for (const auto& other : {kStock, kWireGuardCipher}) {
+    for (const bool a_offers : {true, false}) {
+      FastPair pair(2, a_offers ? kFast : other, a_offers ? other : kFast);
+      if (!pair.supported) GTEST_SKIP() << "this CPU has no AES for libsodium";
+      Wire wire(pair.network);
+      talk(pair.network, pair.a, pair.b, 100);
+      EXPECT_EQ(wire.count[&pair.a][MessageType::kFastData], 0);
+      EXPECT_EQ(wire.count[&pair.b][MessageType::kFastData], 0);
+      EXPECT_EQ(pair.b.delivered.size(), 100U);
+    }
   }
 }
 
 TEST(FastData, AStockPeerHearsThreeHellosPerSessionAndSilence) {
-  FastPair pair(3, true, false);
+  FastPair pair(3, kFast, kStock);
   if (!pair.supported) GTEST_SKIP() << "this CPU has no AES for libsodium";
   pair.a.send(pair.b, 1);
   pair.network.run_for(9s);
@@ -76,7 +78,7 @@ TEST(FastData, AStockPeerHearsThreeHellosPerSessionAndSilence) {
 }
 
 TEST(FastData, LostHellosAreRepeatedAndALossyDayBreaksNothing) {
-  FastPair pair(4, true, true);
+  FastPair pair(4, kFast, kFast);
   if (!pair.supported) GTEST_SKIP() << "this CPU has no AES for libsodium";
   pair.network.loss = 0.3;
   pair.network.duplicate = 0.05;
@@ -93,7 +95,7 @@ TEST(FastData, LostHellosAreRepeatedAndALossyDayBreaksNothing) {
 }
 
 TEST(FastData, AnUnagreedFastMessageIsRefused) {
-  FastPair pair(5, true, false);
+  FastPair pair(5, kFast, kStock);
   if (!pair.supported) GTEST_SKIP() << "this CPU has no AES for libsodium";
   std::vector<std::uint8_t> captured;
   pair.network.on_wire = [&](const Node& from, ByteView datagram) {

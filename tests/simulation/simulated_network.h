@@ -59,11 +59,18 @@ inline std::vector<std::uint8_t> inner_packet(const std::string& from, const std
   return packet;
 }
 
+/// Nodes that speak plain WireGuard, unless told otherwise.
+inline constexpr protocol::TunnelOptions kStock{.extension = false, .fast_cipher = false, .capabilities = {}};
+inline constexpr protocol::TunnelOptions kWireGuardCipher{
+    .extension = true, .fast_cipher = false, .capabilities = {}};
+inline constexpr protocol::TunnelOptions kFast{.extension = true, .fast_cipher = true, .capabilities = {}};
+
 class Network;
 
 class Node {
  public:
-  Node(Network& network, std::string socket_address, std::string inside, bool fast_cipher = false);
+  Node(Network& network, std::string socket_address, std::string inside,
+       protocol::TunnelOptions options = kStock);
 
   protocol::PeerId add_peer(const Node& other, bool with_endpoint, Duration keepalive = Duration::zero());
   /// An inner packet to the inside address of `to`.
@@ -86,6 +93,7 @@ class Node {
   /// Sees what comes out of the tunnel, in its parts.
   std::function<void(std::span<const iovec>)> on_packet;
   std::vector<protocol::Event> events;
+  std::vector<protocol::Actions::Frame> frames;
 
   [[nodiscard]] std::size_t count(protocol::Event::Kind kind) const {
     return static_cast<std::size_t>(std::count_if(events.begin(), events.end(),
@@ -229,14 +237,14 @@ inline crypto::PrivateKey seeded_key(Network& network) {
   return crypto::PrivateKey::from_bytes(bytes);
 }
 
-inline Node::Node(Network& net, std::string socket_address, std::string inside_address, bool fast_cipher)
+inline Node::Node(Network& net, std::string socket_address, std::string inside_address,
+                  protocol::TunnelOptions options)
     : network(net),
       outside(std::move(socket_address)),
       inside(std::move(inside_address)),
       key(seeded_key(net)),
       plane(16, 3, net.random_bytes()),
-      tunnel(
-          std::make_unique<protocol::Tunnel>(key.clone(), *engine, net.random_bytes(), plane, fast_cipher)),
+      tunnel(std::make_unique<protocol::Tunnel>(key.clone(), *engine, net.random_bytes(), plane, options)),
       outbound(plane, 0),
       inbound(plane, 1, {}) {
   net.nodes.push_back(this);
@@ -292,6 +300,7 @@ inline void Node::carry_out() {
   for (const auto& datagram : actions.datagrams())
     network.transmit(*this, datagram.to, actions.bytes(datagram));
   events.insert(events.end(), actions.events().begin(), actions.events().end());
+  frames.insert(frames.end(), actions.frames().begin(), actions.frames().end());
   actions.clear();
 }
 

@@ -111,6 +111,8 @@ const Broken kBroken[] = {
      "'fwmark' must be off or a mark"},
     {"mss_clamp_too_small", "interface: { name: tun0, private_key_file: a.key, mss_clamp: ^535 }\n",
      "'mss_clamp' must be auto, off or a segment size from 536 to 65475 bytes, not '535'"},
+    {"extension_is_no_boolean", "interface: { name: tun0, private_key_file: a.key, extension: ^no }\n",
+     "'extension' must be auto or off, not 'no'"},
     {"offload_is_no_boolean", "interface: { name: tun0, private_key_file: a.key, offload: ^no }\n",
      "'offload' must be auto or off, not 'no'"},
     {"address_is_no_list", "interface: { name: tun0, private_key_file: a.key, addresses: ^10.0.0.1/24 }\n",

@@ -8,22 +8,30 @@
 #include <gtest/gtest.h>
 
 #include "common/protocol/constants.h"
+#include "common/protocol/hello.h"
 #include "common/protocol/peer_link.h"
 
 namespace tunneld::protocol {
 namespace {
 
 using Bytes = std::vector<std::uint8_t>;
+using nlohmann::json;
+
+const Hello kHello{.is_answer = true,
+                   .version = 1,
+                   .instance = 0xfedcba9876543210,
+                   .opens_fast_data = true,
+                   .capabilities = {.config = true, .tap = true, .lanes = 4, .probe = true}};
 
 Bytes hello() {
-  return encode(Hello{.is_answer = true, .opens_fast_data = true}.to_frame());
+  return encode(kHello.to_frame()).value();
 }
 
 // A frame whose CBOR body is `body`.
 Bytes framed(const Bytes& body) {
   Bytes bytes(4 + body.size());
   bytes[0] = bytes[1] = 1;
-  bytes[2] = static_cast<std::uint8_t>(body.size());
+  store_le(&bytes[2], static_cast<std::uint16_t>(body.size()));
   std::copy(body.begin(), body.end(), bytes.begin() + 4);
   return bytes;
 }
@@ -33,10 +41,19 @@ TEST(ControlFrame, HelloIsReadAsWritten) {
   bytes.resize(bytes.size() + 13);  // padding
   const auto frame = decode_control_frame(bytes);
   ASSERT_TRUE(frame);
-  const auto read = Hello::from(*frame);
+  EXPECT_EQ(Hello::from(*frame), kHello);
+}
+
+TEST(ControlFrame, WhatIsNotNamedIsNotThere) {
+  const auto read = Hello::from({FrameType::kHello,
+                                 {{"answer", false},
+                                  {"version", 1U},
+                                  {"instance", 7U},
+                                  {"ciphers", json::array({"other"})},
+                                  {"new", 1}}});
   ASSERT_TRUE(read);
-  EXPECT_TRUE(read->is_answer);
-  EXPECT_TRUE(read->opens_fast_data);
+  EXPECT_EQ(read->capabilities, Capabilities());
+  EXPECT_FALSE(read->opens_fast_data);
 }
 
 TEST(ControlFrame, ContainersThatAnnounceMoreThanMemoryHoldsAreRefused) {
@@ -51,20 +68,82 @@ TEST(ControlFrame, EveryTruncationIsRefused) {
   const Bytes whole = hello();
   for (std::size_t length = 0; length < whole.size(); ++length) {
     EXPECT_FALSE(decode_control_frame(ByteView(whole).first(length)));
+    // The same where the length says so.
+    if (length > 4) {
+      Bytes shortened(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length));
+      store_le(&shortened[2], static_cast<std::uint16_t>(length - 4));
+      EXPECT_FALSE(decode_control_frame(shortened));
+    }
   }
 }
 
-TEST(ControlFrame, WrongTypesAndMissingKeysAreNoHello) {
-  for (const nlohmann::json& body :
-       {nlohmann::json{{"ciphers", nlohmann::json::array()}},
-        nlohmann::json{{"answer", 1}, {"ciphers", nlohmann::json::array()}}, nlohmann::json{{"answer", true}},
-        nlohmann::json{{"answer", true}, {"ciphers", "aes-256-gcm"}}}) {
-    const auto frame = decode_control_frame(encode({FrameType::kHello, body}));
-    ASSERT_TRUE(frame);
-    EXPECT_FALSE(Hello::from(*frame)) << body;
+TEST(ControlFrame, BytesBehindTheBodyAreRefused) {
+  EXPECT_TRUE(decode_control_frame(framed({0xa0})));
+  EXPECT_FALSE(decode_control_frame(framed({0xa0, 0x00})));
+  EXPECT_FALSE(decode_control_frame(framed({0xa0, 0xa0})));
+}
+
+TEST(ControlFrame, AKeyGivenTwiceIsRefused) {
+  EXPECT_TRUE(decode_control_frame(framed({0xa2, 0x61, 'a', 0x01, 0x61, 'b', 0x02})));
+  EXPECT_FALSE(decode_control_frame(framed({0xa2, 0x61, 'a', 0x01, 0x61, 'a', 0x02})));
+  // In a map within a list, too; the same key in two maps is fine.
+  EXPECT_FALSE(decode_control_frame(framed({0xa1, 0x61, 'x', 0x81, 0xa2, 0x61, 'a', 1, 0x61, 'a', 2})));
+  EXPECT_TRUE(decode_control_frame(framed({0xa1, 0x61, 'x', 0x82, 0xa1, 0x61, 'a', 1, 0xa1, 0x61, 'a', 2})));
+}
+
+TEST(ControlFrame, DeepNestingIsRefused) {
+  for (const std::uint8_t opening : {std::uint8_t{0x81}, std::uint8_t{0x9f}}) {
+    Bytes body{0xa1, 0x61, 'x'};
+    body.resize(kMaxControlFrame - 4, opening);
+    EXPECT_FALSE(decode_control_frame(framed(body)));
   }
-  EXPECT_FALSE(decode_control_frame(encode({FrameType::kHello, nlohmann::json::array({1, 2})})));
-  EXPECT_FALSE(decode_control_frame(Bytes(kMaxControlFrame + 1, 0x01)));
+  EXPECT_TRUE(decode_control_frame(framed({0xa1, 0x61, 'x', 0x81, 0x81, 0x81, 0x01})));
+  EXPECT_FALSE(
+      decode_control_frame(framed({0xa1, 0x61, 'x', 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x81, 0x01})));
+}
+
+TEST(ControlFrame, UnknownTypesAndEthernetHaveNoBodyToRead) {
+  Bytes bytes = hello();
+  for (unsigned type = 0; type < 256; ++type) {
+    bytes[1] = static_cast<std::uint8_t>(type);
+    const bool known = type >= 1 && type <= 8 && type != 5;
+    EXPECT_EQ(decode_control_frame(bytes).has_value(), known) << type;
+  }
+}
+
+TEST(ControlFrame, AnOversizedOneIsNeitherWrittenNorRead) {
+  EXPECT_FALSE(encode({FrameType::kConfig, {{"x", std::string(kMaxControlFrame, 'x')}}}));
+  const json large{{"x", std::string(kMaxControlFrame - 4 - 6, 'x')}};
+  const auto largest = encode({FrameType::kConfig, large});
+  ASSERT_TRUE(largest);
+  ASSERT_EQ(largest->size(), kMaxControlFrame);
+  EXPECT_TRUE(decode_control_frame(*largest));
+  Bytes body = json::to_cbor(json{{"x", std::string(kMaxControlFrame, 'x')}});
+  EXPECT_FALSE(decode_control_frame(framed(body)));
+}
+
+TEST(ControlFrame, WrongTypesAndMissingKeysAreNoHello) {
+  const json good = kHello.to_frame().body;
+  for (const char* key : {"answer", "version", "instance", "ciphers"}) {
+    json body = good;
+    body.erase(key);
+    EXPECT_FALSE(Hello::from({FrameType::kHello, body})) << key;
+  }
+  for (const auto& [key, value] : good.items()) {
+    for (const json& wrong : {json(nullptr), json(-1), json(1.5), json("text"), json::array({1}),
+                              json::object(), json::binary({1, 2})}) {
+      json body = good;
+      body[key] = wrong;
+      EXPECT_FALSE(Hello::from({FrameType::kHello, body})) << body;
+    }
+  }
+  json body = good;
+  body["lanes"] = 0;
+  EXPECT_FALSE(Hello::from({FrameType::kHello, body}));
+  body["lanes"] = 257;
+  EXPECT_FALSE(Hello::from({FrameType::kHello, body}));
+  EXPECT_FALSE(Hello::from({FrameType::kBye, good}));
+  EXPECT_FALSE(decode_control_frame(encode({FrameType::kHello, json::array({1, 2})}).value()));
 }
 
 TEST(ControlFrame, MutilatedFramesNeverThrow) {

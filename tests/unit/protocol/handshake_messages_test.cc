@@ -15,7 +15,7 @@ struct End {
   explicit End(std::optional<crypto::PrivateKey> private_key = std::nullopt)
       : key(private_key ? std::move(*private_key) : crypto::PrivateKey::generate()),
         plane(4, 3, crypto::random_bytes),
-        tunnel(key.clone(), *engine, crypto::random_bytes, plane, false) {}
+        tunnel(key.clone(), *engine, crypto::random_bytes, plane, TunnelOptions{}) {}
 
   void know(const crypto::PublicKey& other, std::optional<crypto::PresharedKey> psk = std::nullopt) {
     PeerOptions options;

@@ -1,0 +1,69 @@
+#include "common/protocol/hello.h"
+
+#include <limits>
+
+namespace tunneld::protocol {
+namespace {
+
+constexpr std::string_view kAes256Gcm = "aes-256-gcm";
+constexpr std::uint64_t kMostLanes = 256;
+
+/// Takes the value of `key` where it has the type of `value`; false where it has another. A missing one
+/// leaves `value`.
+bool take(const nlohmann::json& body, const char* key, bool& value) {
+  const auto found = body.find(key);
+  if (found == body.end()) return true;
+  if (!found->is_boolean()) return false;
+  value = found->get<bool>();
+  return true;
+}
+
+template <typename Number>
+bool take(const nlohmann::json& body, const char* key, std::uint64_t lowest, std::uint64_t highest,
+          Number& value) {
+  const auto found = body.find(key);
+  if (found == body.end()) return true;
+  if (!found->is_number_unsigned()) return false;
+  const auto number = found->get<std::uint64_t>();
+  if (number < lowest || number > highest) return false;
+  value = static_cast<Number>(number);
+  return true;
+}
+
+}  // namespace
+
+ControlFrame Hello::to_frame() const {
+  nlohmann::json ciphers = nlohmann::json::array();
+  if (opens_fast_data) ciphers.push_back(kAes256Gcm);
+  nlohmann::json body{
+      {"answer", is_answer}, {"version", version}, {"instance", instance}, {"ciphers", std::move(ciphers)}};
+  if (capabilities.config) body["config"] = true;
+  if (capabilities.tap) body["tap"] = true;
+  if (capabilities.lanes > 1) body["lanes"] = capabilities.lanes;
+  if (capabilities.probe) body["probe"] = true;
+  return {FrameType::kHello, std::move(body)};
+}
+
+std::optional<Hello> Hello::from(const ControlFrame& frame) {
+  if (frame.type != FrameType::kHello) return std::nullopt;
+  const nlohmann::json& body = frame.body;
+  for (const char* needed : {"answer", "version", "instance", "ciphers"}) {
+    if (!body.contains(needed)) return std::nullopt;
+  }
+  Hello hello;
+  Capabilities& can = hello.capabilities;
+  constexpr auto kAny = std::numeric_limits<std::uint64_t>::max();
+  const bool fits = take(body, "answer", hello.is_answer) &&
+                    take(body, "version", 1, std::numeric_limits<unsigned>::max(), hello.version) &&
+                    take(body, "instance", 0, kAny, hello.instance) && take(body, "config", can.config) &&
+                    take(body, "tap", can.tap) && take(body, "lanes", 1, kMostLanes, can.lanes) &&
+                    take(body, "probe", can.probe);
+  if (!fits || !body.at("ciphers").is_array()) return std::nullopt;
+  for (const nlohmann::json& cipher : body.at("ciphers")) {
+    if (!cipher.is_string()) return std::nullopt;
+    if (cipher.get_ref<const std::string&>() == kAes256Gcm) hello.opens_fast_data = true;
+  }
+  return hello;
+}
+
+}  // namespace tunneld::protocol

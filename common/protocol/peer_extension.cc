@@ -1,0 +1,134 @@
+// The peer's side of what two tunnelds add to WireGuard (docs/extension.md): HELLO on each new session, and
+// control frames in both directions. HELLO and BYE are a matter of sessions and end here; all other frames
+// are handed out.
+#include <algorithm>
+#include <array>
+
+#include "common/protocol/constants.h"
+#include "common/protocol/peer.h"
+
+namespace tunneld::protocol {
+namespace {
+
+/// After these the peer is taken for a stock one.
+constexpr std::array<Duration, 2> kHelloRepeatAfter = {1s, 2s};
+/// More than a peer that repeats its HELLO as we do can want from one session.
+constexpr unsigned kMaxHelloAnswers = 8;
+/// What is known of a peer outlives its session by so much: then its HELLO under the next one is overdue.
+constexpr Duration kHelloGrace = 10s;
+
+}  // namespace
+
+bool FrameBudget::take(Instant now) {
+  const Duration since = now - refilled_;
+  const auto earned = static_cast<std::uint64_t>(since / kEvery);
+  if (earned > 0) {
+    left_ = std::min<std::uint64_t>(kBurst, left_ + earned);
+    refilled_ = now;
+  }
+  if (left_ == 0) return false;
+  --left_;
+  return true;
+}
+
+// --- HELLO
+// ----------------------------------------------------------------------------------------------------------
+
+void Peer::begin_hello(const Keypair& keypair, Now now, Actions& actions) {
+  hellos_sent_ = 0;
+  hello_at_ = keypair.role == Role::kInitiator && services_.extension.enabled ? now.boot : kNever;
+  if (remote_ && hello_index_ != keypair.local_index) remote_expires_at_ = now.boot + kHelloGrace;
+  repeat_hello(now, actions);
+}
+
+void Peer::say_hello(bool is_answer, Keypair& keypair, Now now, Actions& actions) {
+  const bool fast = services_.offers_fast_data;
+  if (fast) keypair.enable_fast_receive(services_.engine);  // ready before we say so
+  const Hello hello{.is_answer = is_answer,
+                    .version = kExtensionVersion,
+                    .instance = services_.extension.instance,
+                    .opens_fast_data = fast,
+                    .capabilities = services_.extension.capabilities};
+  if (const auto bytes = encode(hello.to_frame())) seal(keypair, *bytes, now, actions);
+}
+
+void Peer::repeat_hello(Now now, Actions& actions) {
+  if (now.boot < hello_at_) return;
+  hello_at_ = kNever;
+  Keypair* keypair = live_keypair(now.boot);
+  if (keypair == nullptr) return;
+  say_hello(false, *keypair, now, actions);
+  if (hellos_sent_ < kHelloRepeatAfter.size()) hello_at_ = now.boot + kHelloRepeatAfter[hellos_sent_];
+  ++hellos_sent_;
+}
+
+void Peer::accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& actions) {
+  if (hello.is_answer) {
+    if (&keypair == keypairs_.current()) hello_at_ = kNever;
+  } else if (keypair.hellos_answered < kMaxHelloAnswers) {
+    ++keypair.hellos_answered;
+    say_hello(true, keypair, now, actions);
+  }
+  if (hello.opens_fast_data && services_.offers_fast_data) keypair.enable_fast_send(services_.engine);
+  if (&keypair == keypairs_.previous()) return;  // late: the session after it knows better
+  const bool is_new_session = !remote_ || hello_index_ != keypair.local_index;
+  const bool is_new_life = !remote_ || remote_->instance != hello.instance;
+  remote_ = hello;
+  hello_index_ = keypair.local_index;
+  remote_expires_at_ = kNever;
+  if (is_new_session) {
+    actions.add_event({.kind = Event::Kind::kHello, .peer = id_, .restarted = is_new_life});
+  }
+}
+
+void Peer::forget_remote(Actions& actions) {
+  remote_expires_at_ = kNever;
+  hello_index_ = 0;
+  if (!std::exchange(remote_, std::nullopt)) return;
+  actions.add_event({.kind = Event::Kind::kHelloLost, .peer = id_});
+}
+
+// --- Frames
+// ---------------------------------------------------------------------------------------------------------
+
+void Peer::control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions) {
+  Keypair* keypair = keypairs_.find(index);
+  if (keypair == nullptr || !services_.extension.enabled || !frame_budget_.take(now.boot)) return;
+  auto frame = decode_control_frame(plain);
+  if (!frame) return;
+  if (frame->type == FrameType::kHello) {
+    if (const auto hello = Hello::from(*frame)) accept_hello(*keypair, *hello, now, actions);
+  } else if (frame->type == FrameType::kBye) {
+    if (keypair != keypairs_.previous()) accept_bye(actions);
+  } else {
+    actions.add_frame(id_, index, std::move(*frame));
+  }
+}
+
+bool Peer::send_frame(const ControlFrame& frame, Now now, Actions& actions, std::size_t plain_size) {
+  Keypair* keypair = live_keypair(now.boot);
+  if (keypair == nullptr || !services_.extension.enabled) return false;
+  auto bytes = encode(frame);
+  if (!bytes) return false;
+  bytes->resize(std::max(bytes->size(), plain_size));
+  seal(*keypair, *bytes, now, actions);
+  return true;
+}
+
+// --- BYE
+// ------------------------------------------------------------------------------------------------------------
+
+void Peer::say_bye(Now now, Actions& actions) {
+  if (remote_) (void)send_frame({FrameType::kBye, nlohmann::json::object()}, now, actions);
+  reset();
+}
+
+void Peer::accept_bye(Actions& actions) {
+  reset();
+  // Nothing is awaited from it any more, so nothing of before may begin a handshake.
+  link_->activity.unanswered_send.store(0);
+  link_->activity.unanswered_receive.store(0);
+  actions.add_event({.kind = Event::Kind::kBye, .peer = id_});
+}
+
+}  // namespace tunneld::protocol
