@@ -5,13 +5,13 @@
 #include <set>
 
 #include "common/net/mss_clamp.h"
+#include "config/names.h"
 #include "config/scalars.h"
 #include "config/sections.h"
 
 namespace tunneld::config {
 namespace {
 
-constexpr std::size_t kLongestInterfaceName = 15;  // IFNAMSIZ - 1
 // RFC 791: every host takes datagrams of 576 bytes. RFC 8200: every IPv6 link carries 1280 (checked across
 // sections).
 constexpr std::uint64_t kSmallestMtu = 576;
@@ -22,17 +22,6 @@ constexpr std::uint64_t kLargestMtu = 65475;
 constexpr std::array kTypes{Word<DeviceType>{"tun", DeviceType::kTun},
                             Word<DeviceType>{"tap", DeviceType::kTap}};
 constexpr std::array kAutoOff{Word<AutoOff>{"auto", AutoOff::kAuto}, Word<AutoOff>{"off", AutoOff::kOff}};
-
-/// What the kernel takes (dev_valid_name), less what would surprise: it replaces '%', and the name becomes
-/// part of file names and log lines.
-bool is_interface_name(std::string_view name) {
-  const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("_=+.-").find(c) != std::string_view::npos;
-  };
-  return !name.empty() && name.size() <= kLongestInterfaceName && name != "." && name != ".." &&
-         std::all_of(name.begin(), name.end(), is_allowed);
-}
 
 void read_name(const Node& node, InterfaceConfig& interface) {
   const std::string_view expected = "1 to 15 letters, digits or _=+.-";

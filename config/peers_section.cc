@@ -2,30 +2,19 @@
 
 #include <algorithm>
 
+#include "config/names.h"
 #include "config/scalars.h"
 #include "config/sections.h"
 
 namespace tunneld::config {
 namespace {
 
-constexpr std::size_t kLongestPeerName = 64;
 constexpr std::string_view kExpectedKeepalive = "off or a time of whole seconds from 1s to 65535s";
 
-/// Peer names stand in logs, in file names and on command lines.
-bool is_peer_name(std::string_view name) {
-  const auto is_allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.' || c == '@';
-  };
-  return !name.empty() && name.size() <= kLongestPeerName && name.front() != '-' && name.front() != '.' &&
-         std::all_of(name.begin(), name.end(), is_allowed);
-}
-
 void read_name(const Node& node, PeerConfig& peer) {
-  const std::string_view expected = "1 to 64 letters, digits or _-.@, starting with a letter or a digit";
-  const auto name = node.text(expected);
+  const auto name = node.text(kExpectedPeerName);
   if (!name) return;
-  if (!is_peer_name(*name)) return node.error_expected(expected);
+  if (!is_peer_name(*name)) return node.error_expected(kExpectedPeerName);
   peer.name = {*name, node.at()};
 }
 

@@ -8,6 +8,8 @@
 #include "daemon/check_command.h"
 #include "daemon/cleanup.h"
 #include "daemon/control_client.h"
+#include "daemon/export_command.h"
+#include "daemon/import_command.h"
 #include "daemon/init_command.h"
 #include "daemon/interface_lock.h"
 #include "daemon/key_commands.h"
@@ -95,6 +97,19 @@ ExitCode run_command_line(int argc, char** argv) {
   CLI::App* cleanup = app.add_subcommand("cleanup", "Undo what a killed run left behind");
   cleanup->add_option("interface", interface, "Default: all")->type_name("IF");
 
+  ImportOptions import;
+  CLI::App* import_command =
+      app.add_subcommand("import", "Make a configuration and its key files from a file for wg-quick");
+  import_command->add_option("file", import.file, "INTERFACE.conf")->type_name("FILE")->required();
+  import_command->add_option("-o", import.directory, "Where to write; default: here")->type_name("DIR");
+  ExportOptions export_options;
+  CLI::App* export_command =
+      app.add_subcommand("export", "Print a configuration, with its keys, as a file for wg-quick");
+  export_command->add_option("--config", export_options.config)->type_name("FILE")->required();
+  export_command
+      ->add_option("-o", export_options.output, "Write it to a new file that only its owner may read")
+      ->type_name("FILE");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -106,6 +121,8 @@ ExitCode run_command_line(int argc, char** argv) {
     if (*pubkey) return print_public_key();
     if (*genpsk) return generate_preshared_key(key_file);
     if (*init_site) return init_site_to_site(directory);
+    if (*import_command) return import_wg_quick(import);
+    if (*export_command) return export_wg_quick(export_options);
     if (*status) return show_status(interface, json);
     if (*down) return bring_down(interface);
     if (*reload_command) return reload(interface);

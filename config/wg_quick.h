@@ -1,0 +1,63 @@
+// The configuration files of wg-quick(8): what they say in our words, and our configuration in theirs.
+//
+// Reading is as strict as for our own files: whatever is not understood is an error with its line. What
+// wg-quick understands and tunneld does not do (commands to run, SaveConfig) is named in a warning. What our
+// configuration says and theirs cannot is named by the writer. Everything else survives both ways.
+//
+// wg-quick has no names for peers. A comment "# Name = alice" in a [Peer] section is one, here and in several
+// other programs; without it a peer is called peer-1, peer-2 …
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/crypto/secret_text.h"
+#include "config/config.h"
+#include "config/diagnostic.h"
+#include "config/load_keys.h"
+
+namespace tunneld::config {
+
+/// Addresses of DNS servers and search domains, in the order of the file.
+struct WgQuickDns {
+  std::vector<Located<net::IpAddress>> servers;
+  std::vector<Located<std::string>> search;
+  bool operator==(const WgQuickDns&) const = default;
+};
+
+struct WgQuick {
+  /// Key files are named after the interface and its peers: wg0.key, wg0-alice.psk.
+  Config config;
+  Keys keys;
+  WgQuickDns dns;
+};
+
+struct WgQuickResult {
+  /// nullopt if there is an error among the diagnostics.
+  std::optional<WgQuick> file;
+  std::vector<Diagnostic> diagnostics;
+};
+
+/// `path` is the name for messages; `interface` is what the file, called INTERFACE.conf, configures.
+[[nodiscard]] WgQuickResult parse_wg_quick(std::string_view text, const std::string& path,
+                                           const std::string& interface);
+
+/// A private key that only somebody else has is left out, and a comment says so.
+enum class WhosePrivateKey : std::uint8_t { kOurs, kTheirs };
+
+struct WgQuickText {
+  crypto::SecretText text;
+  /// What wg-quick has no words for, one line each.
+  std::vector<std::string> left_out;
+};
+
+/// `keys.private_key` is not looked at where it is theirs.
+[[nodiscard]] WgQuickText write_wg_quick(const Config& config, const Keys& keys, const WgQuickDns& dns,
+                                         WhosePrivateKey whose);
+
+/// The YAML of what parse_wg_quick() has read, with comments; parse_file() reads `file.config` from it.
+[[nodiscard]] std::string write_yaml(const WgQuick& file, std::string_view origin);
+
+}  // namespace tunneld::config

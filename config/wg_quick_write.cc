@@ -1,0 +1,105 @@
+#include "config/routing_table.h"
+#include "config/wg_quick.h"
+
+namespace tunneld::config {
+namespace {
+
+class Writer {
+ public:
+  void line(std::string_view key, std::string_view value) {
+    text_.append(key).append(" = ").append(value) += '\n';
+  }
+  template <typename Key>
+  void secret(std::string_view key, const Key& value) {
+    text_.append(key).append(" = ");
+    crypto::append_base64(text_, value);
+    text_ += '\n';
+  }
+  void raw(std::string_view text) { text_.append(text); }
+  [[nodiscard]] crypto::SecretText take() { return std::move(text_); }
+
+ private:
+  crypto::SecretText text_;
+};
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string all;
+  for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
+  return all;
+}
+
+template <typename T>
+std::string joined(const std::vector<Located<T>>& items) {
+  std::vector<std::string> words;
+  for (const auto& item : items) words.push_back(item.value.to_string());
+  return joined(words);
+}
+
+void write_interface(const Config& config, const Keys& keys, const WgQuickDns& dns, WhosePrivateKey whose,
+                     Writer& out) {
+  const InterfaceConfig& interface = config.interface;
+  out.raw("[Interface]\n");
+  if (whose == WhosePrivateKey::kOurs) {
+    out.secret("PrivateKey", keys.private_key);
+  } else {
+    out.raw("# PrivateKey = the client's own, which nobody else has\n");
+  }
+  if (!interface.addresses.empty()) out.line("Address", joined(interface.addresses));
+  std::vector<std::string> names;
+  for (const auto& server : dns.servers) names.push_back(server.value.to_string());
+  for (const auto& domain : dns.search) names.push_back(domain.value);
+  if (!names.empty()) out.line("DNS", joined(names));
+  if (interface.mtu) out.line("MTU", std::to_string(*interface.mtu));
+  if (config.routes.table != kMainTable) {
+    out.line("Table", config.routes.table ? std::to_string(*config.routes.table) : "off");
+  }
+  if (interface.listen_port) out.line("ListenPort", std::to_string(*interface.listen_port));
+  if (interface.fwmark != 0) out.line("FwMark", std::to_string(interface.fwmark));
+}
+
+void write_peer(const PeerConfig& peer, const std::optional<crypto::PresharedKey>& preshared_key,
+                Writer& out) {
+  out.raw("\n[Peer]\n# Name = ");
+  out.raw(peer.name.value);
+  out.raw("\n");
+  out.line("PublicKey", peer.public_key.value.to_base64());
+  if (preshared_key) out.secret("PresharedKey", *preshared_key);
+  if (!peer.allowed_ips.empty()) out.line("AllowedIPs", joined(peer.allowed_ips));
+  if (!peer.endpoints.empty()) out.line("Endpoint", peer.endpoints.front().value.to_string());
+  if (peer.persistent_keepalive) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*peer.persistent_keepalive);
+    out.line("PersistentKeepalive", std::to_string(seconds.count()));
+  }
+}
+
+std::vector<std::string> left_out(const Config& config) {
+  std::vector<std::string> lines;
+  const auto add_if = [&lines](bool has_it, const char* option) {
+    if (has_it) lines.push_back(std::string(option) + ": wg-quick has nothing like it");
+  };
+  add_if(config.interface.type != DeviceType::kTun, "interface.type");
+  add_if(config.interface.mss_clamp != 0, "interface.mss_clamp");
+  add_if(config.routes.metric.has_value(), "routes.metric");
+  add_if(config.server.has_value(), "server");
+  add_if(config.client.has_value(), "client");
+  for (const PeerConfig& peer : config.peers) {
+    if (peer.endpoints.size() > 1) {
+      lines.push_back("peer " + peer.name.value + ": all endpoints but the first: wg-quick knows one");
+    }
+  }
+  return lines;
+}
+
+}  // namespace
+
+WgQuickText write_wg_quick(const Config& config, const Keys& keys, const WgQuickDns& dns,
+                           WhosePrivateKey whose) {
+  Writer out;
+  write_interface(config, keys, dns, whose, out);
+  for (std::size_t i = 0; i < config.peers.size(); ++i) {
+    write_peer(config.peers[i], keys.preshared_keys[i], out);
+  }
+  return {out.take(), left_out(config)};
+}
+
+}  // namespace tunneld::config

@@ -1,0 +1,65 @@
+#include "daemon/new_files.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace tunneld::daemon {
+namespace {
+
+[[noreturn]] void fail(const std::string& path) {
+  throw std::system_error(errno, std::generic_category(), path);
+}
+
+}  // namespace
+
+void write_whole(int fd, std::string_view text, const std::string& path) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(path);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  // Terminals and pipes cannot be synced, and need not.
+  if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) fail(path);
+}
+
+NewFiles::~NewFiles() {
+  for (auto file = files_.rbegin(); file != files_.rend(); ++file) ::unlink(file->c_str());
+  for (auto folder = directories_.rbegin(); folder != directories_.rend(); ++folder) ::rmdir(folder->c_str());
+}
+
+void NewFiles::write(const std::string& path, std::string_view text, mode_t mode) {
+  const net::FileDescriptor file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!file.is_open()) fail(path);
+  files_.push_back(path);
+  write_whole(file.get(), text, path);
+}
+
+void NewFiles::make_directory(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  if (::mkdir(path.c_str(), 0700) == 0) {
+    directories_.push_back(path);
+    return;
+  }
+  if (errno == ENOENT && !parent.empty() && parent != path) {
+    make_directory(parent.string());
+    return make_directory(path);
+  }
+  struct stat status {};
+  if (errno != EEXIST) fail(path);
+  if (::stat(path.c_str(), &status) != 0) fail(path);
+  if (!S_ISDIR(status.st_mode)) throw std::system_error(ENOTDIR, std::generic_category(), path);
+}
+
+void NewFiles::keep() {
+  files_.clear();
+  directories_.clear();
+}
+
+}  // namespace tunneld::daemon

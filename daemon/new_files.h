@@ -1,0 +1,38 @@
+// Files that a command writes, all of them or none: never over an existing one, never through a link,
+// readable for nobody else from the first moment.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "common/net/file_descriptor.h"
+
+namespace tunneld::daemon {
+
+/// Writes all of `text`, and makes it durable where `fd` is a file. Throws std::system_error naming `path`.
+void write_whole(int fd, std::string_view text, const std::string& path);
+
+/// Removes what it has made unless keep() was called.
+class NewFiles {
+ public:
+  NewFiles() = default;
+  NewFiles(const NewFiles&) = delete;
+  NewFiles& operator=(const NewFiles&) = delete;
+  ~NewFiles();
+
+  /// Throws std::system_error, also where the file exists.
+  void write(const std::string& path, std::string_view text, mode_t mode = 0600);
+  /// With its parents; an existing directory stays as it is. Throws std::system_error.
+  void make_directory(const std::string& path);
+  void keep();
+  [[nodiscard]] const std::vector<std::string>& paths() const { return files_; }
+
+ private:
+  std::vector<std::string> files_;
+  std::vector<std::string> directories_;
+};
+
+}  // namespace tunneld::daemon
