@@ -27,9 +27,12 @@ enum class Drop : std::uint8_t {
   kUnderLoad,         ///< handshake message answered by a cookie, or refused by the rate limit
   kUnknownPeer,       ///< valid handshake of a key that is not configured
   kHandshakeRefused,  ///< handshake message that does not decrypt, replays, or comes too fast
-  kTooLarge,          ///< larger than the path to the peer carries; the sender is told by ICMP
-  kSendFailed,        ///< the kernel refused the datagram
-  kDeviceRefused,     ///< the tun device refused the packet (down)
+  kWrongLayer,    ///< an Ethernet frame at a tun or from a peer that has not agreed, or an IP packet at a tap
+  kNotForwarded,  ///< an Ethernet frame to where it came from, or to another peer without client_to_client
+  kFloodLimit,    ///< an Ethernet frame beyond what a peer may have flooded
+  kTooLarge,      ///< larger than the path to the peer carries; the sender is told by ICMP
+  kSendFailed,    ///< the kernel refused the datagram
+  kDeviceRefused,  ///< the tun device refused the packet (down)
   kCount
 };
 inline constexpr std::size_t kDropReasons = static_cast<std::size_t>(Drop::kCount);

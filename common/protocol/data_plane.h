@@ -4,20 +4,15 @@
 #include <memory>
 #include <vector>
 
-#include "common/net/allowed_ips.h"
 #include "common/protocol/counters.h"
 #include "common/protocol/door.h"
+#include "common/protocol/ethernet_switch.h"
 #include "common/protocol/index_table.h"
 #include "common/protocol/peer_link.h"
 #include "common/protocol/quiescence.h"
+#include "common/protocol/routing_table.h"
 
 namespace tunneld::protocol {
-
-/// Cryptokey routing: which peer owns an inner address, and the peer's link. Immutable once published.
-struct RoutingTable {
-  net::AllowedIps allowed_ips;
-  std::vector<PeerLink*> links;  ///< by PeerId; null where a peer was removed
-};
 
 struct DataPlane {
   /// `threads`: all that count or send, data workers and the control thread (the last one).
@@ -30,6 +25,8 @@ struct DataPlane {
   Quiescence quiescence;
   IndexTable indices;
   Published<const RoutingTable> routing;
+  /// Of a tap interface; null: the interface carries IP packets. Set before any worker starts.
+  std::unique_ptr<EthernetSwitch> ethernet;
   std::atomic<std::uint32_t> mtu{1420};
   /// net::kMssOff, net::kMssFromPath, or the largest MSS that SYNs may announce through the tunnel, in bytes.
   std::atomic<std::uint32_t> mss_clamp{0};

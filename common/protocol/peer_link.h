@@ -11,7 +11,9 @@
 
 #include "common/clock.h"
 #include "common/net/ip_address.h"
+#include "common/net/mac_table.h"
 #include "common/protocol/counters.h"
+#include "common/protocol/flood_limit.h"
 #include "common/protocol/keypair.h"
 #include "common/protocol/quiescence.h"
 
@@ -69,6 +71,13 @@ inline constexpr std::uint32_t kNoPathMtu = 65535;
 /// What every host takes by IPv4 (RFC 791), whatever the path.
 inline constexpr std::uint32_t kLeastPathMtu = 576;
 
+/// Whether Ethernet frames are exchanged with a peer.
+enum class Layer2 : std::uint8_t {
+  kUnknown,  ///< no HELLO yet: frames wait
+  kReady,    ///< both sides say tap
+  kRefused,  ///< the peer does not, or is a stock one
+};
+
 struct PeerLink {
   PeerLink(PeerId peer_id, std::size_t threads) : id(peer_id), traffic(threads) {}
 
@@ -80,6 +89,11 @@ struct PeerLink {
   /// least kLeastPathMtu.
   std::atomic<std::uint32_t> path_mtu{kNoPathMtu};
   Activity activity;
+  /// Ethernet frames, at a tap interface. Written by the control thread alone.
+  std::atomic<Layer2> layer2{Layer2::kUnknown};
+  /// What the switch has learned of this peer, and what it has flooded for it lately.
+  net::MacTable::PortUse stations;
+  FloodLimit floods;
   /// A move of this peer is on its way through the door: one at a time, however often its packets change
   /// their source.
   std::atomic<bool> move_told{false};

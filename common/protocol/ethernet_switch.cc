@@ -1,0 +1,83 @@
+#include "common/protocol/ethernet_switch.h"
+
+#include <algorithm>
+
+namespace tunneld::protocol {
+namespace {
+
+using ToPeers = FrameWay::ToPeers;
+
+net::MacTable::Seconds seconds(Instant now) {
+  return static_cast<net::MacTable::Seconds>(
+      std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count());
+}
+
+}  // namespace
+
+EthernetSwitch::EthernetSwitch(const SwitchSettings& settings, std::uint64_t seed)
+    : table_(settings.stations, seed), most_at_device_(settings.stations) {
+  change(settings);
+}
+
+void EthernetSwitch::change(const SwitchSettings& settings) {
+  const auto ageing = std::chrono::duration_cast<std::chrono::seconds>(settings.ageing).count();
+  table_.set_ageing(static_cast<net::MacTable::Seconds>(std::max<std::int64_t>(ageing, 1)));
+  most_per_peer_.store(settings.stations_per_peer, std::memory_order_relaxed);
+  client_to_client_.store(settings.client_to_client, std::memory_order_relaxed);
+  floods_per_second_.store(settings.floods_per_second, std::memory_order_relaxed);
+}
+
+FrameWay EthernetSwitch::from_device(const net::EthernetFrame& frame, const RoutingTable& routing,
+                                     Instant now) {
+  const net::MacTable::Seconds time = seconds(now);
+  if (frame.source.is_station() && !routing.mac_owners.find(frame.source)) {
+    table_.learn({frame.source, frame.vlan}, kDevice, device_, most_at_device_, time);
+  }
+  if (frame.destination.is_group()) return {.to_peers = ToPeers::kAll};
+  if (const auto owner = routing.mac_owners.find(frame.destination)) {
+    return {.to_peers = ToPeers::kOne, .peer = *owner};
+  }
+  const auto port = table_.find({frame.destination, frame.vlan}, time);
+  if (!port) return {.to_peers = ToPeers::kAll};
+  if (*port == kDevice) return {};
+  return {.to_peers = ToPeers::kOne, .peer = *port};
+}
+
+FrameWay EthernetSwitch::from_peer(const net::EthernetFrame& frame, PeerLink& peer,
+                                   const RoutingTable& routing, Instant now) {
+  if (!frame.source.is_station()) return {.reason = Drop::kInnerMalformed};
+  if (!routing.mac_owners.allows(peer.id, frame.source)) return {.reason = Drop::kSourceNotAllowed};
+  const net::MacTable::Seconds time = seconds(now);
+  if (!routing.mac_owners.find(frame.source)) {
+    table_.learn({frame.source, frame.vlan}, peer.id, peer.stations,
+                 most_per_peer_.load(std::memory_order_relaxed), time);
+  }
+
+  const bool among_peers = client_to_client();
+  const auto may_flood = [&] {
+    return peer.floods.allow(now, floods_per_second_.load(std::memory_order_relaxed));
+  };
+  if (frame.destination.is_group()) {
+    if (!may_flood()) return {.reason = Drop::kFloodLimit};
+    return {.to_device = true, .to_peers = among_peers ? ToPeers::kAll : ToPeers::kNone};
+  }
+  auto port = routing.mac_owners.find(frame.destination);
+  if (!port) port = table_.find({frame.destination, frame.vlan}, time);
+  if (!port) {
+    // One copy is no flood.
+    return {.to_device = true, .to_peers = among_peers && may_flood() ? ToPeers::kAll : ToPeers::kNone};
+  }
+  if (*port == kDevice) return {.to_device = true};
+  if (*port == peer.id || !among_peers) return {};
+  return {.to_peers = ToPeers::kOne, .peer = *port};
+}
+
+void EthernetSwitch::sweep(const RoutingTable& routing, Instant now) {
+  std::map<net::MacTable::Port, net::MacTable::PortUse*> ports{{kDevice, &device_}};
+  for (PeerLink* link : routing.links) {
+    if (link != nullptr) ports.emplace(link->id, &link->stations);
+  }
+  table_.sweep(seconds(now), ports);
+}
+
+}  // namespace tunneld::protocol

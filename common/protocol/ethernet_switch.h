@@ -1,0 +1,84 @@
+// The switch of a tap interface: its ports are the device (this host, and the bridge that the device may be
+// on) and the peers. Given a frame, it learns where its source is and says where the frame goes.
+//
+// Sans-IO and without a lock: the data workers of both directions ask it for each frame (net/mac_table.h).
+//
+//   - A known station gets its frames alone; broadcast, multicast and frames to unknown stations are flooded
+//     once.
+//   - Nothing leaves by the port that it came in by.
+//   - Peers see only this host and what is behind the device, unless `client_to_client` lets them see each
+//     other.
+//   - What a peer has flooded is limited per second, and so is what it has learned (in all).
+//   - A station that the configuration binds to a peer is at that peer, whatever anybody sends.
+#pragma once
+
+#include "common/clock.h"
+#include "common/net/ethernet.h"
+#include "common/net/mac_table.h"
+#include "common/protocol/counters.h"
+#include "common/protocol/routing_table.h"
+
+namespace tunneld::protocol {
+
+struct SwitchSettings {
+  Duration ageing = std::chrono::seconds(300);
+  /// Stations that the table has room for; fixed when the switch is made.
+  std::uint32_t stations = 16384;
+  std::uint32_t stations_per_peer = 1024;
+  bool client_to_client = false;
+  /// Per peer and second; 0: no limit.
+  std::uint32_t floods_per_second = 2000;
+};
+
+/// Where a frame goes.
+struct FrameWay {
+  enum class ToPeers : std::uint8_t { kNone, kOne, kAll };
+  bool to_device = false;
+  ToPeers to_peers = ToPeers::kNone;
+  /// kOne: this one.
+  PeerId peer = 0;
+  /// Why it goes nowhere, if it does.
+  Drop reason = Drop::kNotForwarded;
+
+  [[nodiscard]] bool nowhere() const { return !to_device && to_peers == ToPeers::kNone; }
+};
+
+class EthernetSwitch {
+ public:
+  EthernetSwitch(const SwitchSettings& settings, std::uint64_t seed);
+
+  /// A frame that the device gave.
+  FrameWay from_device(const net::EthernetFrame& frame, const RoutingTable& routing, Instant now);
+  /// A frame that `peer` sent.
+  FrameWay from_peer(const net::EthernetFrame& frame, PeerLink& peer, const RoutingTable& routing,
+                     Instant now);
+
+  // Control thread.
+  /// `stations` is not changed any more.
+  void change(const SwitchSettings& settings);
+  /// The peers are others now.
+  void set_peers(std::uint32_t count) { table_.set_ports(count + 1); }
+  void forget(PeerId peer) { table_.forget(peer); }
+  /// Forgets the aged. Wants to be called every kSweepInterval.
+  void sweep(const RoutingTable& routing, Instant now);
+  static constexpr Duration kSweepInterval = std::chrono::seconds(5);
+
+  [[nodiscard]] std::uint32_t stations() const { return table_.stations(); }
+  [[nodiscard]] std::uint32_t stations_at_device() const {
+    return device_.stations.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool client_to_client() const { return client_to_client_.load(std::memory_order_relaxed); }
+
+ private:
+  /// A port of the table that no peer has.
+  static constexpr net::MacTable::Port kDevice = 0x7ffffffe;
+
+  net::MacTable table_;
+  net::MacTable::PortUse device_;
+  const std::uint32_t most_at_device_;
+  std::atomic<std::uint32_t> most_per_peer_;
+  std::atomic<bool> client_to_client_;
+  std::atomic<std::uint32_t> floods_per_second_;
+};
+
+}  // namespace tunneld::protocol

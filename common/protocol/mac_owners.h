@@ -1,0 +1,45 @@
+// Stations that the configuration binds to a peer: the layer-2 twin of the allowed IPs. Immutable once
+// published.
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/net/mac_address.h"
+#include "common/protocol/peer_link.h"
+
+namespace tunneld::protocol {
+
+class MacOwners {
+ public:
+  MacOwners() = default;
+  /// Precondition: an address occurs once.
+  explicit MacOwners(std::vector<std::pair<net::MacAddress, PeerId>> owners) : owners_(std::move(owners)) {
+    std::ranges::sort(owners_);
+    for (const auto& [address, peer] : owners_) bound_.push_back(peer);
+    std::ranges::sort(bound_);
+  }
+
+  [[nodiscard]] std::optional<PeerId> find(const net::MacAddress& address) const {
+    if (owners_.empty()) return std::nullopt;
+    const auto found =
+        std::ranges::lower_bound(owners_, address, {}, &std::pair<net::MacAddress, PeerId>::first);
+    if (found == owners_.end() || found->first != address) return std::nullopt;
+    return found->second;
+  }
+  /// Whether a frame of `peer` may have this source: one of its own where it has any, else one that is
+  /// nobody's.
+  [[nodiscard]] bool allows(PeerId peer, const net::MacAddress& source) const {
+    if (owners_.empty()) return true;
+    const auto owner = find(source);
+    return owner ? *owner == peer : !std::ranges::binary_search(bound_, peer);
+  }
+
+ private:
+  std::vector<std::pair<net::MacAddress, PeerId>> owners_;
+  std::vector<PeerId> bound_;
+};
+
+}  // namespace tunneld::protocol
