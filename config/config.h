@@ -85,6 +85,8 @@ struct CryptoConfig {
 
 /// What a server does for its clients; its presence makes this host one.
 struct ServerConfig {
+  /// Where clients reach this server, for the configurations that are handed to them.
+  std::optional<Located<PeerEndpoint>> endpoint;
   bool operator==(const ServerConfig&) const = default;
 };
 

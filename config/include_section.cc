@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 
+#include <fnmatch.h>
 #include <glob.h>
 
 #include "config/sections.h"
@@ -22,18 +23,22 @@ int is_fatal(const char* /*path*/, int error) {
 }
 
 /// Names that match, sorted by bytes and not by the locale, so that the order is the same on every machine.
-std::vector<std::string> expand(const std::string& pattern, const Node& node) {
+std::vector<std::string> expand(const std::string& pattern, const std::string& pretended, const Node& node) {
   glob_t matches{};
   const auto release = [](glob_t* used) { ::globfree(used); };
   const int status = ::glob(pattern.c_str(), GLOB_NOSORT, is_fatal, &matches);
   const std::unique_ptr<glob_t, decltype(release)> owner(&matches, release);
-  if (status == GLOB_NOMATCH) return {};
+  std::vector<std::string> names;
+  if (!pretended.empty() && ::fnmatch(pattern.c_str(), pretended.c_str(), FNM_PATHNAME | FNM_PERIOD) == 0) {
+    names.push_back(pretended);
+  }
+  if (status == GLOB_NOMATCH) return names;
   if (status != 0) {
     node.error("a directory of the pattern " + in_quotes(pattern) + " cannot be read",
                "make it readable for the user that runs this");
     return {};
   }
-  std::vector<std::string> names(matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
+  names.insert(names.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -50,7 +55,8 @@ std::string escaped(const std::string& directory) {
 
 }  // namespace
 
-std::vector<IncludedFile> read_include(const Node& node, const std::string& including_file) {
+std::vector<IncludedFile> read_include(const Node& node, const std::string& including_file,
+                                       const std::string& pretended) {
   const std::filesystem::path directory = std::filesystem::path(including_file).parent_path();
   std::vector<IncludedFile> files;
   for (const Node& item : node.items("a list of file names or patterns like [peers.d/*.yaml]")) {
@@ -63,7 +69,7 @@ std::vector<IncludedFile> read_include(const Node& node, const std::string& incl
     const bool is_absolute = text->front() == '/';
     const std::string pattern =
         is_absolute || directory.empty() ? *text : escaped(directory.string()) + '/' + *text;
-    for (std::string& name : expand(pattern, item)) files.push_back({std::move(name), item.at()});
+    for (std::string& name : expand(pattern, pretended, item)) files.push_back({std::move(name), item.at()});
   }
   return files;
 }

@@ -17,6 +17,8 @@ constexpr int kDeepestInclude = 8;
 
 class Loader {
  public:
+  explicit Loader(const PretendedFile* added = nullptr) : added_(added) {}
+
   ParseResult run(const std::string& path) {
     load_main(path);
     check_across(config_, diagnostics_);
@@ -63,12 +65,14 @@ class Loader {
       return;
     }
     ++depth_;
-    for (const IncludedFile& file : read_include(*include, path)) load_included(file);
+    for (const IncludedFile& file : read_include(*include, path, added_ ? added_->path : ""))
+      load_included(file);
     --depth_;
   }
 
   /// Problems with the file as such are reported at `asked_at`, problems in it in the file itself.
   std::optional<YamlNode> read_tree(const std::string& path, const Location& asked_at, const Location& file) {
+    if (added_ && path == added_->path) return parse_yaml(added_->text, file, diagnostics_);
     auto source = read_source_file(path, asked_at, diagnostics_);
     if (!source) return std::nullopt;
     if (!loaded_.insert(source->id).second) {
@@ -90,6 +94,7 @@ class Loader {
     return {absolute.parent_path().string()};
   }
 
+  const PretendedFile* added_;
   Config config_;
   Diagnostics diagnostics_;
   std::set<FileId> loaded_;
@@ -101,6 +106,10 @@ class Loader {
 
 ParseResult parse_file(const std::string& path) {
   return Loader().run(path);
+}
+
+ParseResult parse_file(const std::string& path, const PretendedFile& added) {
+  return Loader(&added).run(path);
 }
 
 }  // namespace tunneld::config

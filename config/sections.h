@@ -35,8 +35,9 @@ struct IncludedFile {
 };
 /// Expands the patterns of `include:`, which start at the directory of `including_file`. Sorted by name
 /// within a pattern. A pattern without a match is fine; a plain name that does not exist is reported when it
-/// is read.
-[[nodiscard]] std::vector<IncludedFile> read_include(const Node& node, const std::string& including_file);
+/// is read. `pretended`, where not empty, is the name of a file that patterns match although it is not there.
+[[nodiscard]] std::vector<IncludedFile> read_include(const Node& node, const std::string& including_file,
+                                                     const std::string& pretended = {});
 
 /// Values that several sections have.
 [[nodiscard]] std::optional<Located<KeyFile>> read_key_file(const Node& node, const Directory& directory);

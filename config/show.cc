@@ -108,8 +108,9 @@ void write_peer(const PeerConfig& peer, Writer& out) {
            peer.persistent_keepalive ? format_duration(*peer.persistent_keepalive) : "off");
 }
 
-void write_server(const ServerConfig&, Writer& out) {
-  out.line("", "server", "{}");
+void write_server(const ServerConfig& server, Writer& out) {
+  out.line("", "server", server == ServerConfig() ? "{}" : "");
+  if (server.endpoint) out.line("  ", "endpoint", scalar(server.endpoint->value.to_string()));
 }
 
 void write_client(const ClientConfig&, Writer& out) {

@@ -7,10 +7,9 @@
 
 #include "daemon/check_command.h"
 #include "daemon/cleanup.h"
+#include "daemon/client_command_line.h"
 #include "daemon/control_client.h"
-#include "daemon/export_command.h"
-#include "daemon/import_command.h"
-#include "daemon/init_command.h"
+#include "daemon/file_command_line.h"
 #include "daemon/interface_lock.h"
 #include "daemon/key_commands.h"
 #include "daemon/run.h"
@@ -77,12 +76,8 @@ ExitCode run_command_line(int argc, char** argv) {
   genpsk->add_option("-o", key_file, "Write it to a new file that only its owner may read")
       ->type_name("FILE");
 
-  std::string directory;
-  CLI::App* init = app.add_subcommand("init", "Write a commented configuration with fresh keys");
-  init->require_subcommand(1);
-  CLI::App* init_site =
-      init->add_subcommand("site", "Both ends of a site-to-site link, in DIR/site-a and DIR/site-b");
-  init_site->add_option("--dir", directory)->type_name("DIR")->required();
+  const FileCommandLine files(app);
+  const ClientCommandLine client(app);
 
   std::string interface;
   bool json = false;
@@ -97,19 +92,6 @@ ExitCode run_command_line(int argc, char** argv) {
   CLI::App* cleanup = app.add_subcommand("cleanup", "Undo what a killed run left behind");
   cleanup->add_option("interface", interface, "Default: all")->type_name("IF");
 
-  ImportOptions import;
-  CLI::App* import_command =
-      app.add_subcommand("import", "Make a configuration and its key files from a file for wg-quick");
-  import_command->add_option("file", import.file, "INTERFACE.conf")->type_name("FILE")->required();
-  import_command->add_option("-o", import.directory, "Where to write; default: here")->type_name("DIR");
-  ExportOptions export_options;
-  CLI::App* export_command =
-      app.add_subcommand("export", "Print a configuration, with its keys, as a file for wg-quick");
-  export_command->add_option("--config", export_options.config)->type_name("FILE")->required();
-  export_command
-      ->add_option("-o", export_options.output, "Write it to a new file that only its owner may read")
-      ->type_name("FILE");
-
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -120,9 +102,8 @@ ExitCode run_command_line(int argc, char** argv) {
     if (*genkey) return generate_private_key(key_file);
     if (*pubkey) return print_public_key();
     if (*genpsk) return generate_preshared_key(key_file);
-    if (*init_site) return init_site_to_site(directory);
-    if (*import_command) return import_wg_quick(import);
-    if (*export_command) return export_wg_quick(export_options);
+    if (files.is_asked_for()) return files.run();
+    if (client.is_asked_for()) return client.run();
     if (*status) return show_status(interface, json);
     if (*down) return bring_down(interface);
     if (*reload_command) return reload(interface);

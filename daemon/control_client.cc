@@ -22,7 +22,7 @@ nlohmann::json ask(const std::string& interface, const std::string& command) {
     throw ControlError(ExitCode::kNotPermitted, "not permitted to open " + path + ": run as root");
   }
   if (error)
-    throw ControlError(ExitCode::kRuntimeFailure, "no tunneld runs on " + interface + " (" + path + ")");
+    throw NotRunning(ExitCode::kRuntimeFailure, "no tunneld runs on " + interface + " (" + path + ")");
   boost::asio::write(socket, boost::asio::buffer(nlohmann::json{{"command", command}}.dump() + "\n"), error);
   std::string reply;
   boost::asio::read_until(socket, boost::asio::dynamic_buffer(reply), '\n', error);

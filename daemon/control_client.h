@@ -21,6 +21,12 @@ class ControlError : public std::runtime_error {
   ExitCode code_;
 };
 
+/// No daemon listens there.
+class NotRunning : public ControlError {
+ public:
+  using ControlError::ControlError;
+};
+
 /// Sends {"command": command} to the daemon of `interface`. Throws ControlError.
 [[nodiscard]] nlohmann::json ask(const std::string& interface, const std::string& command);
 

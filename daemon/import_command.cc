@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/net/file_descriptor.h"
 #include "config/parse.h"
 #include "config/wg_quick.h"
 #include "daemon/new_files.h"
@@ -44,15 +45,6 @@ crypto::SecretText read_secret_text(const std::string& path) {
   }
   text.resize(length);
   return text;
-}
-
-template <typename Key>
-void write_key(NewFiles& files, const std::string& path, const Key& key) {
-  crypto::SecretText text;
-  text.reserve(64);
-  crypto::append_base64(text, key);
-  text += '\n';
-  files.write(path, text);
 }
 
 /// The configuration's file. Throws std::system_error.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "daemon/exit_code.h"
 
@@ -10,5 +11,18 @@ namespace tunneld::daemon {
 /// and DIR/site-b, each with its keys and a commented site.yaml that passes `tunneld check`. Existing files
 /// are not touched.
 [[nodiscard]] ExitCode init_site_to_site(const std::string& directory);
+
+struct InitServerOptions {
+  std::string directory;
+  /// Host, perhaps with a port; empty leaves an example to replace.
+  std::string endpoint;
+  /// Networks; empty: 10.8.0.0/24 and a random IPv6 network (RFC 4193).
+  std::vector<std::string> pools;
+};
+
+/// `tunneld init server`: DIR/server.yaml, server.key and an empty peers.d for `tunneld client add`.
+[[nodiscard]] ExitCode init_server(const InitServerOptions& options);
+/// `tunneld init client`: DIR/client.yaml and private.key, for a client whose key never leaves it.
+[[nodiscard]] ExitCode init_client(const std::string& directory);
 
 }  // namespace tunneld::daemon

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/net/file_descriptor.h"
+
 namespace tunneld::daemon {
 namespace {
 

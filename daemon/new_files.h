@@ -8,7 +8,7 @@
 
 #include <sys/types.h>
 
-#include "common/net/file_descriptor.h"
+#include "common/crypto/secret_text.h"
 
 namespace tunneld::daemon {
 
@@ -34,5 +34,15 @@ class NewFiles {
   std::vector<std::string> files_;
   std::vector<std::string> directories_;
 };
+
+/// A key file: 44 characters of base64 and a newline.
+template <typename Key>
+void write_key(NewFiles& files, const std::string& path, const Key& key) {
+  crypto::SecretText text;
+  text.reserve(64);
+  crypto::append_base64(text, key);
+  text += '\n';
+  files.write(path, text);
+}
 
 }  // namespace tunneld::daemon

@@ -52,6 +52,7 @@ const Broken kBroken[] = {
      "nested more than 32 deep"},
 
     // Roles.
+    {"server_endpoint_without_port", "$I\nserver: { endpoint: ^vpn.example.org }\n", "has no port"},
     {"server_and_client", "$I\nserver: {}\nclient: ^{}\n", "a host is a server or a client, not both"},
 
     // Keys.

@@ -132,5 +132,32 @@ TEST_F(Include, TakesADirectoryWithPatternCharacters) {
   EXPECT_EQ(result.config->peers.size(), 1U);
 }
 
+TEST_F(Include, CanPretendThatAFileIsThere) {
+  write_main("peers.d/*.yaml");
+  write_peer("peers.d/b.yaml", "bob", kPublicB);
+  const auto with = [this](const std::string& file, std::string_view name, std::string_view key) {
+    return parse_file(files_.path("config.yaml"),
+                      {files_.path(file), "peers:\n  - name: " + std::string(name) + "\n    public_key: \"" +
+                                              std::string(key) + "\"\n"});
+  };
+  const ParseResult good = with("peers.d/a.yaml", "alice", kPublicA);
+  ASSERT_TRUE(good.config) << to_string(good.diagnostics);
+  ASSERT_EQ(good.config->peers.size(), 2U);
+  EXPECT_EQ(good.config->peers[0].name.value, "alice");
+  EXPECT_FALSE(std::filesystem::exists(files_.path("peers.d/a.yaml")));
+  const ParseResult bad = with("peers.d/a.yaml", "alice", kPublicB);
+  EXPECT_THAT(to_string(bad.diagnostics),
+              HasSubstr("peers.d/b.yaml:3:17: this public key already belongs to peer 'alice'"));
+  // What no pattern matches is not read.
+  for (const char* file : {"peers.d/.a.yaml", "peers.d/a.txt", "peers.d/x/a.yaml", "a.yaml"}) {
+    const ParseResult without = with(file, "alice", kPublicB);
+    ASSERT_TRUE(without.config) << file;
+    EXPECT_EQ(without.config->peers.size(), 1U) << file;
+  }
+  // The directory need not be there yet.
+  write_main("new.d/*.yaml");
+  EXPECT_EQ(with("new.d/a.yaml", "alice", kPublicA).config->peers.size(), 1U);
+}
+
 }  // namespace
 }  // namespace tunneld::config

@@ -51,6 +51,7 @@ TEST(Show, RoundTripsEveryOption) {
            "crypto: { engine: libsodium }\n",
            "crypto: { engine: ipsec-mb, fast_cipher: off }\n",
            "workers: 256\n",
+           "server: { endpoint: \"[2001:db8::1]:51820\" }\n",
            "log: { level: trace }\n",
            "log: { level: debug }\n",
            "log: { level: warning }\n",

@@ -1,0 +1,185 @@
+#include <algorithm>
+#include <filesystem>
+#include <iostream>
+#include <system_error>
+
+#include <unistd.h>
+
+#include "config/names.h"
+#include "config/yaml_scalar.h"
+#include "daemon/client_addresses.h"
+#include "daemon/client_commands.h"
+#include "daemon/new_files.h"
+#include "daemon/peer_file.h"
+#include "daemon/qr_code.h"
+#include "daemon/server_clients.h"
+
+namespace tunneld::daemon {
+namespace {
+
+/// In wg-quick a file's name is the interface's.
+constexpr const char* kWgQuickFile = "wg0.conf";
+
+void check_name(const std::string& name, const config::Config& server) {
+  if (!config::is_peer_name(name)) {
+    throw CommandError(ExitCode::kBadUsage, "a client's name has " + std::string(config::kExpectedPeerName));
+  }
+  if (const config::PeerConfig* peer = find_peer(server, name)) {
+    throw CommandError(ExitCode::kBadUsage, name + " is there already, in " + to_string(peer->name.at) +
+                                                ": choose another name, or run `tunneld client remove " +
+                                                name + "` first");
+  }
+}
+
+std::vector<net::IpAddress> choose_addresses(const ClientAddOptions& options, const config::Config& server) {
+  std::vector<net::IpAddress> addresses;
+  for (const std::string& text : options.addresses) {
+    const auto address = net::IpAddress::parse(text);
+    if (!address) {
+      throw CommandError(ExitCode::kBadUsage,
+                         "--address " + config::in_quotes(text) + " is no address like 10.8.0.7");
+    }
+    addresses.push_back(*address);
+  }
+  const auto networks = client_networks(server);
+  for (const net::IpAddress& address : addresses) {
+    const auto is_around = [&address](const auto& network) { return network.contains(address); };
+    if (std::none_of(networks.begin(), networks.end(), is_around)) {
+      throw CommandError(ExitCode::kBadUsage, "--address " + address.to_string() +
+                                                  " is in no network that this server gives addresses of");
+    }
+    for (const auto& own : server.interface.addresses) {
+      if (own.value.address == address) {
+        throw CommandError(ExitCode::kBadUsage, "--address " + address.to_string() + " is the server's own");
+      }
+    }
+  }
+  if (addresses.empty()) addresses = free_addresses(server, {});
+  if (addresses.empty()) {
+    throw CommandError(ExitCode::kRuntimeFailure,
+                       networks.empty() ? "the server has no network to give addresses of: set "
+                                          "'addresses' in 'interface' to one like 10.8.0.1/24"
+                                        : "no address is free any more: remove clients, or use a larger "
+                                          "network");
+  }
+  return addresses;
+}
+
+std::string peer_yaml(const NewClient& client, const crypto::PublicKey& key,
+                      const ClientAddOptions& options) {
+  std::string allowed_ips;
+  for (const net::IpAddress& address : client.addresses) {
+    const std::string host = address.to_string() + (address.is_v4() ? "/32" : "/128");
+    allowed_ips += (allowed_ips.empty() ? "" : ", ") + config::yaml_scalar(host);
+  }
+  std::string out = "# By `tunneld client add`. Changes take effect with `tunneld reload`.\npeers:\n";
+  out += "  - name: " + config::yaml_scalar(client.name) + '\n';
+  out += "    public_key: " + config::yaml_scalar(key.to_base64()) + '\n';
+  if (client.preshared_key)
+    out += "    preshared_key_file: " + config::yaml_scalar(client.name + ".psk") + '\n';
+  if (!options.group.empty()) out += "    group: " + config::yaml_scalar(options.group) + '\n';
+  return out + "    allowed_ips: [" + allowed_ips + "]\n";
+}
+
+/// Throws CommandError with what would be wrong with the configuration.
+void check_with(const ClientAddOptions& options, const std::string& path, const std::string& yaml) {
+  const config::ParseResult with = config::parse_file(options.config, {path, yaml});
+  if (!with.config) {
+    std::string words = to_string(with.diagnostics);
+    if (words.ends_with('\n')) words.pop_back();
+    throw CommandError(ExitCode::kBadUsage, words);
+  }
+  if (find_peer(*with.config, options.name)) return;
+  throw CommandError(ExitCode::kBadUsage, options.config + " does not include " + path +
+                                              ": add a line 'include: [peers.d/*.yaml]'");
+}
+
+/// The client's own files. None where all of it goes into a QR code.
+void write_client(NewFiles& files, const ClientAddOptions& options, const ServerSide& server,
+                  const NewClient& client, std::string_view wg_quick) {
+  if (options.qr && options.directory.empty()) return;
+  const std::filesystem::path directory(options.directory.empty() ? options.name : options.directory);
+  files.make_directory(directory.string());
+  if (options.wg || options.qr) {
+    files.write((directory / kWgQuickFile).string(), wg_quick);
+    return;
+  }
+  if (client.private_key) write_key(files, (directory / "private.key").string(), *client.private_key);
+  if (client.preshared_key) write_key(files, (directory / "preshared.key").string(), *client.preshared_key);
+  files.write((directory / "client.yaml").string(), client_yaml(server, client));
+}
+
+void report(const ClientAddOptions& options, const NewClient& client, const NewFiles& files,
+            Reloaded reloaded, const std::string& interface) {
+  std::cout << "added " << client.name << ":";
+  for (const net::IpAddress& address : client.addresses) std::cout << ' ' << address.to_string();
+  std::cout << (reloaded == Reloaded::kYes
+                    ? ", in effect on " + interface
+                    : "; no tunneld runs on " + interface + " now, the next start takes it")
+            << "\n";
+  for (const std::string& path : files.paths()) std::cout << "wrote " << path << "\n";
+  if (!files.paths().empty()) {
+    std::cout << "Move " << (files.paths().size() == 1 ? "it" : "them") << " to " << client.name
+              << (client.private_key ? ": nothing else has its private key.\n" : ".\n");
+  }
+  if (options.qr && !client.private_key) {
+    std::cout << "The QR code lacks the private key, which only " << client.name << " has.\n";
+  }
+  std::cout.flush();
+}
+
+ExitCode add(const ClientAddOptions& options) {
+  const PeerFolder folder(options.config);
+  const config::Config server = read_server(options.config);
+  check_name(options.name, server);
+  const config::PeerEndpoint endpoint = server_endpoint(server, options.endpoint);
+  const config::Keys keys = read_keys(server);
+
+  NewClient client{.name = options.name,
+                   .addresses = choose_addresses(options, server),
+                   .private_key = std::nullopt,
+                   .preshared_key = std::nullopt,
+                   .all_traffic = options.all_traffic};
+  if (options.public_key.empty()) client.private_key = crypto::PrivateKey::generate();
+  const auto key = client.private_key ? std::optional(client.private_key->public_key())
+                                      : crypto::PublicKey::from_base64(options.public_key);
+  if (!key) {
+    throw CommandError(ExitCode::kBadUsage,
+                       "--public-key takes 44 characters of base64, as `tunneld pubkey` prints");
+  }
+  if (!options.no_preshared_key) client.preshared_key = crypto::PresharedKey::generate();
+
+  const std::string yaml = peer_yaml(client, *key, options);
+  check_with(options, folder.yaml_path(options.name), yaml);
+  const ServerSide side{server, keys.private_key.public_key(), endpoint};
+  const crypto::SecretText wg_quick = client_wg_quick(side, client);
+  const crypto::SecretText qr = options.qr ? qr_for_terminal(wg_quick) : crypto::SecretText();
+
+  NewFiles secrets;
+  NewFiles files;
+  write_client(files, options, side, client, wg_quick);
+  secrets.make_directory(folder.path());
+  if (client.preshared_key)
+    write_key(secrets, folder.preshared_key_path(options.name), *client.preshared_key);
+  folder.publish(options.name, yaml);
+  Reloaded reloaded{};
+  try {
+    reloaded = reload_with(server.interface.name.value, *key, true);
+  } catch (...) {
+    folder.remove(options.name);
+    throw;
+  }
+  report(options, client, files, reloaded, server.interface.name.value);
+  secrets.keep();
+  files.keep();
+  if (options.qr) write_whole(STDOUT_FILENO, qr, "standard output");
+  return ExitCode::kFine;
+}
+
+}  // namespace
+
+ExitCode add_client(const ClientAddOptions& options) {
+  return run_command([&options] { return add(options); });
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,23 @@
+// Which addresses clients get, and which of them are free.
+#pragma once
+
+#include <set>
+#include <vector>
+
+#include "common/net/ip_address.h"
+#include "config/config.h"
+
+namespace tunneld::daemon {
+
+/// Where a server's clients have their addresses, IPv4 first.
+[[nodiscard]] std::vector<net::IpPrefix> client_networks(const config::Config& server);
+
+/// The addresses that belong to `peer` alone.
+[[nodiscard]] std::vector<net::IpAddress> addresses_of(const config::PeerConfig& peer);
+
+/// The lowest address of each network that nobody has: neither the server, nor a peer, nor `taken`. A network
+/// that is used up has none.
+[[nodiscard]] std::vector<net::IpAddress> free_addresses(const config::Config& server,
+                                                         const std::set<net::IpAddress>& taken);
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,46 @@
+#include <algorithm>
+#include <iostream>
+
+#include <unistd.h>
+
+#include "daemon/client_addresses.h"
+#include "daemon/client_commands.h"
+#include "daemon/new_files.h"
+#include "daemon/server_clients.h"
+
+namespace tunneld::daemon {
+namespace {
+
+ExitCode write_out(const ClientOptions& options, const std::string& endpoint, const std::string& output) {
+  const config::Config server = read_server(options.config);
+  const config::PeerConfig* peer = find_peer(server, options.name);
+  if (!peer) {
+    throw CommandError(ExitCode::kBadUsage, "there is no client called " + config::in_quotes(options.name) +
+                                                ": see `tunneld client list`");
+  }
+  config::Keys keys = read_keys(server);
+  const auto index = static_cast<std::size_t>(peer - server.peers.data());
+  NewClient client{.name = options.name,
+                   .addresses = addresses_of(*peer),
+                   .private_key = std::nullopt,
+                   .preshared_key = std::move(keys.preshared_keys[index]),
+                   .all_traffic = false};
+  const ServerSide side{server, keys.private_key.public_key(), server_endpoint(server, endpoint)};
+  const crypto::SecretText text = client_wg_quick(side, client);
+  if (output.empty()) {
+    write_whole(STDOUT_FILENO, text, "standard output");
+    return ExitCode::kFine;
+  }
+  NewFiles files;
+  files.write(output, text);
+  files.keep();
+  return ExitCode::kFine;
+}
+
+}  // namespace
+
+ExitCode export_client(const ClientOptions& options, const std::string& endpoint, const std::string& output) {
+  return run_command([&] { return write_out(options, endpoint, output); });
+}
+
+}  // namespace tunneld::daemon

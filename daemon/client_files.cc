@@ -1,0 +1,78 @@
+#include "daemon/client_files.h"
+
+#include "config/wg_quick.h"
+#include "config/yaml_scalar.h"
+#include "daemon/client_addresses.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using config::Located;
+
+/// Most NATs forget a way back after half a minute.
+constexpr std::chrono::seconds kKeepalive{25};
+
+net::IpPrefix host(const net::IpAddress& address) {
+  return {address, static_cast<std::uint8_t>(net::address_bits(address.family()))};
+}
+
+/// What the client sends into the tunnel.
+std::vector<net::IpPrefix> networks_for(const ServerSide& server, const NewClient& client) {
+  if (client.all_traffic) return {*net::IpPrefix::parse("0.0.0.0/0"), *net::IpPrefix::parse("::/0")};
+  return client_networks(server.config);
+}
+
+template <typename T>
+std::string list(const std::vector<T>& items) {
+  std::string out;
+  for (const T& item : items) out += (out.empty() ? "" : ", ") + config::yaml_scalar(item.to_string());
+  return "[" + out + "]";
+}
+
+/// The client's side in our own words.
+config::Config client_config(const ServerSide& server, const NewClient& client) {
+  config::Config config;
+  config.interface.mtu = server.config.interface.mtu;
+  for (const net::IpAddress& address : client.addresses)
+    config.interface.addresses.push_back({host(address), {}});
+  config::PeerConfig peer;
+  peer.name.value = "server";
+  peer.public_key.value = server.public_key;
+  peer.endpoints.push_back({server.endpoint, {}});
+  for (const net::IpPrefix& network : networks_for(server, client)) peer.allowed_ips.push_back({network, {}});
+  peer.persistent_keepalive = kKeepalive;
+  config.peers.push_back(std::move(peer));
+  return config;
+}
+
+}  // namespace
+
+std::string client_yaml(const ServerSide& server, const NewClient& client) {
+  std::vector<net::IpPrefix> addresses;
+  for (const net::IpAddress& address : client.addresses) addresses.push_back(host(address));
+  std::string out = "# " + client.name + ", a client of " + server.endpoint.to_string() + ".\n";
+  out += "#   tunneld check --config client.yaml && tunneld --config client.yaml\n";
+  out += "interface:\n  name: tun0\n  addresses: " + list(addresses) + '\n';
+  out += "  private_key_file: private.key";
+  if (!client.private_key) out += "     # the one whose public key the server knows";
+  out += "\npeers:\n  - name: server\n";
+  out += "    public_key: " + config::yaml_scalar(server.public_key.to_base64()) + '\n';
+  if (client.preshared_key) out += "    preshared_key_file: preshared.key\n";
+  out += "    endpoints: " + list<config::PeerEndpoint>({server.endpoint}) + '\n';
+  out += "    allowed_ips: " + list(networks_for(server, client)) + "     # what goes through the tunnel\n";
+  out += "    persistent_keepalive: 25s     # keeps a NAT on the way open\n";
+  return out;
+}
+
+crypto::SecretText client_wg_quick(const ServerSide& server, const NewClient& client) {
+  using config::WhosePrivateKey;
+  const auto whose = client.private_key ? WhosePrivateKey::kOurs : WhosePrivateKey::kTheirs;
+  const crypto::PrivateKey none =
+      crypto::PrivateKey::from_bytes(std::array<std::uint8_t, crypto::kKeySize>{});
+  config::Keys keys{client.private_key ? client.private_key->clone() : none.clone(), {}};
+  keys.preshared_keys.emplace_back();
+  if (client.preshared_key) keys.preshared_keys.back() = client.preshared_key->clone();
+  return write_wg_quick(client_config(server, client), keys, {}, whose).text;
+}
+
+}  // namespace tunneld::daemon

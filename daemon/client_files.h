@@ -1,0 +1,38 @@
+// What a server's client gets: a configuration for tunneld, or a file for any WireGuard.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/crypto/keys.h"
+#include "common/crypto/secret_text.h"
+#include "config/config.h"
+#include "config/peer_endpoint.h"
+
+namespace tunneld::daemon {
+
+struct NewClient {
+  std::string name;
+  std::vector<net::IpAddress> addresses;
+  /// nullopt where the client has made its key itself.
+  std::optional<crypto::PrivateKey> private_key;
+  std::optional<crypto::PresharedKey> preshared_key;
+  /// Everything goes through the tunnel, not only what the server has behind it.
+  bool all_traffic = false;
+};
+
+/// What all its clients have in common.
+struct ServerSide {
+  const config::Config& config;
+  crypto::PublicKey public_key;
+  config::PeerEndpoint endpoint;
+};
+
+/// client.yaml, which names private.key and preshared.key beside it and holds no secret.
+[[nodiscard]] std::string client_yaml(const ServerSide& server, const NewClient& client);
+
+/// A file for wg-quick or a phone's WireGuard, with its keys.
+[[nodiscard]] crypto::SecretText client_wg_quick(const ServerSide& server, const NewClient& client);
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "daemon/client_commands.h"
+#include "daemon/export_command.h"
+#include "daemon/import_command.h"
+#include "daemon/init_command.h"
+
+namespace tunneld::daemon {
+
+/// The words of the commands that write configurations: `tunneld init`, `import` and `export`.
+class FileCommandLine {
+ public:
+  /// Outlives the parsing of `app`.
+  explicit FileCommandLine(CLI::App& app);
+  FileCommandLine(const FileCommandLine&) = delete;
+  FileCommandLine& operator=(const FileCommandLine&) = delete;
+  ~FileCommandLine() = default;
+  [[nodiscard]] bool is_asked_for() const {
+    return init_->parsed() || import_command_->parsed() || export_command_->parsed();
+  }
+  [[nodiscard]] ExitCode run() const;
+
+ private:
+  void add_init();
+  void add_export();
+
+  std::string directory_;
+  InitServerOptions server_;
+  ImportOptions import_;
+  ExportOptions export_;
+  std::string client_;
+  std::string endpoint_;
+  CLI::App* init_;
+  CLI::App* import_command_;
+  CLI::App* export_command_;
+  CLI::App* init_site_ = nullptr;
+  CLI::App* init_server_ = nullptr;
+};
+
+}  // namespace tunneld::daemon

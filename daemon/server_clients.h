@@ -1,0 +1,54 @@
+// What the client commands share: reading the server's configuration, and telling its daemon.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+#include "config/load_keys.h"
+#include "config/parse.h"
+#include "daemon/client_files.h"
+#include "daemon/exit_code.h"
+
+namespace tunneld::daemon {
+
+/// The command ends with what() on stderr and this code.
+class CommandError : public std::runtime_error {
+ public:
+  CommandError(ExitCode code, const std::string& words) : std::runtime_error(words), code_(code) {}
+  [[nodiscard]] ExitCode code() const { return code_; }
+
+ private:
+  ExitCode code_;
+};
+
+/// The configuration; warnings go to stderr. Throws CommandError with everything that is wrong with it, also
+/// where it is no server's.
+[[nodiscard]] config::Config read_server(const std::string& path);
+/// Throws CommandError.
+[[nodiscard]] config::Keys read_keys(const config::Config& config);
+/// `given` (a host, perhaps with a port) or server.endpoint. Throws CommandError, which says what to do.
+[[nodiscard]] config::PeerEndpoint server_endpoint(const config::Config& server, const std::string& given);
+
+/// nullptr where there is none.
+[[nodiscard]] const config::PeerConfig* find_peer(const config::Config& config, const std::string& name);
+
+enum class Reloaded : std::uint8_t { kYes, kNobodyRuns };
+/// Has the daemon of `interface` reload, and makes sure that it then does, or does not, know `key`. Throws
+/// CommandError.
+[[nodiscard]] Reloaded reload_with(const std::string& interface, const crypto::PublicKey& key, bool is_known);
+
+/// Runs a command and turns what it throws into words and an exit code.
+template <typename Command>
+[[nodiscard]] ExitCode run_command(Command command);
+[[nodiscard]] ExitCode say(const std::exception& error);
+
+template <typename Command>
+ExitCode run_command(Command command) {
+  try {
+    return command();
+  } catch (const std::exception& error) {
+    return say(error);
+  }
+}
+
+}  // namespace tunneld::daemon
