@@ -47,6 +47,12 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                                       .sockets = static_cast<unsigned>(worker_count(config_)),
                                       .mark = config_.interface.fwmark,
                                       .offload = config_.interface.offload == config::AutoOff::kAuto})),
+      lane_sockets_(
+          worker_count(config_) == 1
+              ? std::vector<net::UdpSocket>()
+              : net::open_lane_sockets({.sockets = static_cast<unsigned>(worker_count(config_)),
+                                        .mark = config_.interface.fwmark,
+                                        .offload = config_.interface.offload == config::AutoOff::kAuto})),
       device_({.name = config_.interface.name.value,
                .queues = static_cast<unsigned>(worker_count(config_)),
                .offload = config_.interface.offload == config::AutoOff::kAuto}),
@@ -54,8 +60,8 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       tunnel_(std::move(keys.private_key), *engine_, crypto::random_bytes, plane_,
               {.extension = config_.interface.extension == config::AutoOff::kAuto,
                .fast_cipher = config_.crypto.fast_cipher == config::AutoOff::kAuto,
-               .capabilities = {}}),
-      driver_(io_, tunnel_, plane_, sockets_.front(),
+               .capabilities = {.lanes = static_cast<unsigned>(worker_count(config_))}}),
+      driver_(io_, tunnel_, plane_, sockets_.front(), lane_sockets_,
               [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
       control_(io_, device_.name()) {
   obey_signals();
@@ -64,7 +70,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   plane_.mtu.store(host_plan(config_).mtu);
   driver_.set_peers(config_.peers, std::move(keys.preshared_keys));
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
-    workers_.push_back(std::make_unique<DataWorker>(i, plane_, device_.queues()[i], sockets_[i],
+    workers_.push_back(std::make_unique<DataWorker>(i, plane_, device_.queues(), sockets_[i], lane_sockets_,
                                                     device_.features(), driver_.signals()));
   }
   log_start(device_, sockets_.front(), engine_->name(), workers_.size());
@@ -139,9 +145,11 @@ nlohmann::json Daemon::reload() {
       throw;
     }
     set_log_level(config_.log.level);
-    for (net::UdpSocket& socket : sockets_) {
-      if (const std::error_code error = socket.set_mark(config_.interface.fwmark)) {
-        read.notes.push_back("interface.fwmark: " + error.message());
+    for (auto* sockets : {&sockets_, &lane_sockets_}) {
+      for (net::UdpSocket& socket : *sockets) {
+        if (const std::error_code error = socket.set_mark(config_.interface.fwmark)) {
+          read.notes.push_back("interface.fwmark: " + error.message());
+        }
       }
     }
     plane_.mtu.store(host_plan(config_).mtu);

@@ -58,6 +58,7 @@ class Daemon {
   HostChanges host_;
   const std::unique_ptr<crypto::AeadEngine> engine_;
   std::vector<net::UdpSocket> sockets_;
+  std::vector<net::UdpSocket> lane_sockets_;  ///< one for each worker; none where there is one worker
   net::TunDevice device_;
   protocol::DataPlane plane_;
   protocol::Tunnel tunnel_;

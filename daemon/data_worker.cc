@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/net/flow_hash.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/inbound.h"
 #include "common/protocol/outbound.h"
@@ -41,12 +42,15 @@ void watch(const net::FileDescriptor& epoll, int fd) {
 
 }  // namespace
 
-DataWorker::DataWorker(std::size_t index, protocol::DataPlane& plane, net::TunQueue& queue,
-                       net::UdpSocket& socket, const net::TunFeatures& features, WorkerSignals& signals)
+DataWorker::DataWorker(std::size_t index, protocol::DataPlane& plane, std::span<net::TunQueue> queues,
+                       net::UdpSocket& socket, std::vector<net::UdpSocket>& lanes,
+                       const net::TunFeatures& features, WorkerSignals& signals)
     : index_(index),
       plane_(plane),
-      queue_(queue),
+      queues_(queues),
+      queue_(queues[index]),
       socket_(socket),
+      lanes_(lanes),
       features_(features),
       signals_(signals),
       outbound_path_(plane, 2 * index),
@@ -80,9 +84,10 @@ void DataWorker::wake_control(std::size_t thread) {
 DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
   const auto send = [this] {
     for (const protocol::SealedRun& run : outbound_path_.finish()) {
+      net::UdpSocket& socket = run.lane == 0 ? socket_ : lanes_[run.lane - 1];
       const net::SendResult result =
-          run.oversize ? socket_.send_fragmented(*run.endpoint, run.bytes, run.segment_size, run.ecn)
-                       : socket_.send_segments(*run.endpoint, run.bytes, run.segment_size, run.ecn);
+          run.oversize ? socket.send_fragmented(*run.endpoint, run.bytes, run.segment_size, run.ecn)
+                       : socket.send_segments(*run.endpoint, run.bytes, run.segment_size, run.ecn);
       outbound_path_.note_sent(run, result.sent, result.forget_local);
       if (result.segmentation_lost) signals_.segmentation_lost.store(true);
     }
@@ -124,6 +129,13 @@ DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, in
 // --- Who reads from the device
 // --------------------------------------------------------------------------------------
 
+net::TunQueue& DataWorker::queue_for(std::span<const iovec> packet) {
+  if (queues_.size() == 1 || device_reader_.load(std::memory_order_relaxed) == DeviceReader::kInbound)
+    return queue_;
+  const ByteView head(static_cast<const std::uint8_t*>(packet[0].iov_base), packet[0].iov_len);
+  return queues_[net::flow_hash(head) % queues_.size()];
+}
+
 void DataWorker::give_device_to_outbound() {
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, queue_.fd(), nullptr);
   auto expected = DeviceReader::kInbound;
@@ -161,7 +173,7 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
   net::Endpoint sender = known_sender.parse();
 
   const auto write = [&](const net::VirtioNetHeader& header, std::span<const iovec> parts) {
-    if (queue_.write(header, parts) != net::TunWriteStatus::kWritten) {
+    if (queue_for(parts).write(header, parts) != net::TunWriteStatus::kWritten) {
       plane_.drops[thread].count(protocol::Drop::kDeviceRefused, parts.size());
     }
   };

@@ -11,7 +11,9 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <thread>
+#include <vector>
 
 #include "common/net/tun_device.h"
 #include "common/net/udp_socket.h"
@@ -31,8 +33,10 @@ struct WorkerSignals {
 class DataWorker {
  public:
   /// Starts the threads. `index`-th of the workers: its threads count as 2 * index and 2 * index + 1.
-  DataWorker(std::size_t index, protocol::DataPlane& plane, net::TunQueue& queue, net::UdpSocket& socket,
-             const net::TunFeatures& features, WorkerSignals& signals);
+  /// `lanes`: the sockets that lanes 1, 2, … leave from.
+  DataWorker(std::size_t index, protocol::DataPlane& plane, std::span<net::TunQueue> queues,
+             net::UdpSocket& socket, std::vector<net::UdpSocket>& lanes, const net::TunFeatures& features,
+             WorkerSignals& signals);
   ~DataWorker();
   DataWorker(const DataWorker&) = delete;
   DataWorker& operator=(const DataWorker&) = delete;
@@ -51,6 +55,10 @@ class DataWorker {
   void run_inbound(protocol::Quiescence::Reader& reader);
   /// Sends what up to `reads` reads of the device give. The caller is the device's reader.
   Moved carry_out(protocol::Quiescence::Reader& reader, int reads);
+  /// Where a received packet is written. The kernel sends a flow's packets out through the queue that its
+  /// answers came in by: in a quiet worker its own, where it finds them itself; in a busy one the flow's, so
+  /// that the flows of one peer, which all come in here as long as it has no lanes, leave by all workers.
+  [[nodiscard]] net::TunQueue& queue_for(std::span<const iovec> packet);
   void give_device_to_outbound();
   void give_device_back();
   void wake_control(std::size_t thread);
@@ -58,8 +66,10 @@ class DataWorker {
 
   const std::size_t index_;
   protocol::DataPlane& plane_;
-  net::TunQueue& queue_;
+  const std::span<net::TunQueue> queues_;
+  net::TunQueue& queue_;  ///< of queues_, the one that it reads
   net::UdpSocket& socket_;
+  std::vector<net::UdpSocket>& lanes_;
   const net::TunFeatures features_;
   WorkerSignals& signals_;
   // The device's reading side, of whoever is its reader.

@@ -36,6 +36,7 @@ nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& inf
                       {"tx_packets", status.sent_packets},
                       {"dropped_packets", status.dropped_packets},
                       {"extension", nullptr},
+                      {"lanes", status.lanes},
                       {"cipher", status.fast_cipher ? "AES-256-GCM" : "ChaCha20-Poly1305"},
                       {"allowed_ips", nlohmann::json::array()}};
   if (status.remote) {

@@ -50,10 +50,12 @@ int checked(int fd, const char* what) {
 }  // namespace
 
 TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel, protocol::DataPlane& plane,
-                           net::UdpSocket& socket, std::function<void()> on_device_gone)
+                           net::UdpSocket& socket, std::vector<net::UdpSocket>& lane_sockets,
+                           std::function<void()> on_device_gone)
     : tunnel_(tunnel),
       plane_(plane),
       socket_(socket),
+      lane_sockets_(lane_sockets),
       on_device_gone_(std::move(on_device_gone)),
       wake_(io, checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       timer_(io, checked(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd")),
@@ -216,9 +218,14 @@ void TunnelDriver::arm_timer() {
 void TunnelDriver::carry_out(protocol::Actions& actions) {
   datagrams_.clear();
   for (const auto& datagram : actions.datagrams()) {
-    datagrams_.push_back({.endpoint = datagram.to,
-                          .bytes = actions.bytes(datagram),
-                          .traffic_class = datagram.handshake ? kHandshakeTrafficClass : std::uint8_t{0}});
+    net::Datagram ready{.endpoint = datagram.to,
+                        .bytes = actions.bytes(datagram),
+                        .traffic_class = datagram.handshake ? kHandshakeTrafficClass : std::uint8_t{0}};
+    if (datagram.lane == 0) {
+      datagrams_.push_back(ready);
+    } else {
+      lane_sockets_[datagram.lane - 1].send_batch(std::span(&ready, 1));
+    }
   }
   if (!datagrams_.empty()) socket_.send_batch(datagrams_);
   // An event or a frame may lead to further actions, so they are taken out first.

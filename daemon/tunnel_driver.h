@@ -20,10 +20,11 @@ namespace tunneld::daemon {
 
 class TunnelDriver {
  public:
-  /// `socket`: for handshakes and keepalives (a worker's; sending is thread-safe). `on_device_gone` is called
-  /// when somebody has deleted the device.
+  /// `socket`: for handshakes and keepalives (a worker's; sending is thread-safe). `lane_sockets`: by worker.
+  /// `on_device_gone` is called when somebody has deleted the device.
   TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel, protocol::DataPlane& plane,
-               net::UdpSocket& socket, std::function<void()> on_device_gone);
+               net::UdpSocket& socket, std::vector<net::UdpSocket>& lane_sockets,
+               std::function<void()> on_device_gone);
   TunnelDriver(const TunnelDriver&) = delete;
   TunnelDriver& operator=(const TunnelDriver&) = delete;
 
@@ -75,6 +76,7 @@ class TunnelDriver {
   protocol::Tunnel& tunnel_;
   protocol::DataPlane& plane_;
   net::UdpSocket& socket_;
+  std::vector<net::UdpSocket>& lane_sockets_;
   std::function<void()> on_device_gone_;
   boost::asio::posix::stream_descriptor wake_;   ///< eventfd
   boost::asio::posix::stream_descriptor timer_;  ///< timerfd on CLOCK_BOOTTIME: fires at once after a sleep

@@ -1,10 +1,12 @@
 // Opening and setting up; the sends are in udp_send.cc.
 #include "common/net/udp_socket.h"
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -47,6 +49,28 @@ std::uint16_t bound_port(const FileDescriptor& fd) {
   return ntohs(name.sin6_port);  // at the same place in sockaddr_in
 }
 static_assert(offsetof(sockaddr_in6, sin6_port) == offsetof(sockaddr_in, sin_port));
+
+/// Each lane to the worker whose it is. Without it (a kernel before 4.5) the hash of the lane's port decides,
+/// which is right too, only less even.
+void serve_lanes(const FileDescriptor& fd, unsigned sockets) {
+  // On the UDP payload, which is a data message: type in byte 0, the counter's highest byte in byte 15.
+  // A result beyond the number of sockets leaves the choice to the hash.
+  constexpr std::uint32_t kByHash = 0xffffffff;
+  std::array program{
+      sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 4, 1, 0),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 5, 0, 6),
+      sock_filter BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 15),
+      sock_filter BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
+      sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0),
+      sock_filter BPF_STMT(BPF_ALU | BPF_SUB | BPF_K, 1),
+      sock_filter BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, sockets),
+      sock_filter BPF_STMT(BPF_RET | BPF_A, 0),
+      sock_filter BPF_STMT(BPF_RET | BPF_K, kByHash),
+  };
+  const sock_fprog filter{.len = static_cast<std::uint16_t>(program.size()), .filter = program.data()};
+  (void)set_option(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, filter);
+}
 
 }  // namespace
 
@@ -161,6 +185,18 @@ std::vector<UdpSocket> open_udp_sockets(const UdpOptions& options) {
     throw std::system_error(last_error(), "cannot share a UDP port among workers (SO_REUSEPORT)");
   }
   while (sockets.size() < options.sockets) sockets.push_back(UdpSocket(options, first.port(), true));
+  if (options.sockets > 1) serve_lanes(first.fd_, options.sockets);
+  return sockets;
+}
+
+std::vector<UdpSocket> open_lane_sockets(UdpOptions options) {
+  constexpr int kNothingComes = 4096;
+  std::vector<UdpSocket> sockets;
+  options.port = 0;
+  while (sockets.size() < options.sockets) {
+    sockets.push_back(UdpSocket(options, 0, false));
+    (void)set_option(sockets.back().fd_, SOL_SOCKET, SO_RCVBUF, kNothingComes);
+  }
   return sockets;
 }
 

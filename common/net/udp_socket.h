@@ -133,6 +133,7 @@ class UdpSocket {
 
  private:
   friend std::vector<UdpSocket> open_udp_sockets(const UdpOptions& options);
+  friend std::vector<UdpSocket> open_lane_sockets(UdpOptions options);
   struct Run;
 
   UdpSocket(const UdpOptions& options, std::uint16_t port, bool shares_port);
@@ -154,8 +155,13 @@ class UdpSocket {
   std::atomic<std::uint32_t> join_pause_ = 0;  // runs still to be sent singly after an EINVAL
 };
 
-/// Opens `options.sockets` sockets on one port. Throws std::system_error whose text says what to do; the code
-/// is EADDRINUSE when another program (or another daemon of ours) has the port.
+/// Opens `options.sockets` sockets on one port. Data on a lane n > 0 (common/protocol/lanes.h) comes to
+/// socket (n - 1) mod sockets; all else is spread by the kernel's hash. Throws std::system_error whose text
+/// says what to do; the code is EADDRINUSE when another program (or another daemon of ours) has the port.
 [[nodiscard]] std::vector<UdpSocket> open_udp_sockets(const UdpOptions& options);
+
+/// Opens `options.sockets` sockets for sending only, each on a port of its own (`options.port` means
+/// nothing). Throws as above.
+[[nodiscard]] std::vector<UdpSocket> open_lane_sockets(UdpOptions options);
 
 }  // namespace tunneld::net

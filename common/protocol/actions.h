@@ -41,6 +41,7 @@ class Actions {
     std::size_t offset;
     std::size_t length;
     bool handshake;  ///< types 1 to 3 leave with DSCP AF41
+    unsigned lane;   ///< whose port it leaves from; 0 is the tunnel's own
   };
 
   /// A control frame of an authenticated peer.
@@ -51,8 +52,8 @@ class Actions {
   };
 
   /// Room for a datagram of `length` bytes, to be filled before the next call of any member.
-  MutableBytes add_datagram(const net::Endpoint& to, std::size_t length, bool handshake) {
-    datagrams_.push_back({to, bytes_.size(), length, handshake});
+  MutableBytes add_datagram(const net::Endpoint& to, std::size_t length, bool handshake, unsigned lane = 0) {
+    datagrams_.push_back({to, bytes_.size(), length, handshake, lane});
     bytes_.resize(bytes_.size() + length);
     return MutableBytes(bytes_).last(length);
   }

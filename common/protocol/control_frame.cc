@@ -20,6 +20,8 @@ bool has_cbor_body(FrameType type) {
     case FrameType::kProbe:
     case FrameType::kProbeAck:
     case FrameType::kBye:
+    case FrameType::kLane:
+    case FrameType::kLaneAck:
       return true;
     case FrameType::kEthernet:
       break;

@@ -30,7 +30,8 @@ enum class Notice : std::uint8_t {
   kMoved,             ///< valid data of `peer` came from `endpoint`
   kSourceGone,        ///< the address that we answered `peer` from is not ours any more
   kRekey,             ///< the keypair `index` of `peer` is old enough for a successor
-  kWatch,             ///< a timer of `peer` runs that the control thread does not watch yet
+  kLaneWanted,  ///< a worker would send on a lane of `peer` under `index`; payload: its number, one byte
+  kWatch,       ///< a timer of `peer` runs that the control thread does not watch yet
 };
 
 struct DoorRecord {

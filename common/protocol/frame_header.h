@@ -20,6 +20,8 @@ enum class FrameType : std::uint8_t {
   kProbe = 6,
   kProbeAck = 7,
   kBye = 8,
+  kLane = 9,  ///< comes from a lane's port, which is not where its sender wants to be answered
+  kLaneAck = 10,
 };
 
 /// High nibble 0: no IP version. Low nibble: the version of this format.

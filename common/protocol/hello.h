@@ -18,7 +18,7 @@ struct Capabilities {
   bool config = false;
   /// Exchanges Ethernet frames; never together with IP packets.
   bool tap = false;
-  /// Source ports that data may be spread over; 1 is none but the first.
+  /// Lanes that can be served, one by each worker (lanes.h); 1 is none besides lane 0.
   unsigned lanes = 1;
   /// Answers PROBE.
   bool probe = false;

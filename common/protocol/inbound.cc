@@ -31,7 +31,7 @@ void Inbound::collect(MutableBytes datagram, const ReceivedRun& run) {
   if (keypair == nullptr || keypair->local_index != header.receiver())
     return drop(Drop::kUnknownIndex, nullptr);
   if (keypair->expired(now_)) return drop(Drop::kExpiredKey, &keypair->peer);
-  if (!keypair->replay.probably_fresh(header.counter())) return drop(Drop::kReplayed, &keypair->peer);
+  if (!keypair->probably_fresh(header.counter())) return drop(Drop::kReplayed, &keypair->peer);
   const crypto::CipherKey* cipher =
       type == MessageType::kData ? &keypair->chacha_receive() : keypair->fast_receive();
   if (cipher == nullptr) return drop(Drop::kMalformed, &keypair->peer);
@@ -56,13 +56,16 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   Keypair& keypair = *keypairs_[index].keypair;
   PeerLink& peer = keypair.peer;
   if (job.verdict != crypto::Verdict::kAuthentic) return drop(Drop::kForged, &peer);
-  if (!keypair.replay.accept(job.counter)) return drop(Drop::kReplayed, &peer);
+  if (!keypair.accept(job.counter)) return drop(Drop::kReplayed, &peer);
 
   // From here on it is the peer that speaks.
   const bool keepalive = job.length == 0;
   const unsigned version = keepalive ? 0 : job.data[0] >> 4;
   const bool is_packet = version == 4 || version == 6;
-  note_received(keypair, run, job.counter, job.length + kDataOverhead, is_packet);
+  // A lane's probe comes from the lane's port, which is not where the peer wants to be answered.
+  const bool is_lane_probe = !keepalive && !is_packet && job.length > 1 &&
+                             job.data[1] == static_cast<std::uint8_t>(FrameType::kLane);
+  note_received(keypair, run, job, is_packet, !is_lane_probe);
   if (keepalive) return;
   const MutableBytes plain(job.data, job.length);
   if (!is_packet) {
@@ -95,12 +98,12 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   coalescer_.add(plain.first(ip->length), *ip);
 }
 
-void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, std::uint64_t counter,
-                            std::size_t datagram_size, bool data) {
+void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, const crypto::AeadJob& job, bool data,
+                            bool may_move) {
   PeerLink& peer = keypair.peer;
   TrafficCounters& traffic = peer.traffic[thread_];
   traffic.received_packets.add(1);
-  traffic.received_bytes.add(datagram_size);
+  traffic.received_bytes.add(job.length + kDataOverhead);
   if (peer.activity.stamp_received(now_, data) &&
       !tell({.notice = Notice::kWatch, .peer = peer.id, .index = 0, .endpoint = {}})) {
     peer.activity.watched.store(false);
@@ -120,7 +123,8 @@ void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, std::uint6
 
   // The newest message tells where the peer is; a late one from its old address does not move it back.
   const net::Endpoint* known = peer.endpoint.get();
-  if ((known == nullptr || *known != run.from) && counter == keypair.replay.greatest() &&
+  // What comes on another lane than 0 is never the newest: its counters are the lane's.
+  if (may_move && (known == nullptr || *known != run.from) && job.counter == keypair.replay.greatest() &&
       !peer.move_told.exchange(true) &&
       !tell(
           {.notice = Notice::kMoved, .peer = peer.id, .index = keypair.local_index, .endpoint = run.from})) {

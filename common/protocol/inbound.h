@@ -55,8 +55,8 @@ class Inbound {
   void open_jobs();
   /// An opened plaintext on its way to the coalescer.
   void deliver(std::size_t index, const ReceivedRun& run);
-  void note_received(Keypair& keypair, const ReceivedRun& run, std::uint64_t counter,
-                     std::size_t datagram_size, bool data);
+  void note_received(Keypair& keypair, const ReceivedRun& run, const crypto::AeadJob& job, bool data,
+                     bool may_move);
   void drop(Drop reason, PeerLink* peer);
   bool tell(const DoorRecord& record, ByteView payload = {});
 

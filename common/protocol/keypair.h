@@ -14,6 +14,7 @@
 #include "common/crypto/aead_engine.h"
 #include "common/crypto/secret_memory.h"
 #include "common/protocol/constants.h"
+#include "common/protocol/lanes.h"
 #include "common/protocol/noise_handshake.h"
 #include "common/protocol/replay_window.h"
 
@@ -45,6 +46,8 @@ class Keypair {
 
   // Changed by workers.
   ReplayWindow replay;
+  SendLanes send_lanes;
+  ReceiveLanes receive_lanes;
   /// Responder: set by the first valid data message, which is the initiator's key confirmation.
   std::atomic<bool> confirmed{false};
   /// Set once a worker has asked for the keypair's successor, so that it asks once.
@@ -59,14 +62,26 @@ class Keypair {
   /// never handed out twice, by whichever thread.
   [[nodiscard]] std::optional<std::uint64_t> take_counters(std::uint64_t n) {
     const std::uint64_t first = next_counter_.fetch_add(n, std::memory_order_relaxed);
-    if (first >= kRejectAfterMessages - n) {
+    const std::uint64_t limit = send_lanes.count() == 0 ? kRejectAfterMessages : kCountersPerLane;
+    if (first >= limit - n) {
       // Park the counter well below a wrap, however often this is called.
-      next_counter_.store(kRejectAfterMessages, std::memory_order_relaxed);
+      next_counter_.store(limit, std::memory_order_relaxed);
       return std::nullopt;
     }
     return first;
   }
   [[nodiscard]] std::uint64_t counters_used() const { return next_counter_.load(std::memory_order_relaxed); }
+  /// Whether a message with this counter, once authentic, is the first one; and, for the caller that has not
+  /// opened it yet, whether it may be.
+  [[nodiscard]] bool accept(std::uint64_t counter) {
+    ReplayWindow* lane = receive_lanes.window(counter);
+    return lane == nullptr ? replay.accept(counter) : lane->accept(counter & (kCountersPerLane - 1));
+  }
+  [[nodiscard]] bool probably_fresh(std::uint64_t counter) const {
+    const ReplayWindow* lane = receive_lanes.window(counter);
+    return lane == nullptr ? replay.probably_fresh(counter)
+                           : lane->probably_fresh(counter & (kCountersPerLane - 1));
+  }
   /// For tests of the limits.
   void skip_counters(std::uint64_t to) { next_counter_.store(to, std::memory_order_relaxed); }
 

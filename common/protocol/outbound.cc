@@ -11,6 +11,12 @@
 #include "common/protocol/ecn.h"
 
 namespace tunneld::protocol {
+namespace {
+
+/// Segments of one run that show that a peer has much to carry.
+constexpr std::size_t kWorthALane = 16;
+
+}  // namespace
 
 Outbound::Outbound(DataPlane& plane, std::size_t thread)
     : plane_(plane),
@@ -171,7 +177,9 @@ std::span<const SealedRun> Outbound::finish() {
 
 void Outbound::seal(Run& run) {
   Keypair& keypair = *run.keypair;
-  const auto first_counter = keypair.take_counters(run.segments);
+  const unsigned lane = lane_for(run);
+  const auto first_counter =
+      lane == 0 ? keypair.take_counters(run.segments) : keypair.send_lanes.take_counters(lane, run.segments);
   const bool old = keypair.role == Role::kInitiator && now_ - keypair.created >= kRekeyAfterTime;
   if ((old || keypair.counters_used() >= kRekeyAfterMessages) && !keypair.rekey_requested.exchange(true)) {
     // A full door must not lose the request for good.
@@ -202,7 +210,25 @@ void Outbound::seal(Run& run) {
     run.peer->activity.watched.store(false);
   }
   sealed_.push_back({run.peer, run.endpoint, ByteView(buffer_.get() + run.offset, run.bytes),
-                     run.segment_size, run.segments, run.ecn, run.oversize});
+                     run.segment_size, run.segments, run.ecn, run.oversize, lane});
+}
+
+unsigned Outbound::lane_for(const Run& run) {
+  SendLanes& lanes = run.keypair->send_lanes;
+  const unsigned lane = lanes.lane_of(thread_ / 2);
+  if (lane == 0 || lanes.is_open(lane)) return lane;
+  // Worth its messages and memory only for a peer with much to carry.
+  if (run.segments >= kWorthALane && lanes.claim_asking(lane)) {
+    const auto number = static_cast<std::uint8_t>(lane);
+    if (!door_.push({.notice = Notice::kLaneWanted,
+                     .peer = run.peer->id,
+                     .index = run.keypair->local_index,
+                     .endpoint = {}},
+                    std::span(&number, 1))) {
+      lanes.close(lane);
+    }
+  }
+  return 0;
 }
 
 void Outbound::note_sent(const SealedRun& run, std::size_t sent_datagrams, bool source_gone) {

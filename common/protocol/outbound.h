@@ -36,6 +36,8 @@ struct SealedRun {
   std::uint8_t ecn;
   /// Larger than the path carries: to be sent in outer fragments.
   bool oversize;
+  /// 0: from the tunnel's own port. Otherwise from the port of the worker's lane.
+  unsigned lane;
 };
 
 class Outbound {
@@ -91,6 +93,8 @@ class Outbound {
   void add_inner(std::size_t size, bool oversize, const Way& way, const Write& write);
   void append(const Way& way, bool oversize, std::size_t datagram_size);
   void seal(Run& run);
+  /// The lane that a run leaves on; asks for the worker's own where it is not open yet.
+  [[nodiscard]] unsigned lane_for(const Run& run);
   void hand_over(const net::Segmenter& segments, PeerLink& peer);
   void drop(Drop reason, PeerLink* peer, std::size_t packets);
 

@@ -177,6 +177,8 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   for (const auto& packet : waiting_) seal(keypair, packet, now, actions);
   waiting_.clear();
   if (confirm_by_keepalive) seal(keypair, {}, now, actions);
+  lane_opening_.forget();
+  lane_beat_at_ = kNever;
   link_->sending.store(&keypair);
   begin_hello(keypair, now, actions);
 }
@@ -194,14 +196,14 @@ void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
   begin_handshake(now, actions);
 }
 
-void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions) {
+void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane) {
   const net::Endpoint* endpoint = link_->endpoint.get();
   if (endpoint == nullptr) return count_drop(1);
   const auto counter = keypair.take_counters(1);
   if (!counter) return count_drop(1);
 
   const std::size_t padded = padded_size(plain.size(), services_.mtu.load(std::memory_order_relaxed));
-  const MutableBytes datagram = actions.add_datagram(*endpoint, padded + kDataOverhead, false);
+  const MutableBytes datagram = actions.add_datagram(*endpoint, padded + kDataOverhead, false, lane);
   const DataHeader header = DataHeader::make(MessageType::kData, keypair.remote_index, *counter);
   std::memcpy(datagram.data(), &header, sizeof header);
   std::uint8_t* inner = datagram.data() + sizeof header;
@@ -249,6 +251,7 @@ void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
   const bool remote_moved = known != nullptr && known->remote != endpoint.remote;
   set_endpoint(endpoint);
   if (remote_moved) {
+    close_lanes();
     actions.add_event({.kind = Event::Kind::kEndpointMoved, .peer = id_, .endpoint = endpoint});
   }
 }
@@ -256,6 +259,7 @@ void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
 void Peer::forget_local_address() {
   const net::Endpoint* endpoint = link_->endpoint.get();
   if (endpoint == nullptr || !endpoint->local) return;
+  close_lanes();
   set_endpoint({.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0});
 }
 
@@ -287,19 +291,24 @@ void Peer::reset() {
   retransmit_at_ = hello_at_ = zero_keys_at_ = remote_expires_at_ = kNever;
   remote_.reset();
   hello_index_ = 0;
+  lane_opening_.forget();
+  lane_beat_at_ = kNever;
 }
 
 // --- Timers
 // ---------------------------------------------------------------------------------------------------------
 
 Instant Peer::deadline() const {
-  return std::min({retransmit_at_, look_at_, hello_at_, persistent_at_, zero_keys_at_, remote_expires_at_});
+  return std::min({retransmit_at_, look_at_, hello_at_, persistent_at_, zero_keys_at_, remote_expires_at_,
+                   lane_opening_.deadline(), lane_beat_at_});
 }
 
 void Peer::advance(Now now, Actions& actions) {
   if (now.boot >= retransmit_at_) retry_or_give_up(now, actions);
   if (now.boot >= look_at_) look_at_activity(now, actions);
   repeat_hello(now, actions);
+  ask_for_lanes(now, actions);
+  beat_on_lane_0(now, actions);
   if (now.boot >= persistent_at_) {
     const auto& last = link_->activity.last_traversal;
     const Instant due = is_set(last) ? at(last) + options_.persistent_keepalive : now.boot;
@@ -372,6 +381,9 @@ PeerStatus Peer::status(Instant now) const {
   const Keypair* keypair = live_keypair(now);
   status.session_live = keypair != nullptr;
   status.remote = remote_;
+  for (unsigned lane = 1; keypair != nullptr && lane <= keypair->send_lanes.count(); ++lane) {
+    status.lanes += keypair->send_lanes.is_open(lane) ? 1U : 0U;
+  }
   status.fast_cipher = keypair != nullptr && keypair->fast_send() != nullptr;
   status.handshake_pending = retransmit_at_ != kNever;
   status.handshake_attempts = attempts_;

@@ -14,6 +14,7 @@
 #include "common/protocol/cookie.h"
 #include "common/protocol/hello.h"
 #include "common/protocol/keypairs.h"
+#include "common/protocol/lane_opening.h"
 #include "common/protocol/noise_handshake.h"
 #include "common/protocol/services.h"
 #include "common/protocol/tai64n.h"
@@ -41,6 +42,8 @@ struct PeerStatus {
   std::uint64_t sent_bytes = 0, received_bytes = 0, sent_packets = 0, received_packets = 0,
                 dropped_packets = 0;
   bool fast_cipher = false;
+  /// Open ones, besides lane 0.
+  unsigned lanes = 0;
   /// What the peer has said of itself; nullopt for a stock WireGuard peer.
   std::optional<Hello> remote;
 };
@@ -88,6 +91,8 @@ class Peer {
   void moved(const net::Endpoint& endpoint, Actions& actions);
   /// Lets the kernel choose where to send from, until the peer is heard again.
   void forget_local_address();
+  /// A worker has much to send under the keypair `index`, and its lane is not open.
+  void lane_wanted(std::uint32_t index, unsigned lane, Now now, Actions& actions);
   void rekey_wanted(Now now, Actions& actions) { begin_handshake(now, actions); }
   void watch(Now now);
 
@@ -117,7 +122,15 @@ class Peer {
   void retry_or_give_up(Now now, Actions& actions);
   void drop_pending();
   void session_up(Keypair& keypair, Now now, Actions& actions);
-  void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions);
+  /// `lane`: the port that it leaves from; the message as such is one of lane 0.
+  void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane = 0);
+  void offer_lanes(Keypair& keypair, unsigned theirs);
+  void ask_for_lanes(Now now, Actions& actions);
+  void accept_lane_frame(Keypair& keypair, const ControlFrame& frame, Now now, Actions& actions);
+  /// Something on lane 0 every now and then, because it alone tells the peer where we are.
+  void beat_on_lane_0(Now now, Actions& actions);
+  /// The way to the peer has changed: what was found out about lanes is void.
+  void close_lanes();
   void send_keepalive(Now now, Actions& actions);
   void begin_hello(const Keypair& keypair, Now now, Actions& actions);
   void accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& actions);
@@ -161,10 +174,12 @@ class Peer {
   /// As the session's initiator.
   unsigned hellos_sent_ = 0;
   FrameBudget frame_budget_;
+  LaneOpening lane_opening_;
 
   // Timers; kNever when off.
   Instant hello_at_ = kNever;
   Instant remote_expires_at_ = kNever;
+  Instant lane_beat_at_ = kNever;
   Instant retransmit_at_ = kNever;
   Instant look_at_ = kNever;
   Instant persistent_at_ = kNever;

@@ -69,6 +69,7 @@ void Peer::accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& 
     ++keypair.hellos_answered;
     say_hello(true, keypair, now, actions);
   }
+  offer_lanes(keypair, hello.capabilities.lanes);
   if (hello.opens_fast_data && services_.offers_fast_data) keypair.enable_fast_send(services_.engine);
   if (&keypair == keypairs_.previous()) return;  // late: the session after it knows better
   const bool is_new_session = !remote_ || hello_index_ != keypair.local_index;
@@ -100,6 +101,8 @@ void Peer::control_frame(std::uint32_t index, ByteView plain, Now now, Actions& 
     if (const auto hello = Hello::from(*frame)) accept_hello(*keypair, *hello, now, actions);
   } else if (frame->type == FrameType::kBye) {
     if (keypair != keypairs_.previous()) accept_bye(actions);
+  } else if (frame->type == FrameType::kLane || frame->type == FrameType::kLaneAck) {
+    accept_lane_frame(*keypair, *frame, now, actions);
   } else {
     actions.add_frame(id_, index, std::move(*frame));
   }

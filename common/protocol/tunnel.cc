@@ -141,6 +141,9 @@ void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions
     case Notice::kRekey:
       peer.rekey_wanted(now, actions);
       break;
+    case Notice::kLaneWanted:
+      peer.lane_wanted(record.index, payload[0], now, actions);
+      break;
     case Notice::kWatch:
       peer.watch(now);
       break;

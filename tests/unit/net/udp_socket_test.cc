@@ -377,5 +377,47 @@ TEST_F(UdpSocketTest, BuffersAreLarge) {
   EXPECT_GE(socket.send_buffer_size(), 7 << 20);
 }
 
+/// A datagram that looks like data with this type and counter.
+Bytes data_message(std::uint8_t type, std::uint64_t lane) {
+  Bytes bytes(64);
+  bytes[0] = type;
+  bytes[15] = static_cast<std::uint8_t>(lane << 4 | 1);
+  return bytes;
+}
+
+TEST_P(UdpSocketTest, EachLaneComesToItsOwnSocket) {
+  std::vector<UdpSocket> group = open_udp_sockets({.sockets = 4});
+  std::vector<UdpSocket> lanes = open_lane_sockets({.sockets = 6});
+  for (const std::uint8_t type : {std::uint8_t{4}, std::uint8_t{5}}) {
+    for (std::size_t lane = 1; lane <= lanes.size(); ++lane) {
+      lanes[lane - 1].send_segments(to(GetParam(), group[0].port()), data_message(type, lane), 64, 0);
+      const Received received = receive(group[(lane - 1) % group.size()], 1);
+      ASSERT_EQ(received.datagrams.size(), 1U) << "lane " << lane;
+      EXPECT_EQ(received.from.remote.port, lanes[lane - 1].port());
+    }
+  }
+}
+
+TEST_P(UdpSocketTest, WhatIsOnNoLaneIsSpreadByTheKernel) {
+  std::vector<UdpSocket> group = open_udp_sockets({.sockets = 4});
+  std::vector<UdpSocket> senders = open_lane_sockets({.sockets = 32});
+  for (UdpSocket& sender : senders) {
+    sender.send_segments(to(GetParam(), group[0].port()), data_message(4, 0), 64, 0);
+    // A handshake message may have anything there.
+    sender.send_segments(to(GetParam(), group[0].port()), data_message(1, 2), 64, 0);
+  }
+  std::set<std::size_t> used;
+  std::size_t all = 0;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    ReceiveBatch batch(64);
+    while (const std::size_t got = group[i].receive(batch)) {
+      all += got;
+      used.insert(i);
+    }
+  }
+  EXPECT_EQ(all, 64U);
+  EXPECT_GT(used.size(), 1U);
+}
+
 }  // namespace
 }  // namespace tunneld::net
