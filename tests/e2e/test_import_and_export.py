@@ -20,6 +20,7 @@ def run(lab):
 PrivateKey = {private}
 Address = 10.9.0.2/24
 MTU = 1400
+DNS = 10.9.0.1, corp.example
 PostUp = touch {b.directory}/ran
 
 [Peer]
@@ -39,12 +40,13 @@ PersistentKeepalive = 25
     broken = b.directory / "broken.conf"
     broken.write_text(text.replace("AllowedIPs", "AlowedIPs"))
     result = b.run(lab.tunneld, "import", broken, "-o", out, check_exit=False)
-    check(result.returncode == 2 and "broken.conf:11:1: unknown key 'AlowedIPs'" in result.stdout, result.stdout)
+    check(result.returncode == 2 and "broken.conf:12:1: unknown key 'AlowedIPs'" in result.stdout, result.stdout)
     check("everybody can read it" in result.stdout, "warns of a file that is open to all")
     check(not out.exists(), "a failed import has left a directory behind")
 
     output = b.run(lab.tunneld, "import", conf, "-o", out).stdout
-    check("wg0.conf:5:10: warning: 'PostUp' is not supported" in output, f"names the hook: {output}")
+    check("wg0.conf:6:10: warning: 'PostUp' is not supported" in output, f"names the hook: {output}")
+    check("wg0.conf:5:7: warning: 'DNS'" in output and "wg0.conf:5:17: warning: 'DNS'" in output, f"names DNS: {output}")
     check(sorted(os.listdir(out)) == ["wg0-office.psk", "wg0.key", "wg0.yaml"], f"files: {os.listdir(out)}")
     for path in out.iterdir():
         check(path.stat().st_mode & 0o777 == 0o600, f"{path} is open to others")

@@ -3,8 +3,9 @@
 
 #include "config/wg_quick.h"
 
-#include <fstream>
+#include <algorithm>
 #include <ostream>
+#include <random>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -314,6 +315,46 @@ TEST(WgQuick, SaysWhatWgQuickHasNoWordsFor) {
   EXPECT_THAT(text.left_out,
               testing::ElementsAre(HasSubstr("routes.metric"), HasSubstr("peer berlin: all endpoints")));
   EXPECT_EQ(text.text.find(kPrivateA), std::string::npos);
+}
+
+TEST(WgQuick, DamagedAtRandomIsRefusedOrStillTheSameBothWays) {
+  std::mt19937 random(4711);
+  const auto below = [&random](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
+  const std::string whole = filled_in(kWithEveryKey);
+  const std::string_view bytes("\0\n\r\t #=[],:/.0aZ\x7f\xff", 20);
+  int good = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text = whole;
+    for (std::size_t changes = 1 + below(3); changes > 0; --changes) {
+      const std::size_t at = below(text.size());
+      switch (below(3)) {
+        case 0:
+          text[at] = bytes[below(bytes.size())];
+          break;
+        case 1:
+          text.insert(at, 1, bytes[below(bytes.size())]);
+          break;
+        default:
+          text.erase(at, 1 + below(20));
+      }
+    }
+    const WgQuickResult first = parse_wg_quick(text, "wg0.conf", "wg0");
+    ASSERT_EQ(first.file.has_value(),
+              std::none_of(first.diagnostics.begin(), first.diagnostics.end(),
+                           [](const Diagnostic& d) { return d.severity == Severity::kError; }));
+    if (!first.file) continue;
+    ++good;
+    const WgQuickText written =
+        write_wg_quick(first.file->config, first.file->keys, first.file->dns, WhosePrivateKey::kOurs);
+    const WgQuickResult second = parse_wg_quick(written.text, "wg0.conf", "wg0");
+    ASSERT_TRUE(second.file) << text << to_string(second.diagnostics);
+    ASSERT_EQ(second.file->config, first.file->config) << text;
+    ASSERT_EQ(second.file->dns, first.file->dns) << text;
+    expect_same_keys(second.file->keys, first.file->keys);
+  }
+  EXPECT_GT(good, 500) << "too few files were still good for this to show anything";
 }
 
 }  // namespace
