@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "config/parse.h"
 #include "daemon/check_command.h"
 #include "daemon/cleanup.h"
 #include "daemon/client_command_line.h"
@@ -41,6 +42,26 @@ ExitCode bring_down(const std::string& name) {
   if (InterfaceLock::wait_until_free(interface, kStopPatience)) return ExitCode::kFine;
   std::cerr << "tunneld: " << interface << " is still stopping\n";
   return ExitCode::kRuntimeFailure;
+}
+
+/// A command on a running interface, which a configuration may name: units know that and not the interface.
+CLI::App* add_interface_command(CLI::App& app, const char* name, const char* words, const char* which,
+                                std::string& interface, std::string& config) {
+  CLI::App* command = app.add_subcommand(name, words);
+  CLI::Option* by_name = command->add_option("interface", interface, which)->type_name("IF");
+  command->add_option("--config", config, "The interface of this configuration")
+      ->type_name("FILE")
+      ->excludes(by_name);
+  return command;
+}
+
+/// Throws ControlError.
+std::string interface_of(const std::string& path) {
+  const config::ParseResult parsed = config::parse_file(path);
+  if (parsed.config) return parsed.config->interface.name.value;
+  std::string words = to_string(parsed.diagnostics);
+  if (words.ends_with('\n')) words.pop_back();
+  throw ControlError(ExitCode::kBadUsage, words);
 }
 
 }  // namespace
@@ -80,17 +101,18 @@ ExitCode run_command_line(int argc, char** argv) {
   const ClientCommandLine client(app);
 
   std::string interface;
+  std::string its_config;
   bool json = false;
-  CLI::App* status = app.add_subcommand("status", "Show a running interface and its peers");
-  status->add_option("interface", interface, "Needed if several are up")->type_name("IF");
+  CLI::App* status = add_interface_command(app, "status", "Show a running interface and its peers",
+                                           "Needed if several are up", interface, its_config);
   status->add_flag("--json", json, "For programs (docs/control_socket.md)");
-  CLI::App* down = app.add_subcommand("down", "Stop a running interface and undo what it changed");
-  down->add_option("interface", interface)->type_name("IF");
+  CLI::App* down = add_interface_command(app, "down", "Stop a running interface and undo what it changed",
+                                         "Needed if several are up", interface, its_config);
   CLI::App* reload_command =
-      app.add_subcommand("reload", "Read the configuration again, without dropping sessions");
-  reload_command->add_option("interface", interface)->type_name("IF");
-  CLI::App* cleanup = app.add_subcommand("cleanup", "Undo what a killed run left behind");
-  cleanup->add_option("interface", interface, "Default: all")->type_name("IF");
+      add_interface_command(app, "reload", "Read the configuration again, without dropping sessions",
+                            "Needed if several are up", interface, its_config);
+  CLI::App* cleanup = add_interface_command(app, "cleanup", "Undo what a killed run left behind",
+                                            "Default: all", interface, its_config);
 
   try {
     app.parse(argc, argv);
@@ -104,6 +126,7 @@ ExitCode run_command_line(int argc, char** argv) {
     if (*genpsk) return generate_preshared_key(key_file);
     if (files.is_asked_for()) return files.run();
     if (client.is_asked_for()) return client.run();
+    if (!its_config.empty()) interface = interface_of(its_config);
     if (*status) return show_status(interface, json);
     if (*down) return bring_down(interface);
     if (*reload_command) return reload(interface);

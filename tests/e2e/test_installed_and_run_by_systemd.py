@@ -54,13 +54,21 @@ systemctl start tunneld@site && echo STARTED
 systemctl show -p ActiveState -p StatusText tunneld@site
 ip address show dev tun0
 tunneld status
+systemctl reload tunneld@site && echo RELOADED
+echo 'nonsense: 1' >> /etc/tunneld/site.yaml
+systemctl reload tunneld@site || echo REFUSED
+sed -i '$ d' /etc/tunneld/site.yaml
+tunneld status --config /etc/tunneld/site.yaml && echo STILL-THERE
 systemctl stop tunneld@site && echo STOPPED
 systemctl show -p ActiveState -p Result tunneld@site
 ip route > /after
 cmp /before /after && echo SAME-ROUTES
 systemctl start tunneld@site
+ls /run/tunneld/tun0.journal && echo JOURNAL
 kill -KILL $(systemctl show -p MainPID --value tunneld@site)
-sleep 4
+sleep 1
+ls /run/tunneld/tun0.journal || echo CLEANED
+sleep 3
 systemctl show -p ActiveState -p NRestarts tunneld@site
 echo DONE
 """)
@@ -80,7 +88,7 @@ echo DONE
         wait_for(lambda: result.exists() and "+ echo DONE" in result.read_text(), 60, "the test unit ends")
         text = result.read_text()
         for words in ("STARTED", "ActiveState=active", "StatusText=tun0: 1 peers",
-                      "10.255.0.0/31", "STOPPED", "Result=success", "SAME-ROUTES", "NRestarts=1"):
+                      "10.255.0.0/31", "RELOADED", "REFUSED", "STILL-THERE", "STOPPED", "Result=success", "JOURNAL", "CLEANED", "SAME-ROUTES", "NRestarts=1"):
             check(words in text, f"{words!r} is missing:\n{text}")
     finally:
         if container is not None:
