@@ -128,6 +128,17 @@ void report(const ClientAddOptions& options, const NewClient& client, const NewF
   std::cout.flush();
 }
 
+/// After a failure: the configuration is as it was, and the daemon follows if it can.
+void take_back(const PeerFolder& folder, const std::string& name, const std::string& interface,
+               const crypto::PublicKey& key) {
+  try {
+    (void)folder.remove(name);
+    (void)reload_with(interface, key, false);
+  } catch (const std::exception& error) {
+    std::cerr << "tunneld: taking " << name << " back: " << error.what() << "\n";
+  }
+}
+
 ExitCode add(const ClientAddOptions& options) {
   const PeerFolder folder(options.config);
   const config::Config server = read_server(options.config);
@@ -159,20 +170,21 @@ ExitCode add(const ClientAddOptions& options) {
   NewFiles files;
   write_client(files, options, side, client, wg_quick);
   secrets.make_directory(folder.path());
+  folder.drop_leftovers(options.name);
   if (client.preshared_key)
     write_key(secrets, folder.preshared_key_path(options.name), *client.preshared_key);
   folder.publish(options.name, yaml);
-  Reloaded reloaded{};
+  const std::string& interface = server.interface.name.value;
   try {
-    reloaded = reload_with(server.interface.name.value, *key, true);
+    report(options, client, files, reload_with(interface, *key, true), interface);
+    // A code that nobody has seen is a key that nobody has.
+    if (options.qr) write_whole(STDOUT_FILENO, qr, "standard output");
   } catch (...) {
-    folder.remove(options.name);
+    take_back(folder, options.name, interface, *key);
     throw;
   }
-  report(options, client, files, reloaded, server.interface.name.value);
   secrets.keep();
   files.keep();
-  if (options.qr) write_whole(STDOUT_FILENO, qr, "standard output");
   return ExitCode::kFine;
 }
 

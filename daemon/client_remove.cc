@@ -25,7 +25,8 @@ ExitCode remove(const ClientOptions& options) {
                        options.name + " does not have a file of its own: take it out of " +
                            to_string(peer->name.at) + " by hand and run `tunneld reload`");
   }
-  folder.remove(options.name);
+  if (const std::string problem = folder.remove(options.name); !problem.empty())
+    std::cerr << "tunneld: warning: " << problem << "\n";
   const std::string& interface = server.interface.name.value;
   Reloaded reloaded{};
   try {

@@ -38,22 +38,37 @@ PeerFolder::PeerFolder(const std::string& config)
 }
 
 void PeerFolder::publish(const std::string& peer, std::string_view yaml) const {
-  // `*` of include matches no name that starts with a dot. A leftover of a killed command is in nobody's way.
-  const std::string hidden = path_ + "/." + peer + ".new";
-  ::unlink(hidden.c_str());
+  // `*` of include matches no name that starts with a dot.
   NewFiles files;
-  files.write(hidden, yaml);
+  files.write(hidden_path(peer), yaml);
   // As rename, but over nothing.
-  if (::renameat2(AT_FDCWD, hidden.c_str(), AT_FDCWD, yaml_path(peer).c_str(), RENAME_NOREPLACE) != 0)
-    fail(yaml_path(peer));
+  const std::string path = yaml_path(peer);
+  if (::renameat2(AT_FDCWD, hidden_path(peer).c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0)
+    fail(path);
   files.keep();
-  sync(path_);
+  try {
+    sync(path_);
+  } catch (const std::system_error&) {
+    ::unlink(path.c_str());
+    throw;
+  }
 }
 
-void PeerFolder::remove(const std::string& peer) const {
+std::string PeerFolder::remove(const std::string& peer) const {
   if (::unlink(yaml_path(peer).c_str()) != 0) fail(yaml_path(peer));
-  if (::unlink(preshared_key_path(peer).c_str()) != 0 && errno != ENOENT) fail(preshared_key_path(peer));
-  sync(path_);
+  try {
+    if (::unlink(preshared_key_path(peer).c_str()) != 0 && errno != ENOENT) fail(preshared_key_path(peer));
+    sync(path_);
+  } catch (const std::system_error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+void PeerFolder::drop_leftovers(const std::string& peer) const {
+  ::unlink(hidden_path(peer).c_str());
+  if (::access(yaml_path(peer).c_str(), F_OK) != 0 && errno == ENOENT)
+    ::unlink(preshared_key_path(peer).c_str());
 }
 
 }  // namespace tunneld::daemon

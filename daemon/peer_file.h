@@ -28,10 +28,17 @@ class PeerFolder {
 
   /// The folder must be there. Throws std::system_error, also where the file exists.
   void publish(const std::string& peer, std::string_view yaml) const;
-  /// Throws std::system_error. The preshared key goes with it.
-  void remove(const std::string& peer) const;
+  /// The preshared key goes with it. Throws std::system_error where the peer's file stays; what fails after
+  /// that is returned in words.
+  std::string remove(const std::string& peer) const;
+  /// Takes away what a command that was killed half way has left of a peer that has no file.
+  void drop_leftovers(const std::string& peer) const;
 
  private:
+  [[nodiscard]] std::string hidden_path(const std::string& peer) const {
+    return path_ + "/." + peer + ".new";
+  }
+
   std::string path_;
   /// Of the configuration: it is there, and locked, before peers.d is.
   net::FileDescriptor lock_;

@@ -12,6 +12,11 @@ def tunneld(host, *words, code=0, **options):
     return result.stdout
 
 
+def tree(path):
+    """Everything below, to be compared."""
+    return {str(file): (file.stat().st_mode, file.read_bytes() if file.is_file() else None) for file in path.rglob("*")}
+
+
 def read_qr(lab, output):
     """What zbarimg, which knows nothing of us, reads from a picture of the terminal."""
     rows = re.findall("\x1b\\[38;5;16;48;5;231m([\u2588\u2580\u2584 ]+)\x1b\\[0m", output)

@@ -7,12 +7,8 @@ import re
 import shutil
 import time
 
-from enrolment import connect_phone, read_qr, tunneld
+from enrolment import connect_phone, read_qr, tree, tunneld
 from harness import check, main, wait_for
-
-
-def tree(path):
-    return {str(file): (file.stat().st_mode, file.read_bytes() if file.is_file() else None) for file in path.rglob("*")}
 
 
 def refusals(server, folder):

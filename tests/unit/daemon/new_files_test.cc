@@ -79,6 +79,7 @@ TEST(PeerFolder, PublishesWholeFilesAndNeverOverAnother) {
   EXPECT_EQ(read(files.path("peers.d/old.yaml")), "mine");
   // What a killed command has left is in nobody's way.
   files.write("peers.d/.new.new", "half of a fi");
+  folder.drop_leftovers("new");
   folder.publish("new", "text");
   files.write("peers.d/new.psk", "key");
   EXPECT_EQ(read(files.path("peers.d/new.yaml")), "text");
@@ -86,9 +87,15 @@ TEST(PeerFolder, PublishesWholeFilesAndNeverOverAnother) {
     return std::distance(std::filesystem::directory_iterator(files.path("peers.d")), {});
   };
   EXPECT_EQ(count(), 3);
-  folder.remove("new");
+  EXPECT_EQ(folder.remove("new"), "");
   EXPECT_EQ(count(), 1);
-  EXPECT_THROW(folder.remove("new"), std::system_error);
+  EXPECT_THROW((void)folder.remove("new"), std::system_error);
+  // A key without its peer is a leftover, one with it is not.
+  files.write("peers.d/new.psk", "key");
+  files.write("peers.d/old.psk", "key");
+  folder.drop_leftovers("new");
+  folder.drop_leftovers("old");
+  EXPECT_EQ(count(), 2);
 }
 
 }  // namespace
