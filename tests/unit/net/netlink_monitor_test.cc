@@ -1,7 +1,9 @@
 #include "common/net/netlink_monitor.h"
 
+#include <chrono>
 #include <cstring>
 #include <random>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -79,7 +81,12 @@ TEST_F(NetlinkMonitorTest, ToldOfAddressesRoutesAndRulesOfBothFamilies) {
       const std::string verb = happened == Happened::kSet ? " add " : " del ";
       shell(ip + " address" + verb + address + " dev near" +
             (is_v4 || happened == Happened::kRemoved ? "" : " nodad"));
-      const auto addresses = only<AddressEvent>(events_of(monitor));
+      auto addresses = only<AddressEvent>(events_of(monitor));
+      // The kernel announces a new IPv6 address when its work queue gets there (addrconf_dad_work).
+      for (int i = 0; i < 200 && addresses.empty(); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        addresses = only<AddressEvent>(events_of(monitor));
+      }
       ASSERT_EQ(addresses.size(), 1U);
       EXPECT_EQ(addresses[0].happened, happened);
       EXPECT_EQ(addresses[0].address, (InterfaceAddress{near, prefix(address)}));
