@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
@@ -17,6 +18,9 @@
 
 namespace tunneld::daemon {
 namespace {
+
+/// Jumbo frames are as far as the search goes; the loopback device would allow more.
+constexpr std::uint32_t kLargestFound = 9216;
 
 std::size_t worker_count(const config::Config& config) {
   return config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
@@ -60,14 +64,19 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       tunnel_(std::move(keys.private_key), *engine_, crypto::random_bytes, plane_,
               {.extension = config_.interface.extension == config::AutoOff::kAuto,
                .fast_cipher = config_.crypto.fast_cipher == config::AutoOff::kAuto,
-               .capabilities = {.lanes = static_cast<unsigned>(worker_count(config_))}}),
+               .capabilities = {.lanes = static_cast<unsigned>(worker_count(config_)), .probe = true},
+               .path = {}}),
       driver_(io_, tunnel_, plane_, sockets_.front(), lane_sockets_,
               [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
+      path_watch_(tunnel_, driver_),
       control_(io_, device_.name()) {
   obey_signals();
   answer_requests();
   host_.become(wanted_changes());
-  plane_.mtu.store(host_plan(config_).mtu);
+  set_packet_sizes();
+  driver_.on_event([this](const protocol::Event& event) {
+    if (event.kind == protocol::Event::Kind::kPathMtu) follow_path_mtu(event.peer);
+  });
   driver_.set_peers(config_.peers, std::move(keys.preshared_keys));
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     workers_.push_back(std::make_unique<DataWorker>(i, plane_, device_.queues(), sockets_[i], lane_sockets_,
@@ -116,7 +125,43 @@ void Daemon::stop(ExitCode code, const std::string& why) {
 // ----------------------------------------------------------------------------------------
 
 std::vector<HostChange> Daemon::wanted_changes() const {
-  return changes_of(host_plan(config_));
+  HostPlan plan = host_plan(config_);
+  if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
+  return changes_of(plan);
+}
+
+bool Daemon::follows_path() const {
+  return !config_.interface.mtu && config_.peers.size() == 1;
+}
+
+void Daemon::set_packet_sizes() {
+  const std::uint32_t usual = host_plan(config_).mtu;
+  plane_.mtu.store(found_mtu_ && follows_path() ? *found_mtu_ : usual);
+  plane_.mss_clamp.store(config_.interface.mss_clamp);
+  // Several peers share one device, whose MTU bounds them all; an MTU that somebody has set is not
+  // questioned.
+  tunnel_.set_path_policy({.hold = !config_.interface.mtu, .most = follows_path() ? kLargestFound : usual});
+  path_watch_.set_mark(config_.interface.fwmark);
+}
+
+void Daemon::follow_path_mtu(protocol::PeerId peer) {
+  if (!follows_path()) return;
+  // Down at once, up when it is certain: a search takes several steps.
+  const protocol::PathMtu& path = tunnel_.peer(peer).path().mtu();
+  if (path.limit() > plane_.mtu.load() && path.phase() == protocol::PathMtu::Phase::kSearching) return;
+  // Below 1280 the kernel would take IPv6 off the device; the limit of the peer does the rest.
+  const std::uint32_t mtu = std::max<std::uint32_t>(path.limit(), net::kIpv6LeastMtu);
+  if (mtu == plane_.mtu.load()) return;
+  const std::vector<HostChange> before = wanted_changes();
+  const auto found_before = std::exchange(found_mtu_, mtu);
+  try {
+    change_host(wanted_changes(), before);
+    plane_.mtu.store(mtu);
+    spdlog::info("{} has an MTU of {} now: that is what the path carries", device_.name(), mtu);
+  } catch (const std::exception& error) {
+    found_mtu_ = found_before;
+    spdlog::warn("the MTU of {} stays {}: {}", device_.name(), plane_.mtu.load(), error.what());
+  }
 }
 
 void Daemon::change_host(const std::vector<HostChange>& wanted, const std::vector<HostChange>& before) {
@@ -152,7 +197,7 @@ nlohmann::json Daemon::reload() {
         }
       }
     }
-    plane_.mtu.store(host_plan(config_).mtu);
+    set_packet_sizes();
     const TunnelDriver::PeersChanged changed =
         driver_.set_peers(config_.peers, std::move(read.preshared_keys));
     spdlog::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@
 #include "daemon/data_worker.h"
 #include "daemon/exit_code.h"
 #include "daemon/host_changes.h"
+#include "daemon/path_watch.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {
@@ -44,6 +46,11 @@ class Daemon {
   [[nodiscard]] nlohmann::json reload();
   /// What the host should look like by the configuration of this moment. Throws PlanError.
   [[nodiscard]] std::vector<HostChange> wanted_changes() const;
+  /// What the packet path and the search for path MTUs take from the configuration.
+  void set_packet_sizes();
+  [[nodiscard]] bool follows_path() const;
+  /// With a single peer, the device's MTU follows what the path to it carries.
+  void follow_path_mtu(protocol::PeerId peer);
   /// Makes it so; if it cannot be done, `before` again. Throws as HostChanges::become does.
   void change_host(const std::vector<HostChange>& wanted, const std::vector<HostChange>& before);
 
@@ -51,6 +58,8 @@ class Daemon {
   config::Config config_;
   const crypto::PublicKey public_key_;
   const Instant started_;
+  /// Of the device, where the configuration leaves it to us and the path has told; nullopt: the usual one.
+  std::optional<std::uint32_t> found_mtu_;
   ExitCode result_ = ExitCode::kFine;
 
   boost::asio::io_context io_{1};
@@ -63,6 +72,7 @@ class Daemon {
   protocol::DataPlane plane_;
   protocol::Tunnel tunnel_;
   TunnelDriver driver_;
+  PathWatch path_watch_;
   ControlSocket control_;
   std::vector<std::unique_ptr<DataWorker>> workers_;
 };

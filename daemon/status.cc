@@ -21,6 +21,53 @@ std::string state_of(const protocol::PeerStatus& peer, const std::string& note) 
   return "idle";
 }
 
+/// In words that say why.
+std::string_view source_of(const protocol::PeerStatus::Path& path) {
+  switch (path.source) {
+    case protocol::PathMtu::Source::kProbed:
+      return "probed";
+    case protocol::PathMtu::Source::kBlackHole:
+      return "black hole";
+    case protocol::PathMtu::Source::kAssumed:
+      break;
+  }
+  return "assumed";
+}
+
+std::string_view search_of(const protocol::PeerStatus::Path& path) {
+  switch (path.phase) {
+    case protocol::PathMtu::Phase::kSearching:
+      return "searching";
+    case protocol::PathMtu::Phase::kChecking:
+      return "checking";
+    case protocol::PathMtu::Phase::kComplete:
+      return "complete";
+    case protocol::PathMtu::Phase::kOff:
+      break;
+  }
+  return "off";
+}
+
+nlohmann::json path_json(const std::optional<protocol::PeerStatus::Path>& path) {
+  if (!path) return nullptr;
+  nlohmann::json json{{"mtu", path->mtu},
+                      {"outer_mtu", path->mtu + path->overhead},
+                      {"source", source_of(*path)},
+                      {"search", search_of(*path)},
+                      {"rtt_ms", nullptr}};
+  if (path->round_trip_time)
+    json["rtt_ms"] = std::chrono::duration<double, std::milli>(*path->round_trip_time).count();
+  return json;
+}
+
+std::string human_path(const nlohmann::json& path) {
+  if (path.is_null()) return "-";
+  std::string text = fmt::format("{}", path.at("mtu").get<unsigned>());
+  if (path.at("source") != "probed") text += path.at("source") == "assumed" ? "?" : "!";
+  if (!path.at("rtt_ms").is_null()) text += fmt::format(" {:.1f} ms", path.at("rtt_ms").get<double>());
+  return text;
+}
+
 nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& info, Now now) {
   const protocol::PeerStatus status = peer.status(now.boot);
   nlohmann::json json{{"name", info.name},
@@ -48,6 +95,7 @@ nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& inf
                          {"lanes", can.lanes},
                          {"probe", can.probe}};
   }
+  json["path"] = path_json(status.path);
   if (status.endpoint) json["endpoint"] = status.endpoint->remote.to_string();
   if (status.latest_handshake)
     json["latest_handshake_seconds_ago"] = seconds(now.wall - *status.latest_handshake);
@@ -123,13 +171,14 @@ std::string render_status(const nlohmann::json& status) {
                   interface.at("uptime_seconds").get<std::int64_t>(), interface.at("listen_port").get<int>(),
                   interface.at("mtu").get<int>(), joined(interface.at("addresses")),
                   interface.at("public_key").get<std::string>());
-  constexpr const char* kRow = "{:<16} {:<11} {:<24} {:<24} {:>10} {:>11} {:>11}  {}\n";
-  text += fmt::format(kRow, "PEER", "STATE", "ALLOWED IPS", "ENDPOINT", "HANDSHAKE", "RX", "TX", "NOTE");
+  constexpr const char* kRow = "{:<16} {:<11} {:<24} {:<24} {:>14} {:>10} {:>11} {:>11}  {}\n";
+  text += fmt::format(kRow, "PEER", "STATE", "ALLOWED IPS", "ENDPOINT", "MTU, RTT", "HANDSHAKE", "RX", "TX",
+                      "NOTE");
   for (const auto& peer : status.at("peers")) {
     text += fmt::format(kRow, peer.at("name").get<std::string>(), peer.at("state").get<std::string>(),
                         joined(peer.at("allowed_ips")),
                         peer.at("endpoint").is_null() ? "-" : peer.at("endpoint").get<std::string>(),
-                        human_age(peer.at("latest_handshake_seconds_ago")),
+                        human_path(peer.at("path")), human_age(peer.at("latest_handshake_seconds_ago")),
                         human_bytes(peer.at("rx_bytes").get<std::uint64_t>()),
                         human_bytes(peer.at("tx_bytes").get<std::uint64_t>()),
                         peer.at("note").get<std::string>());

@@ -218,6 +218,10 @@ void TunnelDriver::arm_timer() {
 void TunnelDriver::carry_out(protocol::Actions& actions) {
   datagrams_.clear();
   for (const auto& datagram : actions.datagrams()) {
+    if (datagram.probe) {
+      send_probe(datagram, actions.bytes(datagram));
+      continue;
+    }
     net::Datagram ready{.endpoint = datagram.to,
                         .bytes = actions.bytes(datagram),
                         .traffic_class = datagram.handshake ? kHandshakeTrafficClass : std::uint8_t{0}};
@@ -240,6 +244,18 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
     const auto handler = frame_handlers_.find(frame.frame.type);
     if (handler != frame_handlers_.end()) handler->second(frame.peer, frame.frame);
   }
+}
+
+void TunnelDriver::send_probe(const protocol::Actions::Datagram& probe, ByteView bytes) {
+  if (socket_.send_probe(probe.to, bytes) != net::SendStatus::kTooLarge) return;
+  const auto& [peer, size] = *probe.probe;
+  tunnel_.peer(peer).probe_refused(size, net::now());
+  peer_changed(peer);
+}
+
+void TunnelDriver::peer_changed(protocol::PeerId peer) {
+  tunnel_.reschedule(peer);
+  arm_timer();
 }
 
 bool TunnelDriver::send_frame(protocol::PeerId peer, const protocol::ControlFrame& frame,
@@ -299,6 +315,12 @@ void TunnelDriver::report(const protocol::Event& event) {
       break;
     case Kind::kHelloLost:
       spdlog::debug("peer {}: says no HELLO any more", label(event.peer));
+      break;
+    case Kind::kPathMtu:
+      spdlog::debug("peer {}: packets of up to {} bytes pass", label(event.peer),
+                    tunnel_.peer(event.peer).path().mtu().limit());
+      break;
+    case Kind::kAskRoute:
       break;
     case Kind::kBye:
       state.up = false;

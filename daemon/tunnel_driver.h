@@ -48,6 +48,8 @@ class TunnelDriver {
   }
   /// Who else wants to know of events.
   void on_event(EventHandler handler) { event_handlers_.push_back(std::move(handler)); }
+  /// After a change made through Tunnel::peer(): its deadline may have moved.
+  void peer_changed(protocol::PeerId peer);
   /// To a peer that has a session; false if it has none. Sent at once.
   bool send_frame(protocol::PeerId peer, const protocol::ControlFrame& frame, std::size_t plain_size = 0);
 
@@ -68,6 +70,7 @@ class TunnelDriver {
   void drain_doors();
   void advance();
   void carry_out(protocol::Actions& actions);
+  void send_probe(const protocol::Actions::Datagram& probe, ByteView bytes);
   void report(const protocol::Event& event);
   void arm_timer();
   [[nodiscard]] std::string label(protocol::PeerId peer) const;

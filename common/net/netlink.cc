@@ -306,6 +306,22 @@ void Netlink::remove_route(const Route& route) {
   request(message, "cannot remove the route " + route.destination.to_string());
 }
 
+Way Netlink::way_to(const IpAddress& address, std::uint32_t scope_id, std::uint32_t mark) {
+  NetlinkMessage message(RTM_GETROUTE, 0);
+  rtmsg info{};
+  info.rtm_family = address_family(address.family());
+  info.rtm_dst_len = static_cast<std::uint8_t>(address_bits(address.family()));
+  message.header(info);
+  message.put(RTA_DST, address);
+  if (scope_id != 0) message.put_u32(RTA_OIF, scope_id);
+  if (mark != 0) message.put_u32(RTA_MARK, mark);
+  std::optional<Way> found;
+  const std::string what = "no way to " + address.to_string();
+  exchange(message, what, [&](const nlmsghdr& reply) { found = read_way(reply); });
+  if (!found) throw NetlinkError(Reason::kNotFound, what);
+  return *found;
+}
+
 std::vector<Rule> Netlink::rules(Family family) {
   return dump<Rule>(
       "cannot list rules",

@@ -81,6 +81,10 @@ class Netlink {
   /// Only one by that protocol and interface.
   void remove_route(const Route& route);
 
+  /// As the kernel would route an own packet with this firewall mark (0 is none) now. `scope_id`: of a
+  /// link-local address. kNotFound, or kOther, without a route.
+  [[nodiscard]] Way way_to(const IpAddress& address, std::uint32_t scope_id, std::uint32_t mark);
+
   [[nodiscard]] std::vector<Rule> rules(Family family);
   /// kExists if there is the same one, whoever made it.
   void add_rule(const Rule& rule);

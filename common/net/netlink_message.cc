@@ -129,6 +129,22 @@ std::optional<Route> read_route(const nlmsghdr& message) {
       .protocol = info.rtm_protocol};
 }
 
+std::optional<Way> read_way(const nlmsghdr& message) {
+  if (message.nlmsg_type != RTM_NEWROUTE) return std::nullopt;
+  const auto attributes = Attributes<RTA_MAX>::of<rtmsg>(message);
+  if (!attributes) return std::nullopt;
+  const auto interface_index = attributes->u32(RTA_OIF);
+  if (!interface_index) return std::nullopt;
+  Way way{.interface_index = *interface_index};
+  if (nlattr* metrics = attributes->find(RTA_METRICS); metrics != nullptr) {
+    std::array<nlattr*, RTAX_MAX + 1> table{};
+    if (nla_parse_nested(table.data(), RTAX_MAX, metrics, nullptr) < 0) return std::nullopt;
+    nlattr* mtu = table[RTAX_MTU];
+    if (mtu != nullptr && nla_len(mtu) >= 4 && nla_get_u32(mtu) != 0) way.mtu = nla_get_u32(mtu);
+  }
+  return way;
+}
+
 std::optional<Rule> read_rule(const nlmsghdr& message) {
   const auto attributes = Attributes<FRA_MAX>::of<fib_rule_hdr>(message);
   if (!attributes) return std::nullopt;

@@ -61,6 +61,8 @@ class NetlinkMessage {
 [[nodiscard]] std::optional<Link> read_link(const nlmsghdr& message);
 [[nodiscard]] std::optional<InterfaceAddress> read_address(const nlmsghdr& message);
 [[nodiscard]] std::optional<Route> read_route(const nlmsghdr& message);
+/// The answer to a question for one destination.
+[[nodiscard]] std::optional<Way> read_way(const nlmsghdr& message);
 [[nodiscard]] std::optional<Rule> read_rule(const nlmsghdr& message);
 
 }  // namespace tunneld::net

@@ -47,6 +47,14 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
+/// Where a packet to some address would leave.
+struct Way {
+  std::uint32_t interface_index = 0;
+  /// The route's own MTU, or what ICMP has told the kernel of this path; nullopt where the interface's
+  /// counts.
+  std::optional<std::uint32_t> mtu = std::nullopt;
+};
+
 /// A routing policy rule (ip-rule(8)) that looks up `table` for packets with, or without, a firewall mark.
 struct Rule {
   Family family = Family::kIpv4;

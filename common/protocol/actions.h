@@ -3,6 +3,8 @@
 // Reused from call to call, so that answering a stranger allocates nothing once the buffers have grown.
 #pragma once
 
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/bytes.h"
@@ -24,7 +26,9 @@ struct Event {
     kHello,      ///< first HELLO of a session: Peer::remote() says who it is; `restarted` tells whether anew
     kHelloLost,  ///< no HELLO any more: the peer is a stock one now, or its session has expired
     kBye,        ///< the peer has ended the session, on purpose
-    kSilent,     ///< data went out for 10 s and nothing came back: is the address still right?
+    kPathMtu,   ///< the largest packet for the path has changed, or the search for it has ended: Peer::path()
+    kAskRoute,  ///< Peer::learn_route() would be welcome
+    kSilent,    ///< data went out for 10 s and nothing came back: is the address still right?
   };
   Kind kind;
   PeerId peer = 0;
@@ -42,6 +46,9 @@ class Actions {
     std::size_t length;
     bool handshake;  ///< types 1 to 3 leave with DSCP AF41
     unsigned lane;   ///< whose port it leaves from; 0 is the tunnel's own
+    /// Set for a probe of the path: not to be fragmented by anybody. Its peer, and the size of its inner
+    /// packet, for Peer::probe_refused().
+    std::optional<std::pair<PeerId, std::uint32_t>> probe = std::nullopt;
   };
 
   /// A control frame of an authenticated peer.
@@ -53,10 +60,12 @@ class Actions {
 
   /// Room for a datagram of `length` bytes, to be filled before the next call of any member.
   MutableBytes add_datagram(const net::Endpoint& to, std::size_t length, bool handshake, unsigned lane = 0) {
-    datagrams_.push_back({to, bytes_.size(), length, handshake, lane});
+    datagrams_.push_back(
+        {.to = to, .offset = bytes_.size(), .length = length, .handshake = handshake, .lane = lane});
     bytes_.resize(bytes_.size() + length);
     return MutableBytes(bytes_).last(length);
   }
+  void mark_probe(PeerId peer, std::uint32_t size) { datagrams_.back().probe = {peer, size}; }
   void add_event(Event event) { events_.push_back(std::move(event)); }
   void add_frame(PeerId peer, std::uint32_t keypair_index, ControlFrame frame) {
     frames_.push_back({peer, keypair_index, std::move(frame)});

@@ -109,7 +109,7 @@ bool Outbound::has_room(std::size_t segments, std::size_t size, std::size_t limi
   // Fragments have an IPv4 header each, of up to 60 bytes, and payloads of multiples of eight.
   const std::size_t pieces = size <= limit ? 1 : size / (limit - 68) + 1;
   const std::size_t each = size <= limit ? padded_size(size, mtu) : std::max(limit, size / pieces + 68);
-  return segments * pieces * (each + kDataOverhead) <= kBufferSize - used_ &&
+  return segments * pieces * (each + kDataOverhead) + kMaxOversize <= kBufferSize - used_ &&
          runs_.size() + segments * pieces <= runs_.capacity();
 }
 
@@ -136,7 +136,13 @@ void Outbound::add_too_large(const net::Segmenter& segments, std::size_t index, 
       add_inner(fragments->size(i), false, way, [&](std::uint8_t* out) { fragments->write(i, out); });
     }
   } else if (ip->family == net::Family::kIpv6 && size <= net::kIpv6LeastMtu) {
-    add_inner(size, true, way, [&](std::uint8_t* out) { std::memcpy(out, packet.data(), size); });
+    // The kernel takes to fragmenting only what is too large for the route that it knows: padding makes it
+    // so.
+    Way fragmented = way;
+    if (!way.endpoint.remote.address.is_v4()) {
+      fragmented.least = std::min<std::size_t>(kMaxOversize, way.peer.fragmented_from.load());
+    }
+    add_inner(size, true, fragmented, [&](std::uint8_t* out) { std::memcpy(out, packet.data(), size); });
   } else {
     drop(Drop::kTooLarge, &way.peer, 1);
   }
@@ -145,7 +151,7 @@ void Outbound::add_too_large(const net::Segmenter& segments, std::size_t index, 
 /// Room for the header before it, for padding and tag after it.
 template <typename Write>
 void Outbound::add_inner(std::size_t size, bool oversize, const Way& way, const Write& write) {
-  const std::size_t padded = padded_size(size, way.mtu);
+  const std::size_t padded = std::max(padded_size(size, way.mtu), way.least);
   std::uint8_t* inner = buffer_.get() + used_ + sizeof(DataHeader);
   write(inner);
   std::memset(inner + size, 0, padded - size);
@@ -205,6 +211,10 @@ void Outbound::seal(Run& run) {
   }
   (fast != nullptr ? *fast : keypair.chacha_send()).seal(jobs_);
 
+  if (run.segment_size > kLargePacket + kDataOverhead &&
+      !run.peer->large_sent.load(std::memory_order_relaxed)) {
+    run.peer->large_sent.store(true, std::memory_order_relaxed);
+  }
   if (run.peer->activity.stamp_sent(now_, true) &&
       !door_.push({.notice = Notice::kWatch, .peer = run.peer->id, .index = 0, .endpoint = {}})) {
     run.peer->activity.watched.store(false);

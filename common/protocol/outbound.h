@@ -60,6 +60,8 @@ class Outbound {
   static constexpr std::size_t kBufferSize = std::size_t{256} << 10;
   static constexpr std::size_t kMaxRunBytes = 65507;
   static constexpr std::size_t kMaxRunSegments = 64;
+  /// An oversize datagram's inner size, with its padding.
+  static constexpr std::size_t kMaxOversize = 9216;
 
   struct Run {
     PeerLink* peer;
@@ -82,6 +84,8 @@ class Outbound {
     std::uint8_t ecn;
     /// The largest inner packet for this peer, and where padding stops; bytes.
     std::size_t limit, mtu;
+    /// Everything is padded to this.
+    std::size_t least = 0;
   };
 
   [[nodiscard]] bool has_room(std::size_t segments, std::size_t size, std::size_t limit,

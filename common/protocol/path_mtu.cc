@@ -137,12 +137,11 @@ void PathMtu::lost(Instant now) {
 }
 
 void PathMtu::refused(std::uint32_t size, Instant now) {
-  if (phase_ == Phase::kOff || size > bounds_.most || size <= bounds_.least) return;
-  bounds_.most = size - 1;
-  bad_ = std::min(bad_, size);
+  if (phase_ == Phase::kOff || size >= bad_ || size <= bounds_.least) return;
+  bad_ = size;
   if (good_ >= bad_) good_ = 0;
-  if (limit_ > bounds_.most) {
-    limit_ = bounds_.most;
+  if (limit_ >= bad_) {
+    limit_ = bounds_.least;
     source_ = Source::kAssumed;
   }
   phase_ = Phase::kSearching;

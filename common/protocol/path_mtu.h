@@ -81,7 +81,7 @@ class PathMtu {
   /// There is traffic again.
   void wake(Instant now);
   void acknowledged(std::uint64_t id, Instant now);
-  /// The outgoing interface has refused a probe: it carries no more than `size` - 1.
+  /// The outgoing interface has refused a probe of this size: no need to wait for its loss.
   void refused(std::uint32_t size, Instant now);
   [[nodiscard]] Instant deadline() const;
 

@@ -27,7 +27,8 @@ Peer::Peer(PeerId id, PeerOptions options, std::size_t threads, Services& servic
       link_(std::make_unique<PeerLink>(id, threads)),
       static_static_(services.identity.private_key.agree(options_.public_key)),
       cookies_(options_.public_key),
-      keypairs_(services) {
+      keypairs_(services),
+      path_(*link_, services.path_policy) {
   if (options_.endpoint) set_endpoint(*options_.endpoint);
   if (options_.persistent_keepalive > Duration::zero()) persistent_at_ = now.boot;
 }
@@ -180,6 +181,7 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   lane_opening_.forget();
   lane_beat_at_ = kNever;
   link_->sending.store(&keypair);
+  path_.review();
   begin_hello(keypair, now, actions);
 }
 
@@ -196,13 +198,17 @@ void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
   begin_handshake(now, actions);
 }
 
-void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane) {
+void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane, Padding padding) {
   const net::Endpoint* endpoint = link_->endpoint.get();
   if (endpoint == nullptr) return count_drop(1);
   const auto counter = keypair.take_counters(1);
   if (!counter) return count_drop(1);
 
-  const std::size_t padded = padded_size(plain.size(), services_.mtu.load(std::memory_order_relaxed));
+  const std::size_t padded =
+      padding == Padding::kNone
+          ? plain.size()
+          : padded_size(plain.size(), std::min(services_.mtu.load(std::memory_order_relaxed),
+                                               link_->path_mtu.load(std::memory_order_relaxed)));
   const MutableBytes datagram = actions.add_datagram(*endpoint, padded + kDataOverhead, false, lane);
   const DataHeader header = DataHeader::make(MessageType::kData, keypair.remote_index, *counter);
   std::memcpy(datagram.data(), &header, sizeof header);
@@ -244,6 +250,7 @@ void Peer::set_endpoint(const net::Endpoint& endpoint) {
   const net::Endpoint* known = link_->endpoint.get();
   if (known != nullptr && *known == endpoint) return;
   link_->endpoint.replace(std::make_unique<const net::Endpoint>(endpoint), services_.quiescence);
+  path_.review();
 }
 
 void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
@@ -293,6 +300,7 @@ void Peer::reset() {
   hello_index_ = 0;
   lane_opening_.forget();
   lane_beat_at_ = kNever;
+  path_.review();
 }
 
 // --- Timers
@@ -300,7 +308,7 @@ void Peer::reset() {
 
 Instant Peer::deadline() const {
   return std::min({retransmit_at_, look_at_, hello_at_, persistent_at_, zero_keys_at_, remote_expires_at_,
-                   lane_opening_.deadline(), lane_beat_at_});
+                   lane_opening_.deadline(), lane_beat_at_, path_.deadline()});
 }
 
 void Peer::advance(Now now, Actions& actions) {
@@ -324,10 +332,12 @@ void Peer::advance(Now now, Actions& actions) {
     forget_remote(actions);
     actions.add_event({.kind = Event::Kind::kSessionExpired, .peer = id_});
   }
+  advance_path(now, actions);
 }
 
 void Peer::watch(Now now) {
   look_at_ = std::min(look_at_, now.boot + std::min(kKeepaliveTimeout, kNewHandshakeAfter));
+  path_.watch(now.boot);
 }
 
 void Peer::look_at_activity(Now now, Actions& actions) {
@@ -383,6 +393,13 @@ PeerStatus Peer::status(Instant now) const {
   status.remote = remote_;
   for (unsigned lane = 1; keypair != nullptr && lane <= keypair->send_lanes.count(); ++lane) {
     status.lanes += keypair->send_lanes.is_open(lane) ? 1U : 0U;
+  }
+  if (path_.known()) {
+    status.path = {.mtu = path_.mtu().limit(),
+                   .overhead = path_.overhead(),
+                   .phase = path_.mtu().phase(),
+                   .source = path_.mtu().source(),
+                   .round_trip_time = path_.mtu().round_trip_time()};
   }
   status.fast_cipher = keypair != nullptr && keypair->fast_send() != nullptr;
   status.handshake_pending = retransmit_at_ != kNever;

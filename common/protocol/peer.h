@@ -16,6 +16,7 @@
 #include "common/protocol/keypairs.h"
 #include "common/protocol/lane_opening.h"
 #include "common/protocol/noise_handshake.h"
+#include "common/protocol/peer_path.h"
 #include "common/protocol/services.h"
 #include "common/protocol/tai64n.h"
 
@@ -46,6 +47,15 @@ struct PeerStatus {
   unsigned lanes = 0;
   /// What the peer has said of itself; nullopt for a stock WireGuard peer.
   std::optional<Hello> remote;
+  /// nullopt while no address is known.
+  struct Path {
+    /// The largest inner packet, and outer bytes around one.
+    std::uint32_t mtu, overhead;
+    PathMtu::Phase phase;
+    PathMtu::Source source;
+    std::optional<Duration> round_trip_time;
+  };
+  std::optional<Path> path;
 };
 
 /// Control frames that are looked at: a peer must not keep the control thread busy with them.
@@ -85,6 +95,11 @@ class Peer {
   /// Seals a control frame under the live keypair, padded with zeros to a plaintext of at least `plain_size`
   /// bytes. False without a session, with the extension turned off, or for a frame that is too large.
   bool send_frame(const ControlFrame& frame, Now now, Actions& actions, std::size_t plain_size = 0);
+  /// What the host knows of the route to the peer's address.
+  void learn_route(const RouteMtu& route) { path_.learn(route); }
+  void review_path() { path_.review(); }
+  /// The outgoing interface cannot carry a probe of this size.
+  void probe_refused(std::uint32_t size, Now now) { path_.refused(size, now.boot); }
   /// Tells a tunneld that the session ends here, and ends it.
   void say_bye(Now now, Actions& actions);
   void confirmed(std::uint32_t index, Now now, Actions& actions);
@@ -116,14 +131,17 @@ class Peer {
   /// What the peer said of itself in its last HELLO; nullopt for a stock WireGuard peer and before the HELLO.
   [[nodiscard]] const std::optional<Hello>& remote() const { return remote_; }
   [[nodiscard]] PeerStatus status(Instant now) const;
+  [[nodiscard]] const PeerPath& path() const { return path_; }
 
  private:
   void send_initiation(Now now, Actions& actions);
   void retry_or_give_up(Now now, Actions& actions);
   void drop_pending();
   void session_up(Keypair& keypair, Now now, Actions& actions);
+  enum class Padding : std::uint8_t { kTo16, kNone };
   /// `lane`: the port that it leaves from; the message as such is one of lane 0.
-  void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane = 0);
+  void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane = 0,
+            Padding padding = Padding::kTo16);
   void offer_lanes(Keypair& keypair, unsigned theirs);
   void ask_for_lanes(Now now, Actions& actions);
   void accept_lane_frame(Keypair& keypair, const ControlFrame& frame, Now now, Actions& actions);
@@ -136,6 +154,9 @@ class Peer {
   void accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& actions);
   void forget_remote(Actions& actions);
   void accept_bye(Actions& actions);
+  void advance_path(Now now, Actions& actions);
+  void tell_path_mtu(Actions& actions);
+  void answer_probe(const ControlFrame& probe, Now now, Actions& actions);
   void say_hello(bool is_answer, Keypair& keypair, Now now, Actions& actions);
   void repeat_hello(Now now, Actions& actions);
   void look_at_activity(Now now, Actions& actions);
@@ -175,6 +196,9 @@ class Peer {
   unsigned hellos_sent_ = 0;
   FrameBudget frame_budget_;
   LaneOpening lane_opening_;
+  PeerPath path_;
+  /// Limit, and whether a search goes on.
+  std::pair<std::uint32_t, bool> told_path_mtu_{kNoPathMtu, false};
 
   // Timers; kNever when off.
   Instant hello_at_ = kNever;

@@ -3,6 +3,7 @@
 // are handed out.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "common/protocol/constants.h"
 #include "common/protocol/peer.h"
@@ -77,6 +78,7 @@ void Peer::accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& 
   remote_ = hello;
   hello_index_ = keypair.local_index;
   remote_expires_at_ = kNever;
+  path_.review();
   if (is_new_session) {
     actions.add_event({.kind = Event::Kind::kHello, .peer = id_, .restarted = is_new_life});
   }
@@ -86,6 +88,7 @@ void Peer::forget_remote(Actions& actions) {
   remote_expires_at_ = kNever;
   hello_index_ = 0;
   if (!std::exchange(remote_, std::nullopt)) return;
+  path_.review();
   actions.add_event({.kind = Event::Kind::kHelloLost, .peer = id_});
 }
 
@@ -103,6 +106,14 @@ void Peer::control_frame(std::uint32_t index, ByteView plain, Now now, Actions& 
     if (keypair != keypairs_.previous()) accept_bye(actions);
   } else if (frame->type == FrameType::kLane || frame->type == FrameType::kLaneAck) {
     accept_lane_frame(*keypair, *frame, now, actions);
+  } else if (frame->type == FrameType::kProbe) {
+    answer_probe(*frame, now, actions);
+  } else if (frame->type == FrameType::kProbeAck) {
+    const auto id = frame->body.find("id");
+    if (id != frame->body.end() && id->is_number_unsigned()) {
+      path_.acknowledged(id->get<std::uint64_t>(), now.boot);
+      tell_path_mtu(actions);
+    }
   } else {
     actions.add_frame(id_, index, std::move(*frame));
   }
@@ -116,6 +127,38 @@ bool Peer::send_frame(const ControlFrame& frame, Now now, Actions& actions, std:
   bytes->resize(std::max(bytes->size(), plain_size));
   seal(*keypair, *bytes, now, actions);
   return true;
+}
+
+// --- Path
+// -----------------------------------------------------------------------------------------------------------
+
+void Peer::answer_probe(const ControlFrame& probe, Now now, Actions& actions) {
+  const auto id = probe.body.find("id");
+  if (id == probe.body.end() || !id->is_number_unsigned()) return;
+  (void)send_frame({FrameType::kProbeAck, {{"id", *id}}}, now, actions);
+}
+
+void Peer::advance_path(Now now, Actions& actions) {
+  Keypair* keypair = live_keypair(now.boot);
+  const bool answers = services_.extension.enabled && remote_ && remote_->capabilities.probe;
+  const PeerPath::Step step = path_.advance(keypair != nullptr, answers, now.boot);
+  for (const PathMtu::Probe& probe : step.probes) {
+    auto bytes = probe.id != 0 ? encode({FrameType::kProbe, {{"id", probe.id}}}) : std::nullopt;
+    if (!bytes || keypair == nullptr || link_->endpoint.get() == nullptr) continue;
+    bytes->resize(std::max<std::size_t>(bytes->size(), probe.size));
+    const std::size_t before = actions.datagrams().size();
+    seal(*keypair, *bytes, now, actions, 0, Padding::kNone);
+    if (probe.size > 0 && actions.datagrams().size() > before) actions.mark_probe(id_, probe.size);
+  }
+  if (step.ask_host) actions.add_event({.kind = Event::Kind::kAskRoute, .peer = id_});
+  tell_path_mtu(actions);
+}
+
+void Peer::tell_path_mtu(Actions& actions) {
+  const std::pair now{link_->path_mtu.load(std::memory_order_relaxed),
+                      path_.mtu().phase() == PathMtu::Phase::kSearching};
+  if (std::exchange(told_path_mtu_, now) != now)
+    actions.add_event({.kind = Event::Kind::kPathMtu, .peer = id_});
 }
 
 // --- BYE

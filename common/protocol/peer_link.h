@@ -77,6 +77,8 @@ enum class Layer2 : std::uint8_t {
   kReady,    ///< both sides say tap
   kRefused,  ///< the peer does not, or is a stock one
 };
+/// More than this may be too large for a path; every path that the search accepts carries it.
+inline constexpr std::uint32_t kLargePacket = 1200;
 
 struct PeerLink {
   PeerLink(PeerId peer_id, std::size_t threads) : id(peer_id), traffic(threads) {}
@@ -88,6 +90,10 @@ struct PeerLink {
   /// The largest inner packet that the path to the peer carries, bytes; kNoPathMtu while nobody knows. At
   /// least kLeastPathMtu.
   std::atomic<std::uint32_t> path_mtu{kNoPathMtu};
+  /// Our own kernel fragments datagrams with inner packets of this size or larger.
+  std::atomic<std::uint32_t> fragmented_from{0};
+  /// A datagram with more than kLargePacket bytes inside has left since the control thread last looked.
+  std::atomic<bool> large_sent{false};
   Activity activity;
   /// Ethernet frames, at a tap interface. Written by the control thread alone.
   std::atomic<Layer2> layer2{Layer2::kUnknown};

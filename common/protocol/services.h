@@ -9,6 +9,7 @@
 #include "common/protocol/index_table.h"
 #include "common/protocol/noise_handshake.h"
 #include "common/protocol/peer_link.h"
+#include "common/protocol/peer_path.h"
 #include "common/protocol/quiescence.h"
 #include "common/protocol/random_source.h"
 
@@ -32,6 +33,8 @@ struct Services {
   Extension extension;
   IndexTable& indices;
   Quiescence& quiescence;
+  /// For every peer's path.
+  PathPolicy path_policy;
   /// The device's MTU, bytes: padding stops there.
   std::atomic<std::uint32_t>& mtu;
   /// Where the control thread counts its own traffic in PeerLink::traffic.

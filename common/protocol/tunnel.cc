@@ -29,6 +29,7 @@ Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine,
                               .capabilities = options.capabilities},
                 .indices = plane.indices,
                 .quiescence = plane.quiescence,
+                .path_policy = options.path,
                 .mtu = plane.mtu,
                 .control_thread = plane.control_thread(),
                 .index_owner = {}},
@@ -113,6 +114,15 @@ void Tunnel::advance(Now now, Actions& actions) {
     reschedule(id);
   }
   plane_.quiescence.reclaim();
+}
+
+void Tunnel::set_path_policy(const PathPolicy& policy) {
+  if (services_.path_policy == policy) return;
+  services_.path_policy = policy;
+  for_each_peer([this](PeerId id, Peer& peer) {
+    peer.review_path();
+    reschedule(id);
+  });
 }
 
 // --- Notices of the data workers

@@ -28,6 +28,7 @@ struct TunnelOptions {
   bool fast_cipher = true;
   /// What to say of ourselves.
   Capabilities capabilities{};
+  PathPolicy path{};
 };
 
 class Tunnel {
@@ -50,6 +51,7 @@ class Tunnel {
   std::vector<PeerId> change_peers(PeerChanges changes, Now now);
   [[nodiscard]] Peer& peer(PeerId id) { return *peers_[id]; }
   [[nodiscard]] Peer* find_peer(const crypto::PublicKey& key);
+  void set_path_policy(const PathPolicy& policy);
   /// After a change made through peer(): its deadline may have moved.
   void reschedule(PeerId id);
 

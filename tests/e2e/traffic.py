@@ -1,13 +1,20 @@
 """What every tunnel must carry."""
-from harness import check
+import re
+
+from harness import check, wait_for
 
 
 def check_traffic(a, b):
     """Hosts of Lab.pair(): ping, iperf3 and packet sizes, in both families."""
+    check(a.ping("10.9.0.2") == 3, "ping")
+    wait_for(lambda: a.daemon.peer("b")["path"]["search"] == "complete" and b.daemon.peer("a")["path"]["search"] == "complete",
+             5, "both know the path")
+    mtu = int(re.search(r"mtu (\d+)", a.ip("link", "show", "tun0")).group(1))
+    # 1500 outside, less 32 bytes of a data message, 8 of UDP, and 20 or 40 of IP.
+    check(mtu == (1420 if a.daemon.peer("b")["endpoint"].startswith("[") else 1440), f"the device has {mtu}")
     for address in ("10.9.0.2", "fd09::2"):
         check(a.ping(address) == 3, f"ping {address}")
-        # 1420 bytes of MTU: 1392 of payload over IPv4 (20 + 8), 1372 over IPv6 (40 + 8).
-        full = 1392 if "." in address else 1372
+        full = mtu - (28 if "." in address else 48)
         check(a.ping(address, size=full) == 3, f"a full-size packet to {address}")
         check(a.ping(address, size=full + 1) == 0, f"one byte more to {address} must not be sent whole")
         tcp = a.iperf(b, address, seconds=1)

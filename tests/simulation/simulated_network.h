@@ -60,10 +60,12 @@ inline std::vector<std::uint8_t> inner_packet(const std::string& from, const std
 }
 
 /// Nodes that speak plain WireGuard, unless told otherwise.
-inline constexpr protocol::TunnelOptions kStock{.extension = false, .fast_cipher = false, .capabilities = {}};
+inline constexpr protocol::TunnelOptions kStock{
+    .extension = false, .fast_cipher = false, .capabilities = {}, .path = {}};
 inline constexpr protocol::TunnelOptions kWireGuardCipher{
-    .extension = true, .fast_cipher = false, .capabilities = {}};
-inline constexpr protocol::TunnelOptions kFast{.extension = true, .fast_cipher = true, .capabilities = {}};
+    .extension = true, .fast_cipher = false, .capabilities = {}, .path = {}};
+inline constexpr protocol::TunnelOptions kFast{
+    .extension = true, .fast_cipher = true, .capabilities = {}, .path = {}};
 
 class Network;
 
