@@ -10,6 +10,7 @@
 #include "daemon/cleanup.h"
 #include "daemon/client_command_line.h"
 #include "daemon/control_client.h"
+#include "daemon/doctor_command.h"
 #include "daemon/file_command_line.h"
 #include "daemon/interface_lock.h"
 #include "daemon/key_commands.h"
@@ -114,6 +115,12 @@ ExitCode run_command_line(int argc, char** argv) {
   CLI::App* cleanup = add_interface_command(app, "cleanup", "Undo what a killed run left behind",
                                             "Default: all", interface, its_config);
 
+  std::string patient;
+  CLI::App* doctor = app.add_subcommand("doctor", "Say what keeps a tunnel down");
+  doctor->add_option("peer", patient, "Default: all peers")->type_name("PEER");
+  doctor->add_option("--interface", interface, "Needed if several are up")->type_name("IF");
+  doctor->add_option("--config", its_config, "The interface of this configuration")->type_name("FILE");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -130,6 +137,7 @@ ExitCode run_command_line(int argc, char** argv) {
     if (*status) return show_status(interface, json);
     if (*down) return bring_down(interface);
     if (*reload_command) return reload(interface);
+    if (*doctor) return examine(choose_interface(interface), patient);
     if (*cleanup) return clean_up(interface);
   } catch (const ControlError& error) {
     std::cerr << "tunneld: " << error.what() << "\n";

@@ -1,0 +1,152 @@
+#include "daemon/diagnosis.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace tunneld::daemon {
+namespace {
+
+struct Cause {
+  const char* drop;  ///< as `status` names it
+  const char* words;
+};
+
+/// Drops that say what is wrong, whoever the peer is.
+constexpr std::array kCauses = {
+    Cause{
+        "bad_mac1",
+        "somebody calls this host under another public key than its own: the configuration there has a wrong "
+        "one for this host; right is "},
+    Cause{"unknown_peer",
+          "somebody calls whose public key is not in this configuration: compare `tunneld pubkey` of the key "
+          "there with 'public_key' here"},
+    Cause{"source_not_allowed",
+          "packets arrive through the tunnel from addresses that their peer does not have here: look at its "
+          "'allowed_ips' and 'address'"},
+    Cause{"no_route",
+          "packets are sent into the tunnel for addresses that no peer has: look at the 'allowed_ips' here"},
+    Cause{"too_large",
+          "packets are larger than the path carries; the senders are told. Where they do not listen, set "
+          "'mss_clamp: auto' or a smaller 'mtu'"},
+    Cause{"under_load", "handshakes are refused because there are too many of them: a flood, or a loop"},
+    Cause{"send_failed",
+          "the kernel refuses to send encrypted packets: a firewall on this host, or no route"},
+    Cause{"device_refused", "the kernel refuses packets from the tunnel: is the interface up?"}};
+
+std::uint64_t count(const nlohmann::json& status, const char* drop) {
+  const auto& drops = status.at("drops");
+  return drops.contains(drop) ? drops.at(drop).get<std::uint64_t>() : 0;
+}
+
+std::uint64_t new_drops(const nlohmann::json& before, const nlohmann::json& after, const char* drop) {
+  return count(after, drop) - std::min(count(before, drop), count(after, drop));
+}
+
+/// What has happened meanwhile to one peer.
+struct Course {
+  const nlohmann::json& after;
+  std::string name;
+  std::string state;
+  bool sent = false;
+  bool received = false;
+};
+
+std::string endpoint(const Course& peer) {
+  const auto& value = peer.after.at("endpoint");
+  return value.is_null() ? "its address" : value.get<std::string>();
+}
+
+Finding of_down_peer(const Course& peer, bool answers_refused, const Unreachable& unreachable) {
+  const std::string note = peer.after.at("note").get<std::string>();
+  if (answers_refused) {
+    return {
+        Health::kBad, peer.name,
+        "it answers, but its answers do not decrypt: the preshared keys differ, or only one side has one"};
+  }
+  if (const auto found = unreachable.find(peer.name); found != unreachable.end())
+    return {Health::kBad, peer.name, endpoint(peer) + ": " + found->second};
+  if (peer.state == "waiting") return {Health::kBad, peer.name, note};
+  if (peer.state == "idle") {
+    const bool may_call = !peer.after.at("endpoint").is_null();
+    return {Health::kUnclear, peer.name,
+            may_call ? "no session, and nothing asks for one: ping something behind it, then look again"
+                     : "it has not called yet, and this host has no 'endpoints' to call it at"};
+  }
+  return {
+      Health::kBad, peer.name,
+      "nothing comes back from " + endpoint(peer) +
+          ": UDP is filtered on the way, 'public_key' here is not that host's, or that host does not know "
+          "ours; `tunneld doctor` there tells these apart" +
+          (note.empty() ? "" : " (" + note + ")")};
+}
+
+Finding of_peer(const Course& peer, bool answers_refused, const Unreachable& unreachable) {
+  if (peer.state != "up") return of_down_peer(peer, answers_refused, unreachable);
+  const auto& handshake = peer.after.at("latest_handshake_seconds_ago");
+  const std::string age =
+      handshake.is_null() ? "" : ", handshake " + std::to_string(handshake.get<int>()) + " s ago";
+  if (peer.sent && !peer.received) {
+    return {Health::kUnclear, peer.name,
+            "there is a session" + age +
+                ", but nothing came back meanwhile: a firewall behind the peer, or no route back to our "
+                "addresses "
+                "there"};
+  }
+  return {Health::kGood, peer.name, "there is a session with " + endpoint(peer) + age};
+}
+
+const nlohmann::json* find_peer(const nlohmann::json& status, const nlohmann::json& key) {
+  for (const auto& peer : status.at("peers")) {
+    if (peer.at("public_key") == key) return &peer;
+  }
+  return nullptr;
+}
+
+std::uint64_t grown(const nlohmann::json* before, const nlohmann::json& after, const char* key) {
+  const auto now = after.at(key).get<std::uint64_t>();
+  const auto then = before ? before->at(key).get<std::uint64_t>() : 0;
+  return now - std::min(then, now);
+}
+
+}  // namespace
+
+std::vector<Finding> diagnose(const nlohmann::json& before, const nlohmann::json& after,
+                              const Unreachable& unreachable, const std::string& only) {
+  std::vector<Finding> findings;
+  const auto& interface = after.at("interface");
+  findings.push_back({Health::kGood, "",
+                      interface.at("name").get<std::string>() + " is up, udp port " +
+                          std::to_string(interface.at("listen_port").get<int>()) + ", public key " +
+                          interface.at("public_key").get<std::string>()});
+  for (const Cause& cause : kCauses) {
+    const std::uint64_t drops = new_drops(before, after, cause.drop);
+    if (drops == 0) continue;
+    std::string words = cause.words;
+    if (words.ends_with("right is ")) words += interface.at("public_key").get<std::string>();
+    findings.push_back({Health::kBad, "", words + " (" + std::to_string(drops) + " packets meanwhile)"});
+  }
+
+  const bool refused = new_drops(before, after, "handshake_refused") != 0;
+  bool refused_explained = !refused;
+  for (const auto& peer : after.at("peers")) {
+    const nlohmann::json* old = find_peer(before, peer.at("public_key"));
+    const Course course{.after = peer,
+                        .name = peer.at("name").get<std::string>(),
+                        .state = peer.at("state").get<std::string>(),
+                        .sent = grown(old, peer, "tx_packets") != 0,
+                        .received = grown(old, peer, "rx_packets") != 0};
+    const bool is_refusing = refused && course.state == "connecting";
+    refused_explained = refused_explained || is_refusing;
+    if (only.empty() || only == course.name) findings.push_back(of_peer(course, is_refusing, unreachable));
+  }
+  if (!refused_explained) {
+    findings.push_back(
+        {Health::kBad, "",
+         "handshakes of known peers are refused: one replays old messages, or its clock has gone "
+         "back; set it, or restart the daemon here"});
+  }
+  return findings;
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,106 @@
+#include "daemon/doctor_command.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "common/net/file_descriptor.h"
+#include "common/net/ip_address.h"
+#include "daemon/control_client.h"
+#include "daemon/diagnosis.h"
+
+namespace tunneld::daemon {
+namespace {
+
+/// Longer than the pause between two handshakes (5 s and a third of a second): at least one falls into it.
+constexpr std::chrono::milliseconds kWatch{6000};
+constexpr std::chrono::milliseconds kIcmpPatience{300};
+
+/// What ICMP, or the kernel's own tables, say to a datagram to `remote`. One byte, which is no message of
+/// WireGuard: who listens there drops it. Empty where nothing comes back.
+std::string probe(const net::SocketAddress& remote) {
+  sockaddr_storage address{};
+  const std::uint32_t length = remote.to_sockaddr(address);
+  const net::FileDescriptor socket(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.is_open()) return {};
+  int error = 0;
+  const char byte = 0;
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
+      ::send(socket.get(), &byte, 1, MSG_NOSIGNAL) < 0) {
+    error = errno;
+  } else {
+    pollfd waiting{.fd = socket.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, static_cast<int>(kIcmpPatience.count())) > 0) {
+      socklen_t size = sizeof(error);
+      (void)::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    }
+  }
+  switch (error) {
+    case 0:
+      return {};
+    case ECONNREFUSED:
+      return "nothing listens there: is tunneld or WireGuard running on that host, and is this its port?";
+    case ENETUNREACH:
+      return "this host has no route there";
+    case EHOSTUNREACH:
+      return "that host cannot be reached: it is off, or the address is wrong";
+    case EACCES:
+    case EPERM:
+      return "a firewall on this host forbids it";
+    default:
+      return std::generic_category().message(error);
+  }
+}
+
+Unreachable probe_all(const nlohmann::json& status, const std::string& only) {
+  Unreachable unreachable;
+  for (const auto& peer : status.at("peers")) {
+    const std::string name = peer.at("name").get<std::string>();
+    if (peer.at("state") == "up" || peer.at("endpoint").is_null()) continue;
+    if (!only.empty() && name != only) continue;
+    const auto remote = net::SocketAddress::parse(peer.at("endpoint").get<std::string>());
+    if (!remote) continue;
+    if (std::string words = probe(*remote); !words.empty()) unreachable.emplace(name, std::move(words));
+  }
+  return unreachable;
+}
+
+const char* mark(Health health) {
+  switch (health) {
+    case Health::kGood:
+      return "[ok]   ";
+    case Health::kUnclear:
+      return "[?]    ";
+    case Health::kBad:
+      return "[FAIL] ";
+  }
+  return "";
+}
+
+}  // namespace
+
+ExitCode examine(const std::string& interface, const std::string& peer) {
+  const nlohmann::json before = ask(interface, "status");
+  const auto& peers = before.at("peers");
+  const bool is_known = peer.empty() || std::any_of(peers.begin(), peers.end(), [&peer](const auto& known) {
+                          return known.at("name") == peer;
+                        });
+  if (!is_known) throw ControlError(ExitCode::kBadUsage, interface + " has no peer called '" + peer + "'");
+  std::cerr << "watching " << interface << " for " << kWatch.count() / 1000 << " seconds ...\n";
+  std::this_thread::sleep_for(kWatch);
+  const nlohmann::json after = ask(interface, "status");
+  bool is_well = true;
+  for (const Finding& finding : diagnose(before, after, probe_all(after, peer), peer)) {
+    std::cout << mark(finding.health) << (finding.peer.empty() ? "" : finding.peer + ": ") << finding.words
+              << "\n";
+    is_well = is_well && finding.health != Health::kBad;
+  }
+  return is_well ? ExitCode::kFine : ExitCode::kRuntimeFailure;
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,104 @@
+// Findings from two status documents: what is certain is said, what is not is called unclear.
+
+#include "daemon/diagnosis.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace tunneld::daemon {
+namespace {
+
+using testing::HasSubstr;
+
+nlohmann::json status(const nlohmann::json& drops, const std::vector<nlohmann::json>& peers) {
+  return {{"interface", {{"name", "tun0"}, {"listen_port", 51820}, {"public_key", "OUR-KEY"}}},
+          {"drops", drops},
+          {"peers", peers}};
+}
+
+nlohmann::json peer(const char* name, const char* state, unsigned tx = 0, unsigned rx = 0) {
+  return {{"name", name},
+          {"public_key", std::string("key of ") + name},
+          {"state", state},
+          {"note", ""},
+          {"endpoint", "192.0.2.1:51820"},
+          {"latest_handshake_seconds_ago", 3},
+          {"tx_packets", tx},
+          {"rx_packets", rx}};
+}
+
+/// The findings but the first, which says that the interface is up.
+std::vector<Finding> findings(const nlohmann::json& before, const nlohmann::json& after,
+                              const Unreachable& unreachable = {}, const std::string& only = {}) {
+  std::vector<Finding> all = diagnose(before, after, unreachable, only);
+  EXPECT_EQ(all.at(0).health, Health::kGood);
+  EXPECT_THAT(all[0].words, HasSubstr("OUR-KEY"));
+  all.erase(all.begin());
+  return all;
+}
+
+TEST(Diagnosis, OfAHealthyTunnelIsGood) {
+  const auto found = findings(status({{"forged", 7}, {"bad_mac1", 2}}, {peer("a", "up", 1, 1)}),
+                              status({{"forged", 9}, {"bad_mac1", 2}}, {peer("a", "up", 5, 5)}));
+  ASSERT_EQ(found.size(), 1U) << "old drops are no news, and forged packets nobody's fault";
+  EXPECT_EQ(found[0].health, Health::kGood);
+  EXPECT_THAT(found[0].words, HasSubstr("session with 192.0.2.1:51820, handshake 3 s ago"));
+}
+
+TEST(Diagnosis, NamesOurKeyToThoseWhoCallUnderAnother) {
+  const auto found = findings(status({{"bad_mac1", 2}}, {}), status({{"bad_mac1", 5}}, {}));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].health, Health::kBad);
+  EXPECT_THAT(found[0].words, HasSubstr("right is OUR-KEY (3 packets meanwhile)"));
+}
+
+TEST(Diagnosis, BlamesPresharedKeysOnlyWhereAnAnswerWasRefused) {
+  const nlohmann::json before = status({{"handshake_refused", 1}}, {});
+  const auto calling = findings(before, status({{"handshake_refused", 2}}, {peer("a", "connecting")}));
+  ASSERT_EQ(calling.size(), 1U);
+  EXPECT_THAT(calling[0].words, HasSubstr("preshared keys differ"));
+  // Nobody calls from here: it was somebody else's message that was refused.
+  const auto called = findings(before, status({{"handshake_refused", 2}}, {peer("a", "up", 1, 1)}));
+  ASSERT_EQ(called.size(), 2U);
+  EXPECT_EQ(called[0].health, Health::kGood);
+  EXPECT_THAT(called[1].words, HasSubstr("clock"));
+  const auto silent = findings(before, status({{"handshake_refused", 1}}, {peer("a", "connecting")}));
+  ASSERT_EQ(silent.size(), 1U);
+  EXPECT_THAT(silent[0].words, HasSubstr("nothing comes back"));
+}
+
+TEST(Diagnosis, IsUnclearWhereItCannotKnow) {
+  const auto found =
+      findings(status({}, {peer("a", "up", 1, 1)}), status({}, {peer("a", "up", 9, 1), peer("b", "idle")}));
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].health, Health::kUnclear);
+  EXPECT_THAT(found[0].words, HasSubstr("nothing came back"));
+  EXPECT_EQ(found[1].health, Health::kUnclear);
+}
+
+TEST(Diagnosis, SaysWhatADatagramMetAndWhatThePeerWaitsFor) {
+  nlohmann::json waiting = peer("a", "waiting");
+  waiting["note"] = "vpn.example: no such name";
+  waiting["endpoint"] = nullptr;
+  const auto found = findings(status({}, {}), status({}, {waiting, peer("b", "connecting")}),
+                              {{"b", "nothing listens there"}});
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0], (Finding{Health::kBad, "a", "vpn.example: no such name"}));
+  EXPECT_EQ(found[1], (Finding{Health::kBad, "b", "192.0.2.1:51820: nothing listens there"}));
+}
+
+TEST(Diagnosis, OfOnePeerLeavesTheOthersOut) {
+  const auto found = findings(status({}, {}), status({}, {peer("a", "up"), peer("b", "up")}), {}, "b");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].peer, "b");
+}
+
+TEST(Diagnosis, SurvivesARestartInBetween) {
+  const auto found = findings(status({{"bad_mac1", 9}}, {peer("a", "up", 9, 9)}),
+                              status({{"bad_mac1", 0}}, {peer("a", "up", 1, 1)}));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].health, Health::kGood);
+}
+
+}  // namespace
+}  // namespace tunneld::daemon
