@@ -54,16 +54,44 @@ struct InterfaceConfig {
   bool operator==(const InterfaceConfig&) const = default;
 };
 
+struct DnsConfig {
+  std::vector<Located<net::IpAddress>> servers;
+  /// Search domains, without a dot at the end.
+  std::vector<Located<std::string>> search;
+  bool operator==(const DnsConfig&) const = default;
+};
+
+/// What a server tells its clients. nullopt: not said here.
+struct PushConfig {
+  /// Networks without host bits; 0.0.0.0/0 and ::/0 are a full tunnel.
+  std::optional<std::vector<Located<net::IpPrefix>>> routes;
+  std::optional<DnsConfig> dns;
+  /// Bytes.
+  std::optional<std::uint16_t> mtu;
+  /// Whole seconds, 1 to 65535; zero is off.
+  std::optional<Duration> keepalive;
+  bool operator==(const PushConfig&) const = default;
+};
+
+enum class EndpointOrder : std::uint8_t { kInOrder, kRandom };
+
 struct PeerConfig {
   Located<std::string> name;
   Located<crypto::PublicKey> public_key;
   std::optional<Located<KeyFile>> preshared_key_file;
   /// Tried in turn; empty for a peer that always calls first.
   std::vector<Located<PeerEndpoint>> endpoints;
+  EndpointOrder endpoint_order = EndpointOrder::kInOrder;
   /// Networks without host bits, unique over all peers.
   std::vector<Located<net::IpPrefix>> allowed_ips;
   /// Whole seconds, 1 to 65535; nullopt is off.
   std::optional<Duration> persistent_keepalive;
+  /// Whether `off` was written, rather than nothing.
+  bool keepalive_refused = false;
+  /// On a server: the peer's own addresses, which nobody else gets. Unique over all peers.
+  std::vector<Located<net::IpAddress>> addresses;
+  /// On a server: what this peer is told in place of what all are told, key by key.
+  PushConfig push;
   bool operator==(const PeerConfig&) const = default;
 };
 
@@ -87,11 +115,33 @@ struct CryptoConfig {
 struct ServerConfig {
   /// Where clients reach this server, for the configurations that are handed to them.
   std::optional<Located<PeerEndpoint>> endpoint;
+  /// Networks without host bits that do not overlap; clients get an address of each family from them.
+  std::vector<Located<net::IpPrefix>> pool;
+  /// An address that its client has not used for so long may be given to another.
+  Duration lease_time = std::chrono::days(30);
+  /// What every client is told.
+  PushConfig push;
+  /// Whether clients reach each other.
+  bool client_to_client = false;
   bool operator==(const ServerConfig&) const = default;
+};
+
+/// What a client lets its server decide.
+struct AcceptConfig {
+  bool addresses = true;
+  /// Which routes: none, those within `routes_within`, or all but default routes where that is empty.
+  bool routes = true;
+  std::vector<Located<net::IpPrefix>> routes_within;
+  bool default_route = false;
+  bool dns = true;
+  bool mtu = true;
+  bool keepalive = true;
+  bool operator==(const AcceptConfig&) const = default;
 };
 
 /// What a client takes from its servers; its presence makes this host one.
 struct ClientConfig {
+  AcceptConfig accept;
   bool operator==(const ClientConfig&) const = default;
 };
 

@@ -47,11 +47,22 @@ void check_keys(const Config& config, Diagnostics& diagnostics) {
 void check_networks(const Config& config, Diagnostics& diagnostics) {
   std::map<net::IpPrefix, Claim> networks;
   for (const PeerConfig& peer : config.peers) {
-    for (const auto& [network, at] : peer.allowed_ips) {
+    std::vector<Located<net::IpPrefix>> claimed = peer.allowed_ips;
+    for (const auto& [address, at] : peer.addresses) {
+      claimed.push_back({{address, static_cast<std::uint8_t>(net::address_bits(address.family()))}, at});
+    }
+    for (std::size_t i = 0; i < claimed.size(); ++i) {
+      const bool is_address = i >= peer.allowed_ips.size();
+      const net::IpPrefix& network = claimed[i].value;
+      const Location& at =
+          is_address ? peer.addresses[i - peer.allowed_ips.size()].at : peer.allowed_ips[i].at;
       const auto [first, is_new] = networks.try_emplace(network, Claim{&peer, &at});
       if (is_new) continue;
       if (first->second.peer == &peer) {
-        diagnostics.error(at, network.to_string() + " is listed twice in 'allowed_ips'", "remove one");
+        diagnostics.error(at,
+                          network.to_string() + " is listed twice in " +
+                              (is_address ? "'address' and 'allowed_ips'" : "'allowed_ips'"),
+                          "remove one");
       } else {
         diagnostics.error(
             at, network.to_string() + " already belongs to " + owner(first->second),
@@ -76,6 +87,10 @@ void check_mtu(const Config& config, Diagnostics& diagnostics) {
     for (const auto& prefix : peer.allowed_ips) {
       if (!prefix.value.address.is_v4()) return report(prefix);
     }
+  }
+  if (!config.server) return;
+  for (const auto& prefix : config.server->value.pool) {
+    if (!prefix.value.address.is_v4()) return report(prefix);
   }
 }
 
@@ -105,6 +120,43 @@ void check_roles(const Config& config, Diagnostics& diagnostics) {
       "remove one of the two, or run two interfaces");
 }
 
+/// A server's words for its clients, on a host that is none.
+void check_servers_own(const Config& config, Diagnostics& diagnostics) {
+  if (config.server) return;
+  for (const PeerConfig& peer : config.peers) {
+    if (!peer.addresses.empty()) {
+      diagnostics.error(peer.addresses.front().at, "'address' is for the clients of a server",
+                        "add a section 'server', or list what the peer has in 'allowed_ips'");
+    }
+    if (peer.push != PushConfig()) {
+      diagnostics.error(peer.name.at, "'push' is for the clients of a server", "add a section 'server'");
+    }
+  }
+}
+
+void check_pool(const Config& config, Diagnostics& diagnostics) {
+  for (const PeerConfig& peer : config.peers) {
+    for (const auto& [address, at] : peer.addresses) {
+      for (const auto& own : config.interface.addresses) {
+        if (own.value.address != address) continue;
+        diagnostics.error(at, address.to_string() + " is the interface's own address",
+                          "give the peer another one");
+      }
+    }
+  }
+  if (!config.server) return;
+  for (const auto& pool : config.server->value.pool) {
+    for (const PeerConfig& peer : config.peers) {
+      for (const auto& [network, at] : peer.allowed_ips) {
+        if (network.length == 0 || network.length > pool.value.length || !network.overlaps(pool.value))
+          continue;
+        diagnostics.error(at, network.to_string() + " takes the whole pool " + pool.value.to_string(),
+                          "leave room for other clients, or make the pool larger");
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void check_across(const Config& config, Diagnostics& diagnostics) {
@@ -114,6 +166,8 @@ void check_across(const Config& config, Diagnostics& diagnostics) {
   check_mtu(config, diagnostics);
   check_loops(config, diagnostics);
   check_roles(config, diagnostics);
+  check_servers_own(config, diagnostics);
+  check_pool(config, diagnostics);
 }
 
 }  // namespace tunneld::config

@@ -1,15 +1,17 @@
 // `peers:`: who may connect, where they are, and which networks are behind them.
 
 #include <algorithm>
+#include <array>
 
+#include "common/net/address_class.h"
 #include "config/names.h"
-#include "config/scalars.h"
 #include "config/sections.h"
 
 namespace tunneld::config {
 namespace {
 
-constexpr std::string_view kExpectedKeepalive = "off or a time of whole seconds from 1s to 65535s";
+constexpr std::array kEndpointOrders{Word<EndpointOrder>{"in_order", EndpointOrder::kInOrder},
+                                     Word<EndpointOrder>{"random", EndpointOrder::kRandom}};
 
 void read_name(const Node& node, PeerConfig& peer) {
   const auto name = node.text(kExpectedPeerName);
@@ -51,30 +53,27 @@ void read_endpoints(const Node& node, PeerConfig& peer) {
   }
 }
 
-void read_allowed_ips(const Node& node, PeerConfig& peer) {
-  for (const Node& item : node.items("a list of networks like [10.20.0.0/16]")) {
-    const auto prefix = read_prefix(item);
-    if (!prefix) continue;
-    if (prefix->value.has_host_bits()) {
-      item.error(in_quotes(item.yaml().scalar) + " has bits set behind its prefix length",
-                 "did you mean " + prefix->value.network().to_string() + "?");
-      continue;
-    }
-    peer.allowed_ips.push_back(*prefix);
-  }
+void read_keepalive(const Node& node, PeerConfig& peer) {
+  const auto interval = config::read_keepalive(node);
+  if (!interval) return;
+  peer.keepalive_refused = *interval == Duration::zero();
+  if (!peer.keepalive_refused) peer.persistent_keepalive = interval;
 }
 
-void read_keepalive(const Node& node, PeerConfig& peer) {
-  if (node.is("off")) return;
-  const auto text = node.text(kExpectedKeepalive);
-  if (!text) return;
-  const auto duration = parse_duration(*text);
-  const bool is_whole = duration && *duration % std::chrono::seconds(1) == Duration::zero();
-  if (!is_whole || *duration < std::chrono::seconds(1) || *duration > std::chrono::seconds(65535)) {
-    node.error_expected(kExpectedKeepalive, parse_number(*text) ? "add the unit: " + *text + "s" : "");
-    return;
+void read_own_addresses(const Node& node, PeerConfig& peer) {
+  const std::string_view expected = "a list of addresses like [10.8.0.10], without a prefix length";
+  for (const Node& item : node.items(expected)) {
+    const auto text = item.text(expected);
+    if (!text) continue;
+    const auto address = net::IpAddress::parse(*text);
+    if (!address) {
+      item.error_expected(expected);
+    } else if (!net::is_host_address(*address)) {
+      item.error(in_quotes(*text) + " is no address that a client can have", "give it one like 10.8.0.10");
+    } else {
+      peer.addresses.push_back({*address, item.at()});
+    }
   }
-  peer.persistent_keepalive = *duration;
 }
 
 PeerConfig read_peer(const Node& node, const Directory& directory) {
@@ -88,8 +87,13 @@ PeerConfig read_peer(const Node& node, const Directory& directory) {
   if (const auto file = keys.find("preshared_key_file"))
     peer.preshared_key_file = read_key_file(*file, directory);
   if (const auto endpoints = keys.find("endpoints")) read_endpoints(*endpoints, peer);
-  if (const auto networks = keys.find("allowed_ips")) read_allowed_ips(*networks, peer);
+  if (const auto order = keys.find("endpoint_order"))
+    peer.endpoint_order = order->choice(kEndpointOrders).value_or(EndpointOrder::kInOrder);
+  if (const auto networks = keys.find("allowed_ips"))
+    peer.allowed_ips = read_networks(*networks, "10.20.0.0/16");
   if (const auto keepalive = keys.find("persistent_keepalive")) read_keepalive(*keepalive, peer);
+  if (const auto addresses = keys.find("address")) read_own_addresses(*addresses, peer);
+  if (const auto push = keys.find("push")) peer.push = read_push(*push);
   keys.refuse("preshared_key",
               "keys are kept in files: write it to a file of mode 0600 and name that in "
               "'preshared_key_file'");

@@ -39,7 +39,15 @@ struct IncludedFile {
 [[nodiscard]] std::vector<IncludedFile> read_include(const Node& node, const std::string& including_file,
                                                      const std::string& pretended = {});
 
+/// `push`, of the server and of its peers.
+[[nodiscard]] PushConfig read_push(const Node& node);
+
 /// Values that several sections have.
+[[nodiscard]] std::optional<bool> read_bool(const Node& node);
+/// A list of networks without host bits. `example` is one, like "10.20.0.0/16".
+[[nodiscard]] std::vector<Located<net::IpPrefix>> read_networks(const Node& node, std::string_view example);
+/// `off` (zero), or whole seconds from 1 to 65535.
+[[nodiscard]] std::optional<Duration> read_keepalive(const Node& node);
 [[nodiscard]] std::optional<Located<KeyFile>> read_key_file(const Node& node, const Directory& directory);
 [[nodiscard]] std::optional<Located<net::IpPrefix>> read_prefix(const Node& node);
 

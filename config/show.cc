@@ -34,6 +34,9 @@ std::string number_or(const std::optional<T>& number, std::string_view otherwise
 std::string_view word(DeviceType type) {
   return type == DeviceType::kTun ? "tun" : "tap";
 }
+std::string_view word(bool value) {
+  return value ? "true" : "false";
+}
 std::string_view word(AutoOff value) {
   return value == AutoOff::kAuto ? "auto" : "off";
 }
@@ -98,23 +101,60 @@ void write_interface(const InterfaceConfig& interface, Writer& out) {
   out.line("  ", "extension", word(interface.extension));
 }
 
+std::string keepalive(const std::optional<Duration>& interval) {
+  return interval && *interval > Duration::zero() ? format_duration(*interval) : "off";
+}
+
+void write_push(const PushConfig& push, const std::string& indentation, Writer& out) {
+  if (push == PushConfig()) return;
+  const std::string inner = indentation + "  ";
+  out.line(indentation, "push", "");
+  if (push.routes) out.line(inner, "routes", list(*push.routes));
+  if (push.dns) {
+    std::string search = "[";
+    for (const auto& domain : push.dns->search)
+      search += (search.size() > 1 ? ", " : "") + scalar(domain.value);
+    out.line(inner, "dns", "");
+    out.line(inner + "  ", "servers", list(push.dns->servers));
+    out.line(inner + "  ", "search", search + "]");
+  }
+  if (push.mtu) out.line(inner, "mtu", std::to_string(*push.mtu));
+  if (push.keepalive) out.line(inner, "keepalive", keepalive(push.keepalive));
+}
+
 void write_peer(const PeerConfig& peer, Writer& out) {
   out.line("  - ", "name", scalar(peer.name.value));
   out.line("    ", "public_key", scalar(peer.public_key.value.to_base64()));
   if (peer.preshared_key_file) out.line("    ", "preshared_key_file", scalar(peer.preshared_key_file->value));
   out.line("    ", "endpoints", list(peer.endpoints));
   out.line("    ", "allowed_ips", list(peer.allowed_ips));
-  out.line("    ", "persistent_keepalive",
-           peer.persistent_keepalive ? format_duration(*peer.persistent_keepalive) : "off");
+  const bool keepalive_is_said = peer.persistent_keepalive || peer.keepalive_refused;
+  if (keepalive_is_said) out.line("    ", "persistent_keepalive", keepalive(peer.persistent_keepalive));
+  out.line("    ", "endpoint_order", peer.endpoint_order == EndpointOrder::kRandom ? "random" : "in_order");
+  if (!peer.addresses.empty()) out.line("    ", "address", list(peer.addresses));
+  write_push(peer.push, "    ", out);
 }
 
 void write_server(const ServerConfig& server, Writer& out) {
-  out.line("", "server", server == ServerConfig() ? "{}" : "");
+  out.line("", "server", "");
   if (server.endpoint) out.line("  ", "endpoint", scalar(server.endpoint->value.to_string()));
+  out.line("  ", "pool", list(server.pool));
+  out.line("  ", "lease_time", format_duration(server.lease_time));
+  out.line("  ", "client_to_client", word(server.client_to_client));
+  write_push(server.push, "  ", out);
 }
 
-void write_client(const ClientConfig&, Writer& out) {
-  out.line("", "client", "{}");
+void write_client(const ClientConfig& client, Writer& out) {
+  const AcceptConfig& accept = client.accept;
+  out.line("", "client", "");
+  out.line("  ", "accept", "");
+  out.line("    ", "addresses", word(accept.addresses));
+  out.line("    ", "routes",
+           accept.routes_within.empty() ? std::string(word(accept.routes)) : list(accept.routes_within));
+  out.line("    ", "default_route", word(accept.default_route));
+  out.line("    ", "dns", word(accept.dns));
+  out.line("    ", "mtu", word(accept.mtu));
+  out.line("    ", "keepalive", word(accept.keepalive));
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
-// Values that several sections have: key files and networks.
+// Values that several sections have: key files, networks, keepalives, yes or no.
 
 #include <filesystem>
 
+#include "config/scalars.h"
 #include "config/sections.h"
 
 namespace tunneld::config {
@@ -16,7 +17,42 @@ bool is_credential_name(std::string_view name) {
          name.find('/') == std::string_view::npos;
 }
 
+constexpr std::array kBools{Word<bool>{"true", true}, Word<bool>{"false", false}};
+constexpr std::string_view kExpectedKeepalive = "off or a time of whole seconds from 1s to 65535s";
+
 }  // namespace
+
+std::optional<bool> read_bool(const Node& node) {
+  return node.choice(kBools);
+}
+
+std::vector<Located<net::IpPrefix>> read_networks(const Node& node, std::string_view example) {
+  std::vector<Located<net::IpPrefix>> networks;
+  for (const Node& item : node.items("a list of networks like [" + std::string(example) + "]")) {
+    const auto prefix = read_prefix(item);
+    if (!prefix) continue;
+    if (prefix->value.has_host_bits()) {
+      item.error(in_quotes(item.yaml().scalar) + " has bits set behind its prefix length",
+                 "did you mean " + prefix->value.network().to_string() + "?");
+      continue;
+    }
+    networks.push_back(*prefix);
+  }
+  return networks;
+}
+
+std::optional<Duration> read_keepalive(const Node& node) {
+  if (node.is("off")) return Duration::zero();
+  const auto text = node.text(kExpectedKeepalive);
+  if (!text) return std::nullopt;
+  const auto duration = parse_duration(*text);
+  const bool is_whole = duration && *duration % std::chrono::seconds(1) == Duration::zero();
+  if (!is_whole || *duration < std::chrono::seconds(1) || *duration > std::chrono::seconds(65535)) {
+    node.error_expected(kExpectedKeepalive, parse_number(*text) ? "add the unit: " + *text + "s" : "");
+    return std::nullopt;
+  }
+  return duration;
+}
 
 std::optional<Located<KeyFile>> read_key_file(const Node& node, const Directory& directory) {
   // A key pasted where its file's name belongs must not be repeated in a message.

@@ -52,6 +52,19 @@ TEST(Show, RoundTripsEveryOption) {
            "crypto: { engine: ipsec-mb, fast_cipher: off }\n",
            "workers: 256\n",
            "server: { endpoint: \"[2001:db8::1]:51820\" }\n",
+           "server: {}\n",
+           "server: { pool: [10.8.0.0/24, \"fd08::/64\"], lease_time: 36h, client_to_client: true,\n"
+           "  push: { routes: [192.168.10.0/24, 0.0.0.0/0], mtu: 1400, keepalive: 25s,\n"
+           "          dns: { servers: [10.8.0.1], search: [corp.example, a.b.] } } }\n"
+           "peers: [ { name: a, public_key: " +
+               key_a +
+               ", address: [10.8.0.10, \"fd08::a\"], push: { routes: [], keepalive: off } },\n"
+               "  { name: b, public_key: " +
+               key_b + ", persistent_keepalive: off, endpoint_order: random } ]\n",
+           "client: {}\n",
+           "client: { accept: { addresses: false, routes: false, default_route: true, dns: false, mtu: "
+           "false, keepalive: false } }\n",
+           "client: { accept: { routes: [10.0.0.0/8, \"fd00::/8\"] } }\n",
            "log: { level: trace }\n",
            "log: { level: debug }\n",
            "log: { level: warning }\n",

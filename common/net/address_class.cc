@@ -1,0 +1,44 @@
+#include "common/net/address_class.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tunneld::net {
+namespace {
+
+bool within(const IpAddress& address, const char* network) {
+  return IpPrefix::parse(network)->contains(address);
+}
+
+}  // namespace
+
+bool is_multicast(const IpAddress& address) {
+  return within(address, address.is_v4() ? "224.0.0.0/4" : "ff00::/8");
+}
+
+bool is_loopback(const IpAddress& address) {
+  return within(address, address.is_v4() ? "127.0.0.0/8" : "::1/128");
+}
+
+bool is_link_local(const IpAddress& address) {
+  return within(address, address.is_v4() ? "169.254.0.0/16" : "fe80::/10");
+}
+
+bool is_host_address(const IpAddress& address) {
+  if (address.is_unspecified() || is_multicast(address) || is_loopback(address) || is_link_local(address))
+    return false;
+  if (address.is_v4()) return !within(address, "0.0.0.0/8") && !within(address, "240.0.0.0/4");
+  return !within(address, "::/96") && !within(address, "::ffff:0:0/96");
+}
+
+bool is_routable_network(const IpPrefix& network) {
+  if (network.has_host_bits()) return false;
+  if (network.address.is_unspecified()) return network.length <= 7;  // the default route, or a part of it
+  return is_host_address(network.address);
+}
+
+bool is_default_like(const IpPrefix& network) {
+  return network.length < (network.address.is_v4() ? 8 : 7);
+}
+
+}  // namespace tunneld::net

@@ -1,0 +1,24 @@
+// What kind of address is this? Asked of addresses that others hand to us, before we put them on our host.
+#pragma once
+
+#include "common/net/ip_address.h"
+
+namespace tunneld::net {
+
+/// 224.0.0.0/4, ff00::/8.
+[[nodiscard]] bool is_multicast(const IpAddress& address);
+/// 127.0.0.0/8, ::1.
+[[nodiscard]] bool is_loopback(const IpAddress& address);
+/// 169.254.0.0/16, fe80::/10.
+[[nodiscard]] bool is_link_local(const IpAddress& address);
+/// Whether a host on another link can have it: none of the above, nor unspecified, 0.0.0.0/8, 240.0.0.0/4 or
+/// an IPv4 address in IPv6's clothes.
+[[nodiscard]] bool is_host_address(const IpAddress& address);
+/// Whether it makes sense to route this network into a tunnel: the default route, or a network without host
+/// bits that starts with a host's address and is not within one of the ranges above.
+[[nodiscard]] bool is_routable_network(const IpPrefix& network);
+/// Takes so much that it stands for a default route: shorter than /8 for IPv4, than /7 for IPv6 (fc00::/7 is
+/// somebody's own), or the global range 2000::/3 and what contains it.
+[[nodiscard]] bool is_default_like(const IpPrefix& network);
+
+}  // namespace tunneld::net

@@ -1,0 +1,167 @@
+#include "daemon/lease_store.h"
+
+#include <cerrno>
+#include <ctime>
+#include <optional>
+#include <system_error>
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/crypto/blake2s.h"
+#include "common/net/file_descriptor.h"
+
+namespace tunneld::daemon {
+namespace {
+
+constexpr const char* kFormat = "tunneld leases";
+constexpr unsigned kVersion = 1;
+/// 10,000 leases are 2 MB.
+constexpr off_t kLargest = 256 << 20;
+
+[[noreturn]] void fail(int error, const std::filesystem::path& path) {
+  throw std::system_error(error, std::generic_category(), path.string());
+}
+
+std::string checksum(const nlohmann::json& leases) {
+  const std::string text = leases.dump();
+  const crypto::Digest digest =
+      crypto::blake2s({ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size())});
+  std::string hex;
+  for (const std::uint8_t byte : digest) hex += fmt::format("{:02x}", byte);
+  return hex;
+}
+
+nlohmann::json to_json(const std::map<crypto::PublicKey, Lease>& leases) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const auto& [key, lease] : leases) {
+    nlohmann::json addresses = nlohmann::json::array();
+    for (const net::IpAddress& address : lease.addresses) addresses.push_back(address.to_string());
+    const auto seen = std::chrono::duration_cast<std::chrono::seconds>(lease.seen.time_since_epoch());
+    list.push_back(
+        {{"public_key", key.to_base64()}, {"addresses", std::move(addresses)}, {"seen", seen.count()}});
+  }
+  return list;
+}
+
+/// nullopt where it is not what save() writes. Throws nlohmann::json::exception for wrong types.
+std::optional<Lease> lease_from(const nlohmann::json& json) {
+  const auto key = crypto::PublicKey::from_base64(json.at("public_key").get<std::string>());
+  if (!key) return std::nullopt;
+  Lease lease{.key = *key,
+              .addresses = {},
+              .seen = WallTime(std::chrono::seconds(json.at("seen").get<std::int64_t>()))};
+  for (const nlohmann::json& text : json.at("addresses")) {
+    const auto address = net::IpAddress::parse(text.get<std::string>());
+    if (!address) return std::nullopt;
+    lease.addresses.push_back(*address);
+  }
+  return lease;
+}
+
+/// nullopt: damaged. Throws LeaseStoreError.
+std::optional<std::vector<Lease>> parse(const std::string& text, const std::filesystem::path& path) {
+  try {
+    const nlohmann::json file = nlohmann::json::parse(text);
+    if (file.at("format") != kFormat) return std::nullopt;
+    if (file.at("version") != kVersion) {
+      throw LeaseStoreError(
+          path.string() + " is of version " + file.at("version").dump() + ", and this tunneld " +
+          "knows version 1: run the version that wrote it, or move the file away to start " +
+          "without leases");
+    }
+    const nlohmann::json& list = file.at("leases");
+    if (file.at("checksum") != checksum(list)) return std::nullopt;
+    std::vector<Lease> leases;
+    for (const nlohmann::json& json : list) {
+      auto lease = lease_from(json);
+      if (!lease) return std::nullopt;
+      leases.push_back(std::move(*lease));
+    }
+    return leases;
+  } catch (const nlohmann::json::exception&) {
+    return std::nullopt;
+  }
+}
+
+void write_all(int fd, std::string_view text, const std::filesystem::path& path) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(errno, path);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+std::vector<Lease> LeaseStore::load() const {
+  const net::FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.is_open()) {
+    if (errno == ENOENT) return {};
+    fail(errno, path_);
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) fail(errno, path_);
+  const bool is_trusted = S_ISREG(status.st_mode) && (status.st_uid == 0 || status.st_uid == ::geteuid()) &&
+                          (status.st_mode & 022) == 0 && status.st_size <= kLargest;
+  if (!is_trusted) {
+    throw LeaseStoreError(
+        path_.string() +
+        " could have been written by others: look at it, and chown and chmod it, or move it "
+        "away to start without leases");
+  }
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  std::size_t length = 0;
+  while (length < text.size()) {
+    const ssize_t got = ::read(file.get(), text.data() + length, text.size() - length);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(errno, path_);
+    if (got == 0) break;
+    length += static_cast<std::size_t>(got);
+  }
+  text.resize(length);
+  if (auto leases = parse(text, path_)) return std::move(*leases);
+
+  const std::filesystem::path aside = path_.string() + ".damaged-" + std::to_string(std::time(nullptr));
+  std::error_code error;
+  std::filesystem::rename(path_, aside, error);
+  if (error)
+    throw LeaseStoreError(path_.string() + " is damaged and cannot be moved aside: " + error.message());
+  spdlog::warn("{} is damaged: moved to {}, starting without the leases in it", path_.string(),
+               aside.string());
+  return {};
+}
+
+void LeaseStore::save(const std::map<crypto::PublicKey, Lease>& leases) const {
+  const nlohmann::json list = to_json(leases);
+  const std::string text =
+      nlohmann::json{
+          {"format", kFormat}, {"version", kVersion}, {"checksum", checksum(list)}, {"leases", list}}
+          .dump(1) +
+      '\n';
+  const std::filesystem::path directory = path_.parent_path();
+  std::error_code ignored;
+  if (std::filesystem::create_directories(directory, ignored)) ::chmod(directory.c_str(), 0700);
+  const std::filesystem::path beside = path_.string() + ".new";
+  ::unlink(beside.c_str());  // a killed run's
+  try {
+    const net::FileDescriptor file(
+        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.is_open()) fail(errno, beside);
+    write_all(file.get(), text, beside);
+    if (::fsync(file.get()) != 0) fail(errno, beside);
+    if (::rename(beside.c_str(), path_.c_str()) != 0) fail(errno, path_);
+  } catch (const std::system_error&) {
+    ::unlink(beside.c_str());
+    throw;
+  }
+  const net::FileDescriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent.is_open() || ::fsync(parent.get()) != 0) fail(errno, directory);
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,13 @@
+// Where what outlives a run is kept: leases. /run is for what does not.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace tunneld::daemon {
+
+/// $TUNNELD_STATE_DIR, or systemd's $STATE_DIRECTORY, or /var/lib/tunneld. Not made by this call.
+[[nodiscard]] std::filesystem::path state_directory();
+[[nodiscard]] std::filesystem::path leases_path(const std::string& interface);
+
+}  // namespace tunneld::daemon
