@@ -20,18 +20,12 @@
 
 namespace tunneld::config {
 
-/// Addresses of DNS servers and search domains, in the order of the file.
-struct WgQuickDns {
-  std::vector<Located<net::IpAddress>> servers;
-  std::vector<Located<std::string>> search;
-  bool operator==(const WgQuickDns&) const = default;
-};
-
 struct WgQuick {
   /// Key files are named after the interface and its peers: wg0.key, wg0-alice.psk.
   Config config;
   Keys keys;
-  WgQuickDns dns;
+  /// In the order of the file.
+  DnsConfig dns;
 };
 
 struct WgQuickResult {
@@ -54,7 +48,7 @@ struct WgQuickText {
 };
 
 /// `keys.private_key` is not looked at where it is theirs.
-[[nodiscard]] WgQuickText write_wg_quick(const Config& config, const Keys& keys, const WgQuickDns& dns,
+[[nodiscard]] WgQuickText write_wg_quick(const Config& config, const Keys& keys, const DnsConfig& dns,
                                          WhosePrivateKey whose);
 
 /// The YAML of what parse_wg_quick() has read, with comments; parse_file() reads `file.config` from it.

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "common/net/dns_name.h"
 #include "config/cross_checks.h"
 #include "config/names.h"
 #include "config/routing_table.h"
@@ -21,7 +22,6 @@ namespace {
 constexpr std::string_view kSpaces = " \t\v\f\r";
 /// Longer words are no key of wg-quick, but may be a secret on a line of its own: not to be repeated.
 constexpr std::size_t kLongestKey = 24;
-constexpr std::size_t kLongestDomain = 253;  // RFC 1035 section 2.3.4, as text
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kSpaces);
@@ -45,23 +45,6 @@ std::vector<std::string_view> pieces(std::string_view text, std::string_view sep
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return out;
-}
-
-bool is_domain(std::string_view name) {
-  if (name.ends_with('.')) name.remove_suffix(1);
-  if (name.empty() || name.size() > kLongestDomain) return false;
-  for (std::size_t begin = 0; begin <= name.size();) {
-    const std::size_t end = std::min(name.find('.', begin), name.size());
-    const std::string_view label = name.substr(begin, end - begin);
-    const auto is_allowed = [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-             c == '_';
-    };
-    if (label.empty() || label.size() > 63 || label.front() == '-' || label.back() == '-') return false;
-    if (!std::all_of(label.begin(), label.end(), is_allowed)) return false;
-    begin = end + 1;
-  }
-  return true;
 }
 
 enum class Section : std::uint8_t { kNone, kInterface, kPeer };
@@ -232,8 +215,9 @@ class Parser {
     for (const std::string_view piece : pieces(value, ", \t")) {
       if (const auto address = net::IpAddress::parse(piece)) {
         dns_.servers.push_back({*address, at(piece)});
-      } else if (is_domain(piece)) {
-        dns_.search.push_back({std::string(piece), at(piece)});
+      } else if (net::is_dns_name(piece)) {
+        const std::string_view without_dot = piece.substr(0, piece.size() - (piece.ends_with('.') ? 1 : 0));
+        dns_.search.push_back({std::string(without_dot), at(piece)});
       } else {
         error_value(piece, "the address of a server or a search domain");
       }
@@ -375,7 +359,7 @@ class Parser {
   const std::string& interface_;
   Config config_;
   Keys keys_{crypto::PrivateKey::from_bytes(std::array<std::uint8_t, crypto::kKeySize>{}), {}};
-  WgQuickDns dns_;
+  DnsConfig dns_;
   std::set<net::IpAddress> addresses_;
   Diagnostics diagnostics_;
 

@@ -35,7 +35,7 @@ std::string joined(const std::vector<Located<T>>& items) {
   return joined(words);
 }
 
-void write_interface(const Config& config, const Keys& keys, const WgQuickDns& dns, WhosePrivateKey whose,
+void write_interface(const Config& config, const Keys& keys, const DnsConfig& dns, WhosePrivateKey whose,
                      Writer& out) {
   const InterfaceConfig& interface = config.interface;
   out.raw("[Interface]\n");
@@ -92,7 +92,7 @@ std::vector<std::string> left_out(const Config& config) {
 
 }  // namespace
 
-WgQuickText write_wg_quick(const Config& config, const Keys& keys, const WgQuickDns& dns,
+WgQuickText write_wg_quick(const Config& config, const Keys& keys, const DnsConfig& dns,
                            WhosePrivateKey whose) {
   Writer out;
   write_interface(config, keys, dns, whose, out);

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <set>
 #include <system_error>
 
 #include <unistd.h>
@@ -9,10 +10,12 @@
 #include "config/yaml_scalar.h"
 #include "daemon/client_addresses.h"
 #include "daemon/client_commands.h"
+#include "daemon/lease_store.h"
 #include "daemon/new_files.h"
 #include "daemon/peer_file.h"
 #include "daemon/qr_code.h"
 #include "daemon/server_clients.h"
+#include "daemon/state_directory.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -29,6 +32,18 @@ void check_name(const std::string& name, const config::Config& server) {
                                                 ": choose another name, or run `tunneld client remove " +
                                                 name + "` first");
   }
+}
+
+/// A daemon that runs will take them from their clients if it must; better to leave them alone.
+std::set<net::IpAddress> leased_addresses(const std::string& interface) {
+  std::set<net::IpAddress> addresses;
+  try {
+    for (const Lease& lease : LeaseStore(leases_path(interface)).load())
+      addresses.insert(lease.addresses.begin(), lease.addresses.end());
+  } catch (const std::exception& error) {
+    std::cerr << "tunneld: warning: leases are not looked at: " << error.what() << "\n";
+  }
+  return addresses;
 }
 
 std::vector<net::IpAddress> choose_addresses(const ClientAddOptions& options, const config::Config& server) {
@@ -48,17 +63,12 @@ std::vector<net::IpAddress> choose_addresses(const ClientAddOptions& options, co
       throw CommandError(ExitCode::kBadUsage, "--address " + address.to_string() +
                                                   " is in no network that this server gives addresses of");
     }
-    for (const auto& own : server.interface.addresses) {
-      if (own.value.address == address) {
-        throw CommandError(ExitCode::kBadUsage, "--address " + address.to_string() + " is the server's own");
-      }
-    }
   }
-  if (addresses.empty()) addresses = free_addresses(server, {});
+  if (addresses.empty()) addresses = free_addresses(server, leased_addresses(server.interface.name.value));
   if (addresses.empty()) {
     throw CommandError(ExitCode::kRuntimeFailure,
-                       networks.empty() ? "the server has no network to give addresses of: set "
-                                          "'addresses' in 'interface' to one like 10.8.0.1/24"
+                       networks.empty() ? "the server has no network to give addresses of: set 'pool' in "
+                                          "'server' to one like 10.8.0.0/24"
                                         : "no address is free any more: remove clients, or use a larger "
                                           "network");
   }
@@ -67,18 +77,17 @@ std::vector<net::IpAddress> choose_addresses(const ClientAddOptions& options, co
 
 std::string peer_yaml(const NewClient& client, const crypto::PublicKey& key,
                       const ClientAddOptions& options) {
-  std::string allowed_ips;
-  for (const net::IpAddress& address : client.addresses) {
-    const std::string host = address.to_string() + (address.is_v4() ? "/32" : "/128");
-    allowed_ips += (allowed_ips.empty() ? "" : ", ") + config::yaml_scalar(host);
-  }
+  std::string addresses;
+  for (const net::IpAddress& address : client.addresses)
+    addresses += (addresses.empty() ? "" : ", ") + config::yaml_scalar(address.to_string());
   std::string out = "# By `tunneld client add`. Changes take effect with `tunneld reload`.\npeers:\n";
   out += "  - name: " + config::yaml_scalar(client.name) + '\n';
   out += "    public_key: " + config::yaml_scalar(key.to_base64()) + '\n';
   if (client.preshared_key)
     out += "    preshared_key_file: " + config::yaml_scalar(client.name + ".psk") + '\n';
   if (!options.group.empty()) out += "    group: " + config::yaml_scalar(options.group) + '\n';
-  return out + "    allowed_ips: [" + allowed_ips + "]\n";
+  if (!addresses.empty()) out += "    address: [" + addresses + "]\n";
+  return out;
 }
 
 /// Throws CommandError with what would be wrong with the configuration.

@@ -49,7 +49,12 @@ std::optional<net::IpAddress> lowest_free(const net::IpPrefix& network, const st
 
 std::vector<net::IpPrefix> client_networks(const config::Config& server) {
   std::vector<net::IpPrefix> networks;
+  if (server.server) {
+    for (const auto& network : server.server->value.pool) networks.push_back(network.value);
+  }
+  // A server without a pool has clients with fixed addresses only, in its own networks.
   for (const auto& address : server.interface.addresses) {
+    if (server.server && !server.server->value.pool.empty()) break;
     if (address.value.length < net::address_bits(address.value.address.family()))
       networks.push_back(address.value.network());
   }
@@ -60,6 +65,7 @@ std::vector<net::IpPrefix> client_networks(const config::Config& server) {
 
 std::vector<net::IpAddress> addresses_of(const config::PeerConfig& peer) {
   std::vector<net::IpAddress> addresses;
+  for (const auto& address : peer.addresses) addresses.push_back(address.value);
   for (const auto& network : peer.allowed_ips) {
     if (network.value.length == net::address_bits(network.value.address.family()))
       addresses.push_back(network.value.address);
@@ -84,8 +90,13 @@ std::vector<net::IpAddress> free_addresses(const config::Config& server,
     }
   }
   std::vector<net::IpAddress> addresses;
+  std::set<net::Family> done;
   for (const net::IpPrefix& network : client_networks(server)) {
-    if (const auto address = lowest_free(network, all, networks)) addresses.push_back(*address);
+    if (done.contains(network.address.family())) continue;
+    const auto address = lowest_free(network, all, networks);
+    if (!address) continue;
+    addresses.push_back(*address);
+    done.insert(network.address.family());
   }
   return addresses;
 }

@@ -1,5 +1,7 @@
 #include "daemon/client_files.h"
 
+#include <algorithm>
+
 #include "config/wg_quick.h"
 #include "config/yaml_scalar.h"
 #include "daemon/client_addresses.h"
@@ -7,7 +9,7 @@
 namespace tunneld::daemon {
 namespace {
 
-using config::Located;
+using Routes = std::vector<config::Located<net::IpPrefix>>;
 
 /// Most NATs forget a way back after half a minute.
 constexpr std::chrono::seconds kKeepalive{25};
@@ -19,7 +21,12 @@ net::IpPrefix host(const net::IpAddress& address) {
 /// What the client sends into the tunnel.
 std::vector<net::IpPrefix> networks_for(const ServerSide& server, const NewClient& client) {
   if (client.all_traffic) return {*net::IpPrefix::parse("0.0.0.0/0"), *net::IpPrefix::parse("::/0")};
-  return client_networks(server.config);
+  std::vector<net::IpPrefix> networks = client_networks(server.config);
+  for (const auto& route : server.config.server->value.push.routes.value_or(Routes())) {
+    if (std::find(networks.begin(), networks.end(), route.value) == networks.end())
+      networks.push_back(route.value);
+  }
+  return networks;
 }
 
 template <typename T>
@@ -31,8 +38,9 @@ std::string list(const std::vector<T>& items) {
 
 /// The client's side in our own words.
 config::Config client_config(const ServerSide& server, const NewClient& client) {
+  const config::PushConfig& push = server.config.server->value.push;
   config::Config config;
-  config.interface.mtu = server.config.interface.mtu;
+  config.interface.mtu = push.mtu ? push.mtu : server.config.interface.mtu;
   for (const net::IpAddress& address : client.addresses)
     config.interface.addresses.push_back({host(address), {}});
   config::PeerConfig peer;
@@ -40,7 +48,8 @@ config::Config client_config(const ServerSide& server, const NewClient& client) 
   peer.public_key.value = server.public_key;
   peer.endpoints.push_back({server.endpoint, {}});
   for (const net::IpPrefix& network : networks_for(server, client)) peer.allowed_ips.push_back({network, {}});
-  peer.persistent_keepalive = kKeepalive;
+  const Duration keepalive = push.keepalive.value_or(kKeepalive);
+  if (keepalive != Duration::zero()) peer.persistent_keepalive = keepalive;
   config.peers.push_back(std::move(peer));
   return config;
 }
@@ -72,7 +81,9 @@ crypto::SecretText client_wg_quick(const ServerSide& server, const NewClient& cl
   config::Keys keys{client.private_key ? client.private_key->clone() : none.clone(), {}};
   keys.preshared_keys.emplace_back();
   if (client.preshared_key) keys.preshared_keys.back() = client.preshared_key->clone();
-  return write_wg_quick(client_config(server, client), keys, {}, whose).text;
+  return write_wg_quick(client_config(server, client), keys,
+                        server.config.server->value.push.dns.value_or(config::DnsConfig()), whose)
+      .text;
 }
 
 }  // namespace tunneld::daemon

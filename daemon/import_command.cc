@@ -48,7 +48,7 @@ crypto::SecretText read_secret_text(const std::string& path) {
 }
 
 /// What is understood and not done.
-std::string unsupported(const config::WgQuickDns& dns) {
+std::string unsupported(const config::DnsConfig& dns) {
   config::Diagnostics diagnostics;
   const auto report = [&diagnostics](const config::Location& at) {
     diagnostics.warning(at, "'DNS' is not supported yet: the host's own name servers stay",

@@ -54,7 +54,9 @@ net::IpPrefix first_address(const net::IpPrefix& pool) {
 std::string server_yaml(const std::vector<net::IpPrefix>& pools, const std::string& endpoint,
                         std::uint16_t port) {
   std::string addresses;
+  std::string networks;
   for (const net::IpPrefix& pool : pools) {
+    networks += (networks.empty() ? "" : ", ") + config::yaml_scalar(pool.to_string());
     addresses += (addresses.empty() ? "" : ", ") + config::yaml_scalar(first_address(pool).to_string());
   }
   std::ostringstream text;
@@ -64,12 +66,19 @@ std::string server_yaml(const std::vector<net::IpPrefix>& pools, const std::stri
       << "#   tunneld check --config server.yaml && tunneld --config server.yaml\n"
       << "interface:\n"
       << "  name: tun0\n"
-      << "  addresses: [" << addresses << "]     # its own, and the networks of its clients\n"
+      << "  addresses: [" << addresses << "]     # its own\n"
       << "  listen_port: " << port << "     # UDP; open it in the firewall\n"
       << "  private_key_file: server.key\n"
       << "server:\n"
       << "  endpoint: " << config::yaml_scalar(endpoint)
       << "     # where clients reach it; stands in what `client add` hands out\n"
+      << "  pool: [" << networks << "]     # addresses for clients\n"
+      << "  client_to_client: false     # whether clients reach each other\n"
+      << "  # What clients are told, besides their addresses:\n"
+      << "  # push:\n"
+      << "  #   routes: [192.168.10.0/24]     # networks that they reach through this server\n"
+      << "  #   dns: { servers: [192.168.10.1], search: [corp.example] }\n"
+      << "  #   keepalive: 25s\n"
       << "\n"
       << "# One file for each client, by `tunneld client add`.\n"
       << "include: [peers.d/*.yaml]\n";

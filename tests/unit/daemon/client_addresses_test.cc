@@ -76,5 +76,20 @@ TEST(ClientAddresses, AreAllGivenOutOnceOver) {
   EXPECT_FALSE(given.contains("10.8.0.0") || given.contains("10.8.0.255") || given.contains("10.8.0.77"));
 }
 
+TEST(ClientAddresses, ComeFromThePoolWhereThereIsOne) {
+  config::Config config = server({"10.8.0.1/16", "fd08::1/64"});
+  config.server = {config::ServerConfig(), {}};
+  EXPECT_THAT(free_of(config), ElementsAre("10.8.0.2", "fd08::2"));
+  for (const char* pool : {"10.8.1.0/30", "10.8.2.0/24"})
+    config.server->value.pool.push_back({*net::IpPrefix::parse(pool), {}});
+  EXPECT_THAT(free_of(config), ElementsAre("10.8.1.1"));
+  // Fixed addresses are taken; where the first network is used up, the second one follows.
+  for (const char* address : {"10.8.1.1", "10.8.1.2"}) {
+    add_peer(config, {});
+    config.peers.back().addresses.push_back({*net::IpAddress::parse(address), {}});
+  }
+  EXPECT_THAT(free_of(config), ElementsAre("10.8.2.1"));
+}
+
 }  // namespace
 }  // namespace tunneld::daemon
