@@ -63,6 +63,11 @@ std::vector<net::IpAddress> choose_addresses(const ClientAddOptions& options, co
       throw CommandError(ExitCode::kBadUsage, "--address " + address.to_string() +
                                                   " is in no network that this server gives addresses of");
     }
+    for (const auto& own : server.interface.addresses) {
+      if (own.value.address == address) {
+        throw CommandError(ExitCode::kBadUsage, "--address " + address.to_string() + " is the server's own");
+      }
+    }
   }
   if (addresses.empty()) addresses = free_addresses(server, leased_addresses(server.interface.name.value));
   if (addresses.empty()) {
@@ -79,14 +84,15 @@ std::string peer_yaml(const NewClient& client, const crypto::PublicKey& key,
                       const ClientAddOptions& options) {
   std::string addresses;
   for (const net::IpAddress& address : client.addresses)
-    addresses += (addresses.empty() ? "" : ", ") + config::yaml_scalar(address.to_string());
+    addresses += (addresses.empty() ? "" : ", ") +
+                 config::yaml_scalar(address.to_string() + (address.is_v4() ? "/32" : "/128"));
   std::string out = "# By `tunneld client add`. Changes take effect with `tunneld reload`.\npeers:\n";
   out += "  - name: " + config::yaml_scalar(client.name) + '\n';
   out += "    public_key: " + config::yaml_scalar(key.to_base64()) + '\n';
   if (client.preshared_key)
     out += "    preshared_key_file: " + config::yaml_scalar(client.name + ".psk") + '\n';
   if (!options.group.empty()) out += "    group: " + config::yaml_scalar(options.group) + '\n';
-  if (!addresses.empty()) out += "    address: [" + addresses + "]\n";
+  if (!addresses.empty()) out += "    allowed_ips: [" + addresses + "]\n";
   return out;
 }
 
