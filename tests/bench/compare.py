@@ -2,12 +2,13 @@
 """tunneld beside other VPNs over the same wire, one at a time, in interleaved rounds, so that a machine whose speed drifts
 does not favour anybody. Prints a table of medians with their spread; --json writes every figure, --svg draws the chart.
 
-  sudo tests/bench/compare.py [--rounds 3] [--seconds 3] [--wire] [--only TEXT] [--scale] [--tunneld PATH]
-                              [--json FILE] [--svg FILE]
+  sudo tests/bench/compare.py [--rounds 3] [--seconds 3] [--wire] [--only TEXT] [--scale] [--handshakes]
+                              [--tunneld PATH] [--handshake-load PATH] [--json FILE] [--svg FILE]
 
 Both hosts, both daemons and both ends of each measurement share this machine's cores: quote ratios, not rates. By default
 superpackets cross the veth pair whole; --wire turns its offloads off, so that 1500-byte packets cross, as on a network
-card. --scale measures tunneld with 1, 1,000 and 10,000 configured peers instead. The other VPNs are Debian's packages
+card. --scale measures tunneld with 1, 1,000 and 10,000 configured peers instead. --handshakes measures how many handshakes
+of 1,000 clients a server completes (handshake_load is built with -DTUNNELD_BENCH=ON). The other VPNs are Debian's packages
 (apt-get install wireguard-go wireguard-tools openvpn fastd tinc); what is not installed is left out, and said so.
 """
 
@@ -198,6 +199,31 @@ def scale(lab, peers, seconds):
     return figures
 
 
+def handshakes(lab, program, seconds, load, clients=1000):
+    """A server and many clients, each of which has an address of its own, because servers under load limit each."""
+    server, crowd = wire(lab, False)
+    keys = sh(load, "keys", clients).stdout.split()
+    server.ip("route", "add", "10.128.0.0/16", "via", "203.0.113.2")
+    crowd.ip("route", "add", "local", "10.128.0.0/16", "dev", "lo")
+    own = lab.key(server)
+    networks = [f"10.64.{i // 256}.{i % 256}/32" for i in range(clients)]
+    if program == "tunneld":
+        config = lab.config(server, {"addresses": ["10.9.0.1/24"], "listen_port": 51820}, [
+            {"name": f"p{i}", "public_key": key, "allowed_ips": [network]}
+            for i, (key, network) in enumerate(zip(keys, networks))], routes="none")
+        lab.start(server, config, log_level="warning")
+    else:
+        wireguard_go.start(lab, server, "10.9.0.1/24", [
+            "private-key", server.directory / "private.key", "listen-port", "51820",
+            *(word for key, network in zip(keys, networks) for word in ("peer", key, "allowed-ips", network))])
+    before = cpu_seconds((server,))
+    completed, initiations, cookies = map(int, crowd.run(
+        load, "run", own, "203.0.113.1", "51820", clients, seconds, "10.128.0.1", timeout=60 + seconds).stdout.split())
+    return {"handshakes/s": completed / seconds, "initiations each": initiations / max(completed, 1),
+            "cookies each": cookies / max(completed, 1),
+            "server cpu us each": 1e6 * (cpu_seconds((server,)) - before) / max(completed, 1)}
+
+
 def rounds_of(arguments, names, measure_one):
     results = {name: [] for name in names}
     for number in range(arguments.rounds):
@@ -248,12 +274,18 @@ def main():
     parser.add_argument("--wire", action="store_true")
     parser.add_argument("--only", help="only the entries whose name has this text, and the references")
     parser.add_argument("--scale", action="store_true")
+    parser.add_argument("--handshakes", action="store_true")
+    parser.add_argument("--handshake-load", default=ROOT / "build/bench/tests/bench/handshake_load")
     parser.add_argument("--json")
     parser.add_argument("--svg")
     arguments = parser.parse_args()
     if arguments.scale:
         results = rounds_of(arguments, [1, 1000, 10000], lambda lab, peers: scale(lab, peers, arguments.seconds))
         print_table({f"{peers:,} peers": rounds for peers, rounds in results.items()}, [])
+    elif arguments.handshakes:
+        results = rounds_of(arguments, ["tunneld", REFERENCE], lambda lab, program: handshakes(
+            lab, program, arguments.seconds, arguments.handshake_load))
+        print_table(results, [])
     else:
         with tempfile.TemporaryDirectory() as directory:
             udp_load = f"{directory}/udp_load"
