@@ -131,7 +131,9 @@ std::vector<HostChange> Daemon::wanted_changes() const {
 }
 
 bool Daemon::follows_path() const {
-  return !config_.interface.mtu && config_.peers.size() == 1;
+  // A tap's frames have headers of their own, and its MTU is a matter of everybody on the bridge.
+  return config_.interface.type == config::DeviceType::kTun && !config_.interface.mtu &&
+         config_.peers.size() == 1;
 }
 
 void Daemon::set_packet_sizes() {

@@ -81,6 +81,18 @@ Finding of_down_peer(const Course& peer, bool answers_refused, const Unreachable
           (note.empty() ? "" : " (" + note + ")")};
 }
 
+/// What the path carries, and how long it is; nothing where nobody knows.
+std::string path_of(const Course& peer) {
+  const nlohmann::json path = peer.after.value("path", nlohmann::json());
+  if (path.is_null() || path.at("source") == "assumed") return "";
+  std::string words = ", packets of up to " + std::to_string(path.at("mtu").get<unsigned>()) + " bytes pass";
+  if (path.at("source") == "black hole") words += " and larger ones are lost without a word";
+  if (!path.at("rtt_ms").is_null())
+    words +=
+        ", " + std::to_string(static_cast<int>(path.at("rtt_ms").get<double>() + 0.5)) + " ms there and back";
+  return words;
+}
+
 Finding of_peer(const Course& peer, bool answers_refused, const Unreachable& unreachable) {
   if (peer.state != "up") return of_down_peer(peer, answers_refused, unreachable);
   const auto& handshake = peer.after.at("latest_handshake_seconds_ago");
@@ -93,7 +105,7 @@ Finding of_peer(const Course& peer, bool answers_refused, const Unreachable& unr
                 "addresses "
                 "there"};
   }
-  return {Health::kGood, peer.name, "there is a session with " + endpoint(peer) + age};
+  return {Health::kGood, peer.name, "there is a session with " + endpoint(peer) + age + path_of(peer)};
 }
 
 const nlohmann::json* find_peer(const nlohmann::json& status, const nlohmann::json& key) {

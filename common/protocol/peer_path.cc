@@ -73,7 +73,11 @@ void PeerPath::look_again(bool answers, Instant now) {
   const Basis basis{endpoint->remote.address,
                     {.least = inside(kLeastOuter), .start = std::min(usual, most), .most = most},
                     answers};
-  if (basis != basis_) {
+  // Another address of ours is another uplink. Having none is no address: the kernel chooses, as it did
+  // before.
+  const bool other_uplink = local_ && endpoint->local && *local_ != *endpoint->local;
+  if (endpoint->local) local_ = endpoint->local;
+  if (basis != basis_ || other_uplink) {
     basis_ = basis;
     mtu_.begin(basis.bounds, answers, now);
   } else if (inside(route_.path) < mtu_.limit()) {

@@ -5,6 +5,8 @@
 // told the kernel), to whether the peer answers probes, and to the limit that the data workers read.
 #pragma once
 
+#include <optional>
+
 #include "common/protocol/path_mtu.h"
 #include "common/protocol/peer_link.h"
 
@@ -82,6 +84,7 @@ class PeerPath {
     bool operator==(const Basis&) const = default;
   };
   Basis basis_{};
+  std::optional<net::IpAddress> local_;
 };
 
 }  // namespace tunneld::protocol

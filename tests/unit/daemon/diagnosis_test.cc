@@ -45,6 +45,16 @@ TEST(Diagnosis, OfAHealthyTunnelIsGood) {
   EXPECT_THAT(found[0].words, HasSubstr("session with 192.0.2.1:51820, handshake 3 s ago"));
 }
 
+TEST(Diagnosis, SaysWhatThePathCarriesWhereThatIsKnown) {
+  nlohmann::json known = peer("a", "up", 1, 1);
+  known["path"] = {{"mtu", 1392}, {"source", "probed"}, {"rtt_ms", 12.4}};
+  EXPECT_THAT(findings(status({}, {known}), status({}, {known})).at(0).words,
+              HasSubstr("packets of up to 1392 bytes pass, 12 ms there and back"));
+  known["path"] = {{"mtu", 1220}, {"source", "black hole"}, {"rtt_ms", nullptr}};
+  EXPECT_THAT(findings(status({}, {known}), status({}, {known})).at(0).words,
+              HasSubstr("1220 bytes pass and larger ones are lost"));
+}
+
 TEST(Diagnosis, NamesOurKeyToThoseWhoCallUnderAnother) {
   const auto found = findings(status({{"bad_mac1", 2}}, {}), status({{"bad_mac1", 5}}, {}));
   ASSERT_EQ(found.size(), 1U);

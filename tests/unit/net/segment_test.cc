@@ -109,6 +109,24 @@ TEST(Segment, RandomSuperpacketsAreCutAsTheirSenderWouldHave) {
   }
 }
 
+TEST(Segment, ALimitMakesTcpsSegmentsSmallerAndLeavesAllElse) {
+  Random random(3);
+  for (int round = 0; round < 3000; ++round) {
+    PacketSpec spec = random_spec(random);
+    const std::size_t piece = between(random, 1, 1500);
+    spec.payload = random_bytes(random, between(random, 1, 20000));
+    Bytes packet = build(spec, Checksum::kPseudoHeaderOnly);
+    auto plan = Segmenter::plan(superpacket_header(spec, piece), packet, spec.link.size());
+    ASSERT_TRUE(plan) << "round " << round;
+    const std::size_t smaller = between(random, 1, 1500);
+    plan->limit(payload_offset(spec) + smaller);
+    const std::size_t expected = spec.udp ? piece : std::min(piece, smaller);
+    ASSERT_EQ(write_all(*plan), cut_by_hand(spec, expected)) << "round " << round;
+    plan->limit(payload_offset(spec));  // has no room for anything
+    ASSERT_EQ(write_all(*plan), cut_by_hand(spec, expected)) << "round " << round;
+  }
+}
+
 TEST(Segment, TheLargestSuperpacketOf64KiBIsCut) {
   for (PacketSpec spec : {PacketSpec(), PacketSpec::v6()}) {
     Random random(2);
