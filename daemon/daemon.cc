@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
+#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include "common/net/system_clock.h"
@@ -49,13 +50,13 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       engine_(crypto::select_engine(config_.crypto.engine)),
       sockets_(net::open_udp_sockets({.port = config_.interface.listen_port.value_or(0),
                                       .sockets = static_cast<unsigned>(worker_count(config_)),
-                                      .mark = config_.interface.fwmark,
+                                      .mark = fwmark_of(config_),
                                       .offload = config_.interface.offload == config::AutoOff::kAuto})),
       lane_sockets_(
           worker_count(config_) == 1
               ? std::vector<net::UdpSocket>()
               : net::open_lane_sockets({.sockets = static_cast<unsigned>(worker_count(config_)),
-                                        .mark = config_.interface.fwmark,
+                                        .mark = fwmark_of(config_),
                                         .offload = config_.interface.offload == config::AutoOff::kAuto})),
       device_({.name = config_.interface.name.value,
                .queues = static_cast<unsigned>(worker_count(config_)),
@@ -69,10 +70,17 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       driver_(io_, tunnel_, plane_, sockets_.front(), lane_sockets_,
               [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
       path_watch_(tunnel_, driver_),
+      network_watch_(io_, if_nametoindex(device_.name().c_str()),
+                     [this](const std::string& what) {
+                       spdlog::info("the network has changed ({}): telling the peers", what);
+                       path_watch_.routes_changed();
+                       driver_.network_changed();
+                     }),
       control_(io_, device_.name()) {
   obey_signals();
   answer_requests();
-  host_.become(wanted_changes());
+  driver_.on_endpoint_found([this] { leave_hold(); });
+  become(wanted_changes());
   set_packet_sizes();
   driver_.on_event([this](const protocol::Event& event) {
     if (event.kind == protocol::Event::Kind::kPathMtu) follow_path_mtu(event.peer);
@@ -124,12 +132,6 @@ void Daemon::stop(ExitCode code, const std::string& why) {
 // --- Changing while running
 // ----------------------------------------------------------------------------------------
 
-std::vector<HostChange> Daemon::wanted_changes() const {
-  HostPlan plan = host_plan(config_);
-  if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
-  return changes_of(plan);
-}
-
 bool Daemon::follows_path() const {
   // A tap's frames have headers of their own, and its MTU is a matter of everybody on the bridge.
   return config_.interface.type == config::DeviceType::kTun && !config_.interface.mtu &&
@@ -143,7 +145,7 @@ void Daemon::set_packet_sizes() {
   // Several peers share one device, whose MTU bounds them all; an MTU that somebody has set is not
   // questioned.
   tunnel_.set_path_policy({.hold = !config_.interface.mtu, .most = follows_path() ? kLargestFound : usual});
-  path_watch_.set_mark(config_.interface.fwmark);
+  path_watch_.set_mark(fwmark_of(config_));
 }
 
 void Daemon::follow_path_mtu(protocol::PeerId peer) {
@@ -154,10 +156,9 @@ void Daemon::follow_path_mtu(protocol::PeerId peer) {
   // Below 1280 the kernel would take IPv6 off the device; the limit of the peer does the rest.
   const std::uint32_t mtu = std::max<std::uint32_t>(path.limit(), net::kIpv6LeastMtu);
   if (mtu == plane_.mtu.load()) return;
-  const std::vector<HostChange> before = wanted_changes();
   const auto found_before = std::exchange(found_mtu_, mtu);
   try {
-    change_host(wanted_changes(), before);
+    become(wanted_changes());
     plane_.mtu.store(mtu);
     spdlog::info("{} has an MTU of {} now: that is what the path carries", device_.name(), mtu);
   } catch (const std::exception& error) {
@@ -166,27 +167,56 @@ void Daemon::follow_path_mtu(protocol::PeerId peer) {
   }
 }
 
-void Daemon::change_host(const std::vector<HostChange>& wanted, const std::vector<HostChange>& before) {
+bool Daemon::must_hold_full_tunnel() const {
+  for (const config::PeerConfig& peer : config_.peers) {
+    const bool takes_all =
+        std::ranges::any_of(peer.allowed_ips, [](const auto& network) { return network.value.length == 0; });
+    const bool only_names =
+        !peer.endpoints.empty() && std::ranges::none_of(peer.endpoints, [](const auto& endpoint) {
+          return endpoint.value.address().has_value();
+        });
+    if (takes_all && only_names && !driver_.has_endpoint(peer.public_key.value)) return true;
+  }
+  return false;
+}
+
+void Daemon::leave_hold() {
+  if (!held_ || must_hold_full_tunnel()) return;
+  try {
+    become(wanted_changes());
+  } catch (const std::exception& error) {
+    stop(ExitCode::kRuntimeFailure, error.what());
+  }
+}
+
+std::vector<HostChange> Daemon::wanted_changes() {
+  HostPlan plan = host_plan(config_);
+  if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
+  plan.hold_full_tunnel = held_ = must_hold_full_tunnel();
+  return changes_of(plan);
+}
+
+void Daemon::become(std::vector<HostChange> wanted) {
   try {
     host_.become(wanted);
   } catch (const std::exception&) {
     try {
-      host_.become(before);
+      host_.become(changes_);
     } catch (const std::exception& error) {
       spdlog::error("the host is neither as before nor as wanted: {}", error.what());
     }
     throw;
   }
+  changes_ = std::move(wanted);
 }
 
 nlohmann::json Daemon::reload() {
   try {
     ReadAgain read = read_again(config_path_, config_, public_key_);
     const config::Config before = config_;
-    const std::vector<HostChange> host_before = wanted_changes();
     config_ = std::move(read.config);
     try {
-      change_host(wanted_changes(), host_before);
+      become(wanted_changes());
     } catch (const std::exception&) {
       config_ = before;
       throw;
@@ -194,7 +224,7 @@ nlohmann::json Daemon::reload() {
     set_log_level(config_.log.level);
     for (auto* sockets : {&sockets_, &lane_sockets_}) {
       for (net::UdpSocket& socket : *sockets) {
-        if (const std::error_code error = socket.set_mark(config_.interface.fwmark)) {
+        if (const std::error_code error = socket.set_mark(fwmark_of(config_))) {
           read.notes.push_back("interface.fwmark: " + error.message());
         }
       }

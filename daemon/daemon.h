@@ -23,6 +23,7 @@
 #include "daemon/data_worker.h"
 #include "daemon/exit_code.h"
 #include "daemon/host_changes.h"
+#include "daemon/network_watch.h"
 #include "daemon/path_watch.h"
 #include "daemon/tunnel_driver.h"
 
@@ -44,15 +45,18 @@ class Daemon {
   /// Reads the configuration again and becomes what it says, without touching sessions of peers that stay.
   /// What is wrong with it is said in the reply, and nothing changes. Never throws.
   [[nodiscard]] nlohmann::json reload();
-  /// What the host should look like by the configuration of this moment. Throws PlanError.
-  [[nodiscard]] std::vector<HostChange> wanted_changes() const;
   /// What the packet path and the search for path MTUs take from the configuration.
   void set_packet_sizes();
   [[nodiscard]] bool follows_path() const;
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
-  /// Makes it so; if it cannot be done, `before` again. Throws as HostChanges::become does.
-  void change_host(const std::vector<HostChange>& wanted, const std::vector<HostChange>& before);
+  /// What the host should look like at this moment. Throws PlanError.
+  [[nodiscard]] std::vector<HostChange> wanted_changes();
+  /// Makes it so; if it cannot be done, as before again. Throws as HostChanges::become does.
+  void become(std::vector<HostChange> wanted);
+  /// Whether a peer that takes everything has an endpoint of which nothing but the name is known.
+  [[nodiscard]] bool must_hold_full_tunnel() const;
+  void leave_hold();
 
   const std::string config_path_;
   config::Config config_;
@@ -65,6 +69,10 @@ class Daemon {
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
   HostChanges host_;
+  /// As host_ has made them.
+  std::vector<HostChange> changes_;
+  /// The full tunnel waits for its endpoint's address.
+  bool held_ = false;
   const std::unique_ptr<crypto::AeadEngine> engine_;
   std::vector<net::UdpSocket> sockets_;
   std::vector<net::UdpSocket> lane_sockets_;  ///< one for each worker; none where there is one worker
@@ -73,6 +81,7 @@ class Daemon {
   protocol::Tunnel tunnel_;
   TunnelDriver driver_;
   PathWatch path_watch_;
+  NetworkWatch network_watch_;
   ControlSocket control_;
   std::vector<std::unique_ptr<DataWorker>> workers_;
 };

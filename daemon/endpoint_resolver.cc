@@ -99,6 +99,12 @@ void EndpointResolver::next(protocol::PeerId peer, const std::optional<net::Sock
   look_up(peer, entry);
 }
 
+void EndpointResolver::retry_failed() {
+  for (auto& [peer, entry] : entries_) {
+    if (!entry->failure.empty()) look_up(peer, *entry);
+  }
+}
+
 std::string EndpointResolver::waiting_for(protocol::PeerId peer) const {
   const auto found = entries_.find(peer);
   if (found == entries_.end() || found->second->reported) return {};

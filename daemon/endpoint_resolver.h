@@ -42,6 +42,9 @@ class EndpointResolver {
   /// Nobody answers at `current`: report the next candidate, or look the names up again.
   void next(protocol::PeerId peer, const std::optional<net::SocketAddress>& current);
 
+  /// The network has changed: lookups that failed are tried again at once.
+  void retry_failed();
+
   /// What the peer waits for, in words; empty if nothing.
   [[nodiscard]] std::string waiting_for(protocol::PeerId peer) const;
 

@@ -30,6 +30,7 @@ std::string words_of(const RuleAdded& added) {
   std::string words = rule.family == net::Family::kIpv4 ? "rule " : "rule -6 ";
   words += std::to_string(rule.priority) + ":";
   if (rule.invert) words += " not";
+  if (rule.destination) words += " to " + rule.destination->to_string();
   if (rule.mark) words += " fwmark " + std::to_string(*rule.mark);
   words += " table " + std::to_string(rule.table);
   if (rule.suppress_prefix_length) {
@@ -88,6 +89,7 @@ json json_of(const RuleAdded& added) {
               {"table", rule.table},
               {"mark_mask", rule.mark_mask},
               {"invert", rule.invert}};
+  if (rule.destination) object["destination"] = rule.destination->to_string();
   put_if(object, "mark", rule.mark);
   put_if(object, "suppress_prefix_length", rule.suppress_prefix_length);
   return object;
@@ -137,15 +139,21 @@ std::optional<RouteAdded> route_in(const json& object) {
                     .metric = get_if<std::uint32_t>(object, "metric")};
 }
 
-RuleAdded rule_in(const json& object) {
-  return {{.family = object.at("family").get<int>() == 4 ? net::Family::kIpv4 : net::Family::kIpv6,
-           .priority = object.at("priority"),
-           .table = object.at("table"),
-           .mark = get_if<std::uint32_t>(object, "mark"),
-           .mark_mask = object.at("mark_mask"),
-           .invert = object.at("invert"),
-           .suppress_prefix_length = get_if<std::uint32_t>(object, "suppress_prefix_length"),
-           .protocol = net::kRouteProtocol}};
+std::optional<RuleAdded> rule_in(const json& object) {
+  std::optional<net::IpPrefix> destination;
+  if (object.contains("destination")) {
+    destination = net::IpPrefix::parse(object["destination"].get<std::string>());
+    if (!destination) return std::nullopt;
+  }
+  return RuleAdded{{.family = object.at("family").get<int>() == 4 ? net::Family::kIpv4 : net::Family::kIpv6,
+                    .priority = object.at("priority"),
+                    .table = object.at("table"),
+                    .destination = destination,
+                    .mark = get_if<std::uint32_t>(object, "mark"),
+                    .mark_mask = object.at("mark_mask"),
+                    .invert = object.at("invert"),
+                    .suppress_prefix_length = get_if<std::uint32_t>(object, "suppress_prefix_length"),
+                    .protocol = net::kRouteProtocol}};
 }
 
 SysctlSet sysctl_in(const json& object) {

@@ -9,6 +9,12 @@ namespace {
 /// 1500 outside, less IPv6 and UDP headers and the 32 bytes of a data message.
 constexpr std::uint32_t kDefaultMtu = 1420;
 
+/// wg-quick's choice too: mark and table of a full tunnel. Two of them on a host need a mark each.
+constexpr std::uint32_t kOwnMark = 51820;
+/// Shortly before the main table's 32766.
+constexpr std::uint32_t kLocalNetworksPriority = 32700;
+constexpr std::uint32_t kFullTunnelPriority = 32701;
+
 /// With its address the kernel makes a route to the interface's own network, in the main table.
 bool is_connected(const HostPlan& plan, const net::IpPrefix& network) {
   return plan.table == net::kMainTable && std::ranges::any_of(plan.addresses, [&](const auto& address) {
@@ -16,7 +22,49 @@ bool is_connected(const HostPlan& plan, const net::IpPrefix& network) {
          });
 }
 
+/// The route first and the rule that leads to it last, so that there is no moment without a way.
+void add_full_tunnel(const HostPlan& plan, net::Family family, std::vector<HostChange>& changes) {
+  const bool v4 = family == net::Family::kIpv4;
+  // Without it, a strict reverse path filter would look for the answers' way back without their mark.
+  if (v4) changes.emplace_back(SysctlSet{.name = "net/ipv4/conf/all/src_valid_mark", .value = "1"});
+  changes.emplace_back(
+      RouteAdded{.interface = {plan.interface},
+                 .destination = {.address = net::IpAddress::unspecified(family), .length = 0},
+                 .table = plan.fwmark,
+                 .metric = plan.metric});
+  for (const net::IpPrefix& network : plan.local_networks) {
+    if (network.address.family() != family) continue;
+    changes.emplace_back(RuleAdded{{.family = family,
+                                    .priority = kLocalNetworksPriority,
+                                    .table = net::kMainTable,
+                                    .destination = network}});
+  }
+  changes.emplace_back(RuleAdded{{.family = family,
+                                  .priority = kFullTunnelPriority,
+                                  .table = plan.fwmark,
+                                  .mark = plan.fwmark,
+                                  .invert = true}});
+}
+
 }  // namespace
+
+bool HostPlan::is_full_tunnel(net::Family family) const {
+  return table == net::kMainTable && std::ranges::any_of(allowed_ips, [family](const net::IpPrefix& network) {
+           return network.length == 0 && network.address.family() == family;
+         });
+}
+
+std::uint32_t fwmark_of(const config::Config& config) {
+  if (config.interface.fwmark != 0) return config.interface.fwmark;
+  // What a server pushes may become a full tunnel later, and sockets are marked before.
+  if (config.client) return kOwnMark;
+  for (const config::PeerConfig& peer : config.peers) {
+    for (const auto& network : peer.allowed_ips) {
+      if (network.value.length == 0 && config.routes.table == net::kMainTable) return kOwnMark;
+    }
+  }
+  return 0;
+}
 
 HostPlan host_plan(const config::Config& config) {
   HostPlan plan{.interface = config.interface.name.value,
@@ -24,7 +72,9 @@ HostPlan host_plan(const config::Config& config) {
                 .addresses = {},
                 .allowed_ips = {},
                 .table = config.routes.table,
-                .metric = config.routes.metric};
+                .metric = config.routes.metric,
+                .fwmark = fwmark_of(config),
+                .local_networks = {}};
   for (const auto& address : config.interface.addresses) plan.addresses.push_back(address.value);
   for (const config::PeerConfig& peer : config.peers) {
     for (const auto& network : peer.allowed_ips) plan.allowed_ips.push_back(network.value);
@@ -44,15 +94,13 @@ std::vector<HostChange> changes_of(const HostPlan& plan) {
   // As wg-quick does: one route for each allowed IP that is not reached anyway.
   std::set<net::IpPrefix> seen;
   for (const net::IpPrefix& network : plan.allowed_ips) {
-    if (network.length == 0 && plan.table == net::kMainTable) {
-      throw PlanError(
-          "a default route (" + network.to_string() +
-          ") in the main table would lead the tunnel's own packets into the tunnel: set 'table' in "
-          "'routes' to a table of its own and choose by rules what uses it, or set 'routes: none'");
-    }
+    if (plan.is_full_tunnel(network.address.family())) continue;
     if (is_connected(plan, network) || !seen.insert(network).second) continue;
     changes.emplace_back(RouteAdded{
         .interface = {plan.interface}, .destination = network, .table = *plan.table, .metric = plan.metric});
+  }
+  for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
+    if (plan.is_full_tunnel(family) && !plan.hold_full_tunnel) add_full_tunnel(plan, family, changes);
   }
   return changes;
 }

@@ -1,8 +1,12 @@
 // What an interface should look like on the host, and the changes that lead there.
 //
-// A plan does not care where it came from: today the configuration, later what a server pushes as well.
-// `check
-// --plan` prints its changes, a start makes them, a reload compares two lists.
+// A plan does not care where it came from: the configuration, or what a server pushes. `check --plan` prints
+// its changes, a start makes them, a reload compares two lists.
+//
+// A full tunnel has a routing table of its own and a rule before the main table that sends everything without
+// the outer packets' mark to it. Nothing in the main table can take traffic out of the tunnel then, neither
+// two /1 routes nor a host route from a hostile DHCP server (CVE-2024-3661); a lookup that is bound to
+// another device (DHCP's own, a link-local one) finds nothing there and goes on to the main table.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +26,23 @@ struct HostPlan {
   std::uint32_t mtu = 0;
   /// With host bits.
   std::vector<net::IpPrefix> addresses;
-  /// The peers' networks.
+  /// The peers' networks. 0.0.0.0/0 or ::/0 for the main table is a full tunnel of that family.
   std::vector<net::IpPrefix> allowed_ips;
   /// For the routes to them; nullopt sets none.
   std::optional<std::uint32_t> table;
   std::optional<std::uint32_t> metric;
+  /// Mark of the outer packets, which keeps them out of a full tunnel; 0 for none.
+  std::uint32_t fwmark = 0;
+  /// What a full tunnel leaves outside.
+  std::vector<net::IpPrefix> local_networks{};
+  /// A full tunnel does not take effect yet: its endpoint's name can only be looked up outside of it.
+  bool hold_full_tunnel = false;
+
+  [[nodiscard]] bool is_full_tunnel(net::Family family) const;
 };
+
+/// The mark of the outer packets: the configured one, or one of our own where a full tunnel needs it.
+[[nodiscard]] std::uint32_t fwmark_of(const config::Config& config);
 
 /// A wish that cannot be carried out on any host; what() says the fix.
 class PlanError : public std::runtime_error {

@@ -64,6 +64,7 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
         spdlog::debug("peer {}: trying {}", label(peer), address.to_string());
         peers_[peer].problem.clear();
         tunnel_.peer(peer).set_endpoint({.remote = address, .local = std::nullopt, .local_interface = 0});
+        if (on_endpoint_found_) on_endpoint_found_();
         if (tunnel_.peer(peer).status(net::boot_now()).wants_session) {
           tunnel_.peer(peer).begin_handshake(net::now(), actions_);
           tunnel_.reschedule(peer);
@@ -139,6 +140,18 @@ void TunnelDriver::look_up_endpoints(protocol::PeerId id) {
   std::vector<config::PeerEndpoint> endpoints;
   for (const auto& endpoint : config.endpoints) endpoints.push_back(endpoint.value);
   resolver_.add(id, config.name.value, std::move(endpoints));
+}
+
+void TunnelDriver::network_changed() {
+  resolver_.retry_failed();
+  // Those who call us learn from what we send; and what they called, they want their answers from.
+  for (const auto& [id, state] : peers_) {
+    if (state.config.endpoints.empty()) continue;
+    tunnel_.peer(id).network_changed(net::now(), actions_);
+    tunnel_.reschedule(id);
+  }
+  carry_out(actions_);
+  arm_timer();
 }
 
 // --- Wake-ups
@@ -341,6 +354,11 @@ std::string TunnelDriver::label(protocol::PeerId peer) const {
 std::optional<net::SocketAddress> TunnelDriver::current_address(protocol::PeerId peer) {
   const auto endpoint = tunnel_.peer(peer).status(net::boot_now()).endpoint;
   return endpoint ? std::optional(endpoint->remote) : std::nullopt;
+}
+
+bool TunnelDriver::has_endpoint(const crypto::PublicKey& peer) const {
+  protocol::Peer* known = tunnel_.find_peer(peer);
+  return known != nullptr && known->link().endpoint.get() != nullptr;
 }
 
 TunnelDriver::PeerInfo TunnelDriver::info(protocol::PeerId peer) const {

@@ -38,6 +38,8 @@ class TunnelDriver {
   /// `peers`.
   PeersChanged set_peers(const std::vector<config::PeerConfig>& peers,
                          std::vector<std::optional<crypto::PresharedKey>> preshared_keys);
+  /// Whatever the way to the peers that we call was, it may be another now.
+  void network_changed();
   [[nodiscard]] WorkerSignals& signals() { return signals_; }
 
   using FrameHandler = std::function<void(protocol::PeerId, const protocol::ControlFrame&)>;
@@ -58,6 +60,9 @@ class TunnelDriver {
     /// Why there is no session, in words; empty if there is nothing to say.
     std::string note;
   };
+  [[nodiscard]] bool has_endpoint(const crypto::PublicKey& peer) const;
+  /// Called each time an endpoint's name has led to an address.
+  void on_endpoint_found(std::function<void()> call) { on_endpoint_found_ = std::move(call); }
   [[nodiscard]] PeerInfo info(protocol::PeerId peer) const;
 
  private:
@@ -81,6 +86,7 @@ class TunnelDriver {
   net::UdpSocket& socket_;
   std::vector<net::UdpSocket>& lane_sockets_;
   std::function<void()> on_device_gone_;
+  std::function<void()> on_endpoint_found_;
   boost::asio::posix::stream_descriptor wake_;   ///< eventfd
   boost::asio::posix::stream_descriptor timer_;  ///< timerfd on CLOCK_BOOTTIME: fires at once after a sleep
   WorkerSignals signals_;

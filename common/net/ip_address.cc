@@ -52,6 +52,12 @@ std::string IpAddress::to_string() const {
   return text.data();
 }
 
+IpAddress IpAddress::unspecified(Family family) {
+  IpAddress address;
+  address.family_ = family;
+  return address;
+}
+
 bool IpAddress::is_unspecified() const {
   return std::all_of(bytes_.begin(), bytes_.end(), [](std::uint8_t byte) { return byte == 0; });
 }

@@ -33,6 +33,8 @@ class IpAddress {
   [[nodiscard]] bool is_v4() const { return family_ == Family::kIpv4; }
   /// 4 or 16 bytes.
   [[nodiscard]] ByteView bytes() const { return {bytes_.data(), is_v4() ? 4U : 16U}; }
+  /// 0.0.0.0 or ::
+  [[nodiscard]] static IpAddress unspecified(Family family);
   [[nodiscard]] bool is_unspecified() const;
   auto operator<=>(const IpAddress&) const = default;
 

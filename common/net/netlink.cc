@@ -121,7 +121,9 @@ void put_rule(NetlinkMessage& message, const Rule& rule) {
   info.family = address_family(rule.family);
   info.action = FR_ACT_TO_TBL;
   info.flags = rule.invert ? FIB_RULE_INVERT : 0;
+  if (rule.destination) info.dst_len = rule.destination->length;
   message.header(info);
+  if (rule.destination) message.put(FRA_DST, rule.destination->address);
   message.put_u32(FRA_PRIORITY, rule.priority);
   message.put_u32(FRA_TABLE, rule.table);
   message.put_u8(FRA_PROTOCOL, rule.protocol);

@@ -62,12 +62,6 @@ std::optional<IpAddress> address_in(nlattr* attribute, Family family) {
   return bytes.size() == 16 ? std::optional(IpAddress::v6(bytes.first<16>())) : std::nullopt;
 }
 
-IpAddress unspecified(Family family) {
-  constexpr std::array<std::uint8_t, 16> kZero{};
-  return family == Family::kIpv4 ? IpAddress::v4(ByteView(kZero).first<4>())
-                                 : IpAddress::v6(ByteView(kZero).first<16>());
-}
-
 /// IFLA_AF_SPEC holds one attribute per family, numbered by it; in AF_INET6's there is the mode.
 std::optional<std::uint8_t> address_generation_in(nlattr* specification) {
   if (specification == nullptr) return std::nullopt;
@@ -121,12 +115,12 @@ std::optional<Route> read_route(const nlmsghdr& message) {
   const auto family = family_of(info.rtm_family);
   if (!family || (info.rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
   const auto destination = address_in(attributes->find(RTA_DST), *family);
-  return Route{
-      .destination = {.address = destination.value_or(unspecified(*family)), .length = info.rtm_dst_len},
-      .table = attributes->u32(RTA_TABLE).value_or(info.rtm_table),
-      .metric = attributes->u32(RTA_PRIORITY),
-      .interface_index = attributes->u32(RTA_OIF).value_or(0),
-      .protocol = info.rtm_protocol};
+  return Route{.destination = {.address = destination.value_or(IpAddress::unspecified(*family)),
+                               .length = info.rtm_dst_len},
+               .table = attributes->u32(RTA_TABLE).value_or(info.rtm_table),
+               .metric = attributes->u32(RTA_PRIORITY),
+               .interface_index = attributes->u32(RTA_OIF).value_or(0),
+               .protocol = info.rtm_protocol};
 }
 
 std::optional<Way> read_way(const nlmsghdr& message) {
@@ -154,9 +148,14 @@ std::optional<Rule> read_rule(const nlmsghdr& message) {
   // The kernel says "suppress nothing" as -1.
   auto suppress = attributes->u32(FRA_SUPPRESS_PREFIXLEN);
   if (suppress == 0xffffffff) suppress.reset();
+  std::optional<IpPrefix> destination;
+  if (const auto address = address_in(attributes->find(FRA_DST), *family)) {
+    destination = IpPrefix{.address = *address, .length = info.dst_len};
+  }
   return Rule{.family = *family,
               .priority = attributes->u32(FRA_PRIORITY).value_or(0),
               .table = attributes->u32(FRA_TABLE).value_or(info.table),
+              .destination = destination,
               .mark = attributes->u32(FRA_FWMARK),
               .mark_mask = attributes->u32(FRA_FWMASK).value_or(0xffffffff),
               .invert = (info.flags & FIB_RULE_INVERT) != 0,

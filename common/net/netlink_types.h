@@ -55,12 +55,14 @@ struct Way {
   std::optional<std::uint32_t> mtu = std::nullopt;
 };
 
-/// A routing policy rule (ip-rule(8)) that looks up `table` for packets with, or without, a firewall mark.
+/// A routing policy rule (ip-rule(8)) that looks up `table` for packets to a network, and with, or without, a
+/// firewall mark.
 struct Rule {
   Family family = Family::kIpv4;
   /// Lower comes first.
   std::uint32_t priority = 0;
   std::uint32_t table = kMainTable;
+  std::optional<IpPrefix> destination = std::nullopt;
   std::optional<std::uint32_t> mark = std::nullopt;
   std::uint32_t mark_mask = 0xffffffff;
   /// True: applies to what has not got the mark.

@@ -6,12 +6,26 @@
 #include "common/net/ip_packet.h"
 #include "common/net/ipv4_fragment.h"
 #include "common/net/mss_clamp.h"
+#include "common/net/transport_header.h"
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
 #include "common/protocol/ecn.h"
 
 namespace tunneld::protocol {
 namespace {
+
+/// What left by `keypair` to `endpoint` and has come back out of the device, where a route to the peer leads
+/// into the tunnel: carried once more, it would come back for ever.
+bool is_own_datagram(ByteView packet, const net::IpPacket& ip, const Keypair& keypair,
+                     const net::Endpoint& endpoint) {
+  const ByteView remote = endpoint.remote.address.bytes();
+  if (ip.protocol != net::kProtocolUdp || ip.family != endpoint.remote.address.family() ||
+      std::memcmp(ip.destination, remote.data(), remote.size()) != 0)
+    return false;
+  const ByteView udp = packet.subspan(ip.header_length);
+  if (udp.size() < net::kUdpHeader + sizeof(DataHeader)) return false;
+  return load_le<std::uint32_t>(&udp[net::kUdpHeader + 4]) == keypair.remote_index;
+}
 
 /// Segments of one run that show that a peer has much to carry.
 constexpr std::size_t kWorthALane = 16;
@@ -78,6 +92,11 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   }
   if (endpoint == nullptr) {
     drop(Drop::kNoEndpoint, &peer, segments->count());
+    return true;
+  }
+
+  if (is_own_datagram(packet, *ip, *keypair, *endpoint)) {
+    drop(Drop::kLoop, &peer, segments->count());
     return true;
   }
 

@@ -270,6 +270,17 @@ void Peer::forget_local_address() {
   set_endpoint({.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0});
 }
 
+void Peer::network_changed(Now now, Actions& actions) {
+  forget_local_address();
+  close_lanes();
+  if (retransmit_at_ != kNever) {
+    // Not before its time for nothing: what was sent went, if anywhere, into a network that is no more.
+    retransmit_at_ = now.boot;
+  } else if (Keypair* keypair = live_keypair(now.boot)) {
+    seal(*keypair, {}, now, actions);
+  }
+}
+
 void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {
   link_->move_told.store(false);  // before we look: a later move is told again
   update_endpoint(endpoint, actions);

@@ -104,6 +104,9 @@ class Peer {
   void say_bye(Now now, Actions& actions);
   void confirmed(std::uint32_t index, Now now, Actions& actions);
   void moved(const net::Endpoint& endpoint, Actions& actions);
+  /// The host's network is not what it was: says so to a peer with a session, from wherever that is now, and
+  /// calls one that is being called again at once.
+  void network_changed(Now now, Actions& actions);
   /// Lets the kernel choose where to send from, until the peer is heard again.
   void forget_local_address();
   /// A worker has much to send under the keypair `index`, and its lane is not open.

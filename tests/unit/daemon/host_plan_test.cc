@@ -65,16 +65,27 @@ TEST(HostPlan, RoutesCanBeTurnedOff) {
   EXPECT_THAT(words(plan), ElementsAre("link tun0 up, mtu 1420"));
 }
 
-TEST(HostPlan, ADefaultRouteInTheMainTableIsRefusedWithTheWaysOut) {
-  for (const char* everything : {"0.0.0.0/0", "::/0"}) {
-    try {
-      (void)changes_of(plan_of({}, {everything}));
-      ADD_FAILURE() << everything << " was planned";
-    } catch (const PlanError& error) {
-      EXPECT_THAT(error.what(), ::testing::HasSubstr(everything));
-      EXPECT_THAT(error.what(), ::testing::HasSubstr("'routes: none'"));
-    }
-  }
+TEST(HostPlan, AFullTunnelHasATableOfItsOwnAndARuleBeforeTheMainOne) {
+  HostPlan plan = plan_of({"10.8.0.2/24"}, {"0.0.0.0/0", "10.20.0.0/16", "fd20::/48"});
+  plan.fwmark = 51820;
+  plan.local_networks = prefixes({"192.168.0.0/16", "fe80::/10"});
+  EXPECT_THAT(
+      words(plan),
+      ElementsAre("link tun0 up, mtu 1420", "address 10.8.0.2/24 dev tun0", "route fd20::/48 dev tun0",
+                  "sysctl net/ipv4/conf/all/src_valid_mark = 1", "route 0.0.0.0/0 dev tun0 table 51820",
+                  "rule 32700: to 192.168.0.0/16 table 254", "rule 32701: not fwmark 51820 table 51820"));
+  plan.allowed_ips.push_back(prefix("::/0"));
+  EXPECT_THAT(words(plan), ::testing::IsSupersetOf({"route ::/0 dev tun0 table 51820",
+                                                    "rule -6 32700: to fe80::/10 table 254",
+                                                    "rule -6 32701: not fwmark 51820 table 51820"}));
+}
+
+TEST(HostPlan, AFullTunnelCanWaitForItsEndpoint) {
+  HostPlan plan = plan_of({"10.8.0.2/24"}, {"0.0.0.0/0", "fd20::/48"});
+  plan.fwmark = 51820;
+  plan.hold_full_tunnel = true;
+  EXPECT_THAT(words(plan), ElementsAre("link tun0 up, mtu 1420", "address 10.8.0.2/24 dev tun0",
+                                       "route fd20::/48 dev tun0"));
 }
 
 TEST(HostPlan, TheSameNetworkTwiceIsOneRoute) {

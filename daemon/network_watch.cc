@@ -1,0 +1,127 @@
+#include "daemon/network_watch.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <ctime>
+#include <limits>
+#include <system_error>
+
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "common/net/system_clock.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// After the last notice of a burst, and after the first.
+constexpr Duration kQuiet = 100ms;
+constexpr Duration kPatience = 500ms;
+/// Less is the clocks' own difference.
+constexpr Duration kWorthCalledSleep = 1s;
+
+int duplicate(int fd) {
+  const int copy = dup(fd);
+  if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
+  return copy;
+}
+
+Duration slept_so_far() {
+  timespec monotonic{};
+  clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  return net::boot_now().time_since_epoch() - std::chrono::seconds(monotonic.tv_sec) -
+         std::chrono::nanoseconds(monotonic.tv_nsec);
+}
+
+/// Resuming sets the clock, and that cancels this timer (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET).
+int make_clock_timer() {
+  const int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), "timerfd_create");
+  return fd;
+}
+
+void arm_for_ever(int fd) {
+  itimerspec never{};
+  never.it_value.tv_sec = std::numeric_limits<std::int32_t>::max();
+  timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, nullptr);
+}
+
+}  // namespace
+
+NetworkWatch::NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
+                           std::function<void(const std::string&)> on_change)
+    : own_index_(own_index),
+      on_change_(std::move(on_change)),
+      notices_(io, duplicate(monitor_.fd())),
+      clock_(io, make_clock_timer()),
+      pause_(io),
+      slept_(slept_so_far()) {
+  arm_for_ever(clock_.native_handle());
+  wait_for_notices();
+  wait_for_wake_up();
+}
+
+std::optional<std::string> NetworkWatch::significance(const net::NetworkEvent& event,
+                                                      std::uint32_t own_index) {
+  if (const auto* link = std::get_if<net::LinkEvent>(&event)) {
+    if (link->link.index == own_index) return std::nullopt;
+    const bool up = link->happened == net::Happened::kSet && link->link.running;
+    return "link " + link->link.name + (up ? " up" : " down");
+  }
+  if (const auto* address = std::get_if<net::AddressEvent>(&event)) {
+    if (address->address.interface_index == own_index) return std::nullopt;
+    return "address " + address->address.address.to_string() +
+           (address->happened == net::Happened::kSet ? " new" : " gone");
+  }
+  if (const auto* route = std::get_if<net::RouteEvent>(&event)) {
+    if (route->route.interface_index == own_index || route->route.destination.length != 0)
+      return std::nullopt;
+    return std::string("default route ") + (route->happened == net::Happened::kSet ? "set" : "gone");
+  }
+  if (std::holds_alternative<net::Resynchronise>(event)) return "many changes at once";
+  return std::nullopt;
+}
+
+void NetworkWatch::wait_for_notices() {
+  notices_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                      [this](const boost::system::error_code& error) {
+                        if (error) return;
+                        events_.clear();
+                        monitor_.read(events_);
+                        for (const net::NetworkEvent& event : events_) {
+                          if (const auto words = significance(event, own_index_)) happened(*words);
+                        }
+                        wait_for_notices();
+                      });
+}
+
+void NetworkWatch::wait_for_wake_up() {
+  clock_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                    [this](const boost::system::error_code& error) {
+                      if (error) return;
+                      std::uint64_t count = 0;
+                      [[maybe_unused]] const ssize_t got = read(clock_.native_handle(), &count, sizeof count);
+                      arm_for_ever(clock_.native_handle());
+                      // Somebody may just have set the time.
+                      const Duration slept = slept_so_far();
+                      if (slept - std::exchange(slept_, slept) >= kWorthCalledSleep) happened("slept");
+                      wait_for_wake_up();
+                    });
+}
+
+void NetworkWatch::happened(const std::string& what) {
+  const Instant now = net::boot_now();
+  if (!first_) first_ = now;
+  what_ = what;
+  pause_.expires_after(std::max(Duration::zero(), std::min(kQuiet, *first_ + kPatience - now)));
+  pause_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    first_.reset();
+    on_change_(what_);
+  });
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,54 @@
+// Notices that the host's network has changed under the tunnels: an address came or went, a link, a default
+// route; or that the host has slept.
+//
+// The kernel tells of such things in bursts (a link that comes up brings its addresses, their routes, and
+// then the default route), so a burst is one change: told shortly after its last notice, and at the latest
+// half a second after its first.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/clock.h"
+#include "common/net/netlink_monitor.h"
+
+namespace tunneld::daemon {
+
+class NetworkWatch {
+ public:
+  /// `own_index`: our own device, whose changes are ours. `on_change` gets what happened, in a few words, for
+  /// the log. Throws std::system_error.
+  NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
+               std::function<void(const std::string&)> on_change);
+  NetworkWatch(const NetworkWatch&) = delete;
+  NetworkWatch& operator=(const NetworkWatch&) = delete;
+
+  /// What of an event matters to the way to a peer, in words; nullopt for what does not.
+  [[nodiscard]] static std::optional<std::string> significance(const net::NetworkEvent& event,
+                                                               std::uint32_t own_index);
+
+ private:
+  void wait_for_notices();
+  void wait_for_wake_up();
+  void happened(const std::string& what);
+
+  const std::uint32_t own_index_;
+  std::function<void(const std::string&)> on_change_;
+  net::NetlinkMonitor monitor_;
+  boost::asio::posix::stream_descriptor notices_;
+  boost::asio::posix::stream_descriptor clock_;  ///< timerfd that the kernel cancels when the clock is set
+  boost::asio::steady_timer pause_;
+  std::vector<net::NetworkEvent> events_;
+  /// How much of its life the host has slept.
+  Duration slept_;
+  std::string what_;
+  std::optional<Instant> first_;
+};
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,68 @@
+"""A client's default route moves from one uplink to another, the first link dies, an address goes: traffic is back within a
+second of each, without a restart and without a new handshake."""
+import re
+import time
+
+from harness import check, main, wait_for
+
+
+def run(lab):
+    client, server = lab.host("client"), lab.host("server")
+    for n in (1, 2):
+        lab.wire(client, f"192.168.{n}.2/24", server, f"192.168.{n}.1/24", name_a=f"up{n}", name_b=f"up{n}")
+    server.ip("address", "add", "198.51.100.1/32", "dev", "lo")
+    client.ip("route", "add", "default", "via", "192.168.1.1")
+    # As strict as many a host: an answer from the wrong side is dropped.
+    for host in (client, server):
+        host.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1")
+    keys = {host: lab.key(host) for host in (client, server)}
+    server_daemon = lab.start(server, lab.config(server, {"addresses": ["10.9.0.1/24"], "listen_port": 51820}, [
+        {"name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.2/32"]}]))
+    daemon = lab.start(client, lab.config(client, {"addresses": ["10.9.0.2/24"]}, [
+        {"name": "server", "public_key": keys[server], "endpoints": ["198.51.100.1:51820"],
+         "allowed_ips": ["10.9.0.0/24"], "persistent_keepalive": "25s"}]))
+    check(client.ping("10.9.0.1") == 3, "ping")
+
+    def gap_after(change, words):
+        """Seconds without an answer to the server's pings, which only a known address can reach."""
+        log = open(server.directory / "ping.txt", "w+")
+        ping = server.popen("ping", "-n", "-D", "-i", "0.02", "-W", "0.2", "10.9.0.2", stdout=log)
+        time.sleep(0.5)
+        change()
+        changed = time.time()
+        time.sleep(2)
+        ping.kill()
+        ping.wait()
+        times = [float(at) for at in re.findall(r"^\[([\d.]+)\].*icmp_seq", (server.directory / "ping.txt").read_text(), re.M)]
+        back = [at for at in times if at > changed + 0.05]
+        check(any(at < changed for at in times), f"{words}: no pings before")
+        check(back, f"{words}: nothing came back in 2 s\n{daemon.log()[-500:]}")
+        gap = max([back[0] - changed] + [b - a for a, b in zip(back, back[1:])])
+        check(gap < 1, f"{words}: {gap:.2f} s without an answer")
+        return gap
+
+    handshake = daemon.peer("server")["latest_handshake_seconds_ago"]
+    begin = time.time()
+    gaps = [gap_after(lambda: client.ip("route", "replace", "default", "via", "192.168.2.1"), "the default route moves")]
+    check(server_daemon.peer("client")["endpoint"].startswith("192.168.2.2:"), "the server follows")
+
+    def up2_dies():
+        client.ip("link", "set", "up2", "down")
+        client.ip("route", "add", "default", "via", "192.168.1.1")
+
+    gaps.append(gap_after(up2_dies, "the uplink dies"))
+
+    def another_address():
+        client.ip("address", "del", "192.168.1.2/24", "dev", "up1")
+        client.ip("address", "add", "192.168.1.77/24", "dev", "up1")
+        client.ip("route", "add", "default", "via", "192.168.1.1")
+
+    gaps.append(gap_after(another_address, "another address"))
+    age = daemon.peer("server")["latest_handshake_seconds_ago"]
+    check(age >= handshake + int(time.time() - begin) - 1, f"a new handshake was made {age} s ago")
+    wait_for(lambda: "the network has changed" in daemon.log(), 1, "the log says what happened")
+    print("seconds without an answer:", " ".join(f"{gap:.2f}" for gap in gaps))
+
+
+if __name__ == "__main__":
+    main(run)
