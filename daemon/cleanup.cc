@@ -13,6 +13,7 @@
 #include "daemon/host_changes.h"
 #include "daemon/interface_lock.h"
 #include "daemon/journal_owner.h"
+#include "daemon/nft_table.h"
 #include "daemon/run_directory.h"
 
 namespace tunneld::daemon {
@@ -84,6 +85,19 @@ std::size_t remove_by_protocol_number() {
   return removed;
 }
 
+std::size_t remove_lost_tables() {
+  try {
+    return remove_all_nft_tables();
+  } catch (const net::NetlinkError& error) {
+    // Whoever may not even list them has made none, nor has a kernel without them.
+    if (error.reason() == net::NetlinkError::Reason::kNotPermitted ||
+        error.reason() == net::NetlinkError::Reason::kNotSupported) {
+      return 0;
+    }
+    throw;
+  }
+}
+
 /// Calls `action` and puts its errors into words and exit codes.
 template <typename Action>
 ExitCode reporting(const Action& action) {
@@ -136,6 +150,8 @@ ExitCode clean_up_all() {
     }
     const std::size_t removed = remove_by_protocol_number();
     if (removed > 0) std::cout << "routes and rules in no journal: " << removed << " removed\n";
+    const std::size_t tables = remove_lost_tables();
+    if (tables > 0) std::cout << "nft tables in no journal: " << tables << " removed\n";
     return ExitCode::kFine;
   });
   return tagged != ExitCode::kFine ? tagged : result;

@@ -7,6 +7,7 @@
 #include <net/if.h>
 
 #include "daemon/host_change.h"
+#include "daemon/nft_table.h"
 #include "daemon/sysctl.h"
 
 namespace tunneld::daemon {
@@ -51,6 +52,15 @@ Preparation prepare(SysctlSet& set, net::Netlink&) {
   set.before = read_sysctl(set.name);
   if (!set.before) throw std::system_error(ENOENT, std::generic_category(), "sysctl " + set.name);
   return *set.before == set.value ? Preparation::kAlreadyThere : Preparation::kReady;
+}
+
+Preparation prepare(ForwardingOn& on, net::Netlink&) {
+  on.before = before_forwarding(on.family);
+  return on.before.at(forwarding_switch(on.family)) == "1" ? Preparation::kAlreadyThere : Preparation::kReady;
+}
+
+Preparation prepare(NftTable&, net::Netlink&) {
+  return Preparation::kReady;
 }
 
 /// WireGuard's devices have no link-local addresses, and users of wg-quick expect none; to a tun the kernel
@@ -110,11 +120,23 @@ void apply(const SysctlSet& set, net::Netlink&) {
   write_sysctl(set.name, set.value);
 }
 
+void apply(const ForwardingOn& on, net::Netlink&) {
+  forwarding_on(on.family, on.before);
+}
+
+void apply(const NftTable& table, net::Netlink&) {
+  make_nft_table(table);
+}
+
 bool takes_over(LinkUp& wanted, const LinkUp& made) {
   if (wanted.interface != made.interface) return false;
   wanted.interface = made.interface;
   wanted.before = made.before;
   return true;
+}
+
+bool takes_over(NftTable& wanted, const NftTable& made) {
+  return wanted.name == made.name;
 }
 
 /// Whatever else is wanted anew is made when the old one is undone.

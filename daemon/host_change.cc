@@ -43,6 +43,14 @@ std::string words_of(const SysctlSet& set) {
   return "sysctl " + set.name + " = " + set.value;
 }
 
+std::string words_of(const ForwardingOn& on) {
+  return on.family == net::Family::kIpv4 ? "forwarding of IPv4 on" : "forwarding of IPv6 on";
+}
+
+std::string words_of(const NftTable& table) {
+  return "nft table inet " + table.name + (table.fail_closed ? ", which outlives a crash" : "");
+}
+
 // --- to JSON
 // -------------------------------------------------------------------------------------------------
 
@@ -99,6 +107,14 @@ json json_of(const SysctlSet& set) {
   json object{{"kind", "sysctl"}, {"name", set.name}, {"value", set.value}};
   put_if(object, "before", set.before);
   return object;
+}
+
+json json_of(const ForwardingOn& on) {
+  return {{"kind", "forwarding"}, {"family", on.family == net::Family::kIpv4 ? 4 : 6}, {"before", on.before}};
+}
+
+json json_of(const NftTable& table) {
+  return {{"kind", "nft"}, {"name", table.name}, {"fail_closed", table.fail_closed}};
 }
 
 // --- from JSON: whatever is missing or of another type throws json::exception
@@ -162,6 +178,15 @@ SysctlSet sysctl_in(const json& object) {
           .before = get_if<std::string>(object, "before")};
 }
 
+ForwardingOn forwarding_in(const json& object) {
+  return {.family = object.at("family").get<int>() == 4 ? net::Family::kIpv4 : net::Family::kIpv6,
+          .before = object.at("before").get<SysctlValues>()};
+}
+
+NftTable nft_in(const json& object) {
+  return {.name = object.at("name"), .rules = {}, .fail_closed = object.at("fail_closed")};
+}
+
 }  // namespace
 
 std::string in_words(const HostChange& change) {
@@ -180,6 +205,8 @@ std::optional<HostChange> from_json(const nlohmann::json& object) {
     if (kind == "route") return route_in(object);
     if (kind == "rule") return rule_in(object);
     if (kind == "sysctl") return sysctl_in(object);
+    if (kind == "forwarding") return forwarding_in(object);
+    if (kind == "nft") return nft_in(object);
   } catch (const json::exception&) {
     // Not a change as this version writes it; the caller says so.
   }

@@ -5,7 +5,7 @@
 // interface's index and what was there before. So completed it is journaled, and undo() needs nothing else.
 // Equality asks only for the wish, so that two plans can be compared with each other and with what was made.
 //
-// A new kind (nft table, resolver, bridge port) is a struct here, its words and JSON in host_change.cc, and
+// A new kind (resolver, bridge port) is a struct here, its words and JSON in host_change.cc, and
 // its prepare(), apply_change() and undo() in host_apply.cc and host_undo.cc. The compiler names what is
 // missing.
 //
@@ -13,6 +13,7 @@
 //   - An interface is the same one only with the same name and index: after a kill the name may belong to
 //     somebody else's device.
 //   - Routes and rules are removed only with our protocol number (net::kRouteProtocol).
+//   - An nft table is replaced or removed only with our comment in it.
 //   - A setting is put back only while it still is what we set; otherwise somebody has taken it over.
 #pragma once
 
@@ -24,6 +25,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/net/netlink.h"
+#include "daemon/forwarding.h"
 
 namespace tunneld::daemon {
 
@@ -71,7 +73,25 @@ struct SysctlSet {
   bool operator==(const SysctlSet& other) const { return name == other.name && value == other.value; }
 };
 
-using HostChange = std::variant<LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet>;
+/// The host passes packets of a family from one interface to another.
+struct ForwardingOn {
+  net::Family family = net::Family::kIpv4;
+  SysctlValues before{};
+  bool operator==(const ForwardingOn& other) const { return family == other.family; }
+};
+
+/// A table of the inet family, all of it ours. Another of the same name takes its place in one transaction.
+struct NftTable {
+  std::string name;
+  /// What stands in the table's braces, one statement a line. Not journaled: the name suffices to undo it.
+  std::string rules;
+  /// Holds when a run dies, and until the next one has its own in place (see HostChanges).
+  bool fail_closed = false;
+  bool operator==(const NftTable&) const = default;
+};
+
+using HostChange =
+    std::variant<LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet, ForwardingOn, NftTable>;
 
 /// Whether `wanted` is the same thing as `made` with other content, so that it can be made in its place
 /// without a moment between; if so, takes over from it what was there before both.

@@ -9,11 +9,30 @@
 
 namespace tunneld::daemon {
 
-HostChanges::HostChanges(const std::string& interface) : journal_(interface), left_behind_(undo_all(true)) {}
+namespace {
+
+bool fails_closed(const HostChange& change) {
+  const auto* table = std::get_if<NftTable>(&change);
+  return table != nullptr && table->fail_closed;
+}
+
+}  // namespace
+
+HostChanges::HostChanges(const std::string& interface, LeftClosed left_closed)
+    : journal_(interface), left_behind_(undo_all(true, left_closed == LeftClosed::kStays)) {
+  if (left_closed == LeftClosed::kIsUndone) return;
+  for (const auto& [id, change] : journal_.pending()) {
+    if (!fails_closed(change)) continue;
+    present_.push_back({change, id});
+    stays_closed_ = true;
+    spdlog::info("{}: left by a run that was killed, and stays until this one has its own", in_words(change));
+  }
+}
 
 HostChanges::~HostChanges() {
   // A second time for what the kernel refused in passing (out of memory, out of descriptors).
-  if (undo_all(false).stuck == 0 || undo_all(false).stuck == 0) journal_.remove();
+  if (undo_all(false, stays_closed_).stuck != 0) undo_all(false, stays_closed_);
+  if (journal_.pending().empty()) journal_.remove();
 }
 
 void HostChanges::become(const std::vector<HostChange>& wanted) {
@@ -54,6 +73,7 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   for (const auto& [old, wish] : replaced) replace(old, wish);
   for (const HostChange* change : added) make(*change);
   for (const HostChange& change : later) revert(change);
+  stays_closed_ = false;
 }
 
 void HostChanges::restore_addresses() {
@@ -136,13 +156,14 @@ void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool afte
   }
 }
 
-HostChanges::LeftBehind HostChanges::undo_all(bool after_kill) noexcept {
+HostChanges::LeftBehind HostChanges::undo_all(bool after_kill, bool keep_closed) noexcept {
   LeftBehind result;
   const auto& pending = journal_.pending();
   auto below = std::numeric_limits<std::uint64_t>::max();
   for (auto next = pending.lower_bound(below); next != pending.begin(); next = pending.lower_bound(below)) {
     --next;
     below = next->first;
+    if (keep_closed && fails_closed(next->second)) continue;
     try {
       undo_one(below, HostChange(next->second), after_kill);
       ++result.undone;

@@ -2,6 +2,9 @@
 // at the end, whatever way it comes: a stop, a failed start, a kill and then the next start or `tunneld
 // cleanup`.
 //
+// The exception is what a dead run left closed on purpose (NftTable::fail_closed): it stays closed until the
+// next run has its own in place, and if that one does not come that far, after it as well.
+//
 // What was there before is never touched. The very same address or setting is left to its owner, neither made
 // nor undone; a route or rule in our way is an error. What somebody has changed meanwhile stays as they want
 // it, with one line in the log.
@@ -21,10 +24,16 @@ namespace tunneld::daemon {
 
 class HostChanges {
  public:
+  enum class LeftClosed : std::uint8_t {
+    kIsUndone,
+    kStays,  // until become()
+  };
+
   /// Precondition: the interface's lock is held. First undoes what a killed run has left. Throws
   /// JournalError, NetlinkError, std::system_error.
-  explicit HostChanges(const std::string& interface);
-  /// Undoes everything. What cannot be undone stays in the journal, for `tunneld cleanup`.
+  explicit HostChanges(const std::string& interface, LeftClosed left_closed = LeftClosed::kIsUndone);
+  /// Undoes everything but what stays closed. What cannot be undone stays in the journal, for `tunneld
+  /// cleanup`.
   ~HostChanges();
   HostChanges(const HostChanges&) = delete;
   HostChanges& operator=(const HostChanges&) = delete;
@@ -38,6 +47,9 @@ class HostChanges {
   /// content changes in place; what was made and is not in it is undone, in reverse. Throws NetlinkError or
   /// std::system_error in words; then what was done up to there stays, until another call or the destructor.
   void become(const std::vector<HostChange>& wanted);
+
+  /// Whether the destructor leaves alone what is to fail closed; false at first.
+  void stay_closed(bool stays) { stays_closed_ = stays; }
 
   struct LeftBehind {
     std::size_t undone = 0;
@@ -54,13 +66,14 @@ class HostChanges {
 
   void replace(const HostChange& made, const HostChange& wish);
   void restore_addresses();
-  LeftBehind undo_all(bool after_kill) noexcept;
+  LeftBehind undo_all(bool after_kill, bool keep_closed) noexcept;
   void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;
   void undo_one(std::uint64_t id, const HostChange& change, bool after_kill);
 
   net::Netlink netlink_;
   Journal journal_;
   std::vector<Present> present_;
+  bool stays_closed_ = false;
   LeftBehind left_behind_;
 };
 

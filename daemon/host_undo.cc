@@ -3,6 +3,7 @@
 #include <net/if.h>
 
 #include "daemon/host_change.h"
+#include "daemon/nft_table.h"
 #include "daemon/sysctl.h"
 
 namespace tunneld::daemon {
@@ -72,6 +73,15 @@ Undone undo(const SysctlSet& set, net::Netlink&) {
   if (*present != set.value) return Undone::kNotOurs;
   write_sysctl(set.name, *set.before);
   return Undone::kDone;
+}
+
+Undone undo(const ForwardingOn& on, net::Netlink&) {
+  forwarding_as_before(on.family, on.before);
+  return Undone::kDone;
+}
+
+Undone undo(const NftTable& table, net::Netlink&) {
+  return remove_nft_table(table.name) ? Undone::kDone : Undone::kNotOurs;
 }
 
 }  // namespace

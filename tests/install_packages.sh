@@ -3,7 +3,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libsodium-dev libb2-dev libboost-dev libspdlog-dev libyaml-cpp-dev
-  libcli11-dev nlohmann-json3-dev libnl-3-dev libnl-route-3-dev libsystemd-dev libqrencode-dev libgtest-dev libgmock-dev)
+  libcli11-dev nlohmann-json3-dev libnl-3-dev libnl-route-3-dev libsystemd-dev libqrencode-dev libnftables-dev libgtest-dev libgmock-dev)
 # ipsec-mb exists for x86-64 only; without it libsodium seals the packets.
 [ "$(dpkg --print-architecture)" = amd64 ] && build+=(libipsec-mb-dev)
 test=(iproute2 iputils-ping iperf3 python3 nftables procps tcpdump wireguard-go wireguard-tools strace util-linux

@@ -41,6 +41,9 @@ std::vector<HostChange> everything() {
       RuleAdded{rule},
       RuleAdded{suppress},
       SysctlSet{kSysctl, "1"},
+      ForwardingOn{net::Family::kIpv4},
+      ForwardingOn{net::Family::kIpv6},
+      NftTable{.name = "tunneld-kept", .rules = "chain unused {\n}\n"},
   };
 }
 

@@ -1,0 +1,138 @@
+#include "common/net/nftables.h"
+
+#include <cctype>
+#include <cerrno>
+#include <memory>
+#include <sstream>
+#include <system_error>
+
+#include <linux/netlink.h>
+#include <nftables/libnftables.h>
+#include <sys/socket.h>
+
+#include "common/net/file_descriptor.h"
+#include "common/net/netlink.h"
+
+namespace tunneld::net {
+namespace {
+
+using Reason = NetlinkError::Reason;
+
+struct Free {
+  void operator()(nft_ctx* context) const { nft_ctx_free(context); }
+};
+
+/// The library ends the process where it cannot open its socket.
+void check_socket() {
+  const FileDescriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
+  if (socket.is_open()) return;
+  if (errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT) {
+    throw NetlinkError(Reason::kNotSupported, "nftables: this kernel has none");
+  }
+  throw std::system_error(errno, std::generic_category(), "nftables: socket");
+}
+
+Reason reason_of(std::string_view words) {
+  const auto has = [words](std::string_view part) { return words.find(part) != std::string_view::npos; };
+  if (has("File exists")) return Reason::kExists;
+  if (has("No such file or directory")) return Reason::kNotFound;
+  if (has("Operation not permitted") || has("Permission denied")) return Reason::kNotPermitted;
+  if (has("not supported")) return Reason::kNotSupported;
+  return Reason::kOther;
+}
+
+/// Without the quotation of the command, which may be long; the first error says enough.
+std::string first_line(std::string_view words) {
+  const std::size_t error = words.find("Error: ");
+  if (error != std::string_view::npos) words.remove_prefix(error + 7);
+  return std::string(words.substr(0, words.find('\n')));
+}
+
+/// What the commands print. `flags`: NFT_CTX_OUTPUT_*.
+std::string output_of(const std::string& commands, unsigned flags) {
+  check_socket();
+  const std::unique_ptr<nft_ctx, Free> context(nft_ctx_new(NFT_CTX_DEFAULT));
+  if (!context || nft_ctx_buffer_output(context.get()) != 0 || nft_ctx_buffer_error(context.get()) != 0) {
+    throw std::system_error(ENOMEM, std::generic_category(), "nftables");
+  }
+  nft_ctx_output_set_flags(context.get(), flags);
+  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) != 0) {
+    const std::string words = nft_ctx_get_error_buffer(context.get());
+    throw NetlinkError(reason_of(words), "nftables: " + first_line(words));
+  }
+  return nft_ctx_get_output_buffer(context.get());
+}
+
+/// Empty where there is no such table.
+std::string listed(const std::string& what, const std::string& table) {
+  try {
+    return output_of("list " + what + " inet " + table,
+                     NFT_CTX_OUTPUT_TERSE | NFT_CTX_OUTPUT_STATELESS * (what == "table"));
+  } catch (const NetlinkError& error) {
+    if (error.reason() != Reason::kNotFound) throw;
+    return {};
+  }
+}
+
+}  // namespace
+
+void run_nft(const std::string& commands) {
+  static_cast<void>(output_of(commands, 0));
+}
+
+std::string nft_name(std::string_view text) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string name;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80 && (std::isalnum(byte) != 0 || c == '_' || c == '-' || c == '.')) {
+      name += c;
+    } else {
+      name.append({'/', kDigits[byte >> 4U], kDigits[byte & 15U]});
+    }
+  }
+  return name;
+}
+
+std::optional<std::string> nft_table_comment(const std::string& table) {
+  const std::string text = listed("table", table);
+  if (text.empty()) return std::nullopt;
+  // table inet NAME {
+  //         comment "WORDS"
+  std::istringstream lines(text);
+  std::string line;
+  std::getline(lines, line);
+  std::getline(lines, line);
+  constexpr std::string_view kBegin = "\tcomment \"";
+  if (!line.starts_with(kBegin) || !line.ends_with('"')) return "";
+  return line.substr(kBegin.size(), line.size() - kBegin.size() - 1);
+}
+
+std::vector<std::string> nft_tables() {
+  std::vector<std::string> tables;
+  std::istringstream words(output_of("list tables inet", 0));
+  std::string name;
+  while (words >> name >> name >> name) tables.push_back(name);
+  return tables;
+}
+
+std::map<std::string, NftCounter> nft_counters(const std::string& table) {
+  // table inet NAME {
+  //         counter NAME {
+  //                 packets 0 bytes 0
+  std::map<std::string, NftCounter> counters;
+  std::istringstream words(listed("counters table", table));
+  std::string word;
+  std::string name;
+  while (words >> word) {
+    if (word == "counter") {
+      words >> name;
+    } else if (word == "packets") {
+      NftCounter& counter = counters[name];
+      words >> counter.packets >> word >> counter.bytes;
+    }
+  }
+  return counters;
+}
+
+}  // namespace tunneld::net

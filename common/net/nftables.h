@@ -1,0 +1,39 @@
+// nftables through libnftables: commands in the language of nft(8), run as one transaction.
+//
+// The language instead of netlink messages: what runs is what `check --plan` prints and `nft list ruleset`
+// shows, and the library packs sets, maps and intervals as the kernel at hand wants them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tunneld::net {
+
+/// Runs all commands or none. They must be our own words: see nft_name() for what comes from elsewhere.
+/// Throws NetlinkError with the library's words.
+void run_nft(const std::string& commands);
+
+/// `text` as part of an nft identifier, unique for each text: what identifiers cannot hold becomes /XX.
+/// Precondition: `text` has no '/'. The whole has to start with a letter.
+[[nodiscard]] std::string nft_name(std::string_view text);
+
+/// The comment of a table of the inet family, empty where it has none; nullopt: there is no such table.
+/// Throws NetlinkError.
+[[nodiscard]] std::optional<std::string> nft_table_comment(const std::string& table);
+
+/// The names of all tables of the inet family. Throws NetlinkError.
+[[nodiscard]] std::vector<std::string> nft_tables();
+
+struct NftCounter {
+  std::uint64_t packets = 0;
+  std::uint64_t bytes = 0;
+  bool operator==(const NftCounter&) const = default;
+};
+/// The named counters of a table of the inet family; none where there is no such table. Throws NetlinkError.
+[[nodiscard]] std::map<std::string, NftCounter> nft_counters(const std::string& table);
+
+}  // namespace tunneld::net

@@ -1,0 +1,70 @@
+#include "daemon/nft_table.h"
+
+#include <sstream>
+
+#include "common/net/nftables.h"
+
+namespace tunneld::daemon {
+namespace {
+
+constexpr const char* kPrefix = "tunneld-";
+constexpr const char* kOurComment = "made by tunneld";
+constexpr std::string_view kCounter = "counter ";
+
+/// The rules with counters that start where those of the table before them stand.
+std::string counting_on(const std::string& rules, const std::map<std::string, net::NftCounter>& counters) {
+  std::string text;
+  std::istringstream lines(rules);
+  for (std::string line; std::getline(lines, line); text += line + '\n') {
+    if (!line.starts_with(kCounter)) continue;
+    const std::string name = line.substr(kCounter.size(), line.find(' ', kCounter.size()) - kCounter.size());
+    const auto before = counters.find(name);
+    if (before == counters.end()) continue;
+    line = "counter " + name + " { packets " + std::to_string(before->second.packets) + " bytes " +
+           std::to_string(before->second.bytes) + " }";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string nft_table_name(const std::string& interface) {
+  return kPrefix + net::nft_name(interface);
+}
+
+std::string nft_text(const NftTable& table) {
+  return "table inet " + table.name + " {\ncomment \"" + kOurComment + "\"\n" + table.rules + "}\n";
+}
+
+void make_nft_table(const NftTable& table) {
+  const auto comment = net::nft_table_comment(table.name);
+  // Should somebody make one between the question and the answer, `create` fails.
+  if (!comment) {
+    return net::run_nft("create table inet " + table.name + " { comment \"" + kOurComment + "\"; }\n" +
+                        nft_text(table));
+  }
+  if (*comment != kOurComment) {
+    throw net::NetlinkError(
+        net::NetlinkError::Reason::kExists,
+        "the host has an nft table inet " + table.name + " that tunneld did not make: remove or rename it");
+  }
+  NftTable next = table;
+  next.rules = counting_on(table.rules, net::nft_counters(table.name));
+  net::run_nft("delete table inet " + table.name + "\n" + nft_text(next));
+}
+
+bool remove_nft_table(const std::string& name) {
+  if (net::nft_table_comment(name) != kOurComment) return false;
+  net::run_nft("delete table inet " + name);
+  return true;
+}
+
+std::size_t remove_all_nft_tables() {
+  std::size_t removed = 0;
+  for (const std::string& name : net::nft_tables()) {
+    if (name.starts_with(kPrefix) && remove_nft_table(name)) ++removed;
+  }
+  return removed;
+}
+
+}  // namespace tunneld::daemon
