@@ -388,7 +388,7 @@ TEST_F(CleanupTest, UndoesWhatAKilledRunLeft) {
   for (const char* interface : {"", "kept"}) {
     be_killed_while_up();
     EXPECT_EQ(clean(interface), ExitCode::kFine);
-    EXPECT_THAT(said_, HasSubstr("kept: 11 changes undone"));
+    EXPECT_THAT(said_, HasSubstr("kept: 14 changes undone"));
     EXPECT_EQ(host_state(), before);
   }
 }
