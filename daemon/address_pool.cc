@@ -117,6 +117,17 @@ std::optional<AddressPool::Grant> AddressPool::grant(const crypto::PublicKey& ke
   return grant;
 }
 
+bool AddressPool::has_all(const crypto::PublicKey& key, const std::set<net::Family>& without) const {
+  const Lease* lease = find(key);
+  const std::vector<net::IpAddress> has = lease == nullptr ? std::vector<net::IpAddress>() : lease->addresses;
+  if (std::ranges::any_of(has, [&](const auto& address) { return without.contains(address.family()); }))
+    return false;
+  return std::ranges::all_of(plan_.networks, [&](const net::IpPrefix& network) {
+    const net::Family family = network.address.family();
+    return without.contains(family) || has_family(has, family);
+  });
+}
+
 void AddressPool::renew(const crypto::PublicKey& key, WallTime now) {
   const auto found = leases_.find(key);
   if (found != leases_.end()) found->second.seen = now;

@@ -62,6 +62,8 @@ class AddressPool {
   /// nullopt when no address is left in a family; then nothing has changed, and exhausted() names it.
   [[nodiscard]] std::optional<Grant> grant(const crypto::PublicKey& key, WallTime now,
                                            const std::set<net::Family>& without = {});
+  /// Whether grant() would give the client what it has, and nothing new.
+  [[nodiscard]] bool has_all(const crypto::PublicKey& key, const std::set<net::Family>& without = {}) const;
   /// The client is there: its lease goes on. Nothing if it has none.
   void renew(const crypto::PublicKey& key, WallTime now);
   /// The client is none any more.

@@ -65,7 +65,9 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       tunnel_(std::move(keys.private_key), *engine_, crypto::random_bytes, plane_,
               {.extension = config_.interface.extension == config::AutoOff::kAuto,
                .fast_cipher = config_.crypto.fast_cipher == config::AutoOff::kAuto,
-               .capabilities = {.lanes = static_cast<unsigned>(worker_count(config_)), .probe = true},
+               .capabilities = {.config = config_.server.has_value(),
+                                .lanes = static_cast<unsigned>(worker_count(config_)),
+                                .probe = true},
                .path = {}}),
       driver_(io_, tunnel_, plane_, sockets_.front(), lane_sockets_,
               [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
@@ -79,13 +81,17 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       control_(io_, device_.name()) {
   obey_signals();
   answer_requests();
+  if (config_.server) server_ = std::make_unique<ConfigServer>(io_, config_, tunnel_, driver_);
+  if (config_.client)
+    client_ = std::make_unique<ConfigClient>(io_, config_, tunnel_, driver_, [this] { apply_accepted(); });
   driver_.on_endpoint_found([this] { leave_hold(); });
   become(wanted_changes());
   set_packet_sizes();
   driver_.on_event([this](const protocol::Event& event) {
     if (event.kind == protocol::Event::Kind::kPathMtu) follow_path_mtu(event.peer);
   });
-  driver_.set_peers(config_.peers, std::move(keys.preshared_keys));
+  driver_.isolate_clients(config_.server && !config_.server->value.client_to_client);
+  driver_.set_peers(wanted_peers(), std::move(keys.preshared_keys));
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     workers_.push_back(std::make_unique<DataWorker>(i, plane_, device_.queues(), sockets_[i], lane_sockets_,
                                                     device_.features(), driver_.signals()));
@@ -112,8 +118,11 @@ void Daemon::obey_signals() {
 
 void Daemon::answer_requests() {
   control_.on("status", [this] {
-    return make_status({config_, tunnel_, plane_, driver_, device_, sockets_.front(),
-                        std::string(engine_->name()), workers_.size(), started_});
+    nlohmann::json status = make_status({config_, tunnel_, plane_, driver_, device_, sockets_.front(),
+                                         std::string(engine_->name()), workers_.size(), started_});
+    if (server_) status["server"] = server_->status();
+    if (client_) status["client"] = client_->status();
+    return status;
   });
   control_.on("down", [this] {
     boost::asio::post(io_, [this] { stop(ExitCode::kFine, "asked by tunneld down"); });
@@ -125,6 +134,7 @@ void Daemon::answer_requests() {
 void Daemon::stop(ExitCode code, const std::string& why) {
   spdlog::info("stopping: {}", why);
   notify_stopping();
+  driver_.say_goodbye();
   result_ = code;
   io_.stop();
 }
@@ -132,19 +142,41 @@ void Daemon::stop(ExitCode code, const std::string& why) {
 // --- Changing while running
 // ----------------------------------------------------------------------------------------
 
+std::vector<config::PeerConfig> Daemon::wanted_peers() const {
+  return server_ ? server_->peers() : client_ ? client_->peers() : config_.peers;
+}
+
+HostPlan Daemon::wanted_plan() const {
+  return host_plan(config_, client_ ? client_->accepted() : AcceptedConfig());
+}
+
+void Daemon::apply_accepted() {
+  become(wanted_changes());
+  set_packet_sizes();
+  for (const config::PeerConfig& peer : wanted_peers()) driver_.update_peer(peer);
+}
+
+void Daemon::reconfigure() {
+  if (server_) server_->reconfigure();
+  if (client_) client_->reconfigure();
+}
+
+bool Daemon::mtu_is_set() const {
+  return config_.interface.mtu || (client_ && client_->accepted().mtu);
+}
+
 bool Daemon::follows_path() const {
   // A tap's frames have headers of their own, and its MTU is a matter of everybody on the bridge.
-  return config_.interface.type == config::DeviceType::kTun && !config_.interface.mtu &&
-         config_.peers.size() == 1;
+  return config_.interface.type == config::DeviceType::kTun && !mtu_is_set() && config_.peers.size() == 1;
 }
 
 void Daemon::set_packet_sizes() {
-  const std::uint32_t usual = host_plan(config_).mtu;
+  const std::uint32_t usual = wanted_plan().mtu;
   plane_.mtu.store(found_mtu_ && follows_path() ? *found_mtu_ : usual);
   plane_.mss_clamp.store(config_.interface.mss_clamp);
   // Several peers share one device, whose MTU bounds them all; an MTU that somebody has set is not
   // questioned.
-  tunnel_.set_path_policy({.hold = !config_.interface.mtu, .most = follows_path() ? kLargestFound : usual});
+  tunnel_.set_path_policy({.hold = !mtu_is_set(), .most = follows_path() ? kLargestFound : usual});
   path_watch_.set_mark(fwmark_of(config_));
 }
 
@@ -190,7 +222,7 @@ void Daemon::leave_hold() {
 }
 
 std::vector<HostChange> Daemon::wanted_changes() {
-  HostPlan plan = host_plan(config_);
+  HostPlan plan = wanted_plan();
   if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
   plan.hold_full_tunnel = held_ = must_hold_full_tunnel();
   return changes_of(plan);
@@ -215,10 +247,12 @@ nlohmann::json Daemon::reload() {
     ReadAgain read = read_again(config_path_, config_, public_key_);
     const config::Config before = config_;
     config_ = std::move(read.config);
+    reconfigure();
     try {
       become(wanted_changes());
     } catch (const std::exception&) {
       config_ = before;
+      reconfigure();
       throw;
     }
     set_log_level(config_.log.level);
@@ -230,8 +264,10 @@ nlohmann::json Daemon::reload() {
       }
     }
     set_packet_sizes();
+    driver_.isolate_clients(config_.server && !config_.server->value.client_to_client);
     const TunnelDriver::PeersChanged changed =
-        driver_.set_peers(config_.peers, std::move(read.preshared_keys));
+        driver_.set_peers(wanted_peers(), std::move(read.preshared_keys));
+    if (server_) server_->push_changes();
     spdlog::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
                  changed.removed, changed.changed);
     for (const std::string& note : read.notes) spdlog::warn("reload: {}", note);

@@ -19,10 +19,13 @@
 #include "common/protocol/tunnel.h"
 #include "config/config.h"
 #include "config/load_keys.h"
+#include "daemon/config_client.h"
+#include "daemon/config_server.h"
 #include "daemon/control_socket.h"
 #include "daemon/data_worker.h"
 #include "daemon/exit_code.h"
 #include "daemon/host_changes.h"
+#include "daemon/host_plan.h"
 #include "daemon/network_watch.h"
 #include "daemon/path_watch.h"
 #include "daemon/tunnel_driver.h"
@@ -45,8 +48,17 @@ class Daemon {
   /// Reads the configuration again and becomes what it says, without touching sessions of peers that stay.
   /// What is wrong with it is said in the reply, and nothing changes. Never throws.
   [[nodiscard]] nlohmann::json reload();
+  /// The configured peers with what has been leased to them, or taken from them.
+  [[nodiscard]] std::vector<config::PeerConfig> wanted_peers() const;
+  [[nodiscard]] HostPlan wanted_plan() const;
+  /// The client has taken something else from its server. Throws as become() does.
+  void apply_accepted();
+  /// After config_ has changed.
+  void reconfigure();
   /// What the packet path and the search for path MTUs take from the configuration.
   void set_packet_sizes();
+  /// Whether somebody has set it: the configuration, or the server that this client obeys.
+  [[nodiscard]] bool mtu_is_set() const;
   [[nodiscard]] bool follows_path() const;
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
@@ -80,6 +92,8 @@ class Daemon {
   protocol::DataPlane plane_;
   protocol::Tunnel tunnel_;
   TunnelDriver driver_;
+  std::unique_ptr<ConfigServer> server_;  ///< on a server only
+  std::unique_ptr<ConfigClient> client_;  ///< on a client only
   PathWatch path_watch_;
   NetworkWatch network_watch_;
   ControlSocket control_;

@@ -68,8 +68,16 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   // those that the kernel counts as its secondaries.
   const auto later = std::ranges::stable_partition(
       gone, [](const HostChange& change) { return std::holds_alternative<AddressAdded>(change); });
-  for (const HostChange& change : std::span(gone.begin(), later.begin())) revert(change);
-  if (later.begin() != gone.begin()) restore_addresses();
+  if (later.begin() != gone.begin()) {
+    // With its last IPv4 address a link loses its IPv4 routes, so the new one comes first.
+    std::erase_if(added, [this](const HostChange* change) {
+      const bool is_address = std::holds_alternative<AddressAdded>(*change);
+      if (is_address) make(*change);
+      return is_address;
+    });
+    for (const HostChange& change : std::span(gone.begin(), later.begin())) revert(change);
+    restore_addresses();
+  }
   for (const auto& [old, wish] : replaced) replace(old, wish);
   for (const HostChange* change : added) make(*change);
   for (const HostChange& change : later) revert(change);

@@ -66,19 +66,40 @@ std::uint32_t fwmark_of(const config::Config& config) {
   return 0;
 }
 
-HostPlan host_plan(const config::Config& config) {
+HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted) {
   HostPlan plan{.interface = config.interface.name.value,
-                .mtu = config.interface.mtu.value_or(kDefaultMtu),
+                .mtu = config.interface.mtu.value_or(accepted.mtu.value_or(kDefaultMtu)),
                 .addresses = {},
                 .allowed_ips = {},
                 .table = config.routes.table,
                 .metric = config.routes.metric,
                 .fwmark = fwmark_of(config),
-                .local_networks = {}};
+                .local_networks = {},
+                .dns_servers = accepted.dns_servers,
+                .dns_search = accepted.dns_search};
   for (const auto& address : config.interface.addresses) plan.addresses.push_back(address.value);
+  const auto single = [](const net::IpAddress& address) {
+    return net::IpPrefix{address, static_cast<std::uint8_t>(net::address_bits(address.family()))};
+  };
+  for (const net::IpAddress& address : accepted.addresses) {
+    const auto is_it = [&](const net::IpPrefix& own) { return own.address == address; };
+    if (std::ranges::none_of(plan.addresses, is_it)) plan.addresses.push_back(single(address));
+  }
+  // One route for all that lease from the pool, now and later.
+  if (config.server) {
+    for (const auto& network : config.server->value.pool) plan.allowed_ips.push_back(network.value);
+  }
+  const auto in_pool = [&](const net::IpAddress& address) {
+    return std::ranges::any_of(config.server->value.pool,
+                               [&](const auto& network) { return network.value.contains(address); });
+  };
   for (const config::PeerConfig& peer : config.peers) {
     for (const auto& network : peer.allowed_ips) plan.allowed_ips.push_back(network.value);
+    for (const auto& address : peer.addresses) {
+      if (!in_pool(address.value)) plan.allowed_ips.push_back(single(address.value));
+    }
   }
+  plan.allowed_ips.insert(plan.allowed_ips.end(), accepted.routes.begin(), accepted.routes.end());
   return plan;
 }
 

@@ -17,6 +17,7 @@
 
 #include "common/net/ip_address.h"
 #include "config/config.h"
+#include "daemon/accept_policy.h"
 #include "daemon/host_change.h"
 
 namespace tunneld::daemon {
@@ -37,6 +38,9 @@ struct HostPlan {
   std::vector<net::IpPrefix> local_networks{};
   /// A full tunnel does not take effect yet: its endpoint's name can only be looked up outside of it.
   bool hold_full_tunnel = false;
+  /// Resolvers inside the tunnel, and the domains that they know.
+  std::vector<net::IpAddress> dns_servers{};
+  std::vector<std::string> dns_search{};
 
   [[nodiscard]] bool is_full_tunnel(net::Family family) const;
 };
@@ -50,7 +54,8 @@ class PlanError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-[[nodiscard]] HostPlan host_plan(const config::Config& config);
+/// `accepted`: what a client has taken from its server.
+[[nodiscard]] HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted = {});
 
 /// In the order in which they are to be made. Throws PlanError.
 [[nodiscard]] std::vector<HostChange> changes_of(const HostPlan& plan);

@@ -39,6 +39,12 @@ ReadAgain read_again(const std::string& path, const config::Config& running,
   keep("interface.extension", running.interface.extension, wanted.interface.extension, notes);
   keep("crypto", running.crypto, wanted.crypto, notes);
   keep("workers", running.workers, wanted.workers, notes);
+  if (running.server.has_value() != wanted.server.has_value() ||
+      running.client.has_value() != wanted.client.has_value()) {
+    wanted.server = running.server;
+    wanted.client = running.client;
+    notes.emplace_back("this host's role (server, client) has changed: it takes effect after a restart");
+  }
   return {std::move(wanted), std::move(keys.keys->preshared_keys), std::move(notes)};
 }
 

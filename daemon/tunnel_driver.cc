@@ -34,12 +34,13 @@ std::vector<net::IpPrefix> prefixes_of(const config::PeerConfig& peer) {
 }
 
 protocol::PeerOptions options_of(const config::PeerConfig& peer,
-                                 std::optional<crypto::PresharedKey> preshared_key) {
+                                 std::optional<crypto::PresharedKey> preshared_key, bool isolate) {
   return {.public_key = peer.public_key.value,
           .preshared_key = std::move(preshared_key),
           .allowed_ips = prefixes_of(peer),
           .endpoint = std::nullopt,
-          .persistent_keepalive = peer.persistent_keepalive.value_or(Duration::zero())};
+          .persistent_keepalive = peer.persistent_keepalive.value_or(Duration::zero()),
+          .isolated = isolate && peer.endpoints.empty()};
 }
 
 int checked(int fd, const char* what) {
@@ -91,9 +92,10 @@ TunnelDriver::PeersChanged TunnelDriver::set_peers(
       const protocol::PeerId id = known->link().id;
       staying.insert(id);
       known->set_preshared_key(std::move(preshared_keys[i]));
+      known->options().isolated = isolate_clients_ && peers[i].endpoints.empty();
       if (change_peer(id, peers[i], changes, now)) ++result.changed;
     } else {
-      changes.added.push_back(options_of(peers[i], std::move(preshared_keys[i])));
+      changes.added.push_back(options_of(peers[i], std::move(preshared_keys[i]), isolate_clients_));
       added.push_back(&peers[i]);
     }
   }
@@ -102,6 +104,7 @@ TunnelDriver::PeersChanged TunnelDriver::set_peers(
   });
   for (const protocol::PeerId id : changes.removed) {
     spdlog::info("peer {}: removed", label(id));
+    tunnel_.peer(id).say_bye(now, actions_);
     resolver_.remove(id);
     peers_.erase(id);
   }
@@ -116,6 +119,31 @@ TunnelDriver::PeersChanged TunnelDriver::set_peers(
   carry_out(actions_);
   arm_timer();
   return result;
+}
+
+void TunnelDriver::update_peer(const config::PeerConfig& peer) {
+  protocol::Peer* known = tunnel_.find_peer(peer.public_key.value);
+  if (known == nullptr) return;
+  const Now now = net::now();
+  protocol::Tunnel::PeerChanges changes;
+  if (!change_peer(known->link().id, peer, changes, now)) return;
+  if (!changes.allowed_ips.empty()) (void)tunnel_.change_peers(std::move(changes), now);
+  // This may have been called for an action that is being carried out.
+  boost::asio::post(wake_.get_executor(), [this] {
+    carry_out(actions_);
+    arm_timer();
+  });
+}
+
+void TunnelDriver::say_goodbye() {
+  const Now now = net::now();
+  tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) { peer.say_bye(now, actions_); });
+  carry_out(actions_);
+}
+
+std::optional<crypto::PublicKey> TunnelDriver::key_of(protocol::PeerId peer) const {
+  const auto found = peers_.find(peer);
+  return found == peers_.end() ? std::nullopt : std::optional(found->second.config.public_key.value);
 }
 
 bool TunnelDriver::change_peer(protocol::PeerId id, const config::PeerConfig& config,

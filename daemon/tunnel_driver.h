@@ -40,6 +40,14 @@ class TunnelDriver {
                          std::vector<std::optional<crypto::PresharedKey>> preshared_keys);
   /// Whatever the way to the peers that we call was, it may be another now.
   void network_changed();
+  /// One of them has changed. It must be known; what must not be changed here is its key.
+  void update_peer(const config::PeerConfig& peer);
+  /// Whether peers without endpoints (clients) are kept from each other. Holds from the next set_peers() on.
+  void isolate_clients(bool isolate) { isolate_clients_ = isolate; }
+  /// Ends all sessions, and tells those who understand.
+  void say_goodbye();
+  /// nullopt for a peer that has been removed.
+  [[nodiscard]] std::optional<crypto::PublicKey> key_of(protocol::PeerId peer) const;
   [[nodiscard]] WorkerSignals& signals() { return signals_; }
 
   using FrameHandler = std::function<void(protocol::PeerId, const protocol::ControlFrame&)>;
@@ -106,6 +114,7 @@ class TunnelDriver {
   std::map<protocol::PeerId, PeerState> peers_;
   std::map<protocol::FrameType, FrameHandler> frame_handlers_;
   std::vector<EventHandler> event_handlers_;
+  bool isolate_clients_ = false;
 };
 
 }  // namespace tunneld::daemon

@@ -29,7 +29,8 @@ enum class Drop : std::uint8_t {
   kLoop,  ///< what we sent came back out of the device: the route to the peer leads into the tunnel
   kHandshakeRefused,  ///< handshake message that does not decrypt, replays, or comes too fast
   kWrongLayer,    ///< an Ethernet frame at a tun or from a peer that has not agreed, or an IP packet at a tap
-  kNotForwarded,  ///< an Ethernet frame to where it came from, or to another peer without client_to_client
+  kNotForwarded,  ///< from one client to another without client_to_client; an Ethernet frame to where it came
+                  ///< from
   kFloodLimit,    ///< an Ethernet frame beyond what a peer may have flooded
   kTooLarge,      ///< larger than the path to the peer carries; the sender is told by ICMP
   kSendFailed,    ///< the kernel refused the datagram

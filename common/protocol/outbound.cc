@@ -65,6 +65,13 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
     return true;
   }
   PeerLink& peer = *routing.links[owner];
+  if (routing.isolated[owner]) {
+    const net::AllowedIps::Owner from = routing.allowed_ips.lookup(ip->family, ip->source);
+    if (from != net::AllowedIps::kNobody && routing.isolated[from]) {
+      drop(Drop::kNotForwarded, &peer, 1);
+      return true;
+    }
+  }
 
   const std::size_t limit = peer.path_mtu.load(std::memory_order_relaxed);
   const std::size_t mtu = std::min<std::size_t>(limit, plane_.mtu.load(std::memory_order_relaxed));

@@ -29,6 +29,8 @@ struct PeerOptions {
   std::optional<net::Endpoint> endpoint;
   /// Zero: off.
   Duration persistent_keepalive{0};
+  /// Packets between two isolated peers are dropped.
+  bool isolated = false;
 };
 
 /// What a person asks about a peer.

@@ -12,6 +12,7 @@ namespace tunneld::protocol {
 struct RoutingTable {
   net::AllowedIps allowed_ips;
   std::vector<PeerLink*> links;  ///< by PeerId; null where a peer was removed
+  std::vector<bool> isolated;    ///< by PeerId: no packets to and from other such peers
   MacOwners mac_owners;
 };
 

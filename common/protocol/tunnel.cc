@@ -89,8 +89,10 @@ void Tunnel::for_each_peer(const std::function<void(PeerId, Peer&)>& visit) {
 void Tunnel::publish_routing() {
   auto table = std::make_unique<RoutingTable>();
   table->links.resize(peers_.size());
+  table->isolated.resize(peers_.size());
   for_each_peer([&table](PeerId id, Peer& peer) {
     table->links[id] = &peer.link();
+    table->isolated[id] = peer.options().isolated;
     for (const net::IpPrefix& prefix : peer.options().allowed_ips) table->allowed_ips.insert(prefix, id);
   });
   plane_.routing.replace(std::move(table), plane_.quiescence);

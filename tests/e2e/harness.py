@@ -68,6 +68,7 @@ class Host:
         self.directory = lab.directory / name
         self.directory.mkdir()
         self.run_directory = self.directory / "run"
+        self.state_directory = self.directory / "state"
         sh("ip", "netns", "add", self.namespace)
         self.ip("link", "set", "lo", "up")
         # Nobody else is on these wires: addresses need no time to prove that they are unique.
@@ -78,15 +79,18 @@ class Host:
         return ["ip", "netns", "exec", self.namespace, *map(str, words)]
 
     def run(self, *words, **options):
-        environment = {**os.environ, "TUNNELD_RUN_DIR": str(self.run_directory)}
+        environment = {**os.environ, **self.directories()}
         return sh(*self.command(*words), env=environment, **options)
+
+    def directories(self):
+        return {"TUNNELD_RUN_DIR": str(self.run_directory), "TUNNELD_STATE_DIR": str(self.state_directory)}
 
     def popen(self, *words, environment=None, **options):
         options.setdefault("stdout", subprocess.DEVNULL)
         options.setdefault("stderr", subprocess.STDOUT)
         process = subprocess.Popen(
             self.command(*words),
-            env={**os.environ, "TUNNELD_RUN_DIR": str(self.run_directory), **(environment or {})},
+            env={**os.environ, **self.directories(), **(environment or {})},
             **options,
         )
         self.lab.processes.append(process)

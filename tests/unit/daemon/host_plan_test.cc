@@ -25,7 +25,9 @@ HostPlan plan_of(std::initializer_list<const char*> addresses,
           .addresses = prefixes(addresses),
           .allowed_ips = prefixes(allowed_ips),
           .table = net::kMainTable,
-          .metric = std::nullopt};
+          .metric = std::nullopt,
+          .dns_servers = {},
+          .dns_search = {}};
 }
 
 std::vector<std::string> words(const HostPlan& plan) {

@@ -1,0 +1,87 @@
+// A client's side of CONFIG: asks its server, decides what to take, and has it applied.
+//
+// One server at a time configures this host: the first that answers, until its session is gone and another
+// one answers. What it said holds on without a session, so that a server that restarts costs nothing, for as
+// long as the server said that the addresses are ours.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <nlohmann/json.hpp>
+
+#include "common/protocol/config_message.h"
+#include "config/config.h"
+#include "daemon/accept_policy.h"
+#include "daemon/tunnel_driver.h"
+
+namespace tunneld::daemon {
+
+class ConfigClient {
+ public:
+  /// Makes host and peers so that accepted() holds. Throws what says why not; then nothing has changed.
+  using Apply = std::function<void()>;
+
+  /// `config` has a client section; it and the others outlive this.
+  ConfigClient(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
+               TunnelDriver& driver, Apply apply);
+  ConfigClient(const ConfigClient&) = delete;
+  ConfigClient& operator=(const ConfigClient&) = delete;
+
+  /// The configuration has changed: decides anew. Applies nothing.
+  void reconfigure();
+  /// What is taken now.
+  [[nodiscard]] const AcceptedConfig& accepted() const { return accepted_; }
+  /// The configured peers with what was taken: allowed IPs and keepalives.
+  [[nodiscard]] std::vector<config::PeerConfig> peers() const;
+  /// For status.
+  [[nodiscard]] nlohmann::json status() const;
+
+ private:
+  /// Asking one server.
+  struct Question {
+    explicit Question(boost::asio::io_context& io) : repeat(io) {}
+    boost::asio::steady_timer repeat;
+    unsigned sent = 0;
+    /// The refusal that was logged, so that it is logged once.
+    std::string logged;
+  };
+
+  void ask(protocol::PeerId id);
+  void ask_after(protocol::PeerId id, Question& question, Duration wait);
+  void received(protocol::PeerId id, const protocol::ControlFrame& frame);
+  [[nodiscard]] bool take(protocol::PeerId id, const protocol::ConfigMessage& message);
+  [[nodiscard]] AcceptedConfig decide_and_tell();
+  [[nodiscard]] bool is_live(const crypto::PublicKey& key) const;
+  void wait_for_minute();
+  void look_at_lifetime();
+
+  boost::asio::io_context& io_;
+  const config::Config& config_;
+  protocol::Tunnel& tunnel_;
+  TunnelDriver& driver_;
+  Apply apply_;
+
+  std::map<protocol::PeerId, std::unique_ptr<Question>> questions_;
+  /// Who configures us, in which of its lives, with what.
+  struct Source {
+    crypto::PublicKey server;
+    std::string name;
+    std::uint64_t instance = 0;
+    protocol::ConfigMessage message;
+    Instant holds_until{};
+  };
+  std::optional<Source> source_;
+  AcceptedConfig accepted_;
+  std::vector<std::string> refused_;
+  std::vector<std::string> told_refused_;
+  boost::asio::steady_timer minute_;
+};
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,335 @@
+#include "daemon/config_server.h"
+
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+#include "common/net/system_clock.h"
+#include "daemon/state_directory.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using protocol::ConfigMessage;
+
+/// A CONFIG is sent so often, and then left alone until its client asks.
+constexpr unsigned kMostSends = 5;
+constexpr auto kLookAtLeasesEvery = 1min;
+
+net::IpPrefix host(const net::IpAddress& address) {
+  return {address, static_cast<std::uint8_t>(net::address_bits(address.family()))};
+}
+
+bool covered(const std::vector<net::IpPrefix>& networks, const net::IpPrefix& network) {
+  return std::ranges::any_of(networks, [&](const net::IpPrefix& each) {
+    return each.length <= network.length && each.contains(network.address);
+  });
+}
+
+std::string joined(const std::vector<net::IpAddress>& addresses) {
+  std::string all;
+  for (const net::IpAddress& address : addresses) all += (all.empty() ? "" : ", ") + address.to_string();
+  return all;
+}
+
+}  // namespace
+
+ConfigServer::ConfigServer(boost::asio::io_context& io, const config::Config& config,
+                           protocol::Tunnel& tunnel, TunnelDriver& driver)
+    : io_(io),
+      config_(config),
+      tunnel_(tunnel),
+      driver_(driver),
+      store_(leases_path(config.interface.name.value)),
+      pool_(pool_plan()),
+      minute_(io) {
+  take_peers();
+  for (const Lease& lease : store_.load()) {
+    if (by_key_.contains(lease.key)) pool_.restore(lease);
+  }
+  saved_ = net::now().wall;
+  using protocol::FrameType;
+  driver_.on_frame(FrameType::kConfigRequest, [this](auto id, const auto&) { requested(id); });
+  driver_.on_frame(FrameType::kConfigAck, [this](auto id, const auto& frame) { acknowledged(id, frame); });
+  driver_.on_event([this](const protocol::Event& event) {
+    using Kind = protocol::Event::Kind;
+    // Whoever comes back asks again.
+    if (event.kind == Kind::kBye || event.kind == Kind::kSessionExpired || event.kind == Kind::kHelloLost)
+      clients_.erase(event.peer);
+  });
+  wait_for_minute();
+}
+
+ConfigServer::~ConfigServer() {
+  renew_leases();
+  if (!pool_.leases().empty()) save(pool_);
+}
+
+// --- The configuration
+// ----------------------------------------------------------------------------------------------
+
+void ConfigServer::take_peers() {
+  by_key_.clear();
+  for (const config::PeerConfig& peer : config_.peers) by_key_[peer.public_key.value] = &peer;
+}
+
+PoolPlan ConfigServer::pool_plan() const {
+  const config::ServerConfig& server = config_.server->value;
+  PoolPlan plan{.networks = {}, .reserved = {}, .lease_time = server.lease_time};
+  for (const auto& network : server.pool) plan.networks.push_back(network.value);
+  for (const auto& address : config_.interface.addresses)
+    plan.reserved.push_back(host(address.value.address));
+  for (const config::PeerConfig& peer : config_.peers) {
+    for (const auto& address : peer.addresses) plan.reserved.push_back(host(address.value));
+    for (const auto& network : peer.allowed_ips) {
+      if (covered(plan.networks, network.value)) plan.reserved.push_back(network.value);
+    }
+  }
+  return plan;
+}
+
+std::vector<net::IpAddress> ConfigServer::fixed_addresses(const config::PeerConfig& peer) const {
+  std::vector<net::IpAddress> addresses;
+  for (const auto& address : peer.addresses) addresses.push_back(address.value);
+  // A single address of the pool in `allowed_ips` is that peer's own as well.
+  for (const auto& network : peer.allowed_ips) {
+    const bool is_one = network.value.length == net::address_bits(network.value.address.family());
+    if (is_one && covered(pool_.plan().networks, network.value)) addresses.push_back(network.value.address);
+  }
+  return addresses;
+}
+
+config::PeerConfig ConfigServer::with_addresses(const config::PeerConfig& peer) const {
+  config::PeerConfig whole = peer;
+  for (const auto& address : peer.addresses) whole.allowed_ips.push_back({host(address.value), address.at});
+  if (const Lease* lease = pool_.find(peer.public_key.value)) {
+    for (const net::IpAddress& address : lease->addresses)
+      whole.allowed_ips.push_back({host(address), peer.public_key.at});
+  }
+  return whole;
+}
+
+std::vector<config::PeerConfig> ConfigServer::peers() const {
+  std::vector<config::PeerConfig> all;
+  all.reserve(config_.peers.size());
+  for (const config::PeerConfig& peer : config_.peers) all.push_back(with_addresses(peer));
+  return all;
+}
+
+void ConfigServer::reconfigure() {
+  take_peers();
+  std::vector<crypto::PublicKey> removed;
+  for (const auto& [key, lease] : pool_.leases()) {
+    if (!by_key_.contains(key)) removed.push_back(key);
+  }
+  AddressPool next = pool_;
+  for (const crypto::PublicKey& key : removed) next.release(key);
+  const bool changed = !next.replan(pool_plan()).empty() || !removed.empty();
+  // Fewer leases than on disk are no danger: those come back as what they are, leases of others' addresses.
+  pool_ = std::move(next);
+  if (changed) save(pool_);
+}
+
+void ConfigServer::push_changes() {
+  std::vector<protocol::PeerId> gone;
+  for (auto& [id, client] : clients_) {
+    if (const config::PeerConfig* peer = config_of(id)) {
+      answer(id, *peer, *client);
+    } else {
+      gone.push_back(id);
+    }
+  }
+  for (const protocol::PeerId id : gone) clients_.erase(id);
+}
+
+const config::PeerConfig* ConfigServer::config_of(protocol::PeerId id) const {
+  const auto key = driver_.key_of(id);
+  if (!key) return nullptr;
+  const auto found = by_key_.find(*key);
+  return found == by_key_.end() ? nullptr : found->second;
+}
+
+// --- Answers
+// --------------------------------------------------------------------------------------------------------
+
+void ConfigServer::requested(protocol::PeerId id) {
+  const config::PeerConfig* peer = config_of(id);
+  if (peer == nullptr) return;
+  auto& client = clients_[id];
+  if (!client) client = std::make_unique<Client>(io_);
+  client->acknowledged = false;  // whatever it had, it wants it again
+  answer(id, *peer, *client);
+}
+
+void ConfigServer::answer(protocol::PeerId id, const config::PeerConfig& peer, Client& client) {
+  ConfigMessage message = message_for(peer, client);
+  message.serial = client.told.serial;
+  if (message == client.told && client.acknowledged) return;
+  if (message != client.told) {
+    message.serial = ++serial_;
+    client.told = std::move(message);
+  }
+  client.acknowledged = false;
+  client.sent = 0;
+  send(id, client);
+}
+
+void ConfigServer::send(protocol::PeerId id, Client& client) {
+  if (!encode(client.told.to_frame())) {
+    spdlog::error("peer {}: what is to be pushed does not fit into one message: push fewer routes",
+                  driver_.info(id).name);
+    return;
+  }
+  driver_.send_frame(id, client.told.to_frame());
+  client.repeat.cancel();
+  if (++client.sent >= kMostSends) return;
+  client.repeat.expires_after(std::chrono::seconds(1U << (client.sent - 1)));
+  client.repeat.async_wait([this, id](const boost::system::error_code& error) {
+    const auto found = clients_.find(id);
+    if (error || found == clients_.end() || found->second->acknowledged) return;
+    send(id, *found->second);
+  });
+}
+
+void ConfigServer::acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame) {
+  const auto client = clients_.find(id);
+  if (client == clients_.end() || acked_serial(frame) != client->second->told.serial) return;
+  client->second->acknowledged = true;
+  client->second->repeat.cancel();
+}
+
+ConfigMessage ConfigServer::message_for(const config::PeerConfig& peer, Client& client) {
+  const crypto::PublicKey& key = peer.public_key.value;
+  ConfigMessage message;
+  const auto refuse = [&](ConfigMessage::Refusal refusal, const std::string& words) {
+    message = {};
+    message.refusal = refusal;
+    if (client.logged != refusal) spdlog::error("peer {}: no address: {}", peer.name.value, words);
+    client.logged = refusal;
+    return message;
+  };
+  message.addresses = fixed_addresses(peer);
+  std::set<net::Family> fixed;
+  for (const net::IpAddress& address : message.addresses) fixed.insert(address.family());
+
+  const WallTime now = net::now().wall;
+  if (pool_.has_all(key, fixed)) {
+    pool_.renew(key, now);
+  } else {
+    AddressPool next = pool_;
+    const auto grant = next.grant(key, now, fixed);
+    if (!grant) {
+      return refuse(ConfigMessage::Refusal::kExhausted, "the pool " + next.exhausted() + " is used up (" +
+                                                            std::to_string(next.leases().size()) +
+                                                            " leases): make 'server.pool' larger");
+    }
+    if (grant->is_new && !save(next))
+      return refuse(ConfigMessage::Refusal::kStorage, "its lease cannot be written to disk");
+    pool_ = std::move(next);
+    for (const crypto::PublicKey& loser : grant->lost) update_allowed_ips(loser);
+    update_allowed_ips(key);
+    if (grant->is_new) spdlog::info("peer {}: leased {}", peer.name.value, joined(grant->addresses));
+  }
+  client.logged.reset();
+  if (const Lease* lease = pool_.find(key))
+    message.addresses.insert(message.addresses.end(), lease->addresses.begin(), lease->addresses.end());
+
+  const config::PushConfig& all = config_.server->value.push;
+  const config::PushConfig& own = peer.push;
+  message.routes = routes_for(peer);
+  if (const auto& dns = own.dns ? own.dns : all.dns) {
+    for (const auto& server : dns->servers) message.dns_servers.push_back(server.value);
+    for (const auto& domain : dns->search) message.dns_search.push_back(domain.value);
+  }
+  message.mtu = own.mtu ? own.mtu : all.mtu;
+  if (const auto keepalive = own.keepalive ? own.keepalive : all.keepalive) {
+    message.keepalive =
+        static_cast<std::uint16_t>(std::chrono::duration_cast<std::chrono::seconds>(*keepalive).count());
+  }
+  const auto lifetime =
+      std::chrono::duration_cast<std::chrono::seconds>(config_.server->value.lease_time).count();
+  message.lifetime = static_cast<std::uint32_t>(std::min<std::int64_t>(lifetime, UINT32_MAX));
+  return message;
+}
+
+std::vector<net::IpPrefix> ConfigServer::routes_for(const config::PeerConfig& peer) const {
+  // The pool, and this host itself, where it is not in it.
+  std::vector<net::IpPrefix> routes = pool_.plan().networks;
+  for (const auto& address : config_.interface.addresses) {
+    const net::IpPrefix network = address.value.network();
+    if (!covered(routes, network)) routes.push_back(network);
+  }
+  const auto& pushed = peer.push.routes ? peer.push.routes : config_.server->value.push.routes;
+  if (!pushed) return routes;
+  for (const auto& route : *pushed) {
+    // Not back to where they are.
+    const bool is_its_own = std::ranges::any_of(
+        peer.allowed_ips, [&](const auto& network) { return network.value == route.value; });
+    if (!is_its_own && std::ranges::find(routes, route.value) == routes.end()) routes.push_back(route.value);
+  }
+  return routes;
+}
+
+void ConfigServer::update_allowed_ips(const crypto::PublicKey& key) {
+  const auto peer = by_key_.find(key);
+  if (peer != by_key_.end()) driver_.update_peer(with_addresses(*peer->second));
+}
+
+// --- Leases
+// ---------------------------------------------------------------------------------------------------------
+
+void ConfigServer::wait_for_minute() {
+  minute_.expires_after(kLookAtLeasesEvery);
+  minute_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    renew_leases();
+    // What the file says of when they were seen may lag behind by a fraction of the lease.
+    const Duration lag = std::min<Duration>(1h, pool_.plan().lease_time / 8);
+    if (!pool_.leases().empty() && net::now().wall - saved_ >= lag) save(pool_);
+    wait_for_minute();
+  });
+}
+
+void ConfigServer::renew_leases() {
+  const Now now = net::now();
+  tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
+    if (peer.status(now.boot).session_live) pool_.renew(peer.options().public_key, now.wall);
+  });
+}
+
+bool ConfigServer::save(const AddressPool& pool) {
+  try {
+    store_.save(pool.leases());
+    saved_ = net::now().wall;
+    return true;
+  } catch (const std::exception& error) {
+    spdlog::debug("leases are not saved: {}", error.what());
+    return false;
+  }
+}
+
+nlohmann::json ConfigServer::status() const {
+  nlohmann::json leases = nlohmann::json::array();
+  const Now now = net::now();
+  for (const auto& [key, lease] : pool_.leases()) {
+    const auto peer = by_key_.find(key);
+    nlohmann::json addresses = nlohmann::json::array();
+    for (const net::IpAddress& address : lease.addresses) addresses.push_back(address.to_string());
+    leases.push_back({{"peer", peer == by_key_.end() ? "" : peer->second->name.value},
+                      {"public_key", key.to_base64()},
+                      {"addresses", std::move(addresses)},
+                      {"seen_seconds_ago",
+                       std::chrono::duration_cast<std::chrono::seconds>(now.wall - lease.seen).count()}});
+  }
+  nlohmann::json told = nlohmann::json::array();
+  for (const auto& [id, client] : clients_) {
+    told.push_back({{"peer", driver_.info(id).name},
+                    {"serial", client->told.serial},
+                    {"acknowledged", client->acknowledged},
+                    {"refused", client->told.refusal.has_value()}});
+  }
+  return {{"leases", std::move(leases)}, {"clients", std::move(told)}};
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,85 @@
+// A server's side of CONFIG: answers clients that ask, and tells them again when something changes.
+//
+// Addresses come from the pool, fixed ones from the configuration. A new lease is on disk before its client
+// hears of it, and the client's allowed IPs follow at the same moment. A CONFIG is repeated until it is
+// acknowledged, five times at most; a client that still wants it asks again.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <nlohmann/json.hpp>
+
+#include "common/protocol/config_message.h"
+#include "config/config.h"
+#include "daemon/address_pool.h"
+#include "daemon/lease_store.h"
+#include "daemon/tunnel_driver.h"
+
+namespace tunneld::daemon {
+
+class ConfigServer {
+ public:
+  /// Reads the leases. `config` has a server section; it and the others outlive this. Throws LeaseStoreError,
+  /// std::system_error.
+  ConfigServer(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
+               TunnelDriver& driver);
+  ~ConfigServer();
+  ConfigServer(const ConfigServer&) = delete;
+  ConfigServer& operator=(const ConfigServer&) = delete;
+
+  /// The configuration has changed: leases that do not fit any more go. Before the driver gets peers().
+  void reconfigure();
+  /// Tells connected clients what has changed for them. After the driver got peers().
+  void push_changes();
+  /// The configured peers with their addresses, fixed and leased, as allowed IPs.
+  [[nodiscard]] std::vector<config::PeerConfig> peers() const;
+  /// For status: leases and who has been told.
+  [[nodiscard]] nlohmann::json status() const;
+
+ private:
+  struct Client {
+    explicit Client(boost::asio::io_context& io) : repeat(io) {}
+    protocol::ConfigMessage told;
+    bool acknowledged = false;
+    unsigned sent = 0;
+    boost::asio::steady_timer repeat;
+    /// The refusal that was logged, so that it is logged once.
+    std::optional<protocol::ConfigMessage::Refusal> logged;
+  };
+
+  void take_peers();
+  [[nodiscard]] PoolPlan pool_plan() const;
+  [[nodiscard]] std::vector<net::IpAddress> fixed_addresses(const config::PeerConfig& peer) const;
+  [[nodiscard]] config::PeerConfig with_addresses(const config::PeerConfig& peer) const;
+  [[nodiscard]] protocol::ConfigMessage message_for(const config::PeerConfig& peer, Client& client);
+  [[nodiscard]] std::vector<net::IpPrefix> routes_for(const config::PeerConfig& peer) const;
+  void requested(protocol::PeerId id);
+  void acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame);
+  void answer(protocol::PeerId id, const config::PeerConfig& peer, Client& client);
+  void send(protocol::PeerId id, Client& client);
+  void update_allowed_ips(const crypto::PublicKey& key);
+  void wait_for_minute();
+  void renew_leases();
+  bool save(const AddressPool& pool);
+  [[nodiscard]] const config::PeerConfig* config_of(protocol::PeerId id) const;
+
+  boost::asio::io_context& io_;
+  const config::Config& config_;
+  protocol::Tunnel& tunnel_;
+  TunnelDriver& driver_;
+  LeaseStore store_;
+  AddressPool pool_;
+  std::map<crypto::PublicKey, const config::PeerConfig*> by_key_;
+  std::map<protocol::PeerId, std::unique_ptr<Client>> clients_;
+  std::uint64_t serial_ = 0;
+  boost::asio::steady_timer minute_;
+  WallTime saved_{};
+};
+
+}  // namespace tunneld::daemon
