@@ -1,6 +1,8 @@
 #include "daemon/tunnel_driver.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <random>
 #include <set>
 #include <system_error>
 
@@ -40,6 +42,7 @@ protocol::PeerOptions options_of(const config::PeerConfig& peer,
           .allowed_ips = prefixes_of(peer),
           .endpoint = std::nullopt,
           .persistent_keepalive = peer.persistent_keepalive.value_or(Duration::zero()),
+          .has_other_endpoints = peer.endpoints.size() > 1,
           .isolated = isolate && peer.endpoints.empty()};
 }
 
@@ -64,13 +67,13 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
       resolver_(io, [this](protocol::PeerId peer, const net::SocketAddress& address) {
         spdlog::debug("peer {}: trying {}", label(peer), address.to_string());
         peers_[peer].problem.clear();
-        tunnel_.peer(peer).set_endpoint({.remote = address, .local = std::nullopt, .local_interface = 0});
+        protocol::Actions actions;
+        tunnel_.peer(peer).try_endpoint({.remote = address, .local = std::nullopt, .local_interface = 0},
+                                        net::now(), actions);
         if (on_endpoint_found_) on_endpoint_found_();
-        if (tunnel_.peer(peer).status(net::boot_now()).wants_session) {
-          tunnel_.peer(peer).begin_handshake(net::now(), actions_);
-          tunnel_.reschedule(peer);
-          carry_out(actions_);
-        }
+        tunnel_.reschedule(peer);
+        carry_out(actions);
+        arm_timer();
       }) {
   wait_for_notices();
   wait_for_timer();
@@ -157,7 +160,10 @@ bool TunnelDriver::change_peer(protocol::PeerId id, const config::PeerConfig& co
                                               actions_);
     tunnel_.reschedule(id);
   }
-  if (before.endpoints != config.endpoints) look_up_endpoints(id);
+  if (before.endpoints != config.endpoints || before.endpoint_order != config.endpoint_order) {
+    tunnel_.peer(id).options().has_other_endpoints = config.endpoints.size() > 1;
+    look_up_endpoints(id);
+  }
   return true;
 }
 
@@ -167,6 +173,10 @@ void TunnelDriver::look_up_endpoints(protocol::PeerId id) {
   if (config.endpoints.empty()) return;
   std::vector<config::PeerEndpoint> endpoints;
   for (const auto& endpoint : config.endpoints) endpoints.push_back(endpoint.value);
+  if (config.endpoint_order == config::EndpointOrder::kRandom) {
+    std::random_device random;
+    std::ranges::shuffle(endpoints, random);
+  }
   resolver_.add(id, config.name.value, std::move(endpoints));
 }
 
@@ -340,7 +350,8 @@ void TunnelDriver::report(const protocol::Event& event) {
       state.problem = "no answer to " + std::to_string(event.attempt - 1) + " handshakes";
       if (event.attempt == 2)
         spdlog::info("peer {}: no answer to a handshake, trying again", label(event.peer));
-      if (event.attempt % kAttemptsPerEndpoint == 0) resolver_.next(event.peer, current_address(event.peer));
+      if (state.config.endpoints.size() > 1 || event.attempt % kAttemptsPerEndpoint == 0)
+        resolver_.next(event.peer, current_address(event.peer));
       break;
     case Kind::kHandshakeGaveUp:
       state.up = false;
@@ -366,11 +377,26 @@ void TunnelDriver::report(const protocol::Event& event) {
     case Kind::kBye:
       state.up = false;
       spdlog::info("peer {}: has ended the session", label(event.peer));
+      // Elsewhere at once; where there is no elsewhere, it may be back soon.
+      if (state.config.endpoints.size() > 1) {
+        resolver_.next(event.peer, current_address(event.peer));
+      } else if (!state.config.endpoints.empty()) {
+        call_if_wanted(event.peer);
+      }
       break;
     case Kind::kNoEndpoint:
       state.problem = "has no known address";
       break;
   }
+}
+
+void TunnelDriver::call_if_wanted(protocol::PeerId peer) {
+  if (!tunnel_.peer(peer).status(net::boot_now()).wants_session) return;
+  protocol::Actions actions;
+  tunnel_.peer(peer).begin_handshake(net::now(), actions);
+  tunnel_.reschedule(peer);
+  carry_out(actions);
+  arm_timer();
 }
 
 std::string TunnelDriver::label(protocol::PeerId peer) const {

@@ -86,6 +86,7 @@ class TunnelDriver {
   void send_probe(const protocol::Actions::Datagram& probe, ByteView bytes);
   void report(const protocol::Event& event);
   void arm_timer();
+  void call_if_wanted(protocol::PeerId peer);
   [[nodiscard]] std::string label(protocol::PeerId peer) const;
   [[nodiscard]] std::optional<net::SocketAddress> current_address(protocol::PeerId peer);
 

@@ -28,6 +28,12 @@ inline constexpr Duration kNewHandshakeAfter = kKeepaliveTimeout + kRekeyTimeout
 /// Not the whitepaper's: by now a keepalive, at least, should have come back; time to doubt the peer's
 /// address.
 inline constexpr Duration kSilentAfter = kKeepaliveTimeout + 2s;
+/// Not the whitepaper's either, for a peer that answers PROBE: after so much silence it is asked, …
+inline constexpr Duration kProbeSilenceAfter = 2s;
+/// … and after so much it is called anew. A peer that has several addresses is then tried at the next one
+/// after kQuickTimeout instead of kRekeyTimeout.
+inline constexpr Duration kQuickHandshakeAfter = 4s;
+inline constexpr Duration kQuickTimeout = 2s;
 /// Received data under a key of this age: the initiator renews it, lest it expire before it sends again
 /// (6.2).
 inline constexpr Duration kRekeyOnReceiveAfter = kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout;

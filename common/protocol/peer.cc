@@ -74,7 +74,7 @@ void Peer::send_initiation(Now now, Actions& actions) {
   last_initiation_sent_ = now.boot;
   const Duration jitter =
       Duration(services_.random_below(static_cast<std::uint32_t>(kRekeyTimeoutJitterMax.count())));
-  retransmit_at_ = now.boot + kRekeyTimeout + jitter;
+  retransmit_at_ = now.boot + (options_.has_other_endpoints ? kQuickTimeout : kRekeyTimeout) + jitter;
   link_->activity.stamp_sent(now.boot, false);
 }
 
@@ -253,6 +253,21 @@ void Peer::set_endpoint(const net::Endpoint& endpoint) {
   path_.review();
 }
 
+void Peer::try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions) {
+  const net::Endpoint* known = link_->endpoint.get();
+  const bool is_elsewhere = known == nullptr || known->remote != endpoint.remote;
+  const bool is_calling = retransmit_at_ != kNever;
+  set_endpoint(endpoint);
+  if (is_elsewhere && is_calling) {
+    // Whoever is there has not been called yet. How often we have tried in all still counts.
+    drop_pending();
+    send_initiation(now, actions);
+  } else if (status(now.boot).wants_session) {
+    if (is_elsewhere) last_initiation_sent_.reset();
+    begin_handshake(now, actions);
+  }
+}
+
 void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
   const net::Endpoint* known = link_->endpoint.get();
   const bool remote_moved = known != nullptr && known->remote != endpoint.remote;
@@ -346,38 +361,56 @@ void Peer::advance(Now now, Actions& actions) {
   advance_path(now, actions);
 }
 
+bool Peer::answers_when_asked() const {
+  return services_.extension.enabled && remote_ && remote_->capabilities.probe;
+}
+
 void Peer::watch(Now now) {
-  look_at_ = std::min(look_at_, now.boot + std::min(kKeepaliveTimeout, kNewHandshakeAfter));
+  const Duration soonest =
+      answers_when_asked() ? kProbeSilenceAfter : std::min(kKeepaliveTimeout, kNewHandshakeAfter);
+  look_at_ = std::min(look_at_, now.boot + soonest);
   path_.watch(now.boot);
 }
 
 void Peer::look_at_activity(Now now, Actions& actions) {
   Activity& activity = link_->activity;
+  const bool soon = answers_when_asked();
+  const Duration handshake_after = soon ? kQuickHandshakeAfter : kNewHandshakeAfter;
   look_at_ = kNever;
   if (is_set(activity.unanswered_receive) &&
       now.boot >= at(activity.unanswered_receive) + kKeepaliveTimeout) {
     activity.unanswered_receive.store(0);
     if (Keypair* keypair = live_keypair(now.boot)) seal(*keypair, {}, now, actions);
   }
-  if (!is_set(activity.unanswered_send)) {
-    silence_told_ = false;
-  } else if (now.boot >= at(activity.unanswered_send) + kNewHandshakeAfter) {
+  const Instant::rep waiting_since = activity.unanswered_send.load();
+  const Duration waited = now.boot - Instant(Duration(waiting_since));
+  const auto once = [waiting_since](Instant::rep& done_for) {
+    return std::exchange(done_for, waiting_since) != waiting_since;
+  };
+  const bool is_waiting = waiting_since != 0;
+  if (is_waiting && waited >= handshake_after) {
     activity.unanswered_send.store(0);
-    silence_told_ = false;
+    if (once(silence_told_)) actions.add_event({.kind = Event::Kind::kSilent, .peer = id_});
     begin_handshake(now, actions);
-  } else if (now.boot >= at(activity.unanswered_send) + kSilentAfter && !silence_told_) {
+  } else if (is_waiting && soon && waited >= kProbeSilenceAfter && once(silence_probed_)) {
+    // Traffic in one direction is silent as well: only a question tells.
+    const std::uint64_t id = (std::uint64_t{1} << 32) + services_.random_below(UINT32_MAX);
+    (void)send_frame({FrameType::kProbe, {{"id", id}}}, now, actions);
+  } else if (is_waiting && !soon && waited >= kSilentAfter && once(silence_told_)) {
     // An answer, or a keepalive in its place, is overdue: time to ask the resolver before the handshake
     // begins.
-    silence_told_ = true;
     actions.add_event({.kind = Event::Kind::kSilent, .peer = id_});
   }
-  const auto due = [this, &activity] {
+  const auto due = [this, &activity, soon, handshake_after, &now] {
     Instant next = kNever;
     if (is_set(activity.unanswered_receive)) next = at(activity.unanswered_receive) + kKeepaliveTimeout;
     if (is_set(activity.unanswered_send)) {
-      const Duration wait = silence_told_ ? kNewHandshakeAfter : kSilentAfter;
-      next = std::min(next, at(activity.unanswered_send) + wait);
+      const bool asked = (soon ? silence_probed_ : silence_told_) == activity.unanswered_send.load();
+      const Duration before = soon ? kProbeSilenceAfter : kSilentAfter;
+      next = std::min(next, at(activity.unanswered_send) + (asked ? handshake_after : before));
     }
+    // A worker that arms another timer meanwhile does not ring while we watch.
+    if (soon && next != kNever) next = std::min(next, now.boot + kProbeSilenceAfter);
     return next;
   };
   look_at_ = due();

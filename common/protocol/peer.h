@@ -29,6 +29,8 @@ struct PeerOptions {
   std::optional<net::Endpoint> endpoint;
   /// Zero: off.
   Duration persistent_keepalive{0};
+  /// There are other addresses to try: a handshake waits for less before it is given up.
+  bool has_other_endpoints = false;
   /// Packets between two isolated peers are dropped.
   bool isolated = false;
 };
@@ -118,6 +120,8 @@ class Peer {
 
   // Configuration, changed while running.
   void set_endpoint(const net::Endpoint& endpoint);
+  /// Somewhere else: a handshake that is under way or wanted begins there at once.
+  void try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions);
   void set_preshared_key(std::optional<crypto::PresharedKey> key);
   /// Turning it on sends one at once.
   void set_persistent_keepalive(Duration interval, Now now, Actions& actions);
@@ -165,6 +169,8 @@ class Peer {
   void say_hello(bool is_answer, Keypair& keypair, Now now, Actions& actions);
   void repeat_hello(Now now, Actions& actions);
   void look_at_activity(Now now, Actions& actions);
+  /// Whether silence is soon looked into, because the peer answers when asked.
+  [[nodiscard]] bool answers_when_asked() const;
   void update_endpoint(const net::Endpoint& endpoint, Actions& actions);
   void count_drop(std::uint64_t n);
   [[nodiscard]] Keypair* live_keypair(Instant now) const;
@@ -190,8 +196,9 @@ class Peer {
   Keypairs keypairs_;
   std::deque<std::vector<std::uint8_t>> waiting_;
 
-  /// kSilent was reported for the wait that is running.
-  bool silence_told_ = false;
+  /// When the wait began that kSilent was reported for, and that a PROBE was sent for, as in Activity.
+  Instant::rep silence_told_ = 0;
+  Instant::rep silence_probed_ = 0;
 
   // Extension.
   std::optional<Hello> remote_;

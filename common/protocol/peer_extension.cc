@@ -79,6 +79,7 @@ void Peer::accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& 
   hello_index_ = keypair.local_index;
   remote_expires_at_ = kNever;
   path_.review();
+  if (look_at_ != kNever) watch(now);  // it may have answers sooner than was thought
   if (is_new_session) {
     actions.add_event({.kind = Event::Kind::kHello, .peer = id_, .restarted = is_new_life});
   }

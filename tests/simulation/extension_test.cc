@@ -151,5 +151,56 @@ TEST(Extension, ByeEndsTheSessionAtOnceAndTheNextOneBegins) {
   EXPECT_EQ(two.b.delivered.back(), 9U);
 }
 
+/// Two that answer PROBE, in a session.
+struct Answering : Two {
+  explicit Answering(std::uint64_t seed) : Two(seed, options(), options()) { meet(); }
+  static protocol::TunnelOptions options() {
+    protocol::TunnelOptions answering = kWireGuardCipher;
+    answering.capabilities.probe = true;
+    return answering;
+  }
+};
+
+TEST(Silence, OfTrafficInOneDirectionIsNoReasonForAHandshake) {
+  Answering two(8);
+  const auto handshakes = two.network.handshakes;
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    two.a.send(two.b, i);
+    two.network.run_for(1s);
+  }
+  EXPECT_EQ(two.network.handshakes, handshakes);
+  EXPECT_EQ(two.a.count(Kind::kSilent), 0U);
+}
+
+TEST(Silence, OfAPeerThatHasGoneIsNoticedInFourSeconds) {
+  Answering two(9);
+  two.network.on_wire = [&two](const Node& from, ByteView) { return &from != &two.b; };
+  const auto handshakes = two.network.handshakes;
+  two.network.run_for(20s);
+  EXPECT_EQ(two.network.handshakes, handshakes) << "nothing was sent, so nothing is missing";
+  two.a.send(two.b, 1);
+  two.network.run_for(3900ms);
+  EXPECT_EQ(two.network.handshakes, handshakes);
+  two.network.run_for(300ms);
+  EXPECT_EQ(two.network.handshakes, handshakes + 1);
+  EXPECT_EQ(two.a.count(Kind::kSilent), 1U);
+}
+
+TEST(Silence, AHandshakeThatHasOtherAddressesToTryWaitsForLess) {
+  Answering two(10);
+  two.peer_b().options().has_other_endpoints = true;
+  two.network.on_wire = [&two](const Node& from, ByteView) { return &from != &two.b; };
+  two.a.send(two.b, 1);
+  two.network.run_for(6500ms);
+  EXPECT_EQ(two.a.count(Kind::kHandshakeRetry), 1U);
+  // The other address: called at once, although the last initiation is not 5 s ago.
+  const auto handshakes = two.network.handshakes;
+  protocol::Actions actions;
+  two.peer_b().try_endpoint(endpoint("192.0.2.9:9"), two.network.now(), actions);
+  ASSERT_EQ(actions.datagrams().size(), 1U);
+  EXPECT_EQ(actions.datagrams()[0].to.remote, endpoint("192.0.2.9:9").remote);
+  EXPECT_EQ(two.network.handshakes, handshakes);
+}
+
 }  // namespace
 }  // namespace tunneld::simulation
