@@ -32,6 +32,13 @@ struct KeyFile {
   bool operator==(const KeyFile&) const = default;
 };
 
+struct DnsConfig {
+  std::vector<Located<net::IpAddress>> servers;
+  /// Search domains, without a dot at the end.
+  std::vector<Located<std::string>> search;
+  bool operator==(const DnsConfig&) const = default;
+};
+
 struct InterfaceConfig {
   Located<std::string> name;
   DeviceType type = DeviceType::kTun;
@@ -47,18 +54,13 @@ struct InterfaceConfig {
   std::uint16_t mss_clamp = 0;
   /// SO_MARK of outer packets; 0 sets none.
   std::uint32_t fwmark = 0;
+  /// What the host's programs ask while the interface is up.
+  DnsConfig dns{};
   /// Segmentation and receive offloads of tun and UDP.
   AutoOff offload = AutoOff::kAuto;
   /// What tunnelds say to each other beyond WireGuard (docs/extension.md).
   AutoOff extension = AutoOff::kAuto;
   bool operator==(const InterfaceConfig&) const = default;
-};
-
-struct DnsConfig {
-  std::vector<Located<net::IpAddress>> servers;
-  /// Search domains, without a dot at the end.
-  std::vector<Located<std::string>> search;
-  bool operator==(const DnsConfig&) const = default;
 };
 
 /// What a server tells its clients. nullopt: not said here.

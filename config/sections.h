@@ -43,6 +43,7 @@ struct IncludedFile {
 [[nodiscard]] PushConfig read_push(const Node& node);
 
 /// Values that several sections have.
+[[nodiscard]] DnsConfig read_dns(const Node& node);
 [[nodiscard]] std::optional<bool> read_bool(const Node& node);
 /// A list of networks without host bits. `example` is one, like "10.20.0.0/16".
 [[nodiscard]] std::vector<Located<net::IpPrefix>> read_networks(const Node& node, std::string_view example);

@@ -87,6 +87,14 @@ std::string mss_clamp(std::uint16_t mss) {
   return mss == net::kMssFromPath ? "auto" : std::to_string(mss);
 }
 
+void write_dns(const DnsConfig& dns, const std::string& indentation, Writer& out) {
+  std::string search = "[";
+  for (const auto& domain : dns.search) search += (search.size() > 1 ? ", " : "") + scalar(domain.value);
+  out.line(indentation, "dns", "");
+  out.line(indentation + "  ", "servers", list(dns.servers));
+  out.line(indentation + "  ", "search", search + "]");
+}
+
 void write_interface(const InterfaceConfig& interface, Writer& out) {
   out.line("", "interface", "");
   out.line("  ", "name", scalar(interface.name.value));
@@ -97,6 +105,7 @@ void write_interface(const InterfaceConfig& interface, Writer& out) {
   out.line("  ", "mtu", number_or(interface.mtu, "auto"));
   out.line("  ", "mss_clamp", mss_clamp(interface.mss_clamp));
   out.line("  ", "fwmark", interface.fwmark == 0 ? "off" : std::to_string(interface.fwmark));
+  write_dns(interface.dns, "  ", out);
   out.line("  ", "offload", word(interface.offload));
   out.line("  ", "extension", word(interface.extension));
 }
@@ -110,14 +119,7 @@ void write_push(const PushConfig& push, const std::string& indentation, Writer& 
   const std::string inner = indentation + "  ";
   out.line(indentation, "push", "");
   if (push.routes) out.line(inner, "routes", list(*push.routes));
-  if (push.dns) {
-    std::string search = "[";
-    for (const auto& domain : push.dns->search)
-      search += (search.size() > 1 ? ", " : "") + scalar(domain.value);
-    out.line(inner, "dns", "");
-    out.line(inner + "  ", "servers", list(push.dns->servers));
-    out.line(inner + "  ", "search", search + "]");
-  }
+  if (push.dns) write_dns(*push.dns, inner, out);
   if (push.mtu) out.line(inner, "mtu", std::to_string(*push.mtu));
   if (push.keepalive) out.line(inner, "keepalive", keepalive(push.keepalive));
 }

@@ -14,6 +14,8 @@
 #include "daemon/interface_lock.h"
 #include "daemon/journal_owner.h"
 #include "daemon/nft_table.h"
+#include "daemon/resolv_conf_file.h"
+#include "daemon/resolv_conf_text.h"
 #include "daemon/run_directory.h"
 
 namespace tunneld::daemon {
@@ -54,14 +56,17 @@ std::string tunneld_that_runs_here() {
   const std::string here = JournalOwner::self().network_namespace;
   std::error_code error;
   for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
-    if (process.path().filename() == std::to_string(getpid())) continue;
+    // "self" is a process, too.
+    const std::string number = process.path().filename();
+    if (number.find_first_not_of("0123456789") != std::string::npos || number == std::to_string(getpid()))
+      continue;
     std::ifstream name_file(process.path() / "comm");
     std::string name;
     std::getline(name_file, name);
     std::error_code unreadable;
     if (name.starts_with("tunneld") &&
         std::filesystem::read_symlink(process.path() / "ns/net", unreadable) == here) {
-      return process.path().filename();
+      return number;
     }
   }
   return {};
@@ -96,6 +101,18 @@ std::size_t remove_lost_tables() {
     }
     throw;
   }
+}
+
+/// The same in /etc/resolv.conf, which also outlives a power failure.
+std::size_t remove_dns_lines() {
+  const std::optional<std::string> text = read_resolv_conf("/etc/resolv.conf");
+  if (!text || is_shared_between_namespaces("/etc/resolv.conf")) return 0;
+  const std::vector<std::string> interfaces = interfaces_with_dns_lines(*text);
+  if (interfaces.empty()) return 0;
+  std::string rest = *text;
+  for (const std::string& interface : interfaces) rest = without_dns_lines(rest, interface);
+  write_resolv_conf("/etc/resolv.conf", rest);
+  return interfaces.size();
 }
 
 /// Calls `action` and puts its errors into words and exit codes.
@@ -152,6 +169,7 @@ ExitCode clean_up_all() {
     if (removed > 0) std::cout << "routes and rules in no journal: " << removed << " removed\n";
     const std::size_t tables = remove_lost_tables();
     if (tables > 0) std::cout << "nft tables in no journal: " << tables << " removed\n";
+    if (remove_dns_lines() > 0) std::cout << "lines of /etc/resolv.conf in no journal: removed\n";
     return ExitCode::kFine;
   });
   return tagged != ExitCode::kFine ? tagged : result;

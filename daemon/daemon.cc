@@ -199,21 +199,36 @@ void Daemon::follow_path_mtu(protocol::PeerId peer) {
   }
 }
 
+bool Daemon::waits_for_its_name(const config::PeerConfig& peer) const {
+  const bool only_names =
+      !peer.endpoints.empty() && std::ranges::none_of(peer.endpoints, [](const auto& endpoint) {
+        return endpoint.value.address().has_value();
+      });
+  return only_names && !driver_.has_endpoint(peer.public_key.value);
+}
+
 bool Daemon::must_hold_full_tunnel() const {
-  for (const config::PeerConfig& peer : config_.peers) {
-    const bool takes_all =
-        std::ranges::any_of(peer.allowed_ips, [](const auto& network) { return network.value.length == 0; });
-    const bool only_names =
-        !peer.endpoints.empty() && std::ranges::none_of(peer.endpoints, [](const auto& endpoint) {
-          return endpoint.value.address().has_value();
-        });
-    if (takes_all && only_names && !driver_.has_endpoint(peer.public_key.value)) return true;
-  }
-  return false;
+  return std::ranges::any_of(config_.peers, [this](const config::PeerConfig& peer) {
+    return waits_for_its_name(peer) && std::ranges::any_of(peer.allowed_ips, [](const auto& network) {
+             return network.value.length == 0;
+           });
+  });
+}
+
+bool Daemon::must_hold_dns() const {
+  return std::ranges::any_of(config_.peers, [this](const config::PeerConfig& peer) {
+    return waits_for_its_name(peer) && std::ranges::any_of(peer.allowed_ips, [this](const auto& network) {
+             return std::ranges::any_of(config_.interface.dns.servers, [&network](const auto& server) {
+               return network.value.contains(server.value);
+             });
+           });
+  });
 }
 
 void Daemon::leave_hold() {
-  if (!held_ || must_hold_full_tunnel()) return;
+  const bool full_tunnel_may_come = held_ && !must_hold_full_tunnel();
+  const bool dns_may_come = held_dns_ && !must_hold_dns();
+  if (!full_tunnel_may_come && !dns_may_come) return;
   try {
     become(wanted_changes());
   } catch (const std::exception& error) {
@@ -225,6 +240,7 @@ std::vector<HostChange> Daemon::wanted_changes() {
   HostPlan plan = wanted_plan();
   if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
   plan.hold_full_tunnel = held_ = must_hold_full_tunnel();
+  plan.hold_dns = held_dns_ = must_hold_dns();
   return changes_of(plan);
 }
 

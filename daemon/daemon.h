@@ -67,7 +67,9 @@ class Daemon {
   /// Makes it so; if it cannot be done, as before again. Throws as HostChanges::become does.
   void become(std::vector<HostChange> wanted);
   /// Whether a peer that takes everything has an endpoint of which nothing but the name is known.
+  [[nodiscard]] bool waits_for_its_name(const config::PeerConfig& peer) const;
   [[nodiscard]] bool must_hold_full_tunnel() const;
+  [[nodiscard]] bool must_hold_dns() const;
   void leave_hold();
 
   const std::string config_path_;
@@ -85,6 +87,7 @@ class Daemon {
   std::vector<HostChange> changes_;
   /// The full tunnel waits for its endpoint's address.
   bool held_ = false;
+  bool held_dns_ = false;
   const std::unique_ptr<crypto::AeadEngine> engine_;
   std::vector<net::UdpSocket> sockets_;
   std::vector<net::UdpSocket> lane_sockets_;  ///< one for each worker; none where there is one worker

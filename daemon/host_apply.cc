@@ -6,6 +6,7 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 
+#include "daemon/dns_change.h"
 #include "daemon/host_change.h"
 #include "daemon/nft_table.h"
 #include "daemon/sysctl.h"
@@ -60,6 +61,11 @@ Preparation prepare(ForwardingOn& on, net::Netlink&) {
 }
 
 Preparation prepare(NftTable&, net::Netlink&) {
+}
+
+Preparation prepare(DnsSet& set, net::Netlink&) {
+  find_index(set.interface);
+  prepare_dns(set);
   return Preparation::kReady;
 }
 
@@ -128,6 +134,10 @@ void apply(const NftTable& table, net::Netlink&) {
   make_nft_table(table);
 }
 
+void apply(const DnsSet& set, net::Netlink&) {
+  apply_dns(set);
+}
+
 bool takes_over(LinkUp& wanted, const LinkUp& made) {
   if (wanted.interface != made.interface) return false;
   wanted.interface = made.interface;
@@ -137,6 +147,16 @@ bool takes_over(LinkUp& wanted, const LinkUp& made) {
 
 bool takes_over(NftTable& wanted, const NftTable& made) {
   return wanted.name == made.name;
+}
+
+bool takes_over(DnsSet& wanted, const DnsSet& made) {
+  if (wanted.interface != made.interface) return false;
+  wanted.interface = made.interface;
+  wanted.keeper = made.keeper;
+  wanted.place = made.place;
+  wanted.program = made.program;
+  wanted.made_file = made.made_file;
+  return true;
 }
 
 /// Whatever else is wanted anew is made when the old one is undone.

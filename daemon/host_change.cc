@@ -1,6 +1,10 @@
 #include "daemon/host_change.h"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
+
+#include "common/net/dns_name.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -49,6 +53,15 @@ std::string words_of(const ForwardingOn& on) {
 
 std::string words_of(const NftTable& table) {
   return "nft table inet " + table.name + (table.fail_closed ? ", which outlives a crash" : "");
+}
+
+std::string words_of(const DnsSet& set) {
+  std::string words = "dns";
+  for (const net::IpAddress& server : set.servers) words += " " + server.to_string();
+  if (!set.search.empty()) words += " domains";
+  for (const std::string& domain : set.search) words += " " + domain;
+  if (set.all_names) words += " for all names";
+  return words + " dev " + set.interface.name;
 }
 
 // --- to JSON
@@ -115,6 +128,19 @@ json json_of(const ForwardingOn& on) {
 
 json json_of(const NftTable& table) {
   return {{"kind", "nft"}, {"name", table.name}, {"fail_closed", table.fail_closed}};
+}
+
+json json_of(const DnsSet& set) {
+  json object = interface_json("dns", set.interface);
+  json& servers = object["servers"] = json::array();
+  for (const net::IpAddress& server : set.servers) servers.push_back(server.to_string());
+  object["search"] = set.search;
+  object["all_names"] = set.all_names;
+  object["keeper"] = static_cast<int>(set.keeper);
+  object["place"] = set.place;
+  object["program"] = set.program;
+  object["made_file"] = set.made_file;
+  return object;
 }
 
 // --- from JSON: whatever is missing or of another type throws json::exception
@@ -187,7 +213,29 @@ NftTable nft_in(const json& object) {
   return {.name = object.at("name"), .rules = {}, .fail_closed = object.at("fail_closed")};
 }
 
+std::optional<DnsSet> dns_in(const json& object) {
+  DnsSet set{.interface = interface_in(object), .servers = {}, .search = object.at("search")};
+  for (const json& text : object.at("servers")) {
+    const auto server = net::IpAddress::parse(text.get<std::string>());
+    if (!server) return std::nullopt;
+    set.servers.push_back(*server);
+  }
+  if (!std::ranges::all_of(set.search, net::is_dns_name)) return std::nullopt;
+  const int keeper = object.at("keeper");
+  if (keeper < 0 || keeper > static_cast<int>(DnsKeeper::kFile)) return std::nullopt;
+  set.all_names = object.at("all_names");
+  set.keeper = static_cast<DnsKeeper>(keeper);
+  set.place = object.at("place");
+  set.program = object.at("program");
+  set.made_file = object.at("made_file");
+  return set;
+}
+
 }  // namespace
+
+bool can_do_without(const HostChange& change) {
+  return std::holds_alternative<DnsSet>(change);
+}
 
 std::string in_words(const HostChange& change) {
   return std::visit([](const auto& kind) { return words_of(kind); }, change);
@@ -207,6 +255,7 @@ std::optional<HostChange> from_json(const nlohmann::json& object) {
     if (kind == "sysctl") return sysctl_in(object);
     if (kind == "forwarding") return forwarding_in(object);
     if (kind == "nft") return nft_in(object);
+    if (kind == "dns") return dns_in(object);
   } catch (const json::exception&) {
     // Not a change as this version writes it; the caller says so.
   }

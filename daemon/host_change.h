@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -90,8 +91,36 @@ struct NftTable {
   bool operator==(const NftTable&) const = default;
 };
 
+enum class DnsKeeper : std::uint8_t { kNobody, kResolved, kResolvconf, kFile };
+
+/// Name servers and search domains for the host's programs, while the interface is up.
+struct DnsSet {
+  Interface interface;
+  std::vector<net::IpAddress> servers;
+  /// Checked (net::is_dns_name).
+  std::vector<std::string> search;
+  /// Every name is asked for inside the tunnel. Otherwise only those of `search`, where the keeper can tell
+  /// names apart (systemd-resolved).
+  bool all_names = false;
+  /// From prepare() on.
+  DnsKeeper keeper = DnsKeeper::kNobody;
+  /// The file's path, or the name of resolvconf's record.
+  std::string place{};
+  /// resolvconf's path.
+  std::string program{};
+  /// There was no file.
+  bool made_file = false;
+  bool operator==(const DnsSet& other) const {
+    return interface == other.interface && servers == other.servers && search == other.search &&
+           all_names == other.all_names;
+  }
+};
+
 using HostChange =
-    std::variant<LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet, ForwardingOn, NftTable>;
+    std::variant<LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet, ForwardingOn, NftTable, DnsSet>;
+
+/// Whether the tunnel is worth having without it: then a failure is a warning.
+[[nodiscard]] bool can_do_without(const HostChange& change);
 
 /// Whether `wanted` is the same thing as `made` with other content, so that it can be made in its place
 /// without a moment between; if so, takes over from it what was there before both.

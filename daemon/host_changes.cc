@@ -96,6 +96,16 @@ void HostChanges::restore_addresses() {
 }
 
 void HostChanges::make(const HostChange& wish) {
+  try {
+    make_it(wish);
+  } catch (const std::system_error& error) {
+    if (!can_do_without(wish)) throw;
+    spdlog::warn("{}: not done: {}", in_words(wish), error.what());
+    present_.push_back({wish, std::nullopt});
+  }
+}
+
+void HostChanges::make_it(const HostChange& wish) {
   HostChange change = wish;
   if (prepare(change, netlink_) == Preparation::kAlreadyThere) {
     spdlog::info("{}: was there already, and stays", in_words(change));
@@ -127,9 +137,11 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
   journal_.rewrite(id, wish);
   try {
     apply_change(wish, netlink_);
-  } catch (const std::exception&) {
+  } catch (const std::exception& error) {
     journal_.rewrite(id, before);
-    throw;
+    if (!can_do_without(wish)) throw;
+    spdlog::warn("{}: not done: {}", in_words(wish), error.what());
+    return;
   }
   place->change = wish;
   spdlog::info("{}", in_words(wish));

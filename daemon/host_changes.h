@@ -39,7 +39,7 @@ class HostChanges {
   HostChanges& operator=(const HostChanges&) = delete;
 
   /// Throws NetlinkError or std::system_error in words; then this one was not made, and those before stay
-  /// until the destructor.
+  /// until the destructor. What can be done without is a warning instead.
   void make(const HostChange& wish);
   /// Undoes one change that was made before; nothing if it was not. Throws as make() does: still there.
   void revert(const HostChange& change);
@@ -64,6 +64,7 @@ class HostChanges {
     std::optional<std::uint64_t> id;
   };
 
+  void make_it(const HostChange& wish);
   void replace(const HostChange& made, const HostChange& wish);
   void restore_addresses();
   LeftBehind undo_all(bool after_kill, bool keep_closed) noexcept;

@@ -46,6 +46,36 @@ void add_full_tunnel(const HostPlan& plan, net::Family family, std::vector<HostC
                                   .invert = true}});
 }
 
+void add_routes(const HostPlan& plan, std::vector<HostChange>& changes) {
+  if (!plan.table) return;
+  // As wg-quick does: one route for each allowed IP that is not reached anyway.
+  std::set<net::IpPrefix> seen;
+  for (const net::IpPrefix& network : plan.allowed_ips) {
+    if (plan.is_full_tunnel(network.address.family())) continue;
+    if (is_connected(plan, network) || !seen.insert(network).second) continue;
+    changes.emplace_back(RouteAdded{
+        .interface = {plan.interface}, .destination = network, .table = *plan.table, .metric = plan.metric});
+  }
+  for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
+    if (plan.is_full_tunnel(family) && !plan.hold_full_tunnel) add_full_tunnel(plan, family, changes);
+  }
+}
+
+bool takes_everything(const HostPlan& plan) {
+  return plan.table &&
+         std::ranges::any_of(plan.allowed_ips, [](const auto& network) { return network.length == 0; });
+}
+
+void add_dns(const HostPlan& plan, std::vector<HostChange>& changes) {
+  if (plan.hold_dns || (plan.dns_servers.empty() && plan.dns_search.empty())) return;
+  // Servers that come without a domain of their own are meant for every name.
+  const bool all_names = !plan.dns_servers.empty() && (takes_everything(plan) || plan.dns_search.empty());
+  changes.emplace_back(DnsSet{.interface = {plan.interface},
+                              .servers = plan.dns_servers,
+                              .search = plan.dns_search,
+                              .all_names = all_names});
+}
+
 }  // namespace
 
 bool HostPlan::is_full_tunnel(net::Family family) const {
@@ -93,6 +123,8 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted)
     return std::ranges::any_of(config.server->value.pool,
                                [&](const auto& network) { return network.value.contains(address); });
   };
+  for (const auto& server : config.interface.dns.servers) plan.dns_servers.push_back(server.value);
+  for (const auto& domain : config.interface.dns.search) plan.dns_search.push_back(domain.value);
   for (const config::PeerConfig& peer : config.peers) {
     for (const auto& network : peer.allowed_ips) plan.allowed_ips.push_back(network.value);
     for (const auto& address : peer.addresses) {
@@ -110,19 +142,8 @@ std::vector<HostChange> changes_of(const HostPlan& plan) {
   for (const net::IpPrefix& address : plan.addresses) {
     changes.emplace_back(AddressAdded{.interface = {plan.interface}, .address = address});
   }
-  if (!plan.table) return changes;
-
-  // As wg-quick does: one route for each allowed IP that is not reached anyway.
-  std::set<net::IpPrefix> seen;
-  for (const net::IpPrefix& network : plan.allowed_ips) {
-    if (plan.is_full_tunnel(network.address.family())) continue;
-    if (is_connected(plan, network) || !seen.insert(network).second) continue;
-    changes.emplace_back(RouteAdded{
-        .interface = {plan.interface}, .destination = network, .table = *plan.table, .metric = plan.metric});
-  }
-  for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
-    if (plan.is_full_tunnel(family) && !plan.hold_full_tunnel) add_full_tunnel(plan, family, changes);
-  }
+  add_routes(plan, changes);
+  add_dns(plan, changes);
   return changes;
 }
 

@@ -2,6 +2,7 @@
 #include <linux/if_link.h>
 #include <net/if.h>
 
+#include "daemon/dns_change.h"
 #include "daemon/host_change.h"
 #include "daemon/nft_table.h"
 #include "daemon/sysctl.h"
@@ -82,6 +83,10 @@ Undone undo(const ForwardingOn& on, net::Netlink&) {
 
 Undone undo(const NftTable& table, net::Netlink&) {
   return remove_nft_table(table.name) ? Undone::kDone : Undone::kNotOurs;
+}
+
+Undone undo(const DnsSet& set, net::Netlink&) {
+  return undo_dns(set);
 }
 
 }  // namespace

@@ -90,6 +90,22 @@ TEST(HostPlan, AFullTunnelCanWaitForItsEndpoint) {
                                        "route fd20::/48 dev tun0"));
 }
 
+TEST(HostPlan, NameServersComeLastAndAnswerForAllNamesOrForTheirDomains) {
+  HostPlan plan = plan_of({}, {"10.20.0.0/16"});
+  plan.dns_servers = {net::IpAddress::parse("10.8.0.1").value(), net::IpAddress::parse("fd08::1").value()};
+  EXPECT_EQ(words(plan).back(), "dns 10.8.0.1 fd08::1 for all names dev tun0");
+  plan.dns_search = {"corp.example"};
+  EXPECT_EQ(words(plan).back(), "dns 10.8.0.1 fd08::1 domains corp.example dev tun0");
+  plan.allowed_ips.push_back(prefix("::/0"));
+  plan.table = 777;
+  EXPECT_EQ(words(plan).back(), "dns 10.8.0.1 fd08::1 domains corp.example for all names dev tun0");
+  plan.hold_dns = true;
+  EXPECT_THAT(words(plan), ::testing::Not(::testing::Contains(::testing::StartsWith("dns"))));
+  plan.hold_dns = false;
+  plan.dns_servers.clear();
+  EXPECT_EQ(words(plan).back(), "dns domains corp.example dev tun0");
+}
+
 TEST(HostPlan, TheSameNetworkTwiceIsOneRoute) {
   EXPECT_THAT(words(plan_of({}, {"10.20.0.0/16", "10.20.0.0/16"})),
               ElementsAre("link tun0 up, mtu 1420", "route 10.20.0.0/16 dev tun0"));

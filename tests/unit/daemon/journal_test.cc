@@ -45,6 +45,15 @@ std::vector<HostChange> all_kinds() {
       RuleAdded{{.priority = 1, .table = 2, .protocol = net::kRouteProtocol}},
       SysctlSet{"net/ipv4/ip_forward", "1", "0"},
       SysctlSet{"net/ipv4/ip_forward", "1"},
+      DnsSet{.interface = {"tun0", 7},
+             .servers = {net::IpAddress::parse("10.8.0.1").value(), net::IpAddress::parse("fd08::1").value()},
+             .search = {"corp.example"},
+             .all_names = true,
+             .keeper = DnsKeeper::kResolvconf,
+             .place = "tun.tun0",
+             .program = "/usr/sbin/resolvconf",
+             .made_file = true},
+      DnsSet{.interface = {"tun0"}, .servers = {}, .search = {}},
   };
 }
 
@@ -80,7 +89,7 @@ TEST_F(JournalTest, AChangeWithAnyMemberMissingIsNotReadAsAnother) {
       const bool is_optional =
           key == "before" || key == "metric" || key == "mark" || key == "suppress_prefix_length";
       EXPECT_EQ(read.has_value(), is_optional) << key << " of " << whole;
-      part[key] = nlohmann::json::array({"nonsense"});
+      part[key] = nlohmann::json::array({nlohmann::json::object()});
       EXPECT_FALSE(from_json(part)) << key << " of " << whole;
     }
   }

@@ -1,0 +1,60 @@
+// `dns:`, of the interface and of what a server pushes: name servers and search domains.
+
+#include "common/net/address_class.h"
+#include "common/net/dns_name.h"
+#include "config/sections.h"
+
+namespace tunneld::config {
+namespace {
+
+constexpr std::size_t kMostDnsServers = 8;
+constexpr std::size_t kMostSearchDomains = 16;
+// Half of what one CONFIG message carries (docs/extension.md).
+constexpr std::size_t kMostBytesOfDomains = 450;
+
+void read_servers(const Node& node, DnsConfig& dns) {
+  const std::string_view expected = "a list of addresses like [10.8.0.1]";
+  for (const Node& item : node.items(expected)) {
+    const auto text = item.text(expected);
+    if (!text) continue;
+    const auto address = net::IpAddress::parse(*text);
+    if (!address || !net::is_host_address(*address)) {
+      item.error(in_quotes(*text) + " is no address that a client could ask",
+                 "name the DNS server by its address, like 10.8.0.1");
+    } else {
+      dns.servers.push_back({*address, item.at()});
+    }
+  }
+  if (dns.servers.size() > kMostDnsServers) node.error("more than 8 DNS servers", "name fewer");
+}
+
+void read_search(const Node& node, DnsConfig& dns) {
+  const std::string_view expected = "a list of domains like [corp.example]";
+  std::size_t bytes = 0;
+  for (const Node& item : node.items(expected)) {
+    auto text = item.text(expected);
+    if (!text) continue;
+    if (!net::is_dns_name(*text)) {
+      item.error(in_quotes(*text) + " is no DNS name", "write it like corp.example");
+      continue;
+    }
+    if (text->ends_with('.')) text->pop_back();
+    bytes += text->size() + 2;
+    dns.search.push_back({*text, item.at()});
+  }
+  if (dns.search.size() > kMostSearchDomains || bytes > kMostBytesOfDomains)
+    node.error("more than 16 search domains, or too long ones", "name fewer");
+}
+
+}  // namespace
+
+DnsConfig read_dns(const Node& node) {
+  DnsConfig dns;
+  Mapping keys(node);
+  if (const auto servers = keys.find("servers")) read_servers(*servers, dns);
+  if (const auto search = keys.find("search")) read_search(*search, dns);
+  keys.finish();
+  return dns;
+}
+
+}  // namespace tunneld::config

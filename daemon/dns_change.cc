@@ -1,0 +1,91 @@
+#include "daemon/dns_change.h"
+
+#include <cerrno>
+#include <system_error>
+
+#include <net/if.h>
+#include <spdlog/spdlog.h>
+
+#include "daemon/resolv_conf_file.h"
+#include "daemon/resolv_conf_text.h"
+#include "daemon/resolvconf.h"
+#include "daemon/resolved.h"
+
+namespace tunneld::daemon {
+namespace {
+
+constexpr const char* kResolvConf = "/etc/resolv.conf";
+
+void apply_to_file(const DnsSet& set) {
+  const std::string before = read_resolv_conf(set.place).value_or("");
+  write_resolv_conf(set.place, with_dns_lines(before, set.interface.name, set.servers, set.search));
+}
+
+Undone undo_in_file(const DnsSet& set) {
+  remove_half_written(set.place);
+  const auto present = read_resolv_conf(set.place);
+  if (!present || !has_dns_lines(*present, set.interface.name)) return Undone::kNotOurs;
+  const std::string text = without_dns_lines(*present, set.interface.name);
+  if (text.empty() && set.made_file) {
+    remove_resolv_conf(set.place);
+  } else {
+    write_resolv_conf(set.place, text);
+  }
+  return Undone::kDone;
+}
+
+}  // namespace
+
+void prepare_dns(DnsSet& set) {
+  if (leads_to_resolved(kResolvConf)) {
+    expect_resolved(set.interface.index);
+    set.keeper = DnsKeeper::kResolved;
+    return;
+  }
+  if (const auto program = find_resolvconf(kResolvConf)) {
+    set.keeper = DnsKeeper::kResolvconf;
+    set.program = *program;
+    set.place = resolvconf_record(set.interface.name);
+    return;
+  }
+  if (is_shared_between_namespaces(kResolvConf)) {
+    throw std::system_error(EXDEV, std::generic_category(),
+                            "/etc/resolv.conf belongs to other network namespaces as well; give this one its "
+                            "own (ip-netns(8), /etc/netns/NAME/resolv.conf)");
+  }
+  set.keeper = DnsKeeper::kFile;
+  set.place = kResolvConf;
+  set.made_file = !read_resolv_conf(kResolvConf);
+}
+
+void apply_dns(const DnsSet& set) {
+  switch (set.keeper) {
+    case DnsKeeper::kNobody:
+      return;
+    case DnsKeeper::kResolved:
+      return set_resolved_link(set.interface.index, set.servers, set.search, set.all_names);
+    case DnsKeeper::kResolvconf:
+      return add_to_resolvconf(set.program, set.place, set.servers, set.search, set.all_names);
+    case DnsKeeper::kFile:
+      return apply_to_file(set);
+  }
+}
+
+Undone undo_dns(const DnsSet& set) {
+  switch (set.keeper) {
+    case DnsKeeper::kNobody:
+      return Undone::kDone;
+    case DnsKeeper::kResolved:
+      if (if_nametoindex(set.interface.name.c_str()) != set.interface.index) return Undone::kDeviceGone;
+      revert_resolved_link(set.interface.index);
+      return Undone::kDone;
+    case DnsKeeper::kResolvconf:
+      remove_from_resolvconf(set.program, set.place);
+      return Undone::kDone;
+    case DnsKeeper::kFile:
+      return undo_in_file(set);
+  }
+  return Undone::kDone;
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,139 @@
+#include "daemon/resolv_conf_text.h"
+
+#include <algorithm>
+
+namespace tunneld::daemon {
+namespace {
+
+constexpr std::string_view kMark = "# tunneld ";
+constexpr std::string_view kBegin = ": begin";
+constexpr std::string_view kEnd = ": end";
+
+std::string begin_of(std::string_view interface) {
+  return std::string(kMark).append(interface).append(kBegin);
+}
+std::string end_of(std::string_view interface) {
+  return std::string(kMark).append(interface).append(kEnd);
+}
+/// In front of a line that `interface` has turned into a comment.
+std::string comment_of(std::string_view interface) {
+  return std::string("#tunneld:").append(interface).append("# ");
+}
+
+/// Each with its line's end, so that joined they are the text again.
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::size_t length = end == std::string_view::npos ? text.size() : end + 1;
+    lines.push_back(text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  return lines;
+}
+
+/// As glibc's resolver reads it: the word at the line's start, and a space or tab behind it.
+bool is_directive(std::string_view line, std::string_view word) {
+  return line.starts_with(word) && line.size() > word.size() &&
+         (line[word.size()] == ' ' || line[word.size()] == '\t');
+}
+
+/// Whose block a line begins; empty if it is no such line.
+std::string_view whose_block(std::string_view line) {
+  if (!line.starts_with(kMark)) return {};
+  line.remove_prefix(kMark.size());
+  const std::size_t end = line.find(kBegin);
+  return end == std::string_view::npos ? std::string_view() : line.substr(0, end);
+}
+
+}  // namespace
+
+std::string with_dns_lines(std::string_view text, std::string_view interface,
+                           const std::vector<net::IpAddress>& servers,
+                           const std::vector<std::string>& search) {
+  std::string out = begin_of(interface) + " (these lines go when the tunnel does)\n";
+  for (const net::IpAddress& server : servers) out += "nameserver " + server.to_string() + '\n';
+  if (!search.empty()) {
+    out += "search";
+    for (const std::string& domain : search) out += ' ' + domain;
+    out += '\n';
+  }
+  out += end_of(interface) + '\n';
+  const std::string others = without_dns_lines(text, interface);
+  for (const std::string_view line : lines_of(others)) {
+    const bool is_replaced = (!servers.empty() && is_directive(line, "nameserver")) ||
+                             is_directive(line, "search") || is_directive(line, "domain");
+    if (is_replaced) out += comment_of(interface);
+    out += line;
+  }
+  return out;
+}
+
+std::string without_dns_lines(std::string_view text, std::string_view interface) {
+  const std::vector<std::string_view> lines = lines_of(text);
+  // What we have turned into a comment for ourselves stays one while somebody else's lines stand in its
+  // place.
+  std::string_view heir;
+  for (const std::string_view line : lines) {
+    const std::string_view whose = whose_block(line);
+    if (heir.empty() && whose != interface) heir = whose;
+  }
+
+  const std::string begin = begin_of(interface);
+  const std::string end = end_of(interface);
+  const std::string comment = comment_of(interface);
+  std::string out;
+  bool in_ours = false;
+  bool in_others = false;
+  for (std::string_view line : lines) {
+    if (in_ours) {
+      in_ours = !line.starts_with(end);
+      continue;
+    }
+    if (line.starts_with(begin)) {
+      in_ours = true;
+      continue;
+    }
+    const bool was_ours = line.starts_with(comment);
+    while (line.starts_with(comment)) line.remove_prefix(comment.size());
+    if (was_ours && !in_others && !heir.empty()) out += comment_of(heir);
+    out += line;
+    if (!whose_block(line).empty()) in_others = true;
+    if (line.starts_with(kMark) && line.find(kEnd) != std::string_view::npos) in_others = false;
+  }
+  return out;
+}
+
+bool has_dns_lines(std::string_view text, std::string_view interface) {
+  const std::string begin = begin_of(interface);
+  const std::string comment = comment_of(interface);
+  return std::ranges::any_of(lines_of(text), [&](std::string_view line) {
+    return line.starts_with(begin) || line.starts_with(comment);
+  });
+}
+
+std::vector<std::string> interfaces_with_dns_lines(std::string_view text) {
+  std::vector<std::string> interfaces;
+  for (const std::string_view line : lines_of(text)) {
+    const std::string_view whose = whose_block(line);
+    if (!whose.empty() && std::ranges::find(interfaces, whose) == interfaces.end())
+      interfaces.emplace_back(whose);
+  }
+  return interfaces;
+}
+
+std::vector<std::string> name_servers_in(std::string_view text) {
+  constexpr std::string_view kWord = "nameserver";
+  std::vector<std::string> servers;
+  for (std::string_view line : lines_of(text)) {
+    if (!is_directive(line, kWord)) continue;
+    line.remove_prefix(kWord.size());
+    const std::size_t first = line.find_first_not_of(" \t");
+    if (first == std::string_view::npos) continue;
+    line.remove_prefix(first);
+    servers.emplace_back(line.substr(0, line.find_first_of(" \t\r\n")));
+  }
+  return servers;
+}
+
+}  // namespace tunneld::daemon

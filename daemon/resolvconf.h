@@ -1,0 +1,29 @@
+// resolvconf(8), the program that keeps /etc/resolv.conf on some hosts: openresolv's or Debian's.
+//
+// Started directly, never by a shell, with the settings on its standard input.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/net/ip_address.h"
+
+namespace tunneld::daemon {
+
+/// Its path, if it is there and `resolv_conf` is its work. systemd's, which only passes things on to
+/// resolved, does not count.
+[[nodiscard]] std::optional<std::string> find_resolvconf(const std::string& resolv_conf);
+
+/// What it should call the settings of `interface`, so that they come before those of other interfaces.
+[[nodiscard]] std::string resolvconf_record(const std::string& interface);
+
+/// `all_names`: others' servers are not asked. Throws std::system_error.
+void add_to_resolvconf(const std::string& program, const std::string& record,
+                       const std::vector<net::IpAddress>& servers, const std::vector<std::string>& search,
+                       bool all_names);
+
+/// Also where there is no such record. Throws std::system_error.
+void remove_from_resolvconf(const std::string& program, const std::string& record);
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,182 @@
+#include "daemon/resolved.h"
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+#include <thread>
+
+#include <sys/socket.h>
+#include <systemd/sd-bus.h>
+
+#include "daemon/resolv_conf_file.h"
+#include "daemon/resolv_conf_text.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr const char* kService = "org.freedesktop.resolve1";
+constexpr const char* kPath = "/org/freedesktop/resolve1";
+constexpr const char* kManager = "org.freedesktop.resolve1.Manager";
+constexpr std::uint64_t kTimeout = 2'000'000;  // microseconds
+/// resolved hears of a new link by netlink, as everybody does.
+constexpr auto kPatience = 1s;
+
+[[noreturn]] void fail(int error, const std::string& words) {
+  throw std::system_error(error, std::generic_category(), "systemd-resolved: " + words);
+}
+
+/// sd-bus returns negative errno.
+int checked(int result, const char* what) {
+  if (result < 0) fail(-result, what);
+  return result;
+}
+
+struct Unref {
+  void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
+  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
+  void operator()(sd_bus_creds* creds) const { sd_bus_creds_unref(creds); }
+};
+using Bus = std::unique_ptr<sd_bus, Unref>;
+using Message = std::unique_ptr<sd_bus_message, Unref>;
+
+Bus open_bus() {
+  sd_bus* bus = nullptr;
+  checked(sd_bus_open_system(&bus), "the system bus");
+  Bus owner(bus);
+  sd_bus_set_method_call_timeout(bus, kTimeout);
+  return owner;
+}
+
+Message new_call(sd_bus* bus, const char* method) {
+  sd_bus_message* message = nullptr;
+  checked(sd_bus_message_new_method_call(bus, &message, kService, kPath, kManager, method), method);
+  return Message(message);
+}
+
+void call(sd_bus* bus, const Message& message, const char* method) {
+  sd_bus_error error = SD_BUS_ERROR_NULL;
+  const int result = sd_bus_call(bus, message.get(), 0, &error, nullptr);
+  const std::string words =
+      std::string(method) + (error.message == nullptr ? "" : ": " + std::string(error.message));
+  sd_bus_error_free(&error);
+  if (result < 0) fail(-result, words);
+}
+
+void call_with_index(sd_bus* bus, const char* method, std::uint32_t interface_index) {
+  const Message message = new_call(bus, method);
+  checked(sd_bus_message_append(message.get(), "i", static_cast<std::int32_t>(interface_index)), method);
+  call(bus, message, method);
+}
+
+void set_servers(sd_bus* bus, std::uint32_t interface_index, const std::vector<net::IpAddress>& servers) {
+  constexpr const char* kMethod = "SetLinkDNS";
+  const Message message = new_call(bus, kMethod);
+  sd_bus_message* raw = message.get();
+  checked(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
+  checked(sd_bus_message_open_container(raw, 'a', "(iay)"), kMethod);
+  for (const net::IpAddress& server : servers) {
+    checked(sd_bus_message_open_container(raw, 'r', "iay"), kMethod);
+    checked(sd_bus_message_append(raw, "i", server.is_v4() ? AF_INET : AF_INET6), kMethod);
+    checked(sd_bus_message_append_array(raw, 'y', server.bytes().data(), server.bytes().size()), kMethod);
+    checked(sd_bus_message_close_container(raw), kMethod);
+  }
+  checked(sd_bus_message_close_container(raw), kMethod);
+  call(bus, message, kMethod);
+}
+
+void set_domains(sd_bus* bus, std::uint32_t interface_index, const std::vector<std::string>& search,
+                 bool all_names) {
+  constexpr const char* kMethod = "SetLinkDomains";
+  const Message message = new_call(bus, kMethod);
+  sd_bus_message* raw = message.get();
+  const auto append = [raw](const char* domain, bool route_only) {
+    checked(sd_bus_message_append(raw, "(sb)", domain, static_cast<int>(route_only)), kMethod);
+  };
+  checked(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
+  checked(sd_bus_message_open_container(raw, 'a', "(sb)"), kMethod);
+  for (const std::string& domain : search) append(domain.c_str(), false);
+  if (all_names) append(".", true);
+  checked(sd_bus_message_close_container(raw), kMethod);
+  call(bus, message, kMethod);
+}
+
+void set_default_route(sd_bus* bus, std::uint32_t interface_index, bool on) {
+  constexpr const char* kMethod = "SetLinkDefaultRoute";
+  const Message message = new_call(bus, kMethod);
+  checked(sd_bus_message_append(message.get(), "ib", static_cast<std::int32_t>(interface_index),
+                                static_cast<int>(on)),
+          kMethod);
+  call(bus, message, kMethod);
+}
+
+/// Answers from before must not be believed now.
+void flush_caches(sd_bus* bus) {
+  sd_bus_call_method(bus, kService, kPath, kManager, "FlushCaches", nullptr, nullptr, "");
+}
+
+/// The system bus may be shared with other network namespaces; a link's number means nothing there.
+void expect_same_namespace(sd_bus* bus) {
+  sd_bus_creds* raw = nullptr;
+  if (sd_bus_get_name_creds(bus, kService, SD_BUS_CREDS_PID, &raw) < 0) return;  // not running yet
+  const std::unique_ptr<sd_bus_creds, Unref> creds(raw);
+  pid_t pid = 0;
+  if (sd_bus_creds_get_pid(creds.get(), &pid) < 0) return;
+  std::error_code hidden;
+  const auto theirs = std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/net", hidden);
+  if (hidden) return;
+  if (theirs != std::filesystem::read_symlink("/proc/self/ns/net", hidden)) {
+    fail(ENXIO, "it runs in another network namespace");
+  }
+}
+
+}  // namespace
+
+bool leads_to_resolved(const std::string& resolv_conf) {
+  // Also where the link leads to nothing yet: resolved is started by the first question to it.
+  std::error_code error;
+  const std::string real = std::filesystem::weakly_canonical(resolv_conf, error);
+  const auto link = std::filesystem::read_symlink(resolv_conf, error);
+  for (const std::string& path :
+       {real, (std::filesystem::path(resolv_conf).parent_path() / link).lexically_normal().string()}) {
+    if (path.starts_with("/run/systemd/resolve/") || path == "/usr/lib/systemd/resolv.conf") return true;
+  }
+  const std::vector<std::string> servers = name_servers_in(read_resolv_conf(resolv_conf).value_or(""));
+  return servers.size() == 1 && (servers.front() == "127.0.0.53" || servers.front() == "127.0.0.54");
+}
+
+void expect_resolved(std::uint32_t interface_index) {
+  const Bus bus = open_bus();
+  expect_same_namespace(bus.get());
+  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    try {
+      return call_with_index(bus.get(), "GetLink", interface_index);
+    } catch (const std::system_error& error) {
+      const bool not_yet = error.code() == std::errc::no_such_device_or_address;
+      if (!not_yet || std::chrono::steady_clock::now() >= give_up) throw;
+    }
+    std::this_thread::sleep_for(20ms);
+  }
+}
+
+void set_resolved_link(std::uint32_t interface_index, const std::vector<net::IpAddress>& servers,
+                       const std::vector<std::string>& search, bool all_names) {
+  const Bus bus = open_bus();
+  // Which names come this way first: no question must go to a server that is not yet meant for it.
+  set_domains(bus.get(), interface_index, search, all_names);
+  set_default_route(bus.get(), interface_index, all_names);
+  set_servers(bus.get(), interface_index, servers);
+  flush_caches(bus.get());
+}
+
+void revert_resolved_link(std::uint32_t interface_index) {
+  const Bus bus = open_bus();
+  call_with_index(bus.get(), "RevertLink", interface_index);
+  flush_caches(bus.get());
+}
+
+}  // namespace tunneld::daemon

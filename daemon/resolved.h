@@ -1,0 +1,29 @@
+// systemd-resolved, over D-Bus: a link's name servers and domains (org.freedesktop.resolve1(5)).
+//
+// Its settings belong to the link and go with it, so a killed daemon leaves nothing; and resolved keeps them
+// over a restart of its own. Called at start, reload and end; each call waits for its answer, 2 s at most.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/net/ip_address.h"
+
+namespace tunneld::daemon {
+
+/// Whether `resolv_conf` leads the host's programs to it.
+[[nodiscard]] bool leads_to_resolved(const std::string& resolv_conf);
+
+/// Throws std::system_error if it is not there, in another network namespace, or has no such link.
+void expect_resolved(std::uint32_t interface_index);
+
+/// `all_names`: every name is asked for on this link, and on no other. Otherwise those of `search` alone.
+/// Throws std::system_error.
+void set_resolved_link(std::uint32_t interface_index, const std::vector<net::IpAddress>& servers,
+                       const std::vector<std::string>& search, bool all_names);
+
+/// Throws std::system_error.
+void revert_resolved_link(std::uint32_t interface_index);
+
+}  // namespace tunneld::daemon
