@@ -24,8 +24,6 @@ struct WgQuick {
   /// Key files are named after the interface and its peers: wg0.key, wg0-alice.psk.
   Config config;
   Keys keys;
-  /// In the order of the file.
-  DnsConfig dns;
 };
 
 struct WgQuickResult {
@@ -47,7 +45,8 @@ struct WgQuickText {
   std::vector<std::string> left_out;
 };
 
-/// `keys.private_key` is not looked at where it is theirs.
+/// `keys.private_key` is not looked at where it is theirs. `dns`: what the file's owner is to ask, which for
+/// a file of our own is `config.interface.dns`.
 [[nodiscard]] WgQuickText write_wg_quick(const Config& config, const Keys& keys, const DnsConfig& dns,
                                          WhosePrivateKey whose);
 

@@ -69,8 +69,7 @@ class Parser {
     }
     finish();
     WgQuickResult result;
-    if (!diagnostics_.has_errors())
-      result.file = WgQuick{std::move(config_), std::move(keys_), std::move(dns_)};
+    if (!diagnostics_.has_errors()) result.file = WgQuick{std::move(config_), std::move(keys_)};
     result.diagnostics = diagnostics_.take();
     return result;
   }
@@ -214,10 +213,10 @@ class Parser {
   void read_dns(std::string_view value) {
     for (const std::string_view piece : pieces(value, ", \t")) {
       if (const auto address = net::IpAddress::parse(piece)) {
-        dns_.servers.push_back({*address, at(piece)});
+        config().interface.dns.servers.push_back({*address, at(piece)});
       } else if (net::is_dns_name(piece)) {
         const std::string_view without_dot = piece.substr(0, piece.size() - (piece.ends_with('.') ? 1 : 0));
-        dns_.search.push_back({std::string(without_dot), at(piece)});
+        config().interface.dns.search.push_back({std::string(without_dot), at(piece)});
       } else {
         error_value(piece, "the address of a server or a search domain");
       }
@@ -359,7 +358,6 @@ class Parser {
   const std::string& interface_;
   Config config_;
   Keys keys_{crypto::PrivateKey::from_bytes(std::array<std::uint8_t, crypto::kKeySize>{}), {}};
-  DnsConfig dns_;
   std::set<net::IpAddress> addresses_;
   Diagnostics diagnostics_;
 

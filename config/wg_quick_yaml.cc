@@ -16,6 +16,15 @@ std::string list(const std::vector<Located<T>>& items) {
   return out + "]";
 }
 
+std::string dns_yaml(const DnsConfig& dns) {
+  std::string search = "[";
+  for (const auto& domain : dns.search) {
+    if (search.size() > 1) search += ", ";
+    search += yaml_scalar(domain.value);
+  }
+  return "{ servers: " + list(dns.servers) + ", search: " + search + "] }";
+}
+
 std::string peer_yaml(const PeerConfig& peer) {
   std::string out = "  - name: " + yaml_scalar(peer.name.value) + '\n';
   out += "    public_key: " + yaml_scalar(peer.public_key.value.to_base64()) + '\n';
@@ -42,6 +51,7 @@ std::string write_yaml(const WgQuick& file, std::string_view origin) {
   out += "  private_key_file: " + yaml_scalar(interface.private_key_file.value.name) + '\n';
   if (interface.mtu) out += "  mtu: " + std::to_string(*interface.mtu) + '\n';
   if (interface.fwmark != 0) out += "  fwmark: " + std::to_string(interface.fwmark) + '\n';
+  if (interface.dns != DnsConfig{}) out += "  dns: " + dns_yaml(interface.dns) + '\n';
   const auto& table = file.config.routes.table;
   if (!table) out += "routes: none\n";
   if (table && *table != kMainTable) out += "routes: { table: " + std::to_string(*table) + " }\n";

@@ -19,8 +19,8 @@ ExitCode export_wg_quick(const ExportOptions& options) {
   const config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
   std::cerr << to_string(keys.diagnostics);
   if (!keys.keys) return ExitCode::kBadUsage;
-  const config::WgQuickText text =
-      write_wg_quick(*parsed.config, *keys.keys, {}, config::WhosePrivateKey::kOurs);
+  const config::WgQuickText text = write_wg_quick(*parsed.config, *keys.keys, parsed.config->interface.dns,
+                                                  config::WhosePrivateKey::kOurs);
   for (const std::string& line : text.left_out) std::cerr << "left out: " << line << "\n";
   try {
     if (options.output.empty()) {

@@ -47,18 +47,6 @@ crypto::SecretText read_secret_text(const std::string& path) {
   return text;
 }
 
-/// What is understood and not done.
-std::string unsupported(const config::DnsConfig& dns) {
-  config::Diagnostics diagnostics;
-  const auto report = [&diagnostics](const config::Location& at) {
-    diagnostics.warning(at, "'DNS' is not supported yet: the host's own name servers stay",
-                        "set it by the host's own means");
-  };
-  for (const auto& server : dns.servers) report(server.at);
-  for (const auto& domain : dns.search) report(domain.at);
-  return to_string(diagnostics.take());
-}
-
 /// The configuration's file. Throws std::system_error.
 std::string write_all(NewFiles& files, const config::WgQuick& imported, const ImportOptions& options) {
   const std::filesystem::path directory(options.directory);
@@ -83,7 +71,6 @@ ExitCode import_wg_quick(const ImportOptions& options) {
         read_secret_text(options.file), options.file, std::filesystem::path(options.file).stem().string());
     std::cerr << to_string(parsed.diagnostics);
     if (!parsed.file) return ExitCode::kBadUsage;
-    std::cerr << unsupported(parsed.file->dns);
     NewFiles files;
     const std::string path = write_all(files, *parsed.file, options);
     const config::ParseResult read_back = config::parse_file(path);

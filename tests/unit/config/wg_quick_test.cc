@@ -92,10 +92,10 @@ TEST(WgQuick, ReadsEveryKey) {
   EXPECT_EQ(config.interface.private_key_file.value, (KeyFile{"wg0.key", false}));
   EXPECT_EQ(config.routes.table, 1234U);
   EXPECT_EQ(base64(result.file->keys.private_key), kPrivateA);
-  ASSERT_EQ(result.file->dns.servers.size(), 2U);
-  EXPECT_EQ(result.file->dns.servers[1].value, *net::IpAddress::parse("fd00::53"));
-  ASSERT_EQ(result.file->dns.search.size(), 2U);
-  EXPECT_EQ(result.file->dns.search[0].value, "corp.example");
+  ASSERT_EQ(result.file->config.interface.dns.servers.size(), 2U);
+  EXPECT_EQ(result.file->config.interface.dns.servers[1].value, *net::IpAddress::parse("fd00::53"));
+  ASSERT_EQ(result.file->config.interface.dns.search.size(), 2U);
+  EXPECT_EQ(result.file->config.interface.dns.search[0].value, "corp.example");
 
   ASSERT_EQ(config.peers.size(), 2U);
   const PeerConfig& berlin = config.peers[0];
@@ -163,17 +163,17 @@ class GoodFile : public testing::TestWithParam<File> {};
 TEST_P(GoodFile, IsTheSameAfterExportAndImport) {
   const WgQuickResult first = parse(GetParam().text);
   ASSERT_TRUE(first.file) << to_string(first.diagnostics);
-  const WgQuickText text =
-      write_wg_quick(first.file->config, first.file->keys, first.file->dns, WhosePrivateKey::kOurs);
+  const WgQuickText text = write_wg_quick(first.file->config, first.file->keys,
+                                          first.file->config.interface.dns, WhosePrivateKey::kOurs);
   EXPECT_TRUE(text.left_out.empty());
   const WgQuickResult second = parse_wg_quick(text.text, "wg0.conf", "wg0");
   ASSERT_TRUE(second.file) << to_string(second.diagnostics) << text.text.c_str();
   EXPECT_TRUE(second.diagnostics.empty()) << to_string(second.diagnostics);
   EXPECT_EQ(second.file->config, first.file->config);
-  EXPECT_EQ(second.file->dns, first.file->dns);
+  EXPECT_EQ(second.file->config.interface.dns, first.file->config.interface.dns);
   expect_same_keys(second.file->keys, first.file->keys);
-  const WgQuickText again =
-      write_wg_quick(second.file->config, second.file->keys, second.file->dns, WhosePrivateKey::kOurs);
+  const WgQuickText again = write_wg_quick(second.file->config, second.file->keys,
+                                           second.file->config.interface.dns, WhosePrivateKey::kOurs);
   EXPECT_EQ(again.text, text.text);
 }
 
@@ -346,12 +346,12 @@ TEST(WgQuick, DamagedAtRandomIsRefusedOrStillTheSameBothWays) {
                            [](const Diagnostic& d) { return d.severity == Severity::kError; }));
     if (!first.file) continue;
     ++good;
-    const WgQuickText written =
-        write_wg_quick(first.file->config, first.file->keys, first.file->dns, WhosePrivateKey::kOurs);
+    const WgQuickText written = write_wg_quick(first.file->config, first.file->keys,
+                                               first.file->config.interface.dns, WhosePrivateKey::kOurs);
     const WgQuickResult second = parse_wg_quick(written.text, "wg0.conf", "wg0");
     ASSERT_TRUE(second.file) << text << to_string(second.diagnostics);
     ASSERT_EQ(second.file->config, first.file->config) << text;
-    ASSERT_EQ(second.file->dns, first.file->dns) << text;
+    ASSERT_EQ(second.file->config.interface.dns, first.file->config.interface.dns) << text;
     expect_same_keys(second.file->keys, first.file->keys);
   }
   EXPECT_GT(good, 500) << "too few files were still good for this to show anything";
