@@ -81,6 +81,23 @@ def run(lab):
     cleaned = a.run(lab.tunneld, "cleanup").stdout
     check_same_state(before, a.state(), f"after a lost journal and cleanup: {cleaned}")
 
+    # An endpoint's name cannot be looked up through the tunnel that it leads to: that comes first.
+    outside = b.directory / "outside-zone"
+    outside.write_text("gate.example 203.0.113.2")
+    b.popen(sys.executable, ROOT / "tests/e2e/dns.py", "203.0.113.2", outside)
+    file.write_text("nameserver 203.0.113.2\noptions timeout:1\n")
+    named = json.loads(json.dumps(config))
+    named["peers"][0]["endpoints"] = ["gate.example:51820"]
+    named_path = a.directory / "named.yaml"
+    named_path.write_text(json.dumps(named))
+    before_named = a.state()
+    daemon = lab.start(a, named_path)
+    wait_for(lambda: a.reaches("10.9.0.2"), 10, "the tunnel to a name")
+    wait_for(lambda: "nameserver 10.9.0.2" in file.read_text(), 5, "its name servers after that")
+    daemon.stop()
+    check_same_state(before_named, a.state(), "after an endpoint with a name")
+    file.write_text(BEFORE)
+
     # A file that cannot be written: the tunnel is up all the same, and the log says what it lacks.
     wrapper = ["sh", "-c", 'mount -o remount,bind,ro /etc/resolv.conf && exec "$@"', "sh"]
     daemon = lab.start(a, a.config_path, wrapper=wrapper)

@@ -1,0 +1,123 @@
+"""`dns` where resolvconf(8) keeps /etc/resolv.conf, openresolv's and Debian's own: the tunnel's servers are asked first (with
+openresolv alone) while it is up, and the file is byte for byte as it was after each way of ending."""
+import json
+import signal
+import subprocess
+import sys
+
+from harness import ROOT, check, check_same_state, main, sh, wait_for
+from packages import unpack
+
+# Run in a mount namespace of its own: layers over /usr and /etc, and a /run that shares nothing but the network namespaces.
+MOUNTS = """set -e
+mount --make-rprivate /
+mkdir $0/netns && mount --rbind /run/netns $0/netns
+for name in usr etc; do
+    mkdir $0/$name.work && mount -t overlay overlay -o lowerdir=/$name,upperdir=$0/$name,workdir=$0/$name.work /$name
+done
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/netns && mount --rbind $0/netns /run/netns
+echo ready
+exec sleep 1000
+"""
+# As their packages' installation leaves it.
+INSTALLED = {
+    "openresolv": "rm -f /etc/resolv.conf; : > /etc/resolv.conf",
+    "resolvconf": "mkdir -p /run/resolvconf/interface; ln -sf ../run/resolvconf/resolv.conf /etc/resolv.conf; "
+                  "ln -sfn /run/resolvconf /etc/resolvconf/run; resolvconf --enable-updates",
+}
+
+
+def own_mounts(lab, host, package):
+    """From now on `host` runs everything where `package` is installed."""
+    memory = lab.directory / f"memory-{host.name}"
+    memory.mkdir()
+    sh("mount", "-t", "tmpfs", "tmpfs", memory)
+    try:
+        for name in ("usr", "etc"):
+            (memory / name).mkdir()
+        unpack(lab, package, memory)
+        keeper = subprocess.Popen(["unshare", "--mount", "sh", "-c", MOUNTS, memory], stdout=subprocess.PIPE, text=True)
+        lab.processes.append(keeper)
+        check(keeper.stdout.readline() == "ready\n", "a mount namespace of its own")
+    finally:
+        sh("umount", "-l", memory)
+    host.command = lambda *words: [
+        "nsenter", f"--mount=/proc/{keeper.pid}/ns/mnt", "ip", "netns", "exec", host.namespace, *map(str, words)]
+    host.run("sh", "-c", INSTALLED[package])
+    host.run("resolvconf", "-a", "wire.dhcp", input="nameserver 203.0.113.99\nsearch home.example\n")
+
+
+def each_way(lab, a, package):
+    def text():
+        return a.run("cat", "/etc/resolv.conf").stdout
+
+    def state():
+        return a.state() + a.run("sh", "-c", "resolvconf -l; cd /run/resolvconf && find . ! -name '*lock*' ! -name metrics"
+                                             " ! -name exclusive ! -name private ! -name deprecated -type f | sort").stdout
+
+    before = state()
+    check("nameserver 203.0.113.99" in text(), f"{package}: resolvconf keeps the file: {text()}")
+    config = json.loads(a.config_path.read_text())
+    config["interface"]["dns"] = {"servers": ["10.9.0.2", "fd09::2"], "search": ["corp.example"]}
+    config["peers"][0]["allowed_ips"] += ["0.0.0.0/0"]
+    config["routes"] = {"table": 1234}
+    a.config_path.write_text(json.dumps(config))
+
+    # A service's umask must not make the file one that only root can read.
+    daemon = lab.start(a, a.config_path, wrapper=["sh", "-c", 'umask 077; exec "$@"', "sh"])
+    during = text()
+    servers = [line.split()[1] for line in during.splitlines() if line.startswith("nameserver")]
+    expected = ["10.9.0.2", "fd09::2"] + ([] if package == "openresolv" else ["203.0.113.99"])
+    check(servers == expected, f"{package}: {during}")
+    check("corp.example" in during, f"{package}: {during}")
+    check("tunneld" not in during, f"{package}: the file is resolvconf's work, not ours: {during}")
+    mode = a.run("stat", "-L", "-c", "%a", "/etc/resolv.conf").stdout.strip()
+    check(mode == "644", f"{package}: everybody may read it, not {mode}")
+    wait_for(lambda: a.reaches("10.9.0.2"), 5, "the tunnel")
+    check("198.51.100.7" in a.run("getent", "ahostsv4", "www").stdout, f"{package}: www is found through the tunnel")
+
+    config["interface"]["dns"] = {"servers": ["fd09::2"]}
+    a.config_path.write_text(json.dumps(config))
+    a.run(lab.tunneld, "reload", "tun0")
+    check("nameserver fd09::2" in text() and "10.9.0.2" not in text() and "corp.example" not in text(),
+          f"{package}: after a reload: {text()}")
+    daemon.stop()
+    check_same_state(before, state(), f"{package}: after SIGTERM")
+
+    lab.start(a, a.config_path).stop(signal.SIGKILL, expect=-signal.SIGKILL)
+    check("nameserver fd09::2" in text(), f"{package}: SIGKILL leaves it")
+    a.run(lab.tunneld, "cleanup")
+    check_same_state(before, state(), f"{package}: after SIGKILL and cleanup")
+
+    lab.start(a, a.config_path).stop(signal.SIGKILL, expect=-signal.SIGKILL)
+    lab.start(a, a.config_path).stop()
+    check_same_state(before, state(), f"{package}: after SIGKILL, a start and a stop")
+
+    # The program fails: the tunnel goes on without it.
+    wrapper = ["sh", "-c", 'mount --bind /bin/false /usr/sbin/resolvconf && exec "$@"', "sh"]
+    daemon = lab.start(a, a.config_path, wrapper=wrapper)
+    check("not done: /usr/sbin/resolvconf -a: exit code 1" in daemon.log(), f"{package}: the log says so: {daemon.log()}")
+    wait_for(lambda: a.reaches("10.9.0.2"), 5, "the tunnel without its name servers")
+    daemon.stop()
+    # Nothing was made, but only the program can tell: asked again when it works.
+    a.run(lab.tunneld, "cleanup")
+    check_same_state(before, state(), f"{package}: after a resolvconf that failed")
+
+
+def run(lab):
+    a, b = lab.pair(start=False)
+    own = json.loads(a.config_path.read_text())
+    zone = b.directory / "zone"
+    zone.write_text("www.corp.example 198.51.100.7")
+    lab.start(b, b.config_path)
+    b.popen(sys.executable, ROOT / "tests/e2e/dns.py", "10.9.0.2", zone)
+    for package in INSTALLED:
+        a.config_path.write_text(json.dumps(own))
+        a.name = package
+        own_mounts(lab, a, package)
+        each_way(lab, a, package)
+
+
+if __name__ == "__main__":
+    main(run)
