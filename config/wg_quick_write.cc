@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "config/routing_table.h"
 #include "config/wg_quick.h"
 
@@ -64,7 +66,13 @@ void write_peer(const PeerConfig& peer, const std::optional<crypto::PresharedKey
   out.raw("\n");
   out.line("PublicKey", peer.public_key.value.to_base64());
   if (preshared_key) out.secret("PresharedKey", *preshared_key);
-  if (!peer.allowed_ips.empty()) out.line("AllowedIPs", joined(peer.allowed_ips));
+  std::vector<std::string> networks;
+  for (const auto& address : peer.addresses) {
+    const auto length = static_cast<std::uint8_t>(net::address_bits(address.value.family()));
+    networks.push_back(net::IpPrefix{address.value, length}.to_string());
+  }
+  for (const auto& network : peer.allowed_ips) networks.push_back(network.value.to_string());
+  if (!networks.empty()) out.line("AllowedIPs", joined(networks));
   if (!peer.endpoints.empty()) out.line("Endpoint", peer.endpoints.front().value.to_string());
   if (peer.persistent_keepalive) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*peer.persistent_keepalive);
@@ -82,6 +90,9 @@ std::vector<std::string> left_out(const Config& config) {
   add_if(config.routes.metric.has_value(), "routes.metric");
   add_if(config.server.has_value(), "server");
   add_if(config.client.has_value(), "client");
+  add_if(std::any_of(config.peers.begin(), config.peers.end(),
+                     [](const auto& peer) { return peer.push != PushConfig(); }),
+         "push");
   for (const PeerConfig& peer : config.peers) {
     if (peer.endpoints.size() > 1) {
       lines.push_back("peer " + peer.name.value + ": all endpoints but the first: wg-quick knows one");

@@ -69,6 +69,9 @@ std::vector<net::IpAddress> choose_addresses(const ClientAddOptions& options, co
       }
     }
   }
+  // A tunneld asks for its address; another WireGuard cannot.
+  const bool asks = !options.wg && !options.qr && !server.server->value.pool.empty();
+  if (addresses.empty() && asks) return {};
   if (addresses.empty()) addresses = free_addresses(server, leased_addresses(server.interface.name.value));
   if (addresses.empty()) {
     throw CommandError(ExitCode::kRuntimeFailure,
@@ -84,15 +87,14 @@ std::string peer_yaml(const NewClient& client, const crypto::PublicKey& key,
                       const ClientAddOptions& options) {
   std::string addresses;
   for (const net::IpAddress& address : client.addresses)
-    addresses += (addresses.empty() ? "" : ", ") +
-                 config::yaml_scalar(address.to_string() + (address.is_v4() ? "/32" : "/128"));
+    addresses += (addresses.empty() ? "" : ", ") + config::yaml_scalar(address.to_string());
   std::string out = "# By `tunneld client add`. Changes take effect with `tunneld reload`.\npeers:\n";
   out += "  - name: " + config::yaml_scalar(client.name) + '\n';
   out += "    public_key: " + config::yaml_scalar(key.to_base64()) + '\n';
   if (client.preshared_key)
     out += "    preshared_key_file: " + config::yaml_scalar(client.name + ".psk") + '\n';
   if (!options.group.empty()) out += "    group: " + config::yaml_scalar(options.group) + '\n';
-  if (!addresses.empty()) out += "    allowed_ips: [" + addresses + "]\n";
+  if (!addresses.empty()) out += "    address: [" + addresses + "]\n";
   return out;
 }
 
@@ -128,6 +130,7 @@ void report(const ClientAddOptions& options, const NewClient& client, const NewF
             Reloaded reloaded, const std::string& interface) {
   std::cout << "added " << client.name << ":";
   for (const net::IpAddress& address : client.addresses) std::cout << ' ' << address.to_string();
+  if (client.addresses.empty()) std::cout << " an address from the pool when it connects";
   std::cout << (reloaded == Reloaded::kYes
                     ? ", in effect on " + interface
                     : "; no tunneld runs on " + interface + " now, the next start takes it")

@@ -29,13 +29,6 @@ std::vector<net::IpPrefix> networks_for(const ServerSide& server, const NewClien
   return networks;
 }
 
-template <typename T>
-std::string list(const std::vector<T>& items) {
-  std::string out;
-  for (const T& item : items) out += (out.empty() ? "" : ", ") + config::yaml_scalar(item.to_string());
-  return "[" + out + "]";
-}
-
 /// The client's side in our own words.
 config::Config client_config(const ServerSide& server, const NewClient& client) {
   const config::PushConfig& push = server.config.server->value.push;
@@ -57,19 +50,20 @@ config::Config client_config(const ServerSide& server, const NewClient& client) 
 }  // namespace
 
 std::string client_yaml(const ServerSide& server, const NewClient& client) {
-  std::vector<net::IpPrefix> addresses;
-  for (const net::IpAddress& address : client.addresses) addresses.push_back(host(address));
   std::string out = "# " + client.name + ", a client of " + server.endpoint.to_string() + ".\n";
   out += "#   tunneld check --config client.yaml && tunneld --config client.yaml\n";
-  out += "interface:\n  name: tun0\n  addresses: " + list(addresses) + '\n';
-  out += "  private_key_file: private.key";
+  out += "interface:\n  name: tun0\n  private_key_file: private.key";
   if (!client.private_key) out += "     # the one whose public key the server knows";
-  out += "\npeers:\n  - name: server\n";
+  out += "\nclient:\n";
+  out +=
+      "  # What the server may decide, besides addresses, routes, DNS and MTU (docs/config.md): whether "
+      "everything\n";
+  out += "  # goes through it.\n";
+  out += std::string("  accept: { default_route: ") + (client.all_traffic ? "true" : "false") + " }\n";
+  out += "peers:\n  - name: server\n";
   out += "    public_key: " + config::yaml_scalar(server.public_key.to_base64()) + '\n';
   if (client.preshared_key) out += "    preshared_key_file: preshared.key\n";
-  out += "    endpoints: " + list<config::PeerEndpoint>({server.endpoint}) + '\n';
-  out += "    allowed_ips: " + list(networks_for(server, client)) + "     # what goes through the tunnel\n";
-  out += "    persistent_keepalive: 25s     # keeps a NAT on the way open\n";
+  out += "    endpoints: [" + config::yaml_scalar(server.endpoint.to_string()) + "]     # tried in turn\n";
   return out;
 }
 

@@ -14,6 +14,7 @@ namespace tunneld::daemon {
 
 struct NewClient {
   std::string name;
+  /// Its own; none for a tunneld that gets them from the pool.
   std::vector<net::IpAddress> addresses;
   /// nullopt where the client has made its key itself.
   std::optional<crypto::PrivateKey> private_key;

@@ -1,26 +1,45 @@
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include <spdlog/fmt/fmt.h>
 
 #include "daemon/client_addresses.h"
 #include "daemon/client_commands.h"
 #include "daemon/control_client.h"
+#include "daemon/lease_store.h"
 #include "daemon/server_clients.h"
+#include "daemon/state_directory.h"
 
 namespace tunneld::daemon {
 namespace {
 
-/// Status of the peers by public key; empty where no daemon runs.
-std::map<std::string, nlohmann::json> running_peers(const std::string& interface) {
-  std::map<std::string, nlohmann::json> peers;
+using Addresses = std::map<std::string, std::vector<std::string>>;
+
+/// nullopt where no daemon runs.
+std::optional<nlohmann::json> running(const std::string& interface) {
   try {
-    const nlohmann::json status = ask(interface, "status");
-    for (const auto& peer : status.at("peers")) peers[peer.at("public_key").get<std::string>()] = peer;
+    return ask(interface, "status");
   } catch (const ControlError& error) {
     std::cerr << "tunneld: no handshakes to show: " << error.what() << "\n";
+    return std::nullopt;
   }
-  return peers;
+}
+
+/// What clients have from the pool, by public key; from the file where no daemon runs.
+Addresses leases(const std::string& interface, const std::optional<nlohmann::json>& status) {
+  Addresses addresses;
+  if (status && status->contains("server")) {
+    for (const auto& lease : status->at("server").at("leases"))
+      addresses[lease.at("public_key").get<std::string>()] =
+          lease.at("addresses").get<std::vector<std::string>>();
+  } else {
+    for (const Lease& lease : LeaseStore(leases_path(interface)).load()) {
+      for (const net::IpAddress& address : lease.addresses)
+        addresses[lease.key.to_base64()].push_back(address.to_string());
+    }
+  }
+  return addresses;
 }
 
 std::string joined(const nlohmann::json& words) {
@@ -36,21 +55,26 @@ std::string age(const nlohmann::json& seconds) {
 
 ExitCode list(const ClientOptions& options) {
   const config::Config server = read_server(options.config);
-  const auto running = running_peers(server.interface.name.value);
+  const auto status = running(server.interface.name.value);
+  std::map<std::string, nlohmann::json> running_peers;
+  if (status) {
+    for (const auto& peer : status->at("peers"))
+      running_peers[peer.at("public_key").get<std::string>()] = peer;
+  }
+  Addresses leased = leases(server.interface.name.value, status);
   nlohmann::json clients = nlohmann::json::array();
   for (const config::PeerConfig& peer : server.peers) {
-    nlohmann::json client{{"name", peer.name.value},
-                          {"public_key", peer.public_key.value.to_base64()},
-                          {"addresses", nlohmann::json::array()},
-                          {"state", nullptr},
-                          {"endpoint", nullptr},
-                          {"latest_handshake_seconds_ago", nullptr}};
+    const std::string key = peer.public_key.value.to_base64();
+    nlohmann::json client{
+        {"name", peer.name.value}, {"public_key", key},   {"addresses", nlohmann::json::array()},
+        {"state", nullptr},        {"endpoint", nullptr}, {"latest_handshake_seconds_ago", nullptr}};
     for (const net::IpAddress& address : addresses_of(peer))
       client["addresses"].push_back(address.to_string());
-    const auto found = running.find(peer.public_key.value.to_base64());
-    if (found != running.end()) {
-      for (const char* key : {"state", "endpoint", "latest_handshake_seconds_ago"})
-        client[key] = found->second.at(key);
+    for (const std::string& address : leased[key]) client["addresses"].push_back(address);
+    const auto found = running_peers.find(key);
+    if (found != running_peers.end()) {
+      for (const char* field : {"state", "endpoint", "latest_handshake_seconds_ago"})
+        client[field] = found->second.at(field);
     }
     clients.push_back(std::move(client));
   }

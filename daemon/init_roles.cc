@@ -93,14 +93,12 @@ std::string client_yaml(const crypto::PublicKey& example) {
        << "#   tunneld check --config client.yaml && tunneld --config client.yaml\n"
        << "interface:\n"
        << "  name: tun0\n"
-       << "  addresses: [10.8.0.2/32]     # example: what the server gave this client\n"
        << "  private_key_file: private.key\n"
+       << "client: {}     # takes addresses, routes and DNS from its server\n"
        << "peers:\n"
        << "  - name: server\n"
        << "    public_key: \"" << example.to_base64() << "\"     # example: the server's\n"
-       << "    endpoints: [\"" << kExampleEndpoint << ":" << kUsualPort << "\"]     # example\n"
-       << "    allowed_ips: [10.8.0.0/24]     # example: what goes through the tunnel\n"
-       << "    persistent_keepalive: 25s     # keeps a NAT on the way open\n";
+       << "    endpoints: [\"" << kExampleEndpoint << ":" << kUsualPort << "\"]     # example\n";
   return text.str();
 }
 

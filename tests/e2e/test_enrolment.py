@@ -11,8 +11,8 @@ from enrolment import connect_phone, read_qr, tree, tunneld
 from harness import check, main, wait_for
 
 
-def refusals(server, folder):
-    """Every command here fails and leaves the server's folder and its own as they were."""
+def refusals(server, folder, phones):
+    """Every command here fails and leaves the server's folder and its own as they were. `phones`: an address."""
     config = folder / "server.yaml"
     good = config.read_text()
     before = tree(server.directory / "etc")
@@ -26,7 +26,7 @@ def refusals(server, folder):
         refused("a client's name has 1 to 64", "client", "add", name)
     refused("is in no network", "client", "add", "x", "--address", "192.0.2.1")
     refused("is the server's own", "client", "add", "x", "--address", "10.8.0.1")
-    refused("already belongs to peer 'alice'", "client", "add", "x", "--address", "10.8.0.2")
+    refused("already belongs to peer 'phone'", "client", "add", "x", "--address", phones)
     refused("no address like", "client", "add", "x", "--address", "10.8.0")
     refused("44 characters of base64", "client", "add", "x", "--public-key", "abc")
     alice = re.search('public_key: "(.*)"', (folder / "peers.d/alice.yaml").read_text()).group(1)
@@ -54,7 +54,7 @@ def refusals(server, folder):
     broken("server.yaml:", good + "nonsense: 1\n", "client", "remove", "alice")
     broken("'include: [peers.d/*.yaml]'", good.replace("peers.d/*.yaml", "other.d/*.yaml"), "client", "add", "x")
     broken("give --endpoint", re.sub(" *endpoint: .*\n", "", good), "client", "add", "x")
-    broken("has no 'server' section", re.sub("server:\n(  .*\n)*", "", good), "client", "add", "x")
+    broken("add a section 'server'", re.sub("server:\n(  .*\n)*", "", good), "client", "add", "x")
     # The running daemon refuses: somebody else has a route that another change of the file wants.
     server.ip("route", "add", "10.66.0.0/16", "dev", "wire0")
     (folder / "peers.d/site.yaml").write_text(
@@ -98,22 +98,31 @@ def run(lab):
     lab.start(alice, alice.directory / "etc/client.yaml")
     device, addresses = connect_phone(lab, phone, conf)
     inside = daemon.status()["interface"]["addresses"]
+    wait_for(lambda: alice.reaches("10.8.0.1"), 10, "alice is configured by the server")
     for address in (each.split("/")[0] for each in inside):
         check(alice.ping(address) == 3, f"alice reaches {address}")
         check(phone.ping(address) == 3, f"the phone reaches {address}")
-    check(phone.ping("10.8.0.2") == 3, "the phone reaches alice")
 
     clients = json.loads(tunneld(server, "client", "list", "--json", "--config", config))
     check([client["name"] for client in clients] == ["alice", "phone"], f"list: {clients}")
     check(clients[1]["addresses"] == addresses, f"addresses: {clients}")
+    check(len(clients[0]["addresses"]) == 2, f"alice has addresses of the pool: {clients}")
+    check(len({address for client in clients for address in client["addresses"]}) == 4, f"addresses: {clients}")
     check(all(client["latest_handshake_seconds_ago"] is not None for client in clients), f"handshakes: {clients}")
-    check(re.search(r"phone +10\.8\.0\.3.* s ago", tunneld(server, "client", "list", "--config", config)), "the table")
+    check(re.search(rf"phone +{addresses[0]}, .* s ago", tunneld(server, "client", "list", "--config", config)), "the table")
 
     exported = tunneld(server, "export", "phone", "--config", config)
     without_key = re.sub("PrivateKey = .*\n", "", conf)
     check(re.sub("# PrivateKey = .*\n", "", exported) == without_key, f"export knows all but the key:\n{exported}")
 
-    refusals(server, folder)
+    # Clients do not reach each other unless the server says so.
+    her = clients[0]["addresses"][0]
+    check(not phone.reaches(her), "the phone reaches alice")
+    config.write_text(config.read_text().replace("client_to_client: false", "client_to_client: true"))
+    tunneld(server, "reload")
+    check(phone.ping(her) == 3, "the phone does not reach alice although client_to_client is true")
+
+    refusals(server, folder, addresses[0])
 
     # Two at a time never get the same address.
     with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -140,7 +149,7 @@ def run(lab):
     check(not list(folder.rglob("*phone*")), "files of the removed client")
     # Its name and its address are free again, under another key.
     tunneld(server, "client", "add", "phone", "--wg", "--config", config)
-    check("10.8.0.3/32" in (server.directory / "phone/wg0.conf").read_text(), "the address is free again")
+    check(f"{addresses[0]}/32" in (server.directory / "phone/wg0.conf").read_text(), "the address is free again")
 
     daemon.stop()
     output = tunneld(server, "client", "add", "later", "--config", config)
@@ -149,6 +158,8 @@ def run(lab):
     # A client that makes its own key.
     output = tunneld(phone, "init", "client", "--dir", "own")
     check("ok" in tunneld(phone, "check", "--config", "own/client.yaml"), "what init client writes passes check")
+    output_of_list = tunneld(phone, "client", "list", "--config", "own/client.yaml", code=2)
+    check("this is no server's configuration" in output_of_list, output_of_list)
     key = re.search(r"--public-key (\S+)", output).group(1)
     tunneld(server, "client", "add", "own", "--public-key", key, "--config", config)
     check(sorted(path.name for path in (server.directory / "own").iterdir()) == ["client.yaml", "preshared.key"], "its files")

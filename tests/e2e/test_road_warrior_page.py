@@ -12,7 +12,8 @@ SYSTEMCTL = """#!/bin/bash
 [ "$1 $2" = "enable --now" ] || exit 2
 name=${3#tunneld@}
 setsid tunneld --config "/etc/tunneld/$name.yaml" >"$LOG" 2>&1 </dev/null &
-for _ in {1..100}; do tunneld status >/dev/null 2>&1 && exit 0; sleep 0.1; done
+# Then the time that it takes to type the next command.
+for _ in {1..100}; do tunneld status >/dev/null 2>&1 && sleep 2 && exit 0; sleep 0.1; done
 cat "$LOG"
 exit 1
 """
@@ -50,7 +51,7 @@ class Machine:
         self.home.mkdir()
         self.environment = {
             **os.environ, "PATH": f"{bin}:{os.environ['PATH']}", "MACHINES": str(machines),
-            "LOG": str(self.host.directory / "daemon.txt"), "TUNNELD_RUN_DIR": str(self.host.run_directory)}
+            "LOG": str(self.host.directory / "daemon.txt"), **self.host.directories()}
 
     def type(self, command):
         result = sh("nsenter", "-t", self.pid, "--mount", "--net", f"--wd={self.home}", "--", "bash", "-ec", f"cd {self.home}; {command}",

@@ -305,6 +305,16 @@ TEST(WgQuick, RefusesNamesThatNoInterfaceHas) {
   }
 }
 
+TEST(WgQuick, AClientsOwnAddressesAreAllowedIps) {
+  WgQuickResult result =
+      parse("[Interface]\nPrivateKey = $P\n[Peer]\nPublicKey = $B\nAllowedIPs = 10.9.0.0/16\n");
+  ASSERT_TRUE(result.file);
+  for (const char* address : {"10.8.0.7", "fd08::7"})
+    result.file->config.peers[0].addresses.push_back({*net::IpAddress::parse(address), {}});
+  const WgQuickText text = write_wg_quick(result.file->config, result.file->keys, {}, WhosePrivateKey::kOurs);
+  EXPECT_THAT(text.text.c_str(), HasSubstr("AllowedIPs = 10.8.0.7/32, fd08::7/128, 10.9.0.0/16\n"));
+}
+
 TEST(WgQuick, SaysWhatWgQuickHasNoWordsFor) {
   WgQuickResult result = parse(kWithEveryKey);
   ASSERT_TRUE(result.file);
