@@ -1,5 +1,8 @@
 // `client:`: what a client takes from its servers.
 
+#include <algorithm>
+#include <array>
+
 #include "config/sections.h"
 
 namespace tunneld::config {
@@ -30,12 +33,37 @@ AcceptConfig read_accept(const Node& node) {
   return accept;
 }
 
+/// What may stay outside of a tunnel that takes all: a hostile network must not get more than its own.
+bool is_local(const net::IpPrefix& network) {
+  constexpr std::array kLocal{"10.0.0.0/8",     "172.16.0.0/12", "192.168.0.0/16",
+                              "169.254.0.0/16", "fc00::/7",      "fe80::/10"};
+  return std::ranges::any_of(kLocal, [&network](const char* text) {
+    const net::IpPrefix range = net::IpPrefix::parse(text).value();
+    return network.length >= range.length && range.contains(network.address);
+  });
+}
+
+std::vector<Located<net::IpPrefix>> read_local_networks(const Node& node) {
+  std::vector<Located<net::IpPrefix>> networks = read_networks(node, "192.168.0.0/16");
+  for (const auto& network : networks) {
+    if (is_local(network.value)) continue;
+    node.source().diagnostics.error(network.at,
+                                    in_quotes(network.value.to_string()) + " is not private or link-local",
+                                    "only networks within 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, "
+                                    "169.254.0.0/16, fc00::/7 and fe80::/10 may stay outside");
+  }
+  return networks;
+}
+
 }  // namespace
 
 ClientConfig read_client(const Node& node) {
   ClientConfig client;
   Mapping keys(node);
   if (const auto accept = keys.find("accept")) client.accept = read_accept(*accept);
+  if (const auto on = keys.find("kill_switch")) client.kill_switch = read_bool(*on).value_or(false);
+  if (const auto networks = keys.find("local_networks"))
+    client.local_networks = read_local_networks(*networks);
   keys.finish();
   return client;
 }

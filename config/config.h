@@ -14,6 +14,7 @@
 #include "common/crypto/aead_engine.h"
 #include "common/crypto/keys.h"
 #include "common/net/ip_address.h"
+#include "config/access_rule.h"
 #include "config/location.h"
 #include "config/peer_endpoint.h"
 
@@ -94,6 +95,10 @@ struct PeerConfig {
   std::vector<Located<net::IpAddress>> addresses;
   /// On a server: what this peer is told in place of what all are told, key by key.
   PushConfig push;
+  /// A group whose rules hold for it.
+  std::optional<Located<std::string>> group;
+  /// Rules of its own. A peer with neither reaches everything, one with an empty list nothing.
+  std::optional<std::vector<Located<AccessRule>>> allow;
   bool operator==(const PeerConfig&) const = default;
 };
 
@@ -113,6 +118,14 @@ struct CryptoConfig {
   bool operator==(const CryptoConfig&) const = default;
 };
 
+/// Passing packets between the tunnel and this host's other interfaces.
+struct ForwardingConfig {
+  bool enabled = false;
+  /// Interfaces behind which the clients' addresses are hidden.
+  std::vector<Located<std::string>> masquerade;
+  bool operator==(const ForwardingConfig&) const = default;
+};
+
 /// What a server does for its clients; its presence makes this host one.
 struct ServerConfig {
   /// Where clients reach this server, for the configurations that are handed to them.
@@ -125,6 +138,7 @@ struct ServerConfig {
   PushConfig push;
   /// Whether clients reach each other.
   bool client_to_client = false;
+  ForwardingConfig forwarding;
   bool operator==(const ServerConfig&) const = default;
 };
 
@@ -144,7 +158,18 @@ struct AcceptConfig {
 /// What a client takes from its servers; its presence makes this host one.
 struct ClientConfig {
   AcceptConfig accept;
+  /// Nothing leaves but through the tunnel.
+  bool kill_switch = false;
+  /// Reached outside of the tunnel even so; private or link-local, without host bits.
+  std::vector<Located<net::IpPrefix>> local_networks;
   bool operator==(const ClientConfig&) const = default;
+};
+
+/// What the peers of a group may reach.
+struct GroupConfig {
+  Located<std::string> name;
+  std::vector<Located<AccessRule>> allow;
+  bool operator==(const GroupConfig&) const = default;
 };
 
 struct LogConfig {
@@ -160,6 +185,7 @@ struct Config {
   CryptoConfig crypto;
   /// Data workers; nullopt is one per core.
   std::optional<unsigned> workers;
+  std::vector<GroupConfig> groups;
   LogConfig log;
   /// At most one of the two; a host with neither is a peer, configured on both sides.
   std::optional<Located<ServerConfig>> server;

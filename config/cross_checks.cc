@@ -1,8 +1,10 @@
 #include "config/cross_checks.h"
 
+#include <algorithm>
 #include <map>
 
 #include "config/routing_table.h"
+#include "config/suggestion.h"
 
 namespace tunneld::config {
 namespace {
@@ -157,6 +159,33 @@ void check_pool(const Config& config, Diagnostics& diagnostics) {
   }
 }
 
+void check_groups(const Config& config, Diagnostics& diagnostics) {
+  std::vector<std::string> names;
+  for (const GroupConfig& group : config.groups) names.push_back(group.name.value);
+  for (const PeerConfig& peer : config.peers) {
+    if (!peer.group || std::ranges::find(names, peer.group->value) != names.end()) continue;
+    const auto nearest = suggest(peer.group->value, names);
+    diagnostics.error(peer.group->at, "there is no group " + in_quotes(peer.group->value),
+                      nearest ? "did you mean " + in_quotes(*nearest) + "?" : "add it to 'groups'");
+  }
+}
+
+/// With the kill switch, a name can only be looked up where the resolver is outside of the tunnel.
+void check_kill_switch(const Config& config, Diagnostics& diagnostics) {
+  if (!config.client || !config.client->value.kill_switch || !config.client->value.local_networks.empty())
+    return;
+  for (const PeerConfig& peer : config.peers) {
+    const auto is_name = [](const auto& endpoint) {
+      return !endpoint.value.address() && endpoint.value.host.find(':') == std::string::npos;
+    };
+    if (peer.endpoints.empty() || !std::ranges::all_of(peer.endpoints, is_name)) continue;
+    diagnostics.warning(peer.endpoints.front().at,
+                        "the kill switch lets no question to a resolver outside of the tunnel through, so " +
+                            in_quotes(peer.endpoints.front().value.host) + " cannot be looked up",
+                        "name an address as well, or add the resolver's network to 'local_networks'");
+  }
+}
+
 }  // namespace
 
 void check_across(const Config& config, Diagnostics& diagnostics) {
@@ -168,6 +197,8 @@ void check_across(const Config& config, Diagnostics& diagnostics) {
   check_roles(config, diagnostics);
   check_servers_own(config, diagnostics);
   check_pool(config, diagnostics);
+  check_groups(config, diagnostics);
+  check_kill_switch(config, diagnostics);
 }
 
 }  // namespace tunneld::config

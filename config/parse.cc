@@ -42,6 +42,7 @@ class Loader {
     if (const auto workers = keys.find("workers")) config_.workers = read_workers(*workers);
     if (const auto server = keys.find("server")) config_.server = {read_server(*server), server->at()};
     if (const auto client = keys.find("client")) config_.client = {read_client(*client), client->at()};
+    if (const auto groups = keys.find("groups")) config_.groups = read_groups(*groups);
     if (const auto log = keys.find("log")) config_.log = read_log(*log);
     keys.finish();
   }

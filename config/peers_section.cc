@@ -94,6 +94,10 @@ PeerConfig read_peer(const Node& node, const Directory& directory) {
   if (const auto keepalive = keys.find("persistent_keepalive")) read_keepalive(*keepalive, peer);
   if (const auto addresses = keys.find("address")) read_own_addresses(*addresses, peer);
   if (const auto push = keys.find("push")) peer.push = read_push(*push);
+  if (const auto group = keys.find("group")) {
+    if (const auto name = group->text("the name of a group")) peer.group = {*name, group->at()};
+  }
+  if (const auto allow = keys.find("allow")) peer.allow = read_allow(*allow);
   keys.refuse("preshared_key",
               "keys are kept in files: write it to a file of mode 0600 and name that in "
               "'preshared_key_file'");

@@ -25,6 +25,10 @@ void read_peers(const Node& node, const Directory& directory, std::vector<PeerCo
 [[nodiscard]] std::optional<unsigned> read_workers(const Node& node);
 [[nodiscard]] ServerConfig read_server(const Node& node);
 [[nodiscard]] ClientConfig read_client(const Node& node);
+/// `groups:`, in the order of the file.
+[[nodiscard]] std::vector<GroupConfig> read_groups(const Node& node);
+/// `allow`, of groups and peers.
+[[nodiscard]] std::vector<Located<AccessRule>> read_allow(const Node& node);
 [[nodiscard]] LogConfig read_log(const Node& node);
 
 /// A file to read next, and the line that asks for it.

@@ -1,6 +1,7 @@
 // `server:`: what a server does for its clients.
 
 #include "common/net/address_class.h"
+#include "config/names.h"
 #include "config/scalars.h"
 #include "config/sections.h"
 
@@ -47,6 +48,36 @@ void read_lease_time(const Node& node, ServerConfig& server) {
   server.lease_time = *duration;
 }
 
+void read_masquerade(const Node& node, ForwardingConfig& forwarding) {
+  const std::string_view expected = "off, the name of an interface like eth0, or a list of them";
+  if (node.is("off")) return;
+  const bool is_single = node.yaml().kind == YamlNode::Kind::kScalar;
+  for (const Node& item : is_single ? std::vector{node} : node.items(expected)) {
+    const auto name = item.text(expected);
+    if (!name) continue;
+    if (!is_interface_name(*name)) {
+      item.error_expected(expected);
+      continue;
+    }
+    forwarding.masquerade.push_back({*name, item.at()});
+  }
+}
+
+ForwardingConfig read_forwarding(const Node& node) {
+  ForwardingConfig forwarding;
+  if (node.is("off")) return forwarding;
+  if (!node.is_map()) {
+    node.error_expected("off or a mapping like { enabled: true, masquerade: eth0 }");
+    return forwarding;
+  }
+  Mapping keys(node);
+  if (const auto enabled = keys.require("enabled", "write 'enabled: true' or 'enabled: false'"))
+    forwarding.enabled = read_bool(*enabled).value_or(false);
+  if (const auto masquerade = keys.find("masquerade")) read_masquerade(*masquerade, forwarding);
+  keys.finish();
+  return forwarding;
+}
+
 void read_server_endpoint(const Node& node, ServerConfig& server) {
   const auto text = node.text("a host and a port like \"vpn.example.org:51820\"");
   if (!text) return;
@@ -68,6 +99,7 @@ ServerConfig read_server(const Node& node) {
   if (const auto push = keys.find("push")) server.push = read_push(*push);
   if (const auto open = keys.find("client_to_client"))
     server.client_to_client = read_bool(*open).value_or(false);
+  if (const auto forwarding = keys.find("forwarding")) server.forwarding = read_forwarding(*forwarding);
   keys.finish();
   return server;
 }

@@ -135,6 +135,8 @@ void write_peer(const PeerConfig& peer, Writer& out) {
   out.line("    ", "endpoint_order", peer.endpoint_order == EndpointOrder::kRandom ? "random" : "in_order");
   if (!peer.addresses.empty()) out.line("    ", "address", list(peer.addresses));
   write_push(peer.push, "    ", out);
+  if (peer.group) out.line("    ", "group", scalar(peer.group->value));
+  if (peer.allow) out.line("    ", "allow", list(*peer.allow));
 }
 
 void write_server(const ServerConfig& server, Writer& out) {
@@ -144,6 +146,12 @@ void write_server(const ServerConfig& server, Writer& out) {
   out.line("  ", "lease_time", format_duration(server.lease_time));
   out.line("  ", "client_to_client", word(server.client_to_client));
   write_push(server.push, "  ", out);
+  out.line("  ", "forwarding", "");
+  out.line("    ", "enabled", word(server.forwarding.enabled));
+  std::string masquerade = "[";
+  for (const auto& name : server.forwarding.masquerade)
+    masquerade += (masquerade.size() > 1 ? ", " : "") + scalar(name.value);
+  out.line("    ", "masquerade", masquerade + "]");
 }
 
 void write_client(const ClientConfig& client, Writer& out) {
@@ -157,6 +165,8 @@ void write_client(const ClientConfig& client, Writer& out) {
   out.line("    ", "dns", word(accept.dns));
   out.line("    ", "mtu", word(accept.mtu));
   out.line("    ", "keepalive", word(accept.keepalive));
+  out.line("  ", "kill_switch", word(client.kill_switch));
+  out.line("  ", "local_networks", list(client.local_networks));
 }
 
 }  // namespace
@@ -173,6 +183,11 @@ std::string show(const Config& config) {
   out.line("", "workers", number_or(config.workers, "auto"));
   if (config.server) write_server(config.server->value, out);
   if (config.client) write_client(config.client->value, out);
+  if (!config.groups.empty()) out.line("", "groups", "");
+  for (const GroupConfig& group : config.groups) {
+    out.line("  ", scalar(group.name.value), "");
+    out.line("    ", "allow", list(group.allow));
+  }
   out.line("", "log", "");
   out.line("  ", "level", word(config.log.level));
   out.line("", "peers", config.peers.empty() ? "[]" : "");

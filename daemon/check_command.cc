@@ -27,7 +27,10 @@ ExitCode check_config(const CheckOptions& options) {
   }
   if (options.show) std::cout << config::show(*parsed.config);
   if (options.plan) {
-    for (const HostChange& change : changes) std::cout << in_words(change) << "\n";
+    for (const HostChange& change : changes) {
+      std::cout << in_words(change) << "\n";
+      if (const auto* table = std::get_if<NftTable>(&change)) std::cout << table->rules;
+    }
   }
   if (!options.show && !options.plan) std::cout << options.config << ": ok\n";
   return ExitCode::kFine;

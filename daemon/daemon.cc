@@ -11,6 +11,7 @@
 
 #include "common/net/system_clock.h"
 #include "config/parse.h"
+#include "daemon/access_status.h"
 #include "daemon/host_plan.h"
 #include "daemon/log.h"
 #include "daemon/reload.h"
@@ -46,7 +47,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       // From here on a signal waits until the start is complete, and is then obeyed: nothing is left half
       // done.
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
-      host_(config_.interface.name.value),
+      host_(config_.interface.name.value, HostChanges::LeftClosed::kStays),
       engine_(crypto::select_engine(config_.crypto.engine)),
       sockets_(net::open_udp_sockets({.port = config_.interface.listen_port.value_or(0),
                                       .sockets = static_cast<unsigned>(worker_count(config_)),
@@ -96,6 +97,8 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
     workers_.push_back(std::make_unique<DataWorker>(i, plane_, device_.queues(), sockets_[i], lane_sockets_,
                                                     device_.features(), driver_.signals()));
   }
+  // From here on, whatever ends us without being asked to leaves the kill switch closed.
+  host_.stay_closed(true);
   log_start(device_, sockets_.front(), engine_->name(), workers_.size());
 }
 
@@ -122,6 +125,9 @@ void Daemon::answer_requests() {
                                          std::string(engine_->name()), workers_.size(), started_});
     if (server_) status["server"] = server_->status();
     if (client_) status["client"] = client_->status();
+    if (auto access = access_status(host_plan(config_)); !access.empty()) {
+      status["access"] = std::move(access);
+    }
     return status;
   });
   control_.on("down", [this] {
@@ -135,6 +141,7 @@ void Daemon::stop(ExitCode code, const std::string& why) {
   spdlog::info("stopping: {}", why);
   notify_stopping();
   driver_.say_goodbye();
+  host_.stay_closed(code != ExitCode::kFine);
   result_ = code;
   io_.stop();
 }

@@ -24,14 +24,15 @@ HostChanges::HostChanges(const std::string& interface, LeftClosed left_closed)
   for (const auto& [id, change] : journal_.pending()) {
     if (!fails_closed(change)) continue;
     present_.push_back({change, id});
-    stays_closed_ = true;
+    inherited_closed_ = true;
     spdlog::info("{}: left by a run that was killed, and stays until this one has its own", in_words(change));
   }
 }
 
 HostChanges::~HostChanges() {
   // A second time for what the kernel refused in passing (out of memory, out of descriptors).
-  if (undo_all(false, stays_closed_).stuck != 0) undo_all(false, stays_closed_);
+  const bool keep_closed = stays_closed_ || inherited_closed_;
+  if (undo_all(false, keep_closed).stuck != 0) undo_all(false, keep_closed);
   if (journal_.pending().empty()) journal_.remove();
 }
 
@@ -81,7 +82,7 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   for (const auto& [old, wish] : replaced) replace(old, wish);
   for (const HostChange* change : added) make(*change);
   for (const HostChange& change : later) revert(change);
-  stays_closed_ = false;
+  inherited_closed_ = false;
 }
 
 void HostChanges::restore_addresses() {

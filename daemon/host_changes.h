@@ -75,6 +75,8 @@ class HostChanges {
   Journal journal_;
   std::vector<Present> present_;
   bool stays_closed_ = false;
+  /// What a dead run left closed is still there.
+  bool inherited_closed_ = false;
   LeftBehind left_behind_;
 };
 

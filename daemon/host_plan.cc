@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "daemon/firewall.h"
+
 namespace tunneld::daemon {
 namespace {
 
@@ -76,6 +78,20 @@ void add_dns(const HostPlan& plan, std::vector<HostChange>& changes) {
                               .all_names = all_names});
 }
 
+bool knows(const HostPlan& plan, net::Family family) {
+  const auto is_it = [family](const net::IpPrefix& prefix) { return prefix.address.family() == family; };
+  return std::ranges::any_of(plan.addresses, is_it) || std::ranges::any_of(plan.allowed_ips, is_it);
+}
+
+void add_firewall(const HostPlan& plan, std::vector<HostChange>& changes) {
+  // Before the link, so that there is no moment without the rules, and undone after it.
+  if (auto table = firewall_of(plan)) changes.emplace_back(std::move(*table));
+  if (!plan.forwarding) return;
+  for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
+    if (knows(plan, family)) changes.emplace_back(ForwardingOn{.family = family});
+  }
+}
+
 }  // namespace
 
 bool HostPlan::is_full_tunnel(net::Family family) const {
@@ -132,11 +148,22 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted)
     }
   }
   plan.allowed_ips.insert(plan.allowed_ips.end(), accepted.routes.begin(), accepted.routes.end());
+  if (config.client) {
+    plan.kill_switch = config.client->value.kill_switch;
+    for (const auto& network : config.client->value.local_networks)
+      plan.local_networks.push_back(network.value);
+  }
+  if (config.server) {
+    plan.forwarding = config.server->value.forwarding.enabled;
+    for (const auto& name : config.server->value.forwarding.masquerade) plan.masquerade.push_back(name.value);
+  }
+  plan.access = access_plan(config.groups, config.peers);
   return plan;
 }
 
 std::vector<HostChange> changes_of(const HostPlan& plan) {
   std::vector<HostChange> changes;
+  add_firewall(plan, changes);
   // Up first: the kernel takes routes only on a link that is up.
   changes.emplace_back(LinkUp{.interface = {plan.interface}, .mtu = plan.mtu});
   for (const net::IpPrefix& address : plan.addresses) {

@@ -18,6 +18,7 @@
 #include "common/net/ip_address.h"
 #include "config/config.h"
 #include "daemon/accept_policy.h"
+#include "daemon/access_plan.h"
 #include "daemon/host_change.h"
 
 namespace tunneld::daemon {
@@ -36,6 +37,13 @@ struct HostPlan {
   std::uint32_t fwmark = 0;
   /// What a full tunnel leaves outside.
   std::vector<net::IpPrefix> local_networks{};
+  /// Nothing leaves but through the tunnel.
+  bool kill_switch = false;
+  /// For each family that the plan knows addresses of.
+  bool forwarding = false;
+  /// Interfaces behind which the tunnel's addresses are hidden.
+  std::vector<std::string> masquerade{};
+  AccessPlan access{};
   /// A full tunnel does not take effect yet: its endpoint's name can only be looked up outside of it.
   bool hold_full_tunnel = false;
   /// Resolvers inside the tunnel, and the domains that they know.

@@ -16,8 +16,10 @@ std::string counting_on(const std::string& rules, const std::map<std::string, ne
   std::string text;
   std::istringstream lines(rules);
   for (std::string line; std::getline(lines, line); text += line + '\n') {
-    if (!line.starts_with(kCounter)) continue;
-    const std::string name = line.substr(kCounter.size(), line.find(' ', kCounter.size()) - kCounter.size());
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin == std::string::npos || !std::string_view(line).substr(begin).starts_with(kCounter)) continue;
+    const std::size_t name_at = begin + kCounter.size();
+    const std::string name = line.substr(name_at, line.find(' ', name_at) - name_at);
     const auto before = counters.find(name);
     if (before == counters.end()) continue;
     line = "counter " + name + " { packets " + std::to_string(before->second.packets) + " bytes " +

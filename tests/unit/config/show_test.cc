@@ -62,6 +62,16 @@ TEST(Show, RoundTripsEveryOption) {
                "  { name: b, public_key: " +
                key_b + ", persistent_keepalive: off, endpoint_order: random } ]\n",
            "client: {}\n",
+           "client: { kill_switch: true, local_networks: [192.168.7.0/24, \"fe80::/10\"] }\n",
+           "server: { forwarding: { enabled: true, masquerade: eth0 } }\n",
+           "server: { forwarding: { enabled: true, masquerade: [eth0, eth1] } }\n",
+           "server: { forwarding: off }\n",
+           "groups: { guest: { allow: [\"10.0.0.5:443/tcp\", \"[fd00::/64]:1-9\", 10.0.0.0/8] }, none: { "
+           "allow: "
+           "[] } }\n"
+           "peers: [ { name: a, public_key: " +
+               key_a + ", group: guest, allow: [] }, { name: b, public_key: " + key_b +
+               ", allow: [10.0.0.1/icmp] } ]\n",
            "client: { accept: { addresses: false, routes: false, default_route: true, dns: false, mtu: "
            "false, keepalive: false } }\n",
            "client: { accept: { routes: [10.0.0.0/8, \"fd00::/8\"] } }\n",

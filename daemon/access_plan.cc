@@ -1,0 +1,36 @@
+#include "daemon/access_plan.h"
+
+#include <algorithm>
+
+namespace tunneld::daemon {
+namespace {
+
+std::vector<config::AccessRule> values(const std::vector<config::Located<config::AccessRule>>& rules) {
+  std::vector<config::AccessRule> result;
+  for (const auto& rule : rules) result.push_back(rule.value);
+  return result;
+}
+
+}  // namespace
+
+AccessPlan access_plan(const std::vector<config::GroupConfig>& groups,
+                       const std::vector<config::PeerConfig>& peers) {
+  AccessPlan plan;
+  const auto is_restricted = [](const config::PeerConfig& peer) { return peer.group || peer.allow; };
+  if (std::ranges::none_of(peers, is_restricted)) return plan;
+  for (const config::GroupConfig& group : groups)
+    plan.groups.push_back({group.name.value, values(group.allow)});
+  for (const config::PeerConfig& peer : peers) {
+    PeerAccess access{.name = peer.name.value, .networks = {}, .allow = {}, .group = {}};
+    for (const auto& network : peer.allowed_ips) access.networks.push_back(network.value);
+    for (const auto& [address, at] : peer.addresses) {
+      access.networks.push_back({address, static_cast<std::uint8_t>(net::address_bits(address.family()))});
+    }
+    if (peer.allow) access.allow = values(*peer.allow);
+    if (peer.group) access.group = peer.group->value;
+    plan.peers.push_back(std::move(access));
+  }
+  return plan;
+}
+
+}  // namespace tunneld::daemon

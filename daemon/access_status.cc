@@ -1,0 +1,67 @@
+#include "daemon/access_status.h"
+
+#include <exception>
+
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+
+#include "common/net/nftables.h"
+#include "daemon/firewall.h"
+#include "daemon/nft_table.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using nlohmann::json;
+
+class Lister {
+ public:
+  explicit Lister(std::map<std::string, net::NftCounter> counters) : counters_(std::move(counters)) {}
+
+  /// The entries of a chain; `owner`: {"group": "guest"}. What falls through to a group is denied there.
+  void add(const json& owner, const std::string& chain, const std::vector<config::AccessRule>& allow,
+           bool falls_through) {
+    for (const config::AccessRule& rule : allow) {
+      add_counter(owner, "allow", rule.to_string(), allowed_counter(chain, rule));
+    }
+    if (!falls_through) add_counter(owner, "deny", "all else", denied_counter(chain));
+  }
+  [[nodiscard]] json take() { return std::move(list_); }
+
+ private:
+  void add_counter(const json& owner, const char* action, const std::string& rule, const std::string& name) {
+    const auto counter = counters_.find(name);
+    if (counter == counters_.end()) return;
+    json entry = owner;
+    entry["action"] = action;
+    entry["rule"] = rule;
+    entry["packets"] = counter->second.packets;
+    entry["bytes"] = counter->second.bytes;
+    list_.push_back(std::move(entry));
+  }
+
+  std::map<std::string, net::NftCounter> counters_;
+  json list_ = json::array();
+};
+
+}  // namespace
+
+json access_status(const HostPlan& plan) {
+  if (plan.access.is_empty()) return json::array();
+  try {
+    Lister lister(net::nft_counters(nft_table_name(plan.interface)));
+    for (const AccessPlan::Group& group : plan.access.groups) {
+      lister.add({{"group", group.name}}, group_chain(group.name), group.allow, false);
+    }
+    for (const PeerAccess& peer : plan.access.peers) {
+      if (peer.allow)
+        lister.add({{"peer", peer.name}}, peer_chain(peer.name), *peer.allow, peer.group.has_value());
+    }
+    return lister.take();
+  } catch (const std::exception& error) {
+    spdlog::warn("the counters of access rules: {}", error.what());
+    return json::array();
+  }
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,27 @@
+// Networks within networks as ranges that do not overlap, each with the owner of the longest prefix: what
+// interval sets of nftables take.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "common/net/ip_address.h"
+
+namespace tunneld::daemon {
+
+struct OwnedNetwork {
+  net::IpPrefix network;
+  std::size_t owner = 0;
+};
+
+struct OwnedRange {
+  net::IpAddress first;
+  net::IpAddress last;
+  std::size_t owner = 0;
+  bool operator==(const OwnedRange&) const = default;
+};
+
+/// In ascending order, IPv4 first; neighbours of the same owner are one range.
+[[nodiscard]] std::vector<OwnedRange> disjoint_ranges(std::vector<OwnedNetwork> networks);
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,261 @@
+// Where the chains stand, and why:
+//
+//   input, forward     what comes out of the tunnel from a restricted peer goes to the chain of that peer or
+//                      its group, every packet of it: a rule that is taken away ends the connections that it
+//                      had allowed. Only answers to what others began are let through by connection tracking.
+//   leak-*             the kill switch. Chains of their own, since an `accept` ends the chain it stands in.
+//   injected           packets to the tunnel's addresses that come from outside of it (CVE-2019-14899).
+//   mark-*             answers to outer packets get their mark too: where the kernel checks whether a source
+//                      could be reached through the interface it came from, it must not look into the tunnel.
+//
+// All policies are `accept` and what is dropped is dropped by a rule: a chain takes effect a moment before
+// its rules when a table is replaced, and a policy would drop everything then.
+#include "daemon/firewall.h"
+
+#include <algorithm>
+#include <map>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "common/net/nftables.h"
+#include "daemon/address_ranges.h"
+#include "daemon/host_plan.h"
+#include "daemon/nft_table.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using Protocol = config::AccessRule::Protocol;
+
+constexpr std::size_t kUnrestricted = static_cast<std::size_t>(-1);
+
+/// Statements of a table, with their indentation.
+class Rules {
+ public:
+  void line(const std::string& text) { text_ += "  " + text + "\n"; }
+  void counter(const std::string& name) { line("counter " + name + " { packets 0 bytes 0 }"); }
+  void chain(const std::string& name, const std::vector<std::string>& statements) {
+    line("chain " + name + " {");
+    for (const std::string& statement : statements) line("  " + statement);
+    line("}");
+  }
+  /// `hook`: "forward priority filter".
+  void base_chain(const std::string& name, const char* type, const char* hook,
+                  std::vector<std::string> statements) {
+    statements.insert(statements.begin(), fmt::format("type {} hook {}; policy accept;", type, hook));
+    chain(name, statements);
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+  [[nodiscard]] bool is_empty() const { return text_.empty(); }
+
+ private:
+  std::string text_;
+};
+
+std::string list(const std::vector<net::IpPrefix>& prefixes, net::Family family) {
+  std::string text;
+  for (const net::IpPrefix& prefix : prefixes) {
+    if (prefix.address.family() == family) text += (text.empty() ? "" : ", ") + prefix.to_string();
+  }
+  return text;
+}
+
+/// The family's own words: "ip", "ipv4_addr".
+struct Words {
+  net::Family family;
+  const char* header;
+  const char* type;
+};
+constexpr std::array kFamilies{Words{net::Family::kIpv4, "ip", "ipv4_addr"},
+                               Words{net::Family::kIpv6, "ip6", "ipv6_addr"}};
+
+// --- access
+// --------------------------------------------------------------------------------------------------------
+
+std::string statement_of(const config::AccessRule& rule, const std::string& counter) {
+  const bool is_v4 = rule.destination.address.is_v4();
+  std::string text = rule.destination.length == 0
+                         ? std::string("meta nfproto ") + (is_v4 ? "ipv4" : "ipv6")
+                         : (is_v4 ? "ip daddr " : "ip6 daddr ") + rule.destination.to_string();
+  const std::string protocols = rule.protocol == Protocol::kIcmp  ? is_v4 ? "icmp" : "ipv6-icmp"
+                                : rule.protocol == Protocol::kAny ? "{ tcp, udp }"
+                                                                  : std::string(to_string(rule.protocol));
+  if (rule.protocol != Protocol::kAny || rule.first_port != 0) text += " meta l4proto " + protocols;
+  if (rule.first_port != 0) text += fmt::format(" th dport {}-{}", rule.first_port, rule.last_port);
+  return text + " counter name \"" + counter + "\" accept";
+}
+
+void add_chain(const std::string& chain, const std::vector<config::AccessRule>& allow,
+               const std::string& otherwise, Rules& rules) {
+  std::vector<std::string> statements;
+  for (const config::AccessRule& rule : allow) {
+    const std::string counter = allowed_counter(chain, rule);
+    rules.counter(counter);
+    statements.push_back(statement_of(rule, counter));
+  }
+  if (otherwise.empty()) {
+    rules.counter(denied_counter(chain));
+    statements.push_back("counter name \"" + denied_counter(chain) + "\" drop");
+  } else {
+    statements.push_back("goto " + otherwise);
+  }
+  rules.chain(chain, statements);
+}
+
+/// Restricted source addresses to the chains of their owners.
+void add_sources(const AccessPlan& access, Rules& rules) {
+  std::vector<std::string> chains;
+  std::map<std::string, std::size_t> chain_numbers;
+  std::vector<OwnedNetwork> owned;
+  for (const PeerAccess& peer : access.peers) {
+    std::size_t owner = kUnrestricted;
+    if (peer.is_restricted()) {
+      const std::string chain = peer.allow ? peer_chain(peer.name) : group_chain(*peer.group);
+      owner = chain_numbers.try_emplace(chain, chains.size()).first->second;
+      if (owner == chains.size()) chains.push_back(chain);
+    }
+    for (const net::IpPrefix& network : peer.networks) owned.push_back({network, owner});
+  }
+  const std::vector<OwnedRange> ranges = disjoint_ranges(std::move(owned));
+  for (const Words& words : kFamilies) {
+    rules.line(fmt::format("map sources-{} {{", words.header));
+    rules.line(fmt::format("  type {} : verdict; flags interval;", words.type));
+    std::string elements;
+    for (const OwnedRange& range : ranges) {
+      if (range.owner == kUnrestricted || range.first.family() != words.family) continue;
+      elements += elements.empty() ? "\n" : ",\n";
+      elements += "      " + range.first.to_string();
+      if (range.last != range.first) elements += "-" + range.last.to_string();
+      elements += " : goto " + chains[range.owner];
+    }
+    if (!elements.empty()) rules.line("  elements = {" + elements + " }");
+    rules.line("}");
+  }
+}
+
+void add_access(const HostPlan& plan, Rules& rules) {
+  if (plan.access.is_empty()) return;
+  for (const AccessPlan::Group& group : plan.access.groups) {
+    add_chain(group_chain(group.name), group.allow, "", rules);
+  }
+  for (const PeerAccess& peer : plan.access.peers) {
+    if (peer.allow) {
+      add_chain(peer_chain(peer.name), *peer.allow, peer.group ? group_chain(*peer.group) : "", rules);
+    }
+  }
+  add_sources(plan.access, rules);
+  rules.chain("access", {"ct direction reply ct state established accept",
+                         "meta l4proto { icmp, ipv6-icmp } ct state related accept",
+                         "ip saddr vmap @sources-ip", "ip6 saddr vmap @sources-ip6"});
+  const std::string jump = "iifname \"" + plan.interface + "\" jump access";
+  rules.base_chain("input", "filter", "input priority filter", {jump});
+  rules.base_chain("forward", "filter", "forward priority filter", {jump});
+}
+
+void add_masquerade(const HostPlan& plan, Rules& rules) {
+  if (!plan.forwarding || plan.masquerade.empty()) return;
+  std::string names;
+  for (const std::string& name : plan.masquerade) names += (names.empty() ? "\"" : ", \"") + name + "\"";
+  rules.base_chain("masquerade", "nat", "postrouting priority srcnat",
+                   {"iifname \"" + plan.interface + "\" oifname { " + names + " } masquerade"});
+}
+
+// --- full tunnel
+// -------------------------------------------------------------------------------------------------------
+
+void add_kill_switch(const HostPlan& plan, Rules& rules) {
+  if (!plan.kill_switch) return;
+  rules.counter("leaks");
+  const std::string ours = "oifname { \"lo\", \"" + plan.interface + "\" } accept";
+  std::vector<std::string> local;
+  for (const Words& words : kFamilies) {
+    const std::string networks = list(plan.local_networks, words.family);
+    if (!networks.empty()) local.push_back(fmt::format("{} daddr {{ {} }} accept", words.header, networks));
+  }
+  const std::string drop = "counter name \"leaks\" drop";
+
+  std::vector<std::string> output{
+      ours, fmt::format("meta mark {:#x} meta l4proto udp accept", plan.fwmark),
+      "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
+      "ip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept",
+      // Nobody farther away than the link can have sent, nor get, what has a hop limit of 255.
+      "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept",
+      "ip6 daddr ff02::/16 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } "
+      "accept"};
+  output.insert(output.end(), local.begin(), local.end());
+  output.push_back(drop);
+  rules.base_chain("leak-output", "filter", "output priority filter", output);
+
+  std::vector<std::string> forward{ours,
+                                   "iifname \"" + plan.interface + "\" ct state established,related accept"};
+  forward.insert(forward.end(), local.begin(), local.end());
+  forward.push_back(drop);
+  rules.base_chain("leak-forward", "filter", "forward priority filter", forward);
+}
+
+bool has_default_route(const HostPlan& plan) {
+  return plan.table && std::ranges::any_of(plan.allowed_ips,
+                                           [](const net::IpPrefix& network) { return network.length == 0; });
+}
+
+void add_full_tunnel(const HostPlan& plan, Rules& rules) {
+  if (!plan.kill_switch && !has_default_route(plan)) return;
+  std::vector<std::string> injected;
+  for (const Words& words : kFamilies) {
+    std::vector<net::IpPrefix> addresses;
+    for (const net::IpPrefix& address : plan.addresses) {
+      addresses.push_back(
+          {address.address, static_cast<std::uint8_t>(net::address_bits(address.address.family()))});
+    }
+    const std::string own = list(addresses, words.family);
+    if (own.empty()) continue;
+    injected.push_back(fmt::format(
+        "iifname != \"{}\" {} daddr {{ {} }} fib saddr type != local counter name \"injected\" drop",
+        plan.interface, words.header, own));
+  }
+  if (!injected.empty()) {
+    rules.counter("injected");
+    rules.base_chain("injected", "filter", "prerouting priority raw", injected);
+  }
+  if (plan.fwmark == 0) return;
+  const std::string mark = fmt::format("{:#x}", plan.fwmark);
+  rules.base_chain("mark-in", "filter", "prerouting priority mangle",
+                   {"meta l4proto udp ct mark " + mark + " meta mark set ct mark"});
+  rules.base_chain("mark-out", "filter", "postrouting priority mangle",
+                   {"meta l4proto udp meta mark " + mark + " ct mark set meta mark"});
+}
+
+}  // namespace
+
+std::string group_chain(const std::string& group) {
+  return "group/" + net::nft_name(group);
+}
+
+std::string peer_chain(const std::string& peer) {
+  return "peer/" + net::nft_name(peer);
+}
+
+std::string allowed_counter(const std::string& chain, const config::AccessRule& rule) {
+  // Two slashes stand in no name, so that no two rules have the same.
+  std::string name = chain + "//" + rule.to_string();
+  std::ranges::replace(name, ':', '_');
+  std::erase_if(name, [](char c) { return c == '[' || c == ']'; });
+  return name;
+}
+
+std::string denied_counter(const std::string& chain) {
+  return chain + "//denied";
+}
+
+std::optional<NftTable> firewall_of(const HostPlan& plan) {
+  Rules rules;
+  add_access(plan, rules);
+  add_masquerade(plan, rules);
+  add_kill_switch(plan, rules);
+  add_full_tunnel(plan, rules);
+  if (rules.is_empty()) return std::nullopt;
+  return NftTable{
+      .name = nft_table_name(plan.interface), .rules = rules.take(), .fail_closed = plan.kill_switch};
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,110 @@
+"""With `kill_switch`, nothing but the tunnel's own packets and the allowed local network leaves by another way: while it
+runs, after SIGKILL, while the next one starts and where that fails. `down` and `cleanup` open it. Packets to the tunnel's
+address that somebody on the wire injects are dropped."""
+import re
+import signal
+import time
+
+from harness import check, check_same_state, main, wait_for
+
+
+def run(lab):
+    client, server = lab.host("client"), lab.host("server")
+    lab.wire(client, ["203.0.113.1/24", "192.168.7.1/24", "2001:db8::1/64"],
+             server, ["203.0.113.2/24", "203.0.113.9/24", "192.168.7.2/24", "192.168.8.2/24", "2001:db8::2/64", "2001:db8::9/64"])
+    client.ip("route", "add", "default", "via", "203.0.113.2")
+    client.ip("route", "add", "default", "via", "2001:db8::2")
+    server.ip("address", "add", "198.51.100.1/32", "dev", "lo")
+    keys = {host: lab.key(host) for host in (client, server)}
+    before = client.state()
+    lab.start(server, lab.config(server, {"addresses": ["10.9.0.2/24", "fd09::2/64"], "listen_port": 51820}, [{
+        "name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.1/32", "fd09::1/128"]}]))
+    config = lab.config(client, {"addresses": ["10.9.0.1/24", "fd09::1/64"]}, [{
+        "name": "server", "public_key": keys[server], "endpoints": ["203.0.113.2:51820"],
+        "allowed_ips": ["10.9.0.2/32", "fd09::2/128"]}], client={"kill_switch": True, "local_networks": ["192.168.7.0/24"]})
+
+    # Everything on the physical side that comes from the client and is neither of the tunnel nor of the local network.
+    def sniff(name):
+        log = open(client.directory / name, "w")
+        sniffer = server.popen("tcpdump", "-nn", "-l", "--immediate-mode", "-Q", "in", "-i", "wire",
+                               "not (udp and dst port 51820) and not net 192.168.7.0/24 and not arp and not icmp6[0] = 135 "
+                               "and not icmp6[0] = 136 and not icmp6[0] = 133 and not icmp6[0] = 143", stdout=log)
+        wait_for(lambda: "listening on" in (client.directory / name).read_text(), 5, "tcpdump")
+        return sniffer
+
+    def foreign(name):
+        time.sleep(0.2)
+        return [line for line in (client.directory / name).read_text().splitlines() if re.match(r"\d\d:\d\d:\d\d", line)]
+
+    # A program that does all it can to get out: bound to the device, both families, every 10 ms.
+    escape = """
+import socket, time, itertools
+sockets = []
+for family, address in ((socket.AF_INET, "203.0.113.9"), (socket.AF_INET, "198.51.100.1"), (socket.AF_INET6, "2001:db8::9")):
+    for bound in (False, True):
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        if bound: s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"wire")
+        sockets.append((s, address))
+while True:
+    for s, address in sockets:
+        try: s.sendto(b"secret", (address, 4444))
+        except OSError: pass
+    time.sleep(0.01)
+"""
+    sniff("open.txt")
+    program = client.popen("python3", "-c", escape)
+    wait_for(lambda: len(foreign("open.txt")) > 12, 5, "without the kill switch the program gets out, and it is seen")
+    program.kill()
+    program.wait()
+
+    daemon = lab.start(client, config)
+    check(client.reaches("10.9.0.2") or client.reaches("10.9.0.2"), "through the tunnel")
+    sniff("closed.txt")
+    client.popen("python3", "-c", escape)
+    check(client.reaches("192.168.7.2"), "the allowed local network")
+    check(not client.reaches("192.168.8.2") and not client.reaches("203.0.113.9"), "nothing else")
+    check(client.ping("2001:db8::9", count=1, wait=1) == 0, "nor by IPv6")
+    check(client.reaches("10.9.0.2") and client.reaches("fd09::2"), "the tunnel works")
+
+    # Somebody on the wire sends to the tunnel's address (CVE-2019-14899), and is not answered, nor heard.
+    server.ip("route", "add", "10.9.0.1/32", "via", "203.0.113.1", "table", "77")
+    server.ip("rule", "add", "from", "203.0.113.2", "to", "10.9.0.1", "table", "77")
+    server.ping("10.9.0.1", count=3, wait=1, extra=("-I", "203.0.113.2"))
+    rules = client.run("nft", "list", "table", "inet", "tunneld-tun0").stdout
+    injected = re.search(r"counter injected {\s+packets (\d+)", rules)
+    check(injected and int(injected.group(1)) >= 3, f"injected packets are dropped:\n{rules}")
+
+    daemon.stop(signal.SIGKILL, expect=-signal.SIGKILL)
+    time.sleep(0.3)
+    # A start that fails leaves it closed; the next one takes over; and once more over that one.
+    client.ip("link", "add", "tun0", "type", "dummy")
+    failed = lab.start(client, config, ready=False)
+    check(failed.process.wait(timeout=10) != 0, "the device is somebody else's")
+    client.ip("link", "del", "tun0")
+    for _ in range(3):
+        daemon = lab.start(client, config)
+        check(client.reaches("10.9.0.2") or client.reaches("10.9.0.2"), "through the tunnel again")
+        client.run(lab.tunneld, "reload")
+        daemon.stop(signal.SIGKILL, expect=-signal.SIGKILL)
+    daemon = lab.start(client, config)
+    # The device goes while it runs: it ends, and not by our wish.
+    client.ip("link", "del", "tun0")
+    check(daemon.process.wait(timeout=10) != 0, "ends without its device")
+    time.sleep(0.2)
+    leaked = foreign("closed.txt")
+    check(not leaked, f"{len(leaked)} packets got out: {leaked[:5]}")
+    leaks = re.search(r"counter leaks {\s+packets (\d+)", client.run("nft", "list", "table", "inet", "tunneld-tun0").stdout)
+    check(leaks and int(leaks.group(1)) > 100, "the program tried all the time")
+
+    client.run(lab.tunneld, "cleanup")
+    wait_for(lambda: foreign("closed.txt"), 5, "cleanup opens it")
+    check_same_state(before, client.state(), "after cleanup")
+    lab.start(client, config)
+    check(not client.reaches("203.0.113.9"), "closed again")
+    client.run(lab.tunneld, "down")
+    wait_for(lambda: client.reaches("203.0.113.9"), 5, "down opens it")
+    check_same_state(before, client.state(), "after down")
+
+
+if __name__ == "__main__":
+    main(run)
