@@ -14,6 +14,7 @@
 #include "common/crypto/aead_engine.h"
 #include "common/crypto/keys.h"
 #include "common/net/ip_address.h"
+#include "common/net/mac_address.h"
 #include "config/access_rule.h"
 #include "config/location.h"
 #include "config/peer_endpoint.h"
@@ -61,6 +62,8 @@ struct InterfaceConfig {
   AutoOff offload = AutoOff::kAuto;
   /// What tunnelds say to each other beyond WireGuard (docs/extension.md).
   AutoOff extension = AutoOff::kAuto;
+  /// Of a tap; nullopt derives one from the private key.
+  std::optional<Located<net::MacAddress>> mac_address;
   bool operator==(const InterfaceConfig&) const = default;
 };
 
@@ -87,6 +90,8 @@ struct PeerConfig {
   EndpointOrder endpoint_order = EndpointOrder::kInOrder;
   /// Networks without host bits, unique over all peers.
   std::vector<Located<net::IpPrefix>> allowed_ips;
+  /// Stations, unique over all peers. With any, the peer sends from no other. For a tap.
+  std::vector<Located<net::MacAddress>> mac_addresses;
   /// Whole seconds, 1 to 65535; nullopt is off.
   std::optional<Duration> persistent_keepalive;
   /// Whether `off` was written, rather than nothing.
@@ -172,6 +177,18 @@ struct GroupConfig {
   bool operator==(const GroupConfig&) const = default;
 };
 
+/// The switch of a tap interface.
+struct SwitchConfig {
+  bool client_to_client = false;
+  /// Whole seconds.
+  Duration ageing = std::chrono::seconds(300);
+  std::uint32_t addresses = 16384;
+  std::uint32_t addresses_per_peer = 1024;
+  /// Frames per peer and second; 0 is off.
+  std::uint32_t flood_limit = 2000;
+  bool operator==(const SwitchConfig&) const = default;
+};
+
 struct LogConfig {
   LogLevel level = LogLevel::kInfo;
   bool operator==(const LogConfig&) const = default;
@@ -187,6 +204,8 @@ struct Config {
   std::optional<unsigned> workers;
   std::vector<GroupConfig> groups;
   LogConfig log;
+  /// Of a tap.
+  SwitchConfig ethernet_switch;
   /// At most one of the two; a host with neither is a peer, configured on both sides.
   std::optional<Located<ServerConfig>> server;
   std::optional<Located<ClientConfig>> client;

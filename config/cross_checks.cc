@@ -199,6 +199,7 @@ void check_across(const Config& config, Diagnostics& diagnostics) {
   check_pool(config, diagnostics);
   check_groups(config, diagnostics);
   check_kill_switch(config, diagnostics);
+  check_layer(config, diagnostics);
 }
 
 }  // namespace tunneld::config

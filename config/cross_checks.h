@@ -10,5 +10,7 @@ namespace tunneld::config {
 /// routed into the tunnel that it carries (a warning, since a more specific route may say otherwise). Values
 /// that could not be read are left out: an empty name, a key of zeros.
 void check_across(const Config& config, Diagnostics& diagnostics);
+/// The part of it that is about tun and tap (tap_checks.cc).
+void check_layer(const Config& config, Diagnostics& diagnostics);
 
 }  // namespace tunneld::config

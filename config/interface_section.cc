@@ -37,14 +37,6 @@ void read_name(const Node& node, InterfaceConfig& interface) {
   }
 }
 
-void read_type(const Node& node, InterfaceConfig& interface) {
-  const auto type = node.choice(kTypes);
-  if (type == DeviceType::kTap) {
-    node.error("this version has no tap devices yet", "use tun, which carries IPv4 and IPv6");
-  }
-  interface.type = type.value_or(DeviceType::kTun);
-}
-
 void read_addresses(const Node& node, InterfaceConfig& interface) {
   std::set<net::IpAddress> seen;
   for (const Node& item : node.items("a list of addresses")) {
@@ -113,7 +105,8 @@ InterfaceConfig read_interface(const Node& node, const Directory& directory) {
   InterfaceConfig interface;
   Mapping keys(node);
   if (const auto name = keys.require("name", "add a line like 'name: tun0'")) read_name(*name, interface);
-  if (const auto type = keys.find("type")) read_type(*type, interface);
+  if (const auto type = keys.find("type")) interface.type = type->choice(kTypes).value_or(DeviceType::kTun);
+  if (const auto address = keys.find("mac_address")) interface.mac_address = read_mac_address(*address);
   if (const auto addresses = keys.find("addresses")) read_addresses(*addresses, interface);
   if (const auto port = keys.find("listen_port")) read_listen_port(*port, interface);
   if (const auto file =

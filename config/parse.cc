@@ -43,6 +43,13 @@ class Loader {
     if (const auto server = keys.find("server")) config_.server = {read_server(*server), server->at()};
     if (const auto client = keys.find("client")) config_.client = {read_client(*client), client->at()};
     if (const auto groups = keys.find("groups")) config_.groups = read_groups(*groups);
+    if (const auto section = keys.find("switch")) {
+      config_.ethernet_switch = read_switch(*section);
+      if (config_.interface.type != DeviceType::kTap) {
+        section->error("'switch' is for a tap, and this is a tun",
+                       "set 'type: tap' in 'interface', or remove it");
+      }
+    }
     if (const auto log = keys.find("log")) config_.log = read_log(*log);
     keys.finish();
   }

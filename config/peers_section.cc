@@ -76,6 +76,12 @@ void read_own_addresses(const Node& node, PeerConfig& peer) {
   }
 }
 
+void read_mac_addresses(const Node& node, PeerConfig& peer) {
+  for (const Node& item : node.items("a list of Ethernet addresses like [\"02:00:5e:10:00:01\"]")) {
+    if (const auto address = read_mac_address(item)) peer.mac_addresses.push_back(*address);
+  }
+}
+
 PeerConfig read_peer(const Node& node, const Directory& directory) {
   PeerConfig peer;
   Mapping keys(node);
@@ -91,6 +97,7 @@ PeerConfig read_peer(const Node& node, const Directory& directory) {
     peer.endpoint_order = order->choice(kEndpointOrders).value_or(EndpointOrder::kInOrder);
   if (const auto networks = keys.find("allowed_ips"))
     peer.allowed_ips = read_networks(*networks, "10.20.0.0/16");
+  if (const auto addresses = keys.find("mac_addresses")) read_mac_addresses(*addresses, peer);
   if (const auto keepalive = keys.find("persistent_keepalive")) read_keepalive(*keepalive, peer);
   if (const auto addresses = keys.find("address")) read_own_addresses(*addresses, peer);
   if (const auto push = keys.find("push")) peer.push = read_push(*push);

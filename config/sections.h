@@ -29,6 +29,7 @@ void read_peers(const Node& node, const Directory& directory, std::vector<PeerCo
 [[nodiscard]] std::vector<GroupConfig> read_groups(const Node& node);
 /// `allow`, of groups and peers.
 [[nodiscard]] std::vector<Located<AccessRule>> read_allow(const Node& node);
+[[nodiscard]] SwitchConfig read_switch(const Node& node);
 [[nodiscard]] LogConfig read_log(const Node& node);
 
 /// A file to read next, and the line that asks for it.
@@ -55,5 +56,7 @@ struct IncludedFile {
 [[nodiscard]] std::optional<Duration> read_keepalive(const Node& node);
 [[nodiscard]] std::optional<Located<KeyFile>> read_key_file(const Node& node, const Directory& directory);
 [[nodiscard]] std::optional<Located<net::IpPrefix>> read_prefix(const Node& node);
+/// Of one station: no group, not zero.
+[[nodiscard]] std::optional<Located<net::MacAddress>> read_mac_address(const Node& node);
 
 }  // namespace tunneld::config

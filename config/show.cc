@@ -99,6 +99,7 @@ void write_interface(const InterfaceConfig& interface, Writer& out) {
   out.line("", "interface", "");
   out.line("  ", "name", scalar(interface.name.value));
   out.line("  ", "type", word(interface.type));
+  if (interface.mac_address) out.line("  ", "mac_address", scalar(interface.mac_address->value.to_string()));
   out.line("  ", "addresses", list(interface.addresses));
   out.line("  ", "listen_port", number_or(interface.listen_port, "auto"));
   out.line("  ", "private_key_file", scalar(interface.private_key_file.value));
@@ -130,6 +131,7 @@ void write_peer(const PeerConfig& peer, Writer& out) {
   if (peer.preshared_key_file) out.line("    ", "preshared_key_file", scalar(peer.preshared_key_file->value));
   out.line("    ", "endpoints", list(peer.endpoints));
   out.line("    ", "allowed_ips", list(peer.allowed_ips));
+  if (!peer.mac_addresses.empty()) out.line("    ", "mac_addresses", list(peer.mac_addresses));
   const bool keepalive_is_said = peer.persistent_keepalive || peer.keepalive_refused;
   if (keepalive_is_said) out.line("    ", "persistent_keepalive", keepalive(peer.persistent_keepalive));
   out.line("    ", "endpoint_order", peer.endpoint_order == EndpointOrder::kRandom ? "random" : "in_order");
@@ -137,6 +139,15 @@ void write_peer(const PeerConfig& peer, Writer& out) {
   write_push(peer.push, "    ", out);
   if (peer.group) out.line("    ", "group", scalar(peer.group->value));
   if (peer.allow) out.line("    ", "allow", list(*peer.allow));
+}
+
+void write_switch(const SwitchConfig& section, Writer& out) {
+  out.line("", "switch", "");
+  out.line("  ", "client_to_client", section.client_to_client ? "true" : "false");
+  out.line("  ", "ageing", format_duration(section.ageing));
+  out.line("  ", "addresses", std::to_string(section.addresses));
+  out.line("  ", "addresses_per_peer", std::to_string(section.addresses_per_peer));
+  out.line("  ", "flood_limit", section.flood_limit == 0 ? "off" : std::to_string(section.flood_limit));
 }
 
 void write_server(const ServerConfig& server, Writer& out) {
@@ -188,6 +199,7 @@ std::string show(const Config& config) {
     out.line("  ", scalar(group.name.value), "");
     out.line("    ", "allow", list(group.allow));
   }
+  if (config.interface.type == DeviceType::kTap) write_switch(config.ethernet_switch, out);
   out.line("", "log", "");
   out.line("  ", "level", word(config.log.level));
   out.line("", "peers", config.peers.empty() ? "[]" : "");

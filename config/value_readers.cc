@@ -89,4 +89,22 @@ std::optional<Located<net::IpPrefix>> read_prefix(const Node& node) {
   return Located<net::IpPrefix>{*prefix, node.at()};
 }
 
+std::optional<Located<net::MacAddress>> read_mac_address(const Node& node) {
+  const std::string_view expected = "an Ethernet address like \"02:00:5e:10:00:01\"";
+  const auto text = node.text(expected);
+  if (!text) return std::nullopt;
+  const auto address = net::MacAddress::parse(*text);
+  if (!address) {
+    node.error(in_quotes(*text) + " in '" + node.label() + "' is no Ethernet address",
+               "write it like \"02:00:5e:10:00:01\"");
+    return std::nullopt;
+  }
+  if (!address->is_station()) {
+    node.error(in_quotes(*text) + " in '" + node.label() + "' is no address that one card can have",
+               "the first byte of one is even, and it is not all zeros");
+    return std::nullopt;
+  }
+  return Located<net::MacAddress>{*address, node.at()};
+}
+
 }  // namespace tunneld::config

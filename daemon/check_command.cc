@@ -1,6 +1,7 @@
 #include "daemon/check_command.h"
 
 #include <iostream>
+#include <optional>
 
 #include "config/load_keys.h"
 #include "config/parse.h"
@@ -20,7 +21,8 @@ ExitCode check_config(const CheckOptions& options) {
   }
   std::vector<HostChange> changes;
   try {
-    changes = changes_of(host_plan(*parsed.config));
+    const auto public_key = keys.keys ? std::optional(keys.keys->private_key.public_key()) : std::nullopt;
+    changes = changes_of(host_plan(*parsed.config, {}, public_key));
   } catch (const PlanError& error) {
     std::cerr << options.config << ": " << error.what() << "\n";
     return ExitCode::kBadUsage;

@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <thread>
 #include <utility>
@@ -10,6 +11,7 @@
 #include <spdlog/spdlog.h>
 
 #include "common/net/system_clock.h"
+#include "common/protocol/ethernet_message.h"
 #include "config/parse.h"
 #include "daemon/access_status.h"
 #include "daemon/host_plan.h"
@@ -26,6 +28,30 @@ constexpr std::uint32_t kLargestFound = 9216;
 
 std::size_t worker_count(const config::Config& config) {
   return config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+bool is_tap(const config::Config& config) {
+  return config.interface.type == config::DeviceType::kTap;
+}
+
+protocol::SwitchSettings switch_settings(const config::Config& config) {
+  const config::SwitchConfig& section = config.ethernet_switch;
+  return {.ageing = section.ageing,
+          .stations = section.addresses,
+          .stations_per_peer = section.addresses_per_peer,
+          .client_to_client = section.client_to_client,
+          .floods_per_second = section.flood_limit};
+}
+
+/// What stands before and around the packets of the device in a plaintext, bytes.
+std::uint32_t frame_room(const config::Config& config) {
+  return is_tap(config) ? std::uint32_t{protocol::kEthernetRoom} : 0;
+}
+
+std::uint64_t random_seed() {
+  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes{};
+  crypto::random_bytes(bytes);
+  return load_le<std::uint64_t>(bytes.data());
 }
 
 void log_start(const net::TunDevice& device, const net::UdpSocket& socket, std::string_view engine,
@@ -60,13 +86,18 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                                         .mark = fwmark_of(config_),
                                         .offload = config_.interface.offload == config::AutoOff::kAuto})),
       device_({.name = config_.interface.name.value,
+               .kind = is_tap(config_) ? net::DeviceKind::kTap : net::DeviceKind::kTun,
                .queues = static_cast<unsigned>(worker_count(config_)),
                .offload = config_.interface.offload == config::AutoOff::kAuto}),
-      plane_(config_.peers.size(), 2 * worker_count(config_) + 1, crypto::random_bytes),
+      plane_(config_.peers.size(), 2 * worker_count(config_) + 1, crypto::random_bytes,
+             is_tap(config_)
+                 ? std::make_unique<protocol::EthernetSwitch>(switch_settings(config_), random_seed())
+                 : nullptr),
       tunnel_(std::move(keys.private_key), *engine_, crypto::random_bytes, plane_,
               {.extension = config_.interface.extension == config::AutoOff::kAuto,
                .fast_cipher = config_.crypto.fast_cipher == config::AutoOff::kAuto,
                .capabilities = {.config = config_.server.has_value(),
+                                .tap = is_tap(config_),
                                 .lanes = static_cast<unsigned>(worker_count(config_)),
                                 .probe = true},
                .path = {}}),
@@ -154,7 +185,7 @@ std::vector<config::PeerConfig> Daemon::wanted_peers() const {
 }
 
 HostPlan Daemon::wanted_plan() const {
-  return host_plan(config_, client_ ? client_->accepted() : AcceptedConfig());
+  return host_plan(config_, client_ ? client_->accepted() : AcceptedConfig(), public_key_);
 }
 
 void Daemon::apply_accepted() {
@@ -183,7 +214,9 @@ void Daemon::set_packet_sizes() {
   plane_.mss_clamp.store(config_.interface.mss_clamp);
   // Several peers share one device, whose MTU bounds them all; an MTU that somebody has set is not
   // questioned.
-  tunnel_.set_path_policy({.hold = !mtu_is_set(), .most = follows_path() ? kLargestFound : usual});
+  // At a tap, what is larger is fragmented outside in any case, and better where the path is known.
+  tunnel_.set_path_policy({.hold = !mtu_is_set() || is_tap(config_),
+                           .most = follows_path() ? kLargestFound : usual + frame_room(config_)});
   path_watch_.set_mark(fwmark_of(config_));
 }
 
@@ -191,9 +224,11 @@ void Daemon::follow_path_mtu(protocol::PeerId peer) {
   if (!follows_path()) return;
   // Down at once, up when it is certain: a search takes several steps.
   const protocol::PathMtu& path = tunnel_.peer(peer).path().mtu();
-  if (path.limit() > plane_.mtu.load() && path.phase() == protocol::PathMtu::Phase::kSearching) return;
+  if (path.limit() > plane_.mtu.load() + frame_room(config_) &&
+      path.phase() == protocol::PathMtu::Phase::kSearching)
+    return;
   // Below 1280 the kernel would take IPv6 off the device; the limit of the peer does the rest.
-  const std::uint32_t mtu = std::max<std::uint32_t>(path.limit(), net::kIpv6LeastMtu);
+  const std::uint32_t mtu = std::max<std::uint32_t>(path.limit() - frame_room(config_), net::kIpv6LeastMtu);
   if (mtu == plane_.mtu.load()) return;
   const auto found_before = std::exchange(found_mtu_, mtu);
   try {
@@ -288,6 +323,7 @@ nlohmann::json Daemon::reload() {
     }
     set_packet_sizes();
     driver_.isolate_clients(config_.server && !config_.server->value.client_to_client);
+    if (plane_.ethernet) plane_.ethernet->change(switch_settings(config_));
     const TunnelDriver::PeersChanged changed =
         driver_.set_peers(wanted_peers(), std::move(read.preshared_keys));
     if (server_) server_->push_changes();

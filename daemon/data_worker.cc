@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
 #include <string>
 #include <system_error>
 
@@ -11,6 +12,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/net/ethernet.h"
 #include "common/net/flow_hash.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/inbound.h"
@@ -81,24 +83,24 @@ void DataWorker::wake_control(std::size_t thread) {
   [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
 }
 
-DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
-  const auto send = [this] {
-    for (const protocol::SealedRun& run : outbound_path_.finish()) {
-      net::UdpSocket& socket = run.lane == 0 ? socket_ : lanes_[run.lane - 1];
-      const net::SendResult result =
-          run.oversize ? socket.send_fragmented(*run.endpoint, run.bytes, run.segment_size, run.ecn)
-                       : socket.send_segments(*run.endpoint, run.bytes, run.segment_size, run.ecn);
-      outbound_path_.note_sent(run, result.sent, result.forget_local);
-      if (result.segmentation_lost) signals_.segmentation_lost.store(true);
+void DataWorker::send(protocol::Outbound& path, std::size_t thread) {
+  for (const protocol::SealedRun& run : path.finish()) {
+    net::UdpSocket& socket = run.lane == 0 ? socket_ : lanes_[run.lane - 1];
+    const net::SendResult result =
+        run.oversize ? socket.send_fragmented(*run.endpoint, run.bytes, run.segment_size, run.ecn)
+                     : socket.send_segments(*run.endpoint, run.bytes, run.segment_size, run.ecn);
+    path.note_sent(run, result.sent, result.forget_local);
+    if (result.segmentation_lost) signals_.segmentation_lost.store(true);
+  }
+  const protocol::IcmpAnswers& answers = path.answers();
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (queue_.write({}, answers[i]) != net::TunWriteStatus::kWritten) {
+      plane_.drops[thread].count(protocol::Drop::kDeviceRefused);
     }
-    const protocol::IcmpAnswers& answers = outbound_path_.answers();
-    for (std::size_t i = 0; i < answers.size(); ++i) {
-      if (queue_.write({}, answers[i]) != net::TunWriteStatus::kWritten) {
-        plane_.drops[2 * index_].count(protocol::Drop::kDeviceRefused);
-      }
-    }
-  };
+  }
+}
 
+DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
   Moved moved{.more = true};
   reader.enter();
   outbound_path_.begin(net::boot_now());
@@ -114,13 +116,12 @@ DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, in
     if (read.status != net::TunReadStatus::kPacket) continue;
     moved.bytes += read.length;
     const MutableBytes packet(buffer_.get(), read.length);
-    if (!outbound_path_.add(read.header, packet)) {
-      send();
+    while (!outbound_path_.add(read.header, packet)) {
+      send(outbound_path_, 2 * index_);
       outbound_path_.begin(net::boot_now());
-      [[maybe_unused]] const bool added = outbound_path_.add(read.header, packet);
     }
   }
-  send();
+  send(outbound_path_, 2 * index_);
   reader.leave();
   wake_control(2 * index_);
   return moved;
@@ -132,7 +133,12 @@ DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, in
 net::TunQueue& DataWorker::queue_for(std::span<const iovec> packet) {
   if (queues_.size() == 1 || device_reader_.load(std::memory_order_relaxed) == DeviceReader::kInbound)
     return queue_;
-  const ByteView head(static_cast<const std::uint8_t*>(packet[0].iov_base), packet[0].iov_len);
+  ByteView head(static_cast<const std::uint8_t*>(packet[0].iov_base), packet[0].iov_len);
+  if (plane_.ethernet) {
+    const auto frame = net::EthernetFrame::parse(head);
+    if (!frame || (frame->type != net::kEtherTypeIpv4 && frame->type != net::kEtherTypeIpv6)) return queue_;
+    head = head.subspan(frame->header_length);
+  }
   return queues_[net::flow_hash(head) % queues_.size()];
 }
 
@@ -178,10 +184,21 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
     }
   };
 
+  // From peer to peer, at a tap.
+  std::optional<protocol::Outbound> onward;
+  if (plane_.ethernet) onward.emplace(plane_, thread);
+  const auto forward = [&](const protocol::ForwardedFrame& frame) {
+    while (!onward->forward(frame)) {
+      send(*onward, thread);
+      onward->begin(net::boot_now());
+    }
+  };
+
   const auto receive = [&] {
     std::size_t bytes = 0;
     reader.enter();
     inbound.begin(net::boot_now());
+    if (onward) onward->begin(net::boot_now());
     for (std::size_t i = 0; i < batch.size(); ++i) {
       const net::ReceivedMessage message = batch[i];
       if (message.segment_size == 0) continue;
@@ -190,8 +207,9 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
         sender = message.from.parse();
       }
       bytes += message.data.size();
-      inbound.add({message.data, message.segment_size, message.ecn, sender}, write);
+      inbound.add({message.data, message.segment_size, message.ecn, sender}, write, forward);
     }
+    if (onward) send(*onward, thread);
     inbound.finish(write);
     reader.leave();
     wake_control(thread);

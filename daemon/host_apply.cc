@@ -23,6 +23,12 @@ void find_index(Interface& interface) {
   }
 }
 
+Preparation prepare(LinkAddress& link, net::Netlink& netlink) {
+  find_index(link.interface);
+  link.before = netlink.link(link.interface.index).address;
+  return link.before == link.address ? Preparation::kAlreadyThere : Preparation::kReady;
+}
+
 Preparation prepare(LinkUp& link, net::Netlink& netlink) {
   find_index(link.interface);
   const net::Link present = netlink.link(link.interface.index);
@@ -61,6 +67,7 @@ Preparation prepare(ForwardingOn& on, net::Netlink&) {
 }
 
 Preparation prepare(NftTable&, net::Netlink&) {
+  return Preparation::kReady;
 }
 
 Preparation prepare(DnsSet& set, net::Netlink&) {
@@ -69,8 +76,8 @@ Preparation prepare(DnsSet& set, net::Netlink&) {
   return Preparation::kReady;
 }
 
-/// WireGuard's devices have no link-local addresses, and users of wg-quick expect none; to a tun the kernel
-/// gives a random one.
+/// A tap has them as any Ethernet card. WireGuard's devices have no link-local addresses, and users of
+/// wg-quick expect none; to a tun the kernel gives a random one.
 void forbid_automatic_address(std::uint32_t interface_index, net::Netlink& netlink) {
   try {
     netlink.set_link(interface_index, {.address_generation = IN6_ADDR_GEN_MODE_NONE});
@@ -79,8 +86,12 @@ void forbid_automatic_address(std::uint32_t interface_index, net::Netlink& netli
   }
 }
 
+void apply(const LinkAddress& link, net::Netlink& netlink) {
+  netlink.set_link(link.interface.index, {.address = link.address});
+}
+
 void apply(const LinkUp& link, net::Netlink& netlink) {
-  forbid_automatic_address(link.interface.index, netlink);
+  if (!link.link_local) forbid_automatic_address(link.interface.index, netlink);
   netlink.set_link(link.interface.index, {.mtu = link.mtu, .up = true});
 }
 
@@ -136,6 +147,13 @@ void apply(const NftTable& table, net::Netlink&) {
 
 void apply(const DnsSet& set, net::Netlink&) {
   apply_dns(set);
+}
+
+bool takes_over(LinkAddress& wanted, const LinkAddress& made) {
+  if (wanted.interface != made.interface) return false;
+  wanted.interface = made.interface;
+  wanted.before = made.before;
+  return true;
 }
 
 bool takes_over(LinkUp& wanted, const LinkUp& made) {

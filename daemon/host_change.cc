@@ -14,6 +14,10 @@ using nlohmann::json;
 // --- words
 // ---------------------------------------------------------------------------------------------------
 
+std::string words_of(const LinkAddress& link) {
+  return "link " + link.interface.name + " address " + link.address.to_string();
+}
+
 std::string words_of(const LinkUp& link) {
   return "link " + link.interface.name + " up, mtu " + std::to_string(link.mtu);
 }
@@ -76,9 +80,17 @@ json interface_json(const char* kind, const Interface& interface) {
   return {{"kind", kind}, {"interface", interface.name}, {"index", interface.index}};
 }
 
+json json_of(const LinkAddress& link) {
+  json object = interface_json("link_address", link.interface);
+  object["address"] = link.address.to_string();
+  if (link.before) object["before"] = link.before->to_string();
+  return object;
+}
+
 json json_of(const LinkUp& link) {
   json object = interface_json("link", link.interface);
   object["mtu"] = link.mtu;
+  object["link_local"] = link.link_local;
   if (link.before) {
     json& before = object["before"] = json::object();
     put_if(before, "mtu", link.before->mtu);
@@ -155,8 +167,17 @@ Interface interface_in(const json& object) {
   return {.name = object.at("interface"), .index = object.at("index")};
 }
 
+std::optional<LinkAddress> link_address_in(const json& object) {
+  const auto address = net::MacAddress::parse(object.at("address").get<std::string>());
+  if (!address) return std::nullopt;
+  LinkAddress link{.interface = interface_in(object), .address = *address};
+  if (object.contains("before")) link.before = net::MacAddress::parse(object["before"].get<std::string>());
+  return link;
+}
+
 LinkUp link_in(const json& object) {
-  LinkUp link{.interface = interface_in(object), .mtu = object.at("mtu")};
+  LinkUp link{
+      .interface = interface_in(object), .mtu = object.at("mtu"), .link_local = object.at("link_local")};
   if (object.contains("before")) {
     const json before = object["before"].get<json::object_t>();
     link.before = {.mtu = get_if<std::uint32_t>(before, "mtu"),
@@ -248,6 +269,7 @@ nlohmann::json to_json(const HostChange& change) {
 std::optional<HostChange> from_json(const nlohmann::json& object) {
   try {
     const std::string kind = object.at("kind");
+    if (kind == "link_address") return link_address_in(object);
     if (kind == "link") return link_in(object);
     if (kind == "address") return address_in(object);
     if (kind == "route") return route_in(object);

@@ -37,13 +37,28 @@ struct Interface {
   bool operator==(const Interface& other) const { return name == other.name; }
 };
 
-/// Our own device: its MTU, no link-local address of the kernel's making (see host_apply.cc), and up.
+/// Our own device's Ethernet address.
+struct LinkAddress {
+  Interface interface;
+  net::MacAddress address;
+  /// Matters for a device that outlives us.
+  std::optional<net::MacAddress> before = std::nullopt;
+  bool operator==(const LinkAddress& other) const {
+    return interface == other.interface && address == other.address;
+  }
+};
+
+/// Our own device: its MTU, and up.
 struct LinkUp {
   Interface interface;
   std::uint32_t mtu = 0;
   /// Matters for a device that outlives us; any other takes it all along.
   std::optional<net::LinkSettings> before = std::nullopt;
-  bool operator==(const LinkUp& other) const { return interface == other.interface && mtu == other.mtu; }
+  /// False: no link-local address of the kernel's making (see host_apply.cc).
+  bool link_local = false;
+  bool operator==(const LinkUp& other) const {
+    return interface == other.interface && mtu == other.mtu && link_local == other.link_local;
+  }
 };
 
 struct AddressAdded {
@@ -117,7 +132,7 @@ struct DnsSet {
 };
 
 using HostChange =
-    std::variant<LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet, ForwardingOn, NftTable, DnsSet>;
+    std::variant<LinkAddress, LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet, ForwardingOn, NftTable, DnsSet>;
 
 /// Whether the tunnel is worth having without it: then a failure is a warning.
 [[nodiscard]] bool can_do_without(const HostChange& change);

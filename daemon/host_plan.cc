@@ -1,8 +1,11 @@
 #include "daemon/host_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
+#include "common/crypto/blake2s.h"
+#include "common/protocol/ethernet_message.h"
 #include "daemon/firewall.h"
 
 namespace tunneld::daemon {
@@ -10,6 +13,8 @@ namespace {
 
 /// 1500 outside, less IPv6 and UDP headers and the 32 bytes of a data message.
 constexpr std::uint32_t kDefaultMtu = 1420;
+/// The same less 6 bytes of an ETHERNET message, an Ethernet header, and a VLAN tag: 1396.
+constexpr std::uint32_t kDefaultTapMtu = kDefaultMtu - protocol::kEthernetRoom;
 
 /// wg-quick's choice too: mark and table of a full tunnel. Two of them on a host need a mark each.
 constexpr std::uint32_t kOwnMark = 51820;
@@ -112,9 +117,23 @@ std::uint32_t fwmark_of(const config::Config& config) {
   return 0;
 }
 
-HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted) {
-  HostPlan plan{.interface = config.interface.name.value,
-                .mtu = config.interface.mtu.value_or(accepted.mtu.value_or(kDefaultMtu)),
+net::MacAddress derived_mac_address(const crypto::PublicKey& public_key) {
+  constexpr std::string_view kLabel = "tunneld mac address v1";
+  const ByteView label(reinterpret_cast<const std::uint8_t*>(kLabel.data()), kLabel.size());
+  const crypto::Digest digest = crypto::blake2s({label, public_key.view()});
+  std::array<std::uint8_t, net::MacAddress::kSize> bytes{};
+  std::copy_n(digest.begin(), bytes.size(), bytes.begin());
+  bytes[0] = 0xfe;
+  return net::MacAddress(bytes);
+}
+
+HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
+                   const std::optional<crypto::PublicKey>& public_key) {
+  const config::InterfaceConfig& interface = config.interface;
+  const bool tap = interface.type == config::DeviceType::kTap;
+  HostPlan plan{.interface = interface.name.value,
+                .mtu = interface.mtu.value_or(accepted.mtu.value_or(tap ? kDefaultTapMtu : kDefaultMtu)),
+                .is_tap = tap,
                 .addresses = {},
                 .allowed_ips = {},
                 .table = config.routes.table,
@@ -158,14 +177,22 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted)
     for (const auto& name : config.server->value.forwarding.masquerade) plan.masquerade.push_back(name.value);
   }
   plan.access = access_plan(config.groups, config.peers);
+  if (tap && interface.mac_address) {
+    plan.mac_address = interface.mac_address->value;
+  } else if (tap && public_key) {
+    plan.mac_address = derived_mac_address(*public_key);
+  }
   return plan;
 }
 
 std::vector<HostChange> changes_of(const HostPlan& plan) {
   std::vector<HostChange> changes;
   add_firewall(plan, changes);
+  if (plan.mac_address) {
+    changes.emplace_back(LinkAddress{.interface = {plan.interface}, .address = *plan.mac_address});
+  }
   // Up first: the kernel takes routes only on a link that is up.
-  changes.emplace_back(LinkUp{.interface = {plan.interface}, .mtu = plan.mtu});
+  changes.emplace_back(LinkUp{.interface = {plan.interface}, .mtu = plan.mtu, .link_local = plan.is_tap});
   for (const net::IpPrefix& address : plan.addresses) {
     changes.emplace_back(AddressAdded{.interface = {plan.interface}, .address = address});
   }

@@ -26,6 +26,9 @@ namespace tunneld::daemon {
 struct HostPlan {
   std::string interface;
   std::uint32_t mtu = 0;
+  /// Of a tap; nullopt while the key is not known.
+  std::optional<net::MacAddress> mac_address{};
+  bool is_tap = false;
   /// With host bits.
   std::vector<net::IpPrefix> addresses;
   /// The peers' networks. 0.0.0.0/0 or ::/0 for the main table is a full tunnel of that family.
@@ -64,8 +67,14 @@ class PlanError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// `accepted`: what a client has taken from its server.
-[[nodiscard]] HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted = {});
+/// `accepted`: what a client has taken from its server. `public_key`: our own, which a tap's address is
+/// derived from.
+[[nodiscard]] HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted = {},
+                                 const std::optional<crypto::PublicKey>& public_key = std::nullopt);
+
+/// The same at each start, and no other interface's: local, of one station, and high, so that a bridge that
+/// it joins does not take it for its own (a bridge takes the lowest of its ports').
+[[nodiscard]] net::MacAddress derived_mac_address(const crypto::PublicKey& public_key);
 
 /// In the order in which they are to be made. Throws PlanError.
 [[nodiscard]] std::vector<HostChange> changes_of(const HostPlan& plan);

@@ -28,6 +28,15 @@ Undone remove_ours(const Remove& remove) {
   }
 }
 
+Undone undo(const LinkAddress& link, net::Netlink& netlink) {
+  if (!is_there(link.interface)) return Undone::kDeviceGone;
+  const auto present = netlink.link(link.interface.index).address;
+  if (!link.before || present == link.before) return Undone::kDone;
+  if (present != link.address) return Undone::kNotOurs;
+  netlink.set_link(link.interface.index, {.address = link.before});
+  return Undone::kDone;
+}
+
 Undone undo(const LinkUp& link, net::Netlink& netlink) {
   if (!is_there(link.interface)) return Undone::kDeviceGone;
   if (!link.before) return Undone::kDone;

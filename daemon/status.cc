@@ -13,11 +13,13 @@ std::int64_t seconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
 
-/// up: a live session. connecting: a handshake is under way. waiting: cannot even try. idle: nothing to do.
-std::string state_of(const protocol::PeerStatus& peer, const std::string& note) {
+/// refused: a live session, and nothing may pass. up: a live session. connecting: a handshake is under way.
+/// waiting: cannot even try. idle: nothing to do.
+std::string state_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerInfo& info) {
+  if (peer.session_live && !info.refused.empty()) return "refused";
   if (peer.session_live) return "up";
   if (peer.handshake_pending) return "connecting";
-  if (!note.empty()) return "waiting";
+  if (!info.note.empty()) return "waiting";
   return "idle";
 }
 
@@ -75,8 +77,8 @@ nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& inf
                       {"endpoint", nullptr},
                       {"latest_handshake_seconds_ago", nullptr},
                       {"persistent_keepalive", seconds(peer.options().persistent_keepalive)},
-                      {"state", state_of(status, info.note)},
-                      {"note", status.session_live ? "" : info.note},
+                      {"state", state_of(status, info)},
+                      {"note", status.session_live ? info.refused : info.note},
                       {"rx_bytes", status.received_bytes},
                       {"tx_bytes", status.sent_bytes},
                       {"rx_packets", status.received_packets},
@@ -102,6 +104,14 @@ nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& inf
   for (const net::IpPrefix& prefix : peer.options().allowed_ips)
     json["allowed_ips"].push_back(prefix.to_string());
   return json;
+}
+
+/// What a tap knows of a peer.
+void add_stations(protocol::Peer& peer, nlohmann::json& json) {
+  json["mac_addresses"] = nlohmann::json::array();
+  for (const net::MacAddress& address : peer.options().mac_addresses)
+    json["mac_addresses"].push_back(address.to_string());
+  json["learned_addresses"] = peer.link().stations.stations.load();
 }
 
 std::string human_bytes(std::uint64_t bytes) {
@@ -134,7 +144,7 @@ nlohmann::json make_status(const StatusSources& sources) {
   const net::TunFeatures& features = sources.device.features();
   nlohmann::json status;
   status["interface"] = {{"name", sources.device.name()},
-                         {"type", "tun"},
+                         {"type", sources.plane.ethernet ? "tap" : "tun"},
                          {"mtu", sources.plane.mtu.load()},
                          {"listen_port", sources.socket.port()},
                          {"public_key", sources.tunnel.public_key().to_base64()},
@@ -147,12 +157,18 @@ nlohmann::json make_status(const StatusSources& sources) {
                            {"udp", features.udp},
                            {"udp_segment", sources.socket.segments()},
                            {"udp_gro", sources.socket.coalesces()}}}};
+  if (const auto& layer2 = sources.plane.ethernet) {
+    status["interface"]["switch"] = {{"addresses", layer2->stations()},
+                                     {"addresses_at_device", layer2->stations_at_device()},
+                                     {"client_to_client", layer2->client_to_client()}};
+  }
   for (const auto& address : sources.config.interface.addresses) {
     status["interface"]["addresses"].push_back(address.value.to_string());
   }
   status["peers"] = nlohmann::json::array();
   sources.tunnel.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
     status["peers"].push_back(peer_json(peer, sources.driver.info(id), now));
+    if (sources.plane.ethernet) add_stations(peer, status["peers"].back());
   });
   status["drops"] = nlohmann::json::object();
   for (std::size_t i = 0; i < protocol::kDropReasons; ++i) {

@@ -35,11 +35,18 @@ std::vector<net::IpPrefix> prefixes_of(const config::PeerConfig& peer) {
   return prefixes;
 }
 
+std::vector<net::MacAddress> stations_of(const config::PeerConfig& peer) {
+  std::vector<net::MacAddress> stations;
+  for (const auto& address : peer.mac_addresses) stations.push_back(address.value);
+  return stations;
+}
+
 protocol::PeerOptions options_of(const config::PeerConfig& peer,
                                  std::optional<crypto::PresharedKey> preshared_key, bool isolate) {
   return {.public_key = peer.public_key.value,
           .preshared_key = std::move(preshared_key),
           .allowed_ips = prefixes_of(peer),
+          .mac_addresses = stations_of(peer),
           .endpoint = std::nullopt,
           .persistent_keepalive = peer.persistent_keepalive.value_or(Duration::zero()),
           .has_other_endpoints = peer.endpoints.size() > 1,
@@ -155,6 +162,8 @@ bool TunnelDriver::change_peer(protocol::PeerId id, const config::PeerConfig& co
   if (state.config == config) return false;
   const config::PeerConfig before = std::exchange(state.config, config);
   if (before.allowed_ips != config.allowed_ips) changes.allowed_ips.emplace_back(id, prefixes_of(config));
+  if (before.mac_addresses != config.mac_addresses)
+    changes.mac_addresses.emplace_back(id, stations_of(config));
   if (before.persistent_keepalive != config.persistent_keepalive) {
     tunnel_.peer(id).set_persistent_keepalive(config.persistent_keepalive.value_or(Duration::zero()), now,
                                               actions_);
@@ -364,7 +373,19 @@ void TunnelDriver::report(const protocol::Event& event) {
       break;
     case Kind::kHello:
       spdlog::debug("peer {}: is a tunneld{}", label(event.peer), event.restarted ? "" : ", as before");
+      if (tunnel_.peer(event.peer).link().layer2.load() != protocol::Layer2::kRefused) state.refused.clear();
       break;
+    case Kind::kLayer2Refused: {
+      const bool tap_here = plane_.ethernet != nullptr;
+      const auto& remote = tunnel_.peer(event.peer).remote();
+      std::string why = "runs a tap, and this is a tun";
+      if (tap_here)
+        why = remote ? "runs a tun, and this is a tap" : "is no tunneld, and only tunnelds have taps";
+      if (state.refused != why)
+        spdlog::warn("peer {}: {}: nothing is exchanged with it", label(event.peer), why);
+      state.refused = std::move(why);
+      break;
+    }
     case Kind::kHelloLost:
       spdlog::debug("peer {}: says no HELLO any more", label(event.peer));
       break;
@@ -422,6 +443,7 @@ TunnelDriver::PeerInfo TunnelDriver::info(protocol::PeerId peer) const {
   info.name = found->second.config.name.value;
   info.note = resolver_.waiting_for(peer);
   if (info.note.empty()) info.note = found->second.problem;
+  info.refused = found->second.refused;
   return info;
 }
 

@@ -67,6 +67,8 @@ class TunnelDriver {
     std::string name;
     /// Why there is no session, in words; empty if there is nothing to say.
     std::string note;
+    /// Why nothing is exchanged with the peer although there may be a session; empty as a rule.
+    std::string refused{};
   };
   [[nodiscard]] bool has_endpoint(const crypto::PublicKey& peer) const;
   /// Called each time an endpoint's name has led to an address.
@@ -108,7 +110,8 @@ class TunnelDriver {
   struct PeerState {
     config::PeerConfig config;
     std::string short_key;
-    std::string problem;
+    std::string problem{};
+    std::string refused{};
     bool up = false;
     Instant tell_moves_at{};
   };

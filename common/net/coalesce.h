@@ -49,6 +49,12 @@ class Coalescer {
   void add(MutableBytes frame, const IpPacket& ip, std::size_t link_header = 0);
   /// A frame that holds no IP packet, to be delivered in its turn. Precondition: !full().
   void add(MutableBytes frame);
+  /// A frame that belongs to a flow but cannot be joined: nothing of later overtakes it. Precondition:
+  /// !full().
+  void add_alone(MutableBytes frame) {
+    close_all();
+    add(frame);
+  }
   [[nodiscard]] bool full() const { return packets_.size() == kMaxPackets; }
   [[nodiscard]] bool empty() const { return packets_.empty(); }
 

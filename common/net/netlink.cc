@@ -220,6 +220,8 @@ void Netlink::set_link(std::uint32_t interface_index, const LinkSettings& settin
   }
   message.header(info);
   if (settings.mtu) message.put_u32(IFLA_MTU, *settings.mtu);
+  if (settings.address) message.put(IFLA_ADDRESS, settings.address->bytes());
+  if (settings.master) message.put_u32(IFLA_MASTER, *settings.master);
   if (settings.address_generation) {
     nlattr* families = message.begin_nest(IFLA_AF_SPEC);
     nlattr* inet6 = message.begin_nest(AF_INET6);
@@ -228,6 +230,42 @@ void Netlink::set_link(std::uint32_t interface_index, const LinkSettings& settin
     message.end_nest(families);
   }
   request(message, "cannot set up interface " + std::to_string(interface_index));
+}
+
+void Netlink::add_bridge(const std::string& name, bool spanning_tree) {
+  NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+  message.header(ifinfomsg{});
+  message.put(IFLA_IFNAME, name);
+  nlattr* info = message.begin_nest(IFLA_LINKINFO);
+  message.put(IFLA_INFO_KIND, std::string("bridge"));
+  nlattr* data = message.begin_nest(IFLA_INFO_DATA);
+  message.put_u32(IFLA_BR_STP_STATE, spanning_tree ? 1 : 0);
+  message.end_nest(data);
+  message.end_nest(info);
+  request(message, "cannot make the bridge " + name);
+}
+
+void Netlink::remove_link(std::uint32_t interface_index) {
+  NetlinkMessage message(RTM_DELLINK, 0);
+  ifinfomsg info{};
+  info.ifi_index = static_cast<int>(interface_index);
+  message.header(info);
+  request(message, "cannot remove interface " + std::to_string(interface_index));
+}
+
+std::vector<Link> Netlink::links_of(std::uint32_t master) {
+  return dump<Link>(
+      "cannot list interfaces",
+      [&] {
+        NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP);
+        message.header(ifinfomsg{});
+        message.put_u32(IFLA_MASTER, master);
+        return message;
+      },
+      [&](const nlmsghdr& reply) {
+        auto link = read_link(reply);
+        return link && link->master == master ? link : std::nullopt;
+      });
 }
 
 std::vector<InterfaceAddress> Netlink::addresses(std::uint32_t interface_index) {

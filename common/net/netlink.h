@@ -47,6 +47,9 @@ struct LinkSettings {
   std::optional<bool> up = std::nullopt;
   /// IN6_ADDR_GEN_MODE_*.
   std::optional<std::uint8_t> address_generation = std::nullopt;
+  std::optional<MacAddress> address = std::nullopt;
+  /// 0: leaves the one that it belongs to.
+  std::optional<std::uint32_t> master = std::nullopt;
 };
 
 /// What a dump should be limited to. The kernel does the work where it can (Linux 4.20).
@@ -68,6 +71,12 @@ class Netlink {
   /// kNotFound if there is no such link.
   [[nodiscard]] Link link(std::uint32_t interface_index);
   void set_link(std::uint32_t interface_index, const LinkSettings& settings);
+
+  /// A new bridge, not up. kExists if the name is taken.
+  void add_bridge(const std::string& name, bool spanning_tree);
+  void remove_link(std::uint32_t interface_index);
+  /// Those that belong to a bridge, bond or VRF.
+  [[nodiscard]] std::vector<Link> links_of(std::uint32_t master);
 
   [[nodiscard]] std::vector<InterfaceAddress> addresses(std::uint32_t interface_index);
   /// IPv6 without duplicate address detection: for links that nobody else is on.

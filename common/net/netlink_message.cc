@@ -72,6 +72,20 @@ std::optional<std::uint8_t> address_generation_in(nlattr* specification) {
   return nla_get_u8(mode);
 }
 
+std::optional<MacAddress> mac_address_in(nlattr* attribute) {
+  if (attribute == nullptr || nla_len(attribute) != int{MacAddress::kSize}) return std::nullopt;
+  return MacAddress(std::span<const std::uint8_t, MacAddress::kSize>(
+      static_cast<const std::uint8_t*>(nla_data(attribute)), MacAddress::kSize));
+}
+
+std::string kind_in(nlattr* information) {
+  if (information == nullptr) return "";
+  nlattr* kind = nla_find(static_cast<nlattr*>(nla_data(information)), nla_len(information), IFLA_INFO_KIND);
+  if (kind == nullptr) return "";
+  const auto* characters = static_cast<const char*>(nla_data(kind));
+  return std::string(characters, strnlen(characters, static_cast<std::size_t>(nla_len(kind))));
+}
+
 }  // namespace
 
 std::uint8_t address_family(Family family) {
@@ -91,7 +105,10 @@ std::optional<Link> read_link(const nlmsghdr& message) {
               .mtu = attributes->u32(IFLA_MTU).value_or(0),
               .up = (info.ifi_flags & IFF_UP) != 0,
               .running = (info.ifi_flags & IFF_RUNNING) != 0,
-              .address_generation = address_generation_in(attributes->find(IFLA_AF_SPEC))};
+              .address_generation = address_generation_in(attributes->find(IFLA_AF_SPEC)),
+              .address = mac_address_in(attributes->find(IFLA_ADDRESS)),
+              .master = attributes->u32(IFLA_MASTER).value_or(0),
+              .kind = kind_in(attributes->find(IFLA_LINKINFO))};
 }
 
 std::optional<InterfaceAddress> read_address(const nlmsghdr& message) {

@@ -33,6 +33,12 @@ class NetlinkMessage {
     const ByteView bytes = address.bytes();
     check(nla_put(raw_.get(), attribute, static_cast<int>(bytes.size()), bytes.data()));
   }
+  void put(int attribute, ByteView bytes) {
+    check(nla_put(raw_.get(), attribute, static_cast<int>(bytes.size()), bytes.data()));
+  }
+  void put(int attribute, const std::string& text) {
+    check(nla_put_string(raw_.get(), attribute, text.c_str()));
+  }
   void put_u8(int attribute, std::uint8_t value) { check(nla_put_u8(raw_.get(), attribute, value)); }
   void put_u32(int attribute, std::uint32_t value) { check(nla_put_u32(raw_.get(), attribute, value)); }
   /// Everything until the matching end_nest() is inside `attribute`.

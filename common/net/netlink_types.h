@@ -9,6 +9,7 @@
 #include <string>
 
 #include "common/net/ip_address.h"
+#include "common/net/mac_address.h"
 
 namespace tunneld::net {
 
@@ -27,6 +28,12 @@ struct Link {
   bool running = false;
   /// IN6_ADDR_GEN_MODE_*; nullopt where the link has no IPv6.
   std::optional<std::uint8_t> address_generation = std::nullopt;
+  /// nullopt where a link has none of this kind (a tun).
+  std::optional<MacAddress> address = std::nullopt;
+  /// The bridge, bond or VRF that it belongs to; 0: none.
+  std::uint32_t master = 0;
+  /// IFLA_INFO_KIND: "bridge", "tun" (also of a tap), "veth"; empty for hardware.
+  std::string kind{};
   bool operator==(const Link&) const = default;
 };
 

@@ -308,9 +308,15 @@ SendResult UdpSocket::send_fragmented(const Endpoint& endpoint, ByteView bytes, 
   constexpr int kIpv6LeastMtu = 1280;  // RFC 8200 section 5
   const bool ipv6 = !endpoint.remote.address.is_v4();
   if (ipv6) set_fragment_size(kIpv6LeastMtu);
-  const SendResult result = send_segments(endpoint, bytes, segment_size, traffic_class);
+  // The kernel does not cut (UDP_SEGMENT) what it has to fragment as well.
+  Run run;
+  if (run.destination.set(endpoint, traffic_class, has_ipv6_)) {
+    send_singly(run, bytes, segment_size);
+  } else {
+    run.drop((bytes.size() + segment_size - 1) / segment_size, EAFNOSUPPORT);
+  }
   if (ipv6) set_fragment_size(0);
-  return result;
+  return run.result;
 }
 
 // DF is a property of the socket and not of a message; a socket of its own would send from another port,

@@ -29,6 +29,7 @@ struct Event {
     kPathMtu,   ///< the largest packet for the path has changed, or the search for it has ended: Peer::path()
     kAskRoute,  ///< Peer::learn_route() would be welcome
     kSilent,    ///< data went out for 10 s and nothing came back: is the address still right?
+    kLayer2Refused,  ///< one side is a tap and the other is not: nothing passes
   };
   Kind kind;
   PeerId peer = 0;

@@ -16,8 +16,13 @@ namespace tunneld::protocol {
 
 struct DataPlane {
   /// `threads`: all that count or send, data workers and the control thread (the last one).
-  DataPlane(std::size_t peers, std::size_t thread_count, RandomBytes random)
-      : threads(thread_count), indices(peers, std::move(random), quiescence), drops(thread_count) {
+  /// `layer2`: for a tap.
+  DataPlane(std::size_t peers, std::size_t thread_count, RandomBytes random,
+            std::unique_ptr<EthernetSwitch> layer2 = nullptr)
+      : threads(thread_count),
+        indices(peers, std::move(random), quiescence),
+        ethernet(std::move(layer2)),
+        drops(thread_count) {
     for (std::size_t i = 0; i + 1 < thread_count; ++i) doors.push_back(std::make_unique<Door>());
   }
 

@@ -43,6 +43,13 @@ struct FrameWay {
   [[nodiscard]] bool nowhere() const { return !to_device && to_peers == ToPeers::kNone; }
 };
 
+/// A frame of one peer, on its way to others.
+struct ForwardedFrame {
+  MutableBytes bytes;
+  FrameWay way;
+  PeerId from;
+};
+
 class EthernetSwitch {
  public:
   EthernetSwitch(const SwitchSettings& settings, std::uint64_t seed);

@@ -7,6 +7,7 @@
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
 #include "common/protocol/ecn.h"
+#include "common/protocol/ethernet_message.h"
 #include "common/protocol/frame_header.h"
 
 namespace tunneld::protocol {
@@ -15,6 +16,7 @@ Inbound::Inbound(DataPlane& plane, std::size_t thread, net::Coalescer::Options c
     : plane_(plane), thread_(thread), door_(*plane.doors[thread]), coalescer_(coalesce) {
   jobs_.reserve(kMaxJobs);
   keypairs_.reserve(kMaxJobs);
+  forwards_.reserve(kMaxJobs);
 }
 
 void Inbound::collect(MutableBytes datagram, const ReceivedRun& run) {
@@ -65,9 +67,11 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   // A lane's probe comes from the lane's port, which is not where the peer wants to be answered.
   const bool is_lane_probe = !keepalive && !is_packet && job.length > 1 &&
                              job.data[1] == static_cast<std::uint8_t>(FrameType::kLane);
-  note_received(keypair, run, job, is_packet, !is_lane_probe);
-  if (keepalive) return;
   const MutableBytes plain(job.data, job.length);
+  const bool is_frame = is_ethernet(plain);
+  note_received(keypair, run, job, is_packet || is_frame, !is_lane_probe);
+  if (keepalive) return;
+  if (is_frame) return deliver_frame(plain, peer, run);
   if (!is_packet) {
     // Padding may be any size (a probe of the path is mostly that), and stays here.
     const auto frame = FrameHeader::parse(plain);
@@ -79,6 +83,7 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
     }
     return;
   }
+  if (plane_.ethernet) return drop(Drop::kWrongLayer, &peer);
   const auto ip = net::IpPacket::parse(plain);
   if (!ip) return drop(Drop::kInnerMalformed, &peer);
   const RoutingTable& routing = *plane_.routing.get();

@@ -32,14 +32,19 @@ class Inbound {
   /// Starts a batch. The caller's Quiescence::Reader has entered.
   void begin(Instant now) { now_ = now; }
   /// Takes what `run` holds; write(const VirtioNetHeader&, span<const iovec>) is called only if the coalescer
-  /// is full.
-  template <typename Write>
-  void add(const ReceivedRun& run, Write&& write) {
+  /// is full. At a tap, forward(const ForwardedFrame&) gets the frames that go on to other peers; it must
+  /// copy what it keeps.
+  template <typename Write, typename Forward>
+  void add(const ReceivedRun& run, Write&& write, Forward&& forward) {
     for (std::size_t offset = 0; offset < run.bytes.size(); offset += run.segment_size) {
-      if (jobs_.size() == kMaxJobs) open_and_deliver(run, write);
+      if (jobs_.size() == kMaxJobs) open_and_deliver(run, write, forward);
       collect(run.bytes.subspan(offset, std::min(run.segment_size, run.bytes.size() - offset)), run);
     }
-    open_and_deliver(run, write);
+    open_and_deliver(run, write, forward);
+  }
+  template <typename Write>
+  void add(const ReceivedRun& run, Write&& write) {
+    add(run, write, [](const ForwardedFrame&) {});
   }
   template <typename Write>
   void finish(Write&& write) {
@@ -55,20 +60,32 @@ class Inbound {
   void open_jobs();
   /// An opened plaintext on its way to the coalescer.
   void deliver(std::size_t index, const ReceivedRun& run);
+  /// An opened ETHERNET message, at a tap or by mistake (inbound_ethernet.cc).
+  void deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run);
   void note_received(Keypair& keypair, const ReceivedRun& run, const crypto::AeadJob& job, bool data,
                      bool may_move);
   void drop(Drop reason, PeerLink* peer);
   bool tell(const DoorRecord& record, ByteView payload = {});
 
-  template <typename Write>
-  void open_and_deliver(const ReceivedRun& run, Write&& write) {
+  template <typename Write, typename Forward>
+  void open_and_deliver(const ReceivedRun& run, Write&& write, Forward&& forward) {
     open_jobs();
     for (std::size_t i = 0; i < jobs_.size(); ++i) {
-      if (coalescer_.full()) coalescer_.flush(write);
+      if (coalescer_.full()) {
+        pass_on(forward);  // a flush changes headers
+        coalescer_.flush(write);
+      }
       deliver(i, run);
     }
+    pass_on(forward);
     jobs_.clear();
     keypairs_.clear();
+  }
+
+  template <typename Forward>
+  void pass_on(Forward&& forward) {
+    for (const ForwardedFrame& frame : forwards_) forward(frame);
+    forwards_.clear();
   }
 
   DataPlane& plane_;
@@ -81,7 +98,8 @@ class Inbound {
     Keypair* keypair;
     const crypto::CipherKey* cipher;
   };
-  std::vector<JobKey> keypairs_;  ///< beside jobs_
+  std::vector<JobKey> keypairs_;          ///< beside jobs_
+  std::vector<ForwardedFrame> forwards_;  ///< of the jobs delivered so far
 };
 
 }  // namespace tunneld::protocol

@@ -52,6 +52,7 @@ void Outbound::begin(Instant now) {
 }
 
 bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
+  if (plane_.ethernet) return add_frame(header, packet);
   // 1. Whose is it?
   const auto ip = net::IpPacket::parse(packet);
   if (!ip || ip->length != packet.size()) {
@@ -95,6 +96,10 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   const net::Endpoint* endpoint = peer.endpoint.get();
   if (keypair == nullptr || keypair->expired(now_)) {
     hand_over(*segments, peer);
+    return true;
+  }
+  if (peer.layer2.load(std::memory_order_relaxed) == Layer2::kRefused) {
+    drop(Drop::kWrongLayer, &peer, segments->count());
     return true;
   }
   if (endpoint == nullptr) {
@@ -172,16 +177,6 @@ void Outbound::add_too_large(const net::Segmenter& segments, std::size_t index, 
   } else {
     drop(Drop::kTooLarge, &way.peer, 1);
   }
-}
-
-/// Room for the header before it, for padding and tag after it.
-template <typename Write>
-void Outbound::add_inner(std::size_t size, bool oversize, const Way& way, const Write& write) {
-  const std::size_t padded = std::max(padded_size(size, way.mtu), way.least);
-  std::uint8_t* inner = buffer_.get() + used_ + sizeof(DataHeader);
-  write(inner);
-  std::memset(inner + size, 0, padded - size);
-  append(way, oversize, padded + kDataOverhead);
 }
 
 void Outbound::append(const Way& way, bool oversize, std::size_t datagram_size) {

@@ -15,11 +15,14 @@
 // door.
 #pragma once
 
+#include <algorithm>
+#include <cstring>
 #include <memory>
 #include <vector>
 
 #include "common/crypto/aead_engine.h"
 #include "common/net/segment.h"
+#include "common/protocol/data_message.h"
 #include "common/protocol/data_plane.h"
 #include "common/protocol/icmp_answers.h"
 
@@ -46,8 +49,11 @@ class Outbound {
 
   /// Starts a batch. The caller's Quiescence::Reader has entered, and leaves when the runs have been sent.
   void begin(Instant now);
-  /// A packet or superpacket as read from the device. False: no room left, finish() first and add it again.
+  /// A packet or superpacket (at a tap: a frame) as read from the device. False: no room left, finish() and
+  /// begin() first and add it again, as often as need be.
   [[nodiscard]] bool add(const net::VirtioNetHeader& header, MutableBytes packet);
+  /// A frame of a peer that goes on to others, at a tap. False as with add().
+  [[nodiscard]] bool forward(const ForwardedFrame& forwarded);
   /// Seals all that was added. The runs stay valid until begin().
   [[nodiscard]] std::span<const SealedRun> finish();
   /// Answers to packets of this batch, for the device; valid until begin().
@@ -88,6 +94,21 @@ class Outbound {
     std::size_t least = 0;
   };
 
+  /// A frame's way through the peers; when the buffer was full in the middle, the next call goes on from
+  /// there.
+  struct Flood {
+    FrameWay way;
+    bool interrupted = false;
+    std::size_t next = 0;  ///< PeerId
+  };
+  static constexpr PeerId kNobody = UINT32_MAX;
+
+  // At a tap (outbound_ethernet.cc).
+  [[nodiscard]] bool add_frame(const net::VirtioNetHeader& header, MutableBytes bytes);
+  [[nodiscard]] bool send_to_peers(const net::Segmenter& segments, unsigned ecn, PeerId from);
+  [[nodiscard]] bool add_for_peer(PeerLink& peer, net::Segmenter segments, std::uint8_t ecn, bool flooded);
+  void hand_over_frames(const net::Segmenter& segments, PeerLink& peer);
+
   [[nodiscard]] bool has_room(std::size_t segments, std::size_t size, std::size_t limit,
                               std::size_t mtu) const;
   void answer_too_big(const net::Segmenter& segments, const net::IpPacket& ip, ByteView packet,
@@ -113,6 +134,17 @@ class Outbound {
   std::vector<crypto::AeadJob> jobs_;
   std::unique_ptr<std::uint8_t[]> scratch_;  ///< one segment on its way to the door, or to be cut
   IcmpAnswers answers_;
+  Flood flood_;
 };
+
+/// Room for the header before it, for padding and tag after it.
+template <typename Write>
+void Outbound::add_inner(std::size_t size, bool oversize, const Way& way, const Write& write) {
+  const std::size_t padded = std::max(padded_size(size, way.mtu), way.least);
+  std::uint8_t* inner = buffer_.get() + used_ + sizeof(DataHeader);
+  write(inner);
+  std::memset(inner + size, 0, padded - size);
+  append(way, oversize, padded + kDataOverhead);
+}
 
 }  // namespace tunneld::protocol

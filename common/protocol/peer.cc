@@ -4,6 +4,7 @@
 
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
+#include "common/protocol/ethernet_message.h"
 
 namespace tunneld::protocol {
 namespace {
@@ -174,9 +175,9 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   actions.add_event(
       {.kind = Event::Kind::kSessionUp, .peer = id_, .initiator = keypair.role == Role::kInitiator});
   // Waiting packets go out before workers can use the keypair, so that they keep their place in the order.
-  const bool confirm_by_keepalive = waiting_.empty() && keypair.role == Role::kInitiator;
-  for (const auto& packet : waiting_) seal(keypair, packet, now, actions);
-  waiting_.clear();
+  const bool may_flush = !at_tap() || link_->layer2.load() == Layer2::kReady;
+  const bool confirm_by_keepalive = (waiting_.empty() || !may_flush) && keypair.role == Role::kInitiator;
+  if (may_flush) send_waiting(keypair, now, actions);
   if (confirm_by_keepalive) seal(keypair, {}, now, actions);
   lane_opening_.forget();
   lane_beat_at_ = kNever;
@@ -185,17 +186,25 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   begin_hello(keypair, now, actions);
 }
 
+void Peer::send_waiting(Keypair& keypair, Now now, Actions& actions) {
+  for (const auto& packet : waiting_) seal(keypair, packet, now, actions);
+  waiting_.clear();
+}
+
 void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
-  if (Keypair* keypair = live_keypair(now.boot)) {
+  Keypair* keypair = live_keypair(now.boot);
+  const Layer2 layer2 = link_->layer2.load();
+  if (keypair != nullptr && (!at_tap() || layer2 == Layer2::kReady)) {
     seal(*keypair, packet, now, actions);  // the session came while the packet was in the door
     return;
   }
+  if (keypair != nullptr && layer2 == Layer2::kRefused) return count_drop(1);
   if (waiting_.size() >= kMaxWaitingPackets) {
     waiting_.pop_front();
     count_drop(1);
   }
   waiting_.emplace_back(packet.begin(), packet.end());
-  begin_handshake(now, actions);
+  if (keypair == nullptr) begin_handshake(now, actions);
 }
 
 void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane, Padding padding) {
@@ -221,7 +230,8 @@ void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, uns
   TrafficCounters& traffic = link_->traffic[services_.control_thread];
   traffic.sent_packets.add(1);
   traffic.sent_bytes.add(datagram.size());
-  const bool data = !plain.empty() && plain[0] >> 4 != 0;  // a control frame asks for no answer
+  // A control frame asks for no answer.
+  const bool data = !plain.empty() && (plain[0] >> 4 != 0 || is_ethernet(plain));
   if (link_->activity.stamp_sent(now.boot, data)) watch(now);
 }
 
@@ -321,7 +331,8 @@ void Peer::reset() {
   count_drop(waiting_.size());
   waiting_.clear();
   attempts_ = 0;
-  retransmit_at_ = hello_at_ = zero_keys_at_ = remote_expires_at_ = kNever;
+  retransmit_at_ = hello_at_ = zero_keys_at_ = remote_expires_at_ = layer2_at_ = kNever;
+  link_->layer2.store(Layer2::kUnknown);
   remote_.reset();
   hello_index_ = 0;
   lane_opening_.forget();
@@ -334,7 +345,7 @@ void Peer::reset() {
 
 Instant Peer::deadline() const {
   return std::min({retransmit_at_, look_at_, hello_at_, persistent_at_, zero_keys_at_, remote_expires_at_,
-                   lane_opening_.deadline(), lane_beat_at_, path_.deadline()});
+                   layer2_at_, lane_opening_.deadline(), lane_beat_at_, path_.deadline()});
 }
 
 void Peer::advance(Now now, Actions& actions) {
@@ -351,11 +362,14 @@ void Peer::advance(Now now, Actions& actions) {
     persistent_at_ = now.boot >= due ? now.boot + options_.persistent_keepalive : due;
   }
   if (now.boot >= remote_expires_at_) forget_remote(actions);
+  if (now.boot >= layer2_at_) decide_layer2(actions);
   if (now.boot >= zero_keys_at_) {
     // A handshake that has begun meanwhile (after a long sleep, say) and what waits for it go on.
     zero_keys_at_ = kNever;
     keypairs_.clear();
     forget_remote(actions);
+    layer2_at_ = kNever;
+    link_->layer2.store(Layer2::kUnknown);
     actions.add_event({.kind = Event::Kind::kSessionExpired, .peer = id_});
   }
   advance_path(now, actions);

@@ -26,6 +26,8 @@ struct PeerOptions {
   crypto::PublicKey public_key;
   std::optional<crypto::PresharedKey> preshared_key;
   std::vector<net::IpPrefix> allowed_ips;
+  /// Stations that are at this peer and nowhere else; with any, it may send from no other. For a tap.
+  std::vector<net::MacAddress> mac_addresses{};
   std::optional<net::Endpoint> endpoint;
   /// Zero: off.
   Duration persistent_keepalive{0};
@@ -162,6 +164,11 @@ class Peer {
   void begin_hello(const Keypair& keypair, Now now, Actions& actions);
   void accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& actions);
   void forget_remote(Actions& actions);
+  /// The interface carries Ethernet frames.
+  [[nodiscard]] bool at_tap() const { return services_.extension.capabilities.tap; }
+  void send_waiting(Keypair& keypair, Now now, Actions& actions);
+  /// By what the peer has said, or has not.
+  void decide_layer2(Actions& actions);
   void accept_bye(Actions& actions);
   void advance_path(Now now, Actions& actions);
   void tell_path_mtu(Actions& actions);
@@ -216,6 +223,7 @@ class Peer {
   Instant hello_at_ = kNever;
   Instant remote_expires_at_ = kNever;
   Instant lane_beat_at_ = kNever;
+  Instant layer2_at_ = kNever;  ///< a HELLO is overdue that would say tap
   Instant retransmit_at_ = kNever;
   Instant look_at_ = kNever;
   Instant persistent_at_ = kNever;

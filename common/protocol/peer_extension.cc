@@ -17,6 +17,8 @@ constexpr std::array<Duration, 2> kHelloRepeatAfter = {1s, 2s};
 constexpr unsigned kMaxHelloAnswers = 8;
 /// What is known of a peer outlives its session by so much: then its HELLO under the next one is overdue.
 constexpr Duration kHelloGrace = 10s;
+/// At a tap: an initiator's third HELLO has had its time by then.
+constexpr Duration kLayer2Patience = 5s;
 
 }  // namespace
 
@@ -39,6 +41,10 @@ void Peer::begin_hello(const Keypair& keypair, Now now, Actions& actions) {
   hellos_sent_ = 0;
   hello_at_ = keypair.role == Role::kInitiator && services_.extension.enabled ? now.boot : kNever;
   if (remote_ && hello_index_ != keypair.local_index) remote_expires_at_ = now.boot + kHelloGrace;
+  if (!remote_) {
+    link_->layer2.store(Layer2::kUnknown);
+    if (at_tap()) layer2_at_ = now.boot + kLayer2Patience;
+  }
   repeat_hello(now, actions);
 }
 
@@ -80,6 +86,10 @@ void Peer::accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& 
   remote_expires_at_ = kNever;
   path_.review();
   if (look_at_ != kNever) watch(now);  // it may have answers sooner than was thought
+  // Frames that have waited keep their place: workers begin after decide_layer2().
+  Keypair* current = live_keypair(now.boot);
+  if (at_tap() && hello.capabilities.tap && current != nullptr) send_waiting(*current, now, actions);
+  decide_layer2(actions);
   if (is_new_session) {
     actions.add_event({.kind = Event::Kind::kHello, .peer = id_, .restarted = is_new_life});
   }
@@ -91,6 +101,26 @@ void Peer::forget_remote(Actions& actions) {
   if (!std::exchange(remote_, std::nullopt)) return;
   path_.review();
   actions.add_event({.kind = Event::Kind::kHelloLost, .peer = id_});
+  decide_layer2(actions);
+}
+
+void Peer::decide_layer2(Actions& actions) {
+  layer2_at_ = kNever;
+  const bool peer_says_tap = remote_ && remote_->capabilities.tap;
+  const Layer2 before = link_->layer2.load();
+  Layer2 after = Layer2::kUnknown;
+  if (at_tap() != peer_says_tap) {
+    after = Layer2::kRefused;
+  } else if (at_tap()) {
+    after = Layer2::kReady;
+  }
+  link_->layer2.store(after);
+  if (after != Layer2::kRefused) return;
+  if (at_tap()) {
+    count_drop(waiting_.size());
+    waiting_.clear();
+  }
+  if (before != after) actions.add_event({.kind = Event::Kind::kLayer2Refused, .peer = id_});
 }
 
 // --- Frames

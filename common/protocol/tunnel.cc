@@ -55,6 +55,9 @@ std::vector<PeerId> Tunnel::change_peers(PeerChanges changes, Now now) {
   for (auto& [id, allowed_ips] : changes.allowed_ips) {
     peers_[id]->options().allowed_ips = std::move(allowed_ips);
   }
+  for (auto& [id, addresses] : changes.mac_addresses) {
+    peers_[id]->options().mac_addresses = std::move(addresses);
+  }
   std::vector<PeerId> ids;
   ids.reserve(changes.added.size());
   plane_.indices.make_room(by_key_.size() + leaving.size() + changes.added.size());
@@ -70,6 +73,7 @@ std::vector<PeerId> Tunnel::change_peers(PeerChanges changes, Now now) {
   // Only now that no new batch can find them.
   for (const std::unique_ptr<Peer>& peer : leaving) {
     peer->reset();
+    if (plane_.ethernet) plane_.ethernet->forget(peer->link().id);
     plane_.quiescence.retire(peer->release_link());
   }
   return ids;
@@ -90,11 +94,15 @@ void Tunnel::publish_routing() {
   auto table = std::make_unique<RoutingTable>();
   table->links.resize(peers_.size());
   table->isolated.resize(peers_.size());
-  for_each_peer([&table](PeerId id, Peer& peer) {
+  std::vector<std::pair<net::MacAddress, PeerId>> macs;
+  for_each_peer([&table, &macs](PeerId id, Peer& peer) {
     table->links[id] = &peer.link();
     table->isolated[id] = peer.options().isolated;
     for (const net::IpPrefix& prefix : peer.options().allowed_ips) table->allowed_ips.insert(prefix, id);
+    for (const net::MacAddress& address : peer.options().mac_addresses) macs.emplace_back(address, id);
   });
+  table->mac_owners = MacOwners(std::move(macs));
+  if (plane_.ethernet) plane_.ethernet->set_peers(static_cast<std::uint32_t>(by_key_.size()));
   plane_.routing.replace(std::move(table), plane_.quiescence);
 }
 
@@ -114,6 +122,10 @@ void Tunnel::advance(Now now, Actions& actions) {
     const PeerId id = deadlines_.begin()->second;
     peers_[id]->advance(now, actions);
     reschedule(id);
+  }
+  if (plane_.ethernet && (sweep_at_ == kNever || now.boot >= sweep_at_)) {
+    plane_.ethernet->sweep(*plane_.routing.get(), now.boot);
+    sweep_at_ = now.boot + EthernetSwitch::kSweepInterval;
   }
   plane_.quiescence.reclaim();
 }

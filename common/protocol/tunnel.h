@@ -45,6 +45,7 @@ class Tunnel {
     std::vector<PeerId> removed;
     std::vector<std::pair<PeerId, std::vector<net::IpPrefix>>> allowed_ips;
     std::vector<PeerOptions> added;
+    std::vector<std::pair<PeerId, std::vector<net::MacAddress>>> mac_addresses{};
   };
   /// Returns the ids of the added peers. Precondition: public keys are new; after the change an allowed IP
   /// belongs to one peer (the configuration has been validated).
@@ -62,7 +63,7 @@ class Tunnel {
   void handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
 
   [[nodiscard]] Instant next_deadline() const {
-    return deadlines_.empty() ? kNever : deadlines_.begin()->first;
+    return std::min(sweep_at_, deadlines_.empty() ? kNever : deadlines_.begin()->first);
   }
   void advance(Now now, Actions& actions);
 
@@ -88,6 +89,7 @@ class Tunnel {
   std::vector<std::unique_ptr<Peer>> peers_;  ///< by PeerId; null where one was removed
   std::unordered_map<crypto::PublicKey, PeerId, crypto::PublicKeyHash> by_key_;
   std::set<std::pair<Instant, PeerId>> deadlines_;
+  Instant sweep_at_ = kNever;       ///< of the switch, once there is something in it
   std::vector<Instant> scheduled_;  ///< by PeerId: what stands in deadlines_
 };
 

@@ -94,6 +94,8 @@ class Node {
   std::vector<std::uint64_t> delivered;
   /// Sees what comes out of the tunnel, in its parts.
   std::function<void(std::span<const iovec>)> on_packet;
+  /// At a tap: gets the frames of peers for other peers.
+  std::function<void(const protocol::ForwardedFrame&)> on_forward;
   std::vector<protocol::Event> events;
   std::vector<protocol::Actions::Frame> frames;
 
@@ -283,7 +285,10 @@ inline void Node::receive(std::vector<std::uint8_t> datagram, const net::Endpoin
     delivered.push_back(load_le<std::uint64_t>(static_cast<const std::uint8_t*>(parts[0].iov_base) + 28));
   };
   inbound.begin(network.now().boot);
-  if (!datagram.empty()) inbound.add({datagram, datagram.size(), 0, from}, write);
+  const auto forward = [this](const protocol::ForwardedFrame& frame) {
+    if (on_forward) on_forward(frame);
+  };
+  if (!datagram.empty()) inbound.add({datagram, datagram.size(), 0, from}, write, forward);
   inbound.finish(write);
 }
 

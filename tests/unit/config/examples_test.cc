@@ -106,6 +106,7 @@ TEST(Manual, DescribesEveryOption) {
                                                     "server: { unheard-of-one: 1 }\n"
                                                     "client: { unheard-of-one: 1 }\n"
                                                     "groups: { any: { allow: [], unheard-of-one: 1 } }\n"
+                                                    "switch: { unheard-of-one: 1 }\n"
                                                     "log: { unheard-of-one: 1 }\n"
                                                     "unheard-of-one: 1\n"));
   std::size_t options = 0;

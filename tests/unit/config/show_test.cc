@@ -97,6 +97,15 @@ TEST(Show, RoundTripsEveryOption) {
       expect_round_trip(files.write("config.yaml", interface + rest));
     }
   }
+  for (const char* section :
+       {"", "switch: {}\n",
+        "switch: { client_to_client: true, ageing: 1m, addresses: 100, addresses_per_peer: 7, "
+        "flood_limit: off }\n"}) {
+    expect_round_trip(files.write("config.yaml",
+                                  "interface: { name: tap0, type: tap, mac_address: \"02:00:00:00:00:01\", "
+                                  "private_key_file: a.key }\npeers: [ { name: a, public_key: " +
+                                      key_a + ", mac_addresses: [\"02:00:00:00:00:0A\"] } ]\n" + section));
+  }
 }
 
 TEST(Show, WritesDefaultsOut) {

@@ -111,5 +111,25 @@ TEST(HostPlan, TheSameNetworkTwiceIsOneRoute) {
               ElementsAre("link tun0 up, mtu 1420", "route 10.20.0.0/16 dev tun0"));
 }
 
+TEST(HostPlan, ATapHasAnAddressThatIsAlwaysTheSame) {
+  config::Config config;
+  config.interface.name.value = "tap0";
+  config.interface.type = config::DeviceType::kTap;
+  const crypto::PublicKey key =
+      *crypto::PublicKey::from_base64("xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=");
+  const HostPlan plan = host_plan(config, {}, key);
+  ASSERT_TRUE(plan.mac_address);
+  EXPECT_EQ(plan.mac_address, derived_mac_address(key));
+  EXPECT_TRUE(plan.mac_address->is_station());
+  EXPECT_EQ(plan.mac_address->bytes()[0], 0xfe) << "above those of real cards";
+  EXPECT_THAT(words(plan),
+              ElementsAre("link tap0 address " + plan.mac_address->to_string(), "link tap0 up, mtu 1396"));
+  config.interface.mac_address = {*net::MacAddress::parse("02:00:00:00:00:01"), {}};
+  EXPECT_THAT(words(host_plan(config, {}, key)),
+              ElementsAre("link tap0 address 02:00:00:00:00:01", "link tap0 up, mtu 1396"));
+  config.interface.type = config::DeviceType::kTun;
+  EXPECT_FALSE(host_plan(config, {}, key).mac_address);
+}
+
 }  // namespace
 }  // namespace tunneld::daemon

@@ -30,6 +30,11 @@ std::vector<HostChange> all_kinds() {
   return {
       LinkUp{{"tun0", 7}, 1420, net::LinkSettings{1500, false, std::uint8_t{0}}},
       LinkUp{{"tun0", 7}, 1420},
+      LinkUp{{"tap0", 7}, 1396, std::nullopt, true},
+      LinkAddress{{"tap0", 7}, *net::MacAddress::parse("fe:00:00:00:00:01")},
+      LinkAddress{{"tap0", 7},
+                  *net::MacAddress::parse("fe:00:00:00:00:01"),
+                  *net::MacAddress::parse("02:00:00:00:00:02")},
       AddressAdded{{"tun0", 7}, prefix("10.0.0.1/24")},
       AddressAdded{{"tun0", 7}, prefix("fd00::1/64")},
       RouteAdded{{"tun0", 7}, prefix("10.20.0.0/16"), 51820, 50},

@@ -1,0 +1,49 @@
+// The way in at a tap: an opened Ethernet frame goes to the device, to other peers, or both, as the switch
+// says.
+
+#include <algorithm>
+
+#include "common/net/mss_clamp.h"
+#include "common/protocol/ecn.h"
+#include "common/protocol/ethernet_message.h"
+#include "common/protocol/inbound.h"
+
+namespace tunneld::protocol {
+
+void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run) {
+  if (!plane_.ethernet || peer.layer2.load(std::memory_order_relaxed) != Layer2::kReady)
+    return drop(Drop::kWrongLayer, &peer);
+  const auto bytes = ethernet_in(plain);
+  if (!bytes) return drop(Drop::kInnerMalformed, &peer);
+  const auto frame = net::EthernetFrame::parse(*bytes);
+  if (!frame) return drop(Drop::kInnerMalformed, &peer);
+  const FrameWay way = plane_.ethernet->from_peer(*frame, peer, *plane_.routing.get(), now_);
+  if (way.nowhere()) return drop(way.reason, &peer);
+
+  // What is no IP packet carries no marks, and nobody has set any outside.
+  const auto ip = frame->ip(*bytes);
+  const MutableBytes packet = bytes->subspan(frame->header_length);
+  if (ip) {
+    const std::uint8_t inner_ecn = ip->traffic_class & kEcnMask;
+    const auto ecn = decapsulated_ecn(inner_ecn, run.ecn);
+    if (!ecn) return drop(Drop::kCongestion, &peer);
+    if (*ecn != inner_ecn) set_ecn(packet.data(), ip->family, *ecn);
+    if (const std::uint32_t mss = plane_.mss_clamp.load(std::memory_order_relaxed);
+        mss != net::kMssOff && net::may_be_syn(packet, *ip)) {
+      const std::size_t path = ip_limit(plane_.mtu.load(std::memory_order_relaxed),
+                                        peer.path_mtu.load(std::memory_order_relaxed), frame->header_length);
+      net::clamp_mss(packet, *ip, net::clamp_mtu(mss, ip->family, path));
+    }
+  }
+  if (way.to_peers != FrameWay::ToPeers::kNone) forwards_.push_back({*bytes, way, peer.id});
+  if (!way.to_device) return;
+  if (!ip) return coalescer_.add(*bytes);
+  // Padding of short frames would keep them from being joined; whoever needs it adds it again.
+  const std::size_t size = frame->header_length + ip->length;
+  const bool only_padding = bytes->size() <= net::kShortestOnWire + 2 * net::kVlanTag;
+  if (size == bytes->size() || only_padding)
+    return coalescer_.add(bytes->first(size), *ip, frame->header_length);
+  coalescer_.add_alone(*bytes);
+}
+
+}  // namespace tunneld::protocol

@@ -1,0 +1,65 @@
+// What a tap needs and a tun cannot have, across all sections.
+
+#include <map>
+
+#include "config/cross_checks.h"
+
+namespace tunneld::config {
+namespace {
+
+/// 65475 bytes of plaintext, less the head of an ETHERNET message, an Ethernet header and a VLAN tag.
+constexpr std::uint16_t kLargestTapMtu = 65451;
+
+void check_tap(const Config& config, Diagnostics& diagnostics) {
+  const InterfaceConfig& interface = config.interface;
+  for (const PeerConfig& peer : config.peers) {
+    for (const auto& network : peer.allowed_ips) {
+      diagnostics.error(network.at,
+                        "'allowed_ips' are for a tun: a tap finds out by itself which addresses a peer has",
+                        "remove it, bind the peer to its 'mac_addresses' if you want to, or use 'type: tun'");
+    }
+  }
+  if (interface.extension == AutoOff::kOff) {
+    diagnostics.error(interface.name.at, "a tap needs the extension, and 'extension' is off",
+                      "remove 'extension: off', or use 'type: tun'");
+  }
+  if (interface.mtu.value_or(0) > kLargestTapMtu) {
+    diagnostics.error(interface.name.at,
+                      "an mtu of " + std::to_string(*interface.mtu) + " leaves no room for Ethernet headers",
+                      "at a tap it is at most " + std::to_string(kLargestTapMtu));
+  }
+  std::map<net::MacAddress, const Located<net::MacAddress>*> seen;
+  for (const PeerConfig& peer : config.peers) {
+    for (const auto& address : peer.mac_addresses) {
+      const auto [first, is_new] = seen.try_emplace(address.value, &address);
+      if (is_new) continue;
+      diagnostics.error(
+          address.at,
+          address.value.to_string() + " is bound to a peer already, in " + to_string(first->second->at),
+          "a station can be at one peer only; remove one");
+    }
+  }
+}
+
+void check_tun(const Config& config, Diagnostics& diagnostics) {
+  const auto only_tap = [&](const Location& at, std::string_view what) {
+    diagnostics.error(at, in_quotes(what) + " is for a tap, and this is a tun",
+                      "set 'type: tap' in 'interface', or remove it");
+  };
+  if (config.interface.mac_address) only_tap(config.interface.mac_address->at, "mac_address");
+  for (const PeerConfig& peer : config.peers) {
+    if (!peer.mac_addresses.empty()) only_tap(peer.mac_addresses.front().at, "mac_addresses");
+  }
+}
+
+}  // namespace
+
+void check_layer(const Config& config, Diagnostics& diagnostics) {
+  if (config.interface.type == DeviceType::kTap) {
+    check_tap(config, diagnostics);
+  } else {
+    check_tun(config, diagnostics);
+  }
+}
+
+}  // namespace tunneld::config
