@@ -39,9 +39,9 @@ std::string counted(std::size_t number, const std::string& noun) {
 }
 
 /// Precondition: its lock is held.
-ExitCode undo_journal(const std::string& interface) {
+ExitCode undo_journal(const std::string& interface, HostChanges::LeftClosed left_closed) {
   HostChanges::LeftBehind left;
-  if (Journal::exists(interface)) left = HostChanges(interface).left_behind();
+  if (Journal::exists(interface)) left = HostChanges(interface, left_closed).left_behind();
   unlink(control_path(interface).c_str());
   std::cout << interface << ": " << counted(left.undone, "change") << " undone\n";
   if (left.stuck == 0) return ExitCode::kFine;
@@ -135,7 +135,7 @@ ExitCode reporting(const Action& action) {
   }
 }
 
-ExitCode clean_up_one(const std::string& interface) {
+ExitCode clean_up_one(const std::string& interface, HostChanges::LeftClosed left_closed) {
   return reporting([&] {
     if (!std::filesystem::exists(run_directory())) {
       std::cout << interface << ": nothing to undo\n";
@@ -147,26 +147,27 @@ ExitCode clean_up_one(const std::string& interface) {
                 << "): to stop it, use `tunneld down " << interface << "`\n";
       return ExitCode::kRuntimeFailure;
     }
-    return undo_journal(interface);
+    return undo_journal(interface, left_closed);
   });
 }
 
-ExitCode clean_up_all() {
+ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
   ExitCode result = ExitCode::kFine;
   for (const std::string& interface : known_interfaces()) {
     const ExitCode one = reporting([&] {
       const auto lock = InterfaceLock::take(interface);
-      return lock ? undo_journal(interface) : ExitCode::kFine;
+      return lock ? undo_journal(interface, left_closed) : ExitCode::kFine;
     });
     if (one != ExitCode::kFine) result = one;
   }
-  const ExitCode tagged = reporting([] {
+  const ExitCode tagged = reporting([left_closed] {
     if (const std::string pid = tunneld_that_runs_here(); !pid.empty()) {
       std::cout << "routes and rules in no journal: left alone, because process " << pid << " is a tunneld\n";
       return ExitCode::kFine;
     }
     const std::size_t removed = remove_by_protocol_number();
     if (removed > 0) std::cout << "routes and rules in no journal: " << removed << " removed\n";
+    if (left_closed == HostChanges::LeftClosed::kStays) return ExitCode::kFine;
     const std::size_t tables = remove_lost_tables();
     if (tables > 0) std::cout << "nft tables in no journal: " << tables << " removed\n";
     if (remove_dns_lines() > 0) std::cout << "lines of /etc/resolv.conf in no journal: removed\n";
@@ -177,8 +178,9 @@ ExitCode clean_up_all() {
 
 }  // namespace
 
-ExitCode clean_up(const std::string& interface) {
-  return interface.empty() ? clean_up_all() : clean_up_one(interface);
+ExitCode clean_up(const std::string& interface, bool kept_closed) {
+  const auto left_closed = kept_closed ? HostChanges::LeftClosed::kStays : HostChanges::LeftClosed::kIsUndone;
+  return interface.empty() ? clean_up_all(left_closed) : clean_up_one(interface, left_closed);
 }
 
 }  // namespace tunneld::daemon

@@ -10,6 +10,7 @@ namespace tunneld::daemon {
 /// Undoes the journal of `interface`, or of all if it is empty, where no live daemon has it. Of all, and
 /// where no tunneld runs in this network namespace, also routes and rules that carry our protocol number in
 /// no journal. Says on standard output what it did, on standard error what it could not.
-[[nodiscard]] ExitCode clean_up(const std::string& interface);
+/// With `kept_closed`, a kill switch stays as the killed run has left it.
+[[nodiscard]] ExitCode clean_up(const std::string& interface, bool kept_closed = false);
 
 }  // namespace tunneld::daemon

@@ -13,6 +13,7 @@
 #include "daemon/doctor_command.h"
 #include "daemon/file_command_line.h"
 #include "daemon/interface_lock.h"
+#include "daemon/journal.h"
 #include "daemon/key_commands.h"
 #include "daemon/run.h"
 #include "daemon/status.h"
@@ -39,7 +40,13 @@ ExitCode reload(const std::string& interface) {
 
 ExitCode bring_down(const std::string& name) {
   const std::string interface = choose_interface(name);
-  [[maybe_unused]] const nlohmann::json reply = ask(interface, "down");
+  try {
+    [[maybe_unused]] const nlohmann::json reply = ask(interface, "down");
+  } catch (const NotRunning&) {
+    // It was killed, and may have left a kill switch closed.
+    if (!Journal::exists(interface)) throw;
+    return clean_up(interface);
+  }
   if (InterfaceLock::wait_until_free(interface, kStopPatience)) return ExitCode::kFine;
   std::cerr << "tunneld: " << interface << " is still stopping\n";
   return ExitCode::kRuntimeFailure;
@@ -114,6 +121,8 @@ ExitCode run_command_line(int argc, char** argv) {
                             "Needed if several are up", interface, its_config);
   CLI::App* cleanup = add_interface_command(app, "cleanup", "Undo what a killed run left behind",
                                             "Default: all", interface, its_config);
+  bool kept_closed = false;
+  cleanup->add_flag("--keep-closed", kept_closed, "All but a kill switch");
 
   std::string patient;
   CLI::App* doctor = app.add_subcommand("doctor", "Say what keeps a tunnel down");
@@ -138,7 +147,7 @@ ExitCode run_command_line(int argc, char** argv) {
     if (*down) return bring_down(interface);
     if (*reload_command) return reload(interface);
     if (*doctor) return examine(choose_interface(interface), patient);
-    if (*cleanup) return clean_up(interface);
+    if (*cleanup) return clean_up(interface, kept_closed);
   } catch (const ControlError& error) {
     std::cerr << "tunneld: " << error.what() << "\n";
     return error.code();
