@@ -156,7 +156,7 @@ void add_masquerade(const HostPlan& plan, Rules& rules) {
   if (!plan.forwarding || plan.masquerade.empty()) return;
   std::string names;
   for (const std::string& name : plan.masquerade) names += (names.empty() ? "\"" : ", \"") + name + "\"";
-  rules.base_chain("masquerade", "nat", "postrouting priority srcnat",
+  rules.base_chain("hide-sources", "nat", "postrouting priority srcnat",
                    {"iifname \"" + plan.interface + "\" oifname { " + names + " } masquerade"});
 }
 

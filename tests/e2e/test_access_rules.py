@@ -35,7 +35,7 @@ def run(lab):
         "name": "server", "public_key": keys[server], "endpoints": ["192.0.2.1:51820"],
         "allowed_ips": ["10.9.0.0/24", "10.1.0.0/24", "fd09::/64", "fd01::/64"]}]))
     device = wireguard_go.start(lab, stock, "10.9.0.3/24", [
-        "private-key", stock.directory / "private.key", "peer", keys[server], "endpoint", "192.0.2.1:51820",
+        "private-key", stock.directory / "private.key", "peer", keys[server], "endpoint", "192.0.2.5:51820",
         "allowed-ips", "10.9.0.0/24,10.1.0.0/24,fd09::/64,fd01::/64"])
     stock.ip("address", "add", "fd09::3/64", "dev", device, "nodad")
     for network in ("10.1.0.0/24", "fd01::/64"):

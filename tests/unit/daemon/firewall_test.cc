@@ -30,7 +30,7 @@ TEST(AddressRanges, AreWhatTheLongestPrefixSays) {
   for (int round = 0; round < 300; ++round) {
     std::map<net::IpPrefix, std::size_t> owners;
     for (int i = 0; i < 12; ++i) {
-      const unsigned length = 24 + random() % 9;
+      const auto length = static_cast<unsigned>(24 + random() % 9);
       const bool is_last = random() % 4 == 0;  // the end of the address space
       const net::IpPrefix any{
           prefix((is_last ? "255.255.255." : "10.0.0.") + std::to_string(random() % 256)).address,

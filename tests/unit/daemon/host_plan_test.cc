@@ -56,9 +56,10 @@ TEST(HostPlan, AnotherTableHasNoConnectedRoutesAndGetsThemAll) {
   HostPlan plan = plan_of({"10.8.0.1/24"}, {"10.8.0.2/32", "0.0.0.0/0"});
   plan.table = 51820;
   plan.metric = 50;
-  EXPECT_THAT(words(plan), ElementsAre("link tun0 up, mtu 1420", "address 10.8.0.1/24 dev tun0",
-                                       "route 10.8.0.2/32 dev tun0 table 51820 metric 50",
-                                       "route 0.0.0.0/0 dev tun0 table 51820 metric 50"));
+  EXPECT_THAT(words(plan),
+              ElementsAre("nft table inet tunneld-tun0", "link tun0 up, mtu 1420",
+                          "address 10.8.0.1/24 dev tun0", "route 10.8.0.2/32 dev tun0 table 51820 metric 50",
+                          "route 0.0.0.0/0 dev tun0 table 51820 metric 50"));
 }
 
 TEST(HostPlan, RoutesCanBeTurnedOff) {
@@ -73,9 +74,10 @@ TEST(HostPlan, AFullTunnelHasATableOfItsOwnAndARuleBeforeTheMainOne) {
   plan.local_networks = prefixes({"192.168.0.0/16", "fe80::/10"});
   EXPECT_THAT(
       words(plan),
-      ElementsAre("link tun0 up, mtu 1420", "address 10.8.0.2/24 dev tun0", "route fd20::/48 dev tun0",
-                  "sysctl net/ipv4/conf/all/src_valid_mark = 1", "route 0.0.0.0/0 dev tun0 table 51820",
-                  "rule 32700: to 192.168.0.0/16 table 254", "rule 32701: not fwmark 51820 table 51820"));
+      ElementsAre("nft table inet tunneld-tun0", "link tun0 up, mtu 1420", "address 10.8.0.2/24 dev tun0",
+                  "route fd20::/48 dev tun0", "sysctl net/ipv4/conf/all/src_valid_mark = 1",
+                  "route 0.0.0.0/0 dev tun0 table 51820", "rule 32700: to 192.168.0.0/16 table 254",
+                  "rule 32701: not fwmark 51820 table 51820"));
   plan.allowed_ips.push_back(prefix("::/0"));
   EXPECT_THAT(words(plan), ::testing::IsSupersetOf({"route ::/0 dev tun0 table 51820",
                                                     "rule -6 32700: to fe80::/10 table 254",
@@ -86,8 +88,8 @@ TEST(HostPlan, AFullTunnelCanWaitForItsEndpoint) {
   HostPlan plan = plan_of({"10.8.0.2/24"}, {"0.0.0.0/0", "fd20::/48"});
   plan.fwmark = 51820;
   plan.hold_full_tunnel = true;
-  EXPECT_THAT(words(plan), ElementsAre("link tun0 up, mtu 1420", "address 10.8.0.2/24 dev tun0",
-                                       "route fd20::/48 dev tun0"));
+  EXPECT_THAT(words(plan), ElementsAre("nft table inet tunneld-tun0", "link tun0 up, mtu 1420",
+                                       "address 10.8.0.2/24 dev tun0", "route fd20::/48 dev tun0"));
 }
 
 TEST(HostPlan, NameServersComeLastAndAnswerForAllNamesOrForTheirDomains) {

@@ -87,8 +87,10 @@ TEST(ResolvConfText, AnyTextComesBackByteForByte) {
     std::string base;
     for (unsigned n = random() % 8; n > 0; --n) base += pieces[random() % pieces.size()] + '\n';
     if (!base.empty() && random() % 2 == 0) base.pop_back();
-    const std::vector<net::IpAddress> servers(kServers.begin(), kServers.begin() + random() % 3);
-    const std::vector<std::string> search(kSearch.begin(), kSearch.begin() + random() % 3);
+    const std::vector<net::IpAddress> servers(kServers.begin(),
+                                              kServers.begin() + static_cast<std::ptrdiff_t>(random() % 3));
+    const std::vector<std::string> search(kSearch.begin(),
+                                          kSearch.begin() + static_cast<std::ptrdiff_t>(random() % 3));
     const std::string text = with_dns_lines(base, "tun0", servers, search);
     ASSERT_EQ(without_dns_lines(text, "tun0"), base);
     for (const net::IpAddress& server : servers) {
