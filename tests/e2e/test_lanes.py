@@ -3,8 +3,6 @@ not through, everything stays on the first; when the peer roams, they are opened
 from harness import check, main, wait_for
 from traffic import check_traffic
 
-VARIANTS = True
-
 
 def source_ports(host, seconds, count):
     """UDP source ports of what comes in to the tunnel's port."""
