@@ -70,6 +70,10 @@ class Host:
         self.run_directory = self.directory / "run"
         self.state_directory = self.directory / "state"
         sh("ip", "netns", "add", self.namespace)
+        # A resolv.conf of its own: what a tunnel writes there must not reach the machine's.
+        etc = pathlib.Path(f"/etc/netns/{self.namespace}")
+        etc.mkdir(parents=True, exist_ok=True)
+        (etc / "resolv.conf").write_text("nameserver 192.0.2.53\n")
         self.ip("link", "set", "lo", "up")
         # Nobody else is on these wires: addresses need no time to prove that they are unique.
         for which in ("all", "default"):

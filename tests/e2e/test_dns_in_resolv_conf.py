@@ -13,7 +13,7 @@ BEFORE = "# by hand\nnameserver 203.0.113.99\nsearch home.example\noptions timeo
 def run(lab):
     a, b = lab.pair(start=False)
     etc = pathlib.Path(f"/etc/netns/{a.namespace}")
-    etc.mkdir(parents=True)
+    etc.mkdir(parents=True, exist_ok=True)
     file = etc / "resolv.conf"
     file.write_text(BEFORE)
     zone = b.directory / "zone"

@@ -2,6 +2,7 @@
 openresolv alone) while it is up, and the file is byte for byte as it was after each way of ending."""
 import json
 import signal
+import shutil
 import subprocess
 import sys
 
@@ -30,6 +31,7 @@ INSTALLED = {
 
 def own_mounts(lab, host, package):
     """From now on `host` runs everything where `package` is installed."""
+    shutil.rmtree(f"/etc/netns/{host.namespace}", ignore_errors=True)  # resolvconf is to keep the file that everybody sees
     memory = lab.directory / f"memory-{host.name}"
     memory.mkdir()
     sh("mount", "-t", "tmpfs", "tmpfs", memory)

@@ -33,7 +33,7 @@ def run(lab):
         {"name": "client", "public_key": keys[client], "allowed_ips": ["10.8.0.2/32", "fd08::2/128"]}]))
     # The resolver is on this side of the tunnel: a lookup that went inside would have no answer.
     etc = pathlib.Path(f"/etc/netns/{client.namespace}")
-    etc.mkdir(parents=True)
+    etc.mkdir(parents=True, exist_ok=True)
     (etc / "resolv.conf").write_text("nameserver 192.168.1.1\noptions timeout:1 attempts:1\n")
     zone = nat.directory / "zone"
     zone.write_text("vpn.example.org 203.0.113.2")

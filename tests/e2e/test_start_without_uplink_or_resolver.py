@@ -10,7 +10,7 @@ SLOW = True
 def run(lab):
     a, b = lab.pair(start=False)
     etc = pathlib.Path(f"/etc/netns/{a.namespace}")
-    etc.mkdir(parents=True)
+    etc.mkdir(parents=True, exist_ok=True)
     (etc / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
     a.ip("link", "set", "wire", "down")
     a.config_path.write_text(a.config_path.read_text()
