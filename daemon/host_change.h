@@ -131,8 +131,8 @@ struct DnsSet {
   }
 };
 
-using HostChange =
-    std::variant<LinkAddress, LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet, ForwardingOn, NftTable, DnsSet>;
+using HostChange = std::variant<LinkAddress, LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet,
+                                ForwardingOn, NftTable, DnsSet>;
 
 /// Whether the tunnel is worth having without it: then a failure is a warning.
 [[nodiscard]] bool can_do_without(const HostChange& change);
