@@ -57,8 +57,7 @@ std::string_view to_string(Protocol protocol) {
 }
 
 std::string AccessRule::to_string() const {
-  const bool is_host = destination.length == net::address_bits(destination.address.family());
-  std::string text = is_host ? destination.address.to_string() : destination.to_string();
+  std::string text = destination.is_single() ? destination.address.to_string() : destination.to_string();
   if (first_port != 0) {
     if (!destination.address.is_v4()) text = '[' + text + ']';
     text += ':' + std::to_string(first_port);

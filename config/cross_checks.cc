@@ -51,7 +51,7 @@ void check_networks(const Config& config, Diagnostics& diagnostics) {
   for (const PeerConfig& peer : config.peers) {
     std::vector<Located<net::IpPrefix>> claimed = peer.allowed_ips;
     for (const auto& [address, at] : peer.addresses) {
-      claimed.push_back({{address, static_cast<std::uint8_t>(net::address_bits(address.family()))}, at});
+      claimed.push_back({net::IpPrefix::of(address), at});
     }
     for (std::size_t i = 0; i < claimed.size(); ++i) {
       const bool is_address = i >= peer.allowed_ips.size();

@@ -67,10 +67,7 @@ void write_peer(const PeerConfig& peer, const std::optional<crypto::PresharedKey
   out.line("PublicKey", peer.public_key.value.to_base64());
   if (preshared_key) out.secret("PresharedKey", *preshared_key);
   std::vector<std::string> networks;
-  for (const auto& address : peer.addresses) {
-    const auto length = static_cast<std::uint8_t>(net::address_bits(address.value.family()));
-    networks.push_back(net::IpPrefix{address.value, length}.to_string());
-  }
+  for (const auto& address : peer.addresses) networks.push_back(net::IpPrefix::of(address.value).to_string());
   for (const auto& network : peer.allowed_ips) networks.push_back(network.value.to_string());
   if (!networks.empty()) out.line("AllowedIPs", joined(networks));
   if (!peer.endpoints.empty()) out.line("Endpoint", peer.endpoints.front().value.to_string());

@@ -23,9 +23,7 @@ AccessPlan access_plan(const std::vector<config::GroupConfig>& groups,
   for (const config::PeerConfig& peer : peers) {
     PeerAccess access{.name = peer.name.value, .networks = {}, .allow = {}, .group = {}};
     for (const auto& network : peer.allowed_ips) access.networks.push_back(network.value);
-    for (const auto& [address, at] : peer.addresses) {
-      access.networks.push_back({address, static_cast<std::uint8_t>(net::address_bits(address.family()))});
-    }
+    for (const auto& address : peer.addresses) access.networks.push_back(net::IpPrefix::of(address.value));
     if (peer.allow) access.allow = values(*peer.allow);
     if (peer.group) access.group = peer.group->value;
     plan.peers.push_back(std::move(access));

@@ -55,8 +55,7 @@ std::vector<net::IpPrefix> client_networks(const config::Config& server) {
   // A server without a pool has clients with fixed addresses only, in its own networks.
   for (const auto& address : server.interface.addresses) {
     if (server.server && !server.server->value.pool.empty()) break;
-    if (address.value.length < net::address_bits(address.value.address.family()))
-      networks.push_back(address.value.network());
+    if (!address.value.is_single()) networks.push_back(address.value.network());
   }
   std::stable_sort(networks.begin(), networks.end(),
                    [](const auto& a, const auto& b) { return a.address.is_v4() && !b.address.is_v4(); });
@@ -67,8 +66,7 @@ std::vector<net::IpAddress> addresses_of(const config::PeerConfig& peer) {
   std::vector<net::IpAddress> addresses;
   for (const auto& address : peer.addresses) addresses.push_back(address.value);
   for (const auto& network : peer.allowed_ips) {
-    if (network.value.length == net::address_bits(network.value.address.family()))
-      addresses.push_back(network.value.address);
+    if (network.value.is_single()) addresses.push_back(network.value.address);
   }
   return addresses;
 }
@@ -85,8 +83,7 @@ std::vector<net::IpAddress> free_addresses(const config::Config& server,
       const bool is_around =
           std::any_of(server.interface.addresses.begin(), server.interface.addresses.end(),
                       [&](const auto& own) { return network.value.contains(own.value.address); });
-      if (!is_around && network.value.length < net::address_bits(network.value.address.family()))
-        networks.push_back(network.value);
+      if (!is_around && !network.value.is_single()) networks.push_back(network.value);
     }
   }
   std::vector<net::IpAddress> addresses;

@@ -14,10 +14,6 @@ using Routes = std::vector<config::Located<net::IpPrefix>>;
 /// Most NATs forget a way back after half a minute.
 constexpr std::chrono::seconds kKeepalive{25};
 
-net::IpPrefix host(const net::IpAddress& address) {
-  return {address, static_cast<std::uint8_t>(net::address_bits(address.family()))};
-}
-
 /// What the client sends into the tunnel.
 std::vector<net::IpPrefix> networks_for(const ServerSide& server, const NewClient& client) {
   if (client.all_traffic) return {*net::IpPrefix::parse("0.0.0.0/0"), *net::IpPrefix::parse("::/0")};
@@ -35,7 +31,7 @@ config::Config client_config(const ServerSide& server, const NewClient& client) 
   config::Config config;
   config.interface.mtu = push.mtu ? push.mtu : server.config.interface.mtu;
   for (const net::IpAddress& address : client.addresses)
-    config.interface.addresses.push_back({host(address), {}});
+    config.interface.addresses.push_back({net::IpPrefix::of(address), {}});
   config::PeerConfig peer;
   peer.name.value = "server";
   peer.public_key.value = server.public_key;

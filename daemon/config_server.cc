@@ -17,10 +17,6 @@ using protocol::ConfigMessage;
 constexpr unsigned kMostSends = 5;
 constexpr auto kLookAtLeasesEvery = 1min;
 
-net::IpPrefix host(const net::IpAddress& address) {
-  return {address, static_cast<std::uint8_t>(net::address_bits(address.family()))};
-}
-
 bool covered(const std::vector<net::IpPrefix>& networks, const net::IpPrefix& network) {
   return std::ranges::any_of(networks, [&](const net::IpPrefix& each) {
     return each.length <= network.length && each.contains(network.address);
@@ -79,9 +75,9 @@ PoolPlan ConfigServer::pool_plan() const {
   PoolPlan plan{.networks = {}, .reserved = {}, .lease_time = server.lease_time};
   for (const auto& network : server.pool) plan.networks.push_back(network.value);
   for (const auto& address : config_.interface.addresses)
-    plan.reserved.push_back(host(address.value.address));
+    plan.reserved.push_back(net::IpPrefix::of(address.value.address));
   for (const config::PeerConfig& peer : config_.peers) {
-    for (const auto& address : peer.addresses) plan.reserved.push_back(host(address.value));
+    for (const auto& address : peer.addresses) plan.reserved.push_back(net::IpPrefix::of(address.value));
     for (const auto& network : peer.allowed_ips) {
       if (covered(plan.networks, network.value)) plan.reserved.push_back(network.value);
     }
@@ -94,18 +90,19 @@ std::vector<net::IpAddress> ConfigServer::fixed_addresses(const config::PeerConf
   for (const auto& address : peer.addresses) addresses.push_back(address.value);
   // A single address of the pool in `allowed_ips` is that peer's own as well.
   for (const auto& network : peer.allowed_ips) {
-    const bool is_one = network.value.length == net::address_bits(network.value.address.family());
-    if (is_one && covered(pool_.plan().networks, network.value)) addresses.push_back(network.value.address);
+    if (network.value.is_single() && covered(pool_.plan().networks, network.value))
+      addresses.push_back(network.value.address);
   }
   return addresses;
 }
 
 config::PeerConfig ConfigServer::with_addresses(const config::PeerConfig& peer) const {
   config::PeerConfig whole = peer;
-  for (const auto& address : peer.addresses) whole.allowed_ips.push_back({host(address.value), address.at});
+  for (const auto& address : peer.addresses)
+    whole.allowed_ips.push_back({net::IpPrefix::of(address.value), address.at});
   if (const Lease* lease = pool_.find(peer.public_key.value)) {
     for (const net::IpAddress& address : lease->addresses)
-      whole.allowed_ips.push_back({host(address), peer.public_key.at});
+      whole.allowed_ips.push_back({net::IpPrefix::of(address), peer.public_key.at});
   }
   return whole;
 }

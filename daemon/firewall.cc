@@ -203,10 +203,8 @@ void add_full_tunnel(const HostPlan& plan, Rules& rules) {
   std::vector<std::string> injected;
   for (const Words& words : kFamilies) {
     std::vector<net::IpPrefix> addresses;
-    for (const net::IpPrefix& address : plan.addresses) {
-      addresses.push_back(
-          {address.address, static_cast<std::uint8_t>(net::address_bits(address.address.family()))});
-    }
+    for (const net::IpPrefix& address : plan.addresses)
+      addresses.push_back(net::IpPrefix::of(address.address));
     const std::string own = list(addresses, words.family);
     if (own.empty()) continue;
     injected.push_back(fmt::format(

@@ -143,12 +143,9 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
                 .dns_servers = accepted.dns_servers,
                 .dns_search = accepted.dns_search};
   for (const auto& address : config.interface.addresses) plan.addresses.push_back(address.value);
-  const auto single = [](const net::IpAddress& address) {
-    return net::IpPrefix{address, static_cast<std::uint8_t>(net::address_bits(address.family()))};
-  };
   for (const net::IpAddress& address : accepted.addresses) {
     const auto is_it = [&](const net::IpPrefix& own) { return own.address == address; };
-    if (std::ranges::none_of(plan.addresses, is_it)) plan.addresses.push_back(single(address));
+    if (std::ranges::none_of(plan.addresses, is_it)) plan.addresses.push_back(net::IpPrefix::of(address));
   }
   // One route for all that lease from the pool, now and later.
   if (config.server) {
@@ -163,7 +160,7 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
   for (const config::PeerConfig& peer : config.peers) {
     for (const auto& network : peer.allowed_ips) plan.allowed_ips.push_back(network.value);
     for (const auto& address : peer.addresses) {
-      if (!in_pool(address.value)) plan.allowed_ips.push_back(single(address.value));
+      if (!in_pool(address.value)) plan.allowed_ips.push_back(net::IpPrefix::of(address.value));
     }
   }
   plan.allowed_ips.insert(plan.allowed_ips.end(), accepted.routes.begin(), accepted.routes.end());

@@ -50,6 +50,11 @@ struct IpPrefix {
 
   /// "10.0.0.0/8", "fd00::/64"; without a slash the full length.
   [[nodiscard]] static std::optional<IpPrefix> parse(std::string_view text);
+  /// The address alone: /32 or /128.
+  [[nodiscard]] static IpPrefix of(const IpAddress& address) {
+    return {address, static_cast<std::uint8_t>(address_bits(address.family()))};
+  }
+  [[nodiscard]] bool is_single() const { return length == address_bits(address.family()); }
   [[nodiscard]] std::string to_string() const;
   [[nodiscard]] IpPrefix network() const;
   [[nodiscard]] bool has_host_bits() const { return network() != *this; }

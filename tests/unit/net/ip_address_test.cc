@@ -124,5 +124,14 @@ TEST(SocketAddress, OtherFamiliesAreNone) {
   EXPECT_FALSE(SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr&>(storage)));
 }
 
+TEST(IpPrefix, OfOneAddressIsThatAddressAlone) {
+  for (const char* text : {"10.8.0.1", "fd08::1"}) {
+    const IpPrefix alone = IpPrefix::of(IpAddress::parse(text).value());
+    EXPECT_EQ(alone, IpPrefix::parse(text));
+    EXPECT_TRUE(alone.is_single());
+    EXPECT_FALSE((IpPrefix{alone.address, static_cast<std::uint8_t>(alone.length - 1)}.is_single()));
+  }
+}
+
 }  // namespace
 }  // namespace tunneld::net
