@@ -46,14 +46,14 @@ class Lister {
 
 }  // namespace
 
-json access_status(const HostPlan& plan) {
-  if (plan.access.is_empty()) return json::array();
+json access_status(const std::string& interface, const AccessPlan& access) {
+  if (access.is_empty()) return json::array();
   try {
-    Lister lister(net::nft_counters(nft_table_name(plan.interface)));
-    for (const AccessPlan::Group& group : plan.access.groups) {
+    Lister lister(net::nft_counters(nft_table_name(interface)));
+    for (const AccessPlan::Group& group : access.groups) {
       lister.add({{"group", group.name}}, group_chain(group.name), group.allow, false);
     }
-    for (const PeerAccess& peer : plan.access.peers) {
+    for (const PeerAccess& peer : access.peers) {
       if (peer.allow)
         lister.add({{"peer", peer.name}}, peer_chain(peer.name), *peer.allow, peer.group.has_value());
     }

@@ -19,17 +19,10 @@ ExitCode check_config(const CheckOptions& options) {
   for (const config::Diagnostic& diagnostic : keys.diagnostics) {
     if (diagnostic.severity == config::Severity::kError) return ExitCode::kBadUsage;
   }
-  std::vector<HostChange> changes;
-  try {
-    const auto public_key = keys.keys ? std::optional(keys.keys->private_key.public_key()) : std::nullopt;
-    changes = changes_of(host_plan(*parsed.config, {}, public_key));
-  } catch (const PlanError& error) {
-    std::cerr << options.config << ": " << error.what() << "\n";
-    return ExitCode::kBadUsage;
-  }
   if (options.show) std::cout << config::show(*parsed.config);
   if (options.plan) {
-    for (const HostChange& change : changes) {
+    const auto public_key = keys.keys ? std::optional(keys.keys->private_key.public_key()) : std::nullopt;
+    for (const HostChange& change : changes_of(host_plan(*parsed.config, {}, public_key))) {
       std::cout << in_words(change) << "\n";
       if (const auto* table = std::get_if<NftTable>(&change)) std::cout << table->rules;
     }

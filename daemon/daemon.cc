@@ -156,7 +156,8 @@ void Daemon::answer_requests() {
                                          std::string(engine_->name()), workers_.size(), started_});
     if (server_) status["server"] = server_->status();
     if (client_) status["client"] = client_->status();
-    if (auto access = access_status(host_plan(config_)); !access.empty()) {
+    if (auto access = access_status(device_.name(), access_plan(config_.groups, config_.peers));
+        !access.empty()) {
       status["access"] = std::move(access);
     }
     return status;
@@ -185,7 +186,9 @@ std::vector<config::PeerConfig> Daemon::wanted_peers() const {
 }
 
 HostPlan Daemon::wanted_plan() const {
-  return host_plan(config_, client_ ? client_->accepted() : AcceptedConfig(), public_key_);
+  HostPlan plan = host_plan(config_, client_ ? client_->accepted() : AcceptedConfig(), public_key_);
+  if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
+  return plan;
 }
 
 void Daemon::apply_accepted() {
@@ -209,14 +212,14 @@ bool Daemon::follows_path() const {
 }
 
 void Daemon::set_packet_sizes() {
-  const std::uint32_t usual = wanted_plan().mtu;
-  plane_.mtu.store(found_mtu_ && follows_path() ? *found_mtu_ : usual);
+  const std::uint32_t mtu = wanted_plan().mtu;
+  plane_.mtu.store(mtu);
   plane_.mss_clamp.store(config_.interface.mss_clamp);
   // Several peers share one device, whose MTU bounds them all; an MTU that somebody has set is not
   // questioned.
   // At a tap, what is larger is fragmented outside in any case, and better where the path is known.
   tunnel_.set_path_policy({.hold = !mtu_is_set() || is_tap(config_),
-                           .most = follows_path() ? kLargestFound : usual + frame_room(config_)});
+                           .most = follows_path() ? kLargestFound : mtu + frame_room(config_)});
   path_watch_.set_mark(fwmark_of(config_));
 }
 
@@ -224,11 +227,9 @@ void Daemon::follow_path_mtu(protocol::PeerId peer) {
   if (!follows_path()) return;
   // Down at once, up when it is certain: a search takes several steps.
   const protocol::PathMtu& path = tunnel_.peer(peer).path().mtu();
-  if (path.limit() > plane_.mtu.load() + frame_room(config_) &&
-      path.phase() == protocol::PathMtu::Phase::kSearching)
-    return;
+  if (path.limit() > plane_.mtu.load() && path.phase() == protocol::PathMtu::Phase::kSearching) return;
   // Below 1280 the kernel would take IPv6 off the device; the limit of the peer does the rest.
-  const std::uint32_t mtu = std::max<std::uint32_t>(path.limit() - frame_room(config_), net::kIpv6LeastMtu);
+  const std::uint32_t mtu = std::max<std::uint32_t>(path.limit(), net::kIpv6LeastMtu);
   if (mtu == plane_.mtu.load()) return;
   const auto found_before = std::exchange(found_mtu_, mtu);
   try {
@@ -280,7 +281,6 @@ void Daemon::leave_hold() {
 
 std::vector<HostChange> Daemon::wanted_changes() {
   HostPlan plan = wanted_plan();
-  if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
   plan.hold_full_tunnel = held_ = must_hold_full_tunnel();
   plan.hold_dns = held_dns_ = must_hold_dns();
   return changes_of(plan);

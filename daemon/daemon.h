@@ -35,7 +35,7 @@ namespace tunneld::daemon {
 class Daemon {
  public:
   /// Opens and makes everything. Precondition: the interface's lock is held. `config_path` is read again by a
-  /// reload. Throws PlanError, JournalError, net::TunError, net::NetlinkError, std::system_error.
+  /// reload. Throws JournalError, net::TunError, net::NetlinkError, std::system_error.
   Daemon(std::string config_path, config::Config config, config::Keys keys);
 
   /// Until a signal, `tunneld down`, or the device's end.
@@ -62,7 +62,7 @@ class Daemon {
   [[nodiscard]] bool follows_path() const;
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
-  /// What the host should look like at this moment. Throws PlanError.
+  /// What the host should look like at this moment.
   [[nodiscard]] std::vector<HostChange> wanted_changes();
   /// Makes it so; if it cannot be done, as before again. Throws as HostChanges::become does.
   void become(std::vector<HostChange> wanted);

@@ -193,13 +193,8 @@ void add_kill_switch(const HostPlan& plan, Rules& rules) {
   rules.base_chain("leak-forward", "filter", "forward priority filter", forward);
 }
 
-bool has_default_route(const HostPlan& plan) {
-  return plan.table && std::ranges::any_of(plan.allowed_ips,
-                                           [](const net::IpPrefix& network) { return network.length == 0; });
-}
-
 void add_full_tunnel(const HostPlan& plan, Rules& rules) {
-  if (!plan.kill_switch && !has_default_route(plan)) return;
+  if (!plan.kill_switch && !plan.takes_everything()) return;
   std::vector<std::string> injected;
   for (const Words& words : kFamilies) {
     std::vector<net::IpPrefix> addresses;

@@ -68,15 +68,10 @@ void add_routes(const HostPlan& plan, std::vector<HostChange>& changes) {
   }
 }
 
-bool takes_everything(const HostPlan& plan) {
-  return plan.table &&
-         std::ranges::any_of(plan.allowed_ips, [](const auto& network) { return network.length == 0; });
-}
-
 void add_dns(const HostPlan& plan, std::vector<HostChange>& changes) {
   if (plan.hold_dns || (plan.dns_servers.empty() && plan.dns_search.empty())) return;
   // Servers that come without a domain of their own are meant for every name.
-  const bool all_names = !plan.dns_servers.empty() && (takes_everything(plan) || plan.dns_search.empty());
+  const bool all_names = !plan.dns_servers.empty() && (plan.takes_everything() || plan.dns_search.empty());
   changes.emplace_back(DnsSet{.interface = {plan.interface},
                               .servers = plan.dns_servers,
                               .search = plan.dns_search,
@@ -103,6 +98,10 @@ bool HostPlan::is_full_tunnel(net::Family family) const {
   return table == net::kMainTable && std::ranges::any_of(allowed_ips, [family](const net::IpPrefix& network) {
            return network.length == 0 && network.address.family() == family;
          });
+}
+
+bool HostPlan::takes_everything() const {
+  return table && std::ranges::any_of(allowed_ips, [](const auto& network) { return network.length == 0; });
 }
 
 std::uint32_t fwmark_of(const config::Config& config) {

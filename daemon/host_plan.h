@@ -11,7 +11,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -56,16 +55,12 @@ struct HostPlan {
   bool hold_dns = false;
 
   [[nodiscard]] bool is_full_tunnel(net::Family family) const;
+  /// There is a default route through the tunnel, in whatever table.
+  [[nodiscard]] bool takes_everything() const;
 };
 
 /// The mark of the outer packets: the configured one, or one of our own where a full tunnel needs it.
 [[nodiscard]] std::uint32_t fwmark_of(const config::Config& config);
-
-/// A wish that cannot be carried out on any host; what() says the fix.
-class PlanError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 /// `accepted`: what a client has taken from its server. `public_key`: our own, which a tap's address is
 /// derived from.
@@ -76,7 +71,7 @@ class PlanError : public std::runtime_error {
 /// it joins does not take it for its own (a bridge takes the lowest of its ports').
 [[nodiscard]] net::MacAddress derived_mac_address(const crypto::PublicKey& public_key);
 
-/// In the order in which they are to be made. Throws PlanError.
+/// In the order in which they are to be made.
 [[nodiscard]] std::vector<HostChange> changes_of(const HostPlan& plan);
 
 }  // namespace tunneld::daemon

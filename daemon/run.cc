@@ -8,7 +8,6 @@
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "daemon/daemon.h"
-#include "daemon/host_plan.h"
 #include "daemon/interface_lock.h"
 #include "daemon/log.h"
 #include "daemon/run_directory.h"
@@ -34,9 +33,6 @@ ExitCode run_daemon(const RunOptions& options) {
       return ExitCode::kRuntimeFailure;
     }
     return Daemon(options.config, std::move(*parsed.config), std::move(*keys.keys)).run();
-  } catch (const PlanError& error) {
-    spdlog::error("{}: {}", options.config, error.what());
-    return ExitCode::kBadUsage;
   } catch (const net::TunError& error) {
     spdlog::error("{}", error.what());
     return error.reason() == net::TunError::Reason::kNotPermitted ? ExitCode::kNotPermitted
