@@ -1,7 +1,6 @@
 #include "daemon/daemon.h"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <thread>
 #include <utility>
@@ -48,12 +47,6 @@ std::uint32_t frame_room(const config::Config& config) {
   return is_tap(config) ? std::uint32_t{protocol::kEthernetRoom} : 0;
 }
 
-std::uint64_t random_seed() {
-  std::array<std::uint8_t, sizeof(std::uint64_t)> bytes{};
-  crypto::random_bytes(bytes);
-  return load_le<std::uint64_t>(bytes.data());
-}
-
 void log_start(const net::TunDevice& device, const net::UdpSocket& socket, std::string_view engine,
                std::size_t workers) {
   const net::TunFeatures& features = device.features();
@@ -90,9 +83,9 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                .queues = static_cast<unsigned>(worker_count(config_)),
                .offload = config_.interface.offload == config::AutoOff::kAuto}),
       plane_(config_.peers.size(), 2 * worker_count(config_) + 1, crypto::random_bytes,
-             is_tap(config_)
-                 ? std::make_unique<protocol::EthernetSwitch>(switch_settings(config_), random_seed())
-                 : nullptr),
+             is_tap(config_) ? std::make_unique<protocol::EthernetSwitch>(
+                                   switch_settings(config_), protocol::random_number(crypto::random_bytes))
+                             : nullptr),
       tunnel_(std::move(keys.private_key), *engine_, crypto::random_bytes, plane_,
               {.extension = config_.interface.extension == config::AutoOff::kAuto,
                .fast_cipher = config_.crypto.fast_cipher == config::AutoOff::kAuto,

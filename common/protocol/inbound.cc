@@ -90,17 +90,25 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   if (routing.allowed_ips.lookup(ip->family, ip->source) != peer.id)
     return drop(Drop::kSourceNotAllowed, &peer);
 
-  const std::uint8_t inner_ecn = ip->traffic_class & kEcnMask;
-  const auto ecn = decapsulated_ecn(inner_ecn, run.ecn);
-  if (!ecn) return drop(Drop::kCongestion, &peer);
-  if (*ecn != inner_ecn) set_ecn(plain.data(), ip->family, *ecn);
-  if (const std::uint32_t mss = plane_.mss_clamp.load(std::memory_order_relaxed);
-      mss != net::kMssOff && net::may_be_syn(plain, *ip)) {
-    const std::uint32_t path =
-        std::min(peer.path_mtu.load(std::memory_order_relaxed), plane_.mtu.load(std::memory_order_relaxed));
-    net::clamp_mss(plain, *ip, net::clamp_mtu(mss, ip->family, path));
+  const std::uint32_t path =
+      std::min(peer.path_mtu.load(std::memory_order_relaxed), plane_.mtu.load(std::memory_order_relaxed));
+  if (adjust(plain, *ip, run.ecn, path, peer)) coalescer_.add(plain.first(ip->length), *ip);
+}
+
+bool Inbound::adjust(MutableBytes packet, const net::IpPacket& ip, std::uint8_t outer_ecn, std::size_t path,
+                     PeerLink& peer) {
+  const std::uint8_t inner_ecn = ip.traffic_class & kEcnMask;
+  const auto ecn = decapsulated_ecn(inner_ecn, outer_ecn);
+  if (!ecn) {
+    drop(Drop::kCongestion, &peer);
+    return false;
   }
-  coalescer_.add(plain.first(ip->length), *ip);
+  if (*ecn != inner_ecn) set_ecn(packet.data(), ip.family, *ecn);
+  const std::uint32_t mss = plane_.mss_clamp.load(std::memory_order_relaxed);
+  if (mss != net::kMssOff && net::may_be_syn(packet, ip)) {
+    net::clamp_mss(packet, ip, net::clamp_mtu(mss, ip.family, path));
+  }
+  return true;
 }
 
 void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, const crypto::AeadJob& job, bool data,

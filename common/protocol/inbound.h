@@ -62,6 +62,10 @@ class Inbound {
   void deliver(std::size_t index, const ReceivedRun& run);
   /// An opened ETHERNET message, at a tap or by mistake (inbound_ethernet.cc).
   void deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run);
+  /// What happens to an IP packet on its way in: the outer congestion mark and the MSS clamp. `path`: the
+  /// largest packet that may come back, bytes. False: dropped and counted.
+  [[nodiscard]] bool adjust(MutableBytes packet, const net::IpPacket& ip, std::uint8_t outer_ecn,
+                            std::size_t path, PeerLink& peer);
   void note_received(Keypair& keypair, const ReceivedRun& run, const crypto::AeadJob& job, bool data,
                      bool may_move);
   void drop(Drop reason, PeerLink* peer);

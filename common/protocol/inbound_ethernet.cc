@@ -1,10 +1,6 @@
 // The way in at a tap: an opened Ethernet frame goes to the device, to other peers, or both, as the switch
 // says.
 
-#include <algorithm>
-
-#include "common/net/mss_clamp.h"
-#include "common/protocol/ecn.h"
 #include "common/protocol/ethernet_message.h"
 #include "common/protocol/inbound.h"
 
@@ -22,18 +18,10 @@ void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRu
 
   // What is no IP packet carries no marks, and nobody has set any outside.
   const auto ip = frame->ip(*bytes);
-  const MutableBytes packet = bytes->subspan(frame->header_length);
   if (ip) {
-    const std::uint8_t inner_ecn = ip->traffic_class & kEcnMask;
-    const auto ecn = decapsulated_ecn(inner_ecn, run.ecn);
-    if (!ecn) return drop(Drop::kCongestion, &peer);
-    if (*ecn != inner_ecn) set_ecn(packet.data(), ip->family, *ecn);
-    if (const std::uint32_t mss = plane_.mss_clamp.load(std::memory_order_relaxed);
-        mss != net::kMssOff && net::may_be_syn(packet, *ip)) {
-      const std::size_t path = ip_limit(plane_.mtu.load(std::memory_order_relaxed),
-                                        peer.path_mtu.load(std::memory_order_relaxed), frame->header_length);
-      net::clamp_mss(packet, *ip, net::clamp_mtu(mss, ip->family, path));
-    }
+    const std::size_t path = ip_limit(plane_.mtu.load(std::memory_order_relaxed),
+                                      peer.path_mtu.load(std::memory_order_relaxed), frame->header_length);
+    if (!adjust(bytes->subspan(frame->header_length), *ip, run.ecn, path, peer)) return;
   }
   if (way.to_peers != FrameWay::ToPeers::kNone) forwards_.push_back({*bytes, way, peer.id});
   if (!way.to_device) return;

@@ -53,6 +53,11 @@ class SendLanes {
     lanes_[lane - 1].open.store(false);
     lanes_[lane - 1].asked.store(false);
   }
+  [[nodiscard]] unsigned open_count() const {
+    unsigned open = 0;
+    for (unsigned lane = 1; lane <= count(); ++lane) open += is_open(lane) ? 1U : 0U;
+    return open;
+  }
   /// First of `n` consecutive counters with the lane's number in them; nullopt when the lane is used up.
   [[nodiscard]] std::optional<std::uint64_t> take_counters(unsigned lane, std::uint64_t n) {
     std::atomic<std::uint64_t>& next = lanes_[lane - 1].next;

@@ -449,9 +449,7 @@ PeerStatus Peer::status(Instant now) const {
   const Keypair* keypair = live_keypair(now);
   status.session_live = keypair != nullptr;
   status.remote = remote_;
-  for (unsigned lane = 1; keypair != nullptr && lane <= keypair->send_lanes.count(); ++lane) {
-    status.lanes += keypair->send_lanes.is_open(lane) ? 1U : 0U;
-  }
+  if (keypair != nullptr) status.lanes = keypair->send_lanes.open_count();
   if (path_.known()) {
     status.path = {.mtu = path_.mtu().limit(),
                    .overhead = path_.overhead(),

@@ -64,11 +64,7 @@ void Peer::beat_on_lane_0(Now now, Actions& actions) {
   if (now.boot < lane_beat_at_) return;
   lane_beat_at_ = kNever;
   Keypair* keypair = live_keypair(now.boot);
-  if (keypair == nullptr) return;
-  bool open = false;
-  for (unsigned lane = 1; lane <= keypair->send_lanes.count(); ++lane)
-    open = open || keypair->send_lanes.is_open(lane);
-  if (!open) return;
+  if (keypair == nullptr || keypair->send_lanes.open_count() == 0) return;
   lane_beat_at_ = now.boot + kLaneBeat;
   const Instant last(Duration(link_->activity.last_traversal.load()));
   if (now.boot - last < kLaneBeat) seal(*keypair, {}, now, actions);

@@ -1,21 +1,10 @@
 #include "common/protocol/tunnel.h"
 
-#include <array>
 #include <utility>
 
 #include "common/protocol/messages.h"
 
 namespace tunneld::protocol {
-namespace {
-
-std::uint64_t random_number(const RandomBytes& random) {
-  std::array<std::uint8_t, 8> bytes{};
-  random(bytes);
-  return load_le<std::uint64_t>(bytes.data());
-}
-
-}  // namespace
-
 Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine, RandomBytes random,
                DataPlane& plane, const TunnelOptions& options)
     : plane_(plane),
