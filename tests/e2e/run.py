@@ -73,6 +73,7 @@ def main():
     arguments = parser.parse_args()
     paths = sorted(path for path in HERE.glob("test_*.py")
                    if not arguments.words or any(word in path.stem for word in arguments.words))
+    failures = []
     counts = {"passed": 0, "failed": 0, "skipped": 0}
 
     def report(result):
@@ -82,6 +83,8 @@ def main():
         print(f"{verdict:8} {name} ({seconds:.1f} s)", flush=True)
         if verdict != "passed":
             print("    " + output.strip().replace("\n", "\n    "), flush=True)
+        if verdict == "failed":
+            failures.append((name, output.partition("\n--- ")[0].strip()))
 
     try:
         # Slow ones that mostly wait go first, beside the others.
@@ -104,6 +107,9 @@ def main():
         counts["failed"] += 1
     finally:
         remove_leftovers()
+    # Once more at the end, without the logs, where a long output's reader looks first.
+    for name, words in failures:
+        print(f"failed: {name}: {words[-600:]}")
     print(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
     sys.exit(1 if counts["failed"] or not counts["passed"] else 0)
 

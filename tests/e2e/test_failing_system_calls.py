@@ -4,10 +4,11 @@ import random
 import re
 import subprocess
 
-from harness import check, check_same_state, main, sh
+from harness import check, check_same_state, main, sh, wait_for
 
 SLOW = True
 POINTS = 60
+SETTLED = 0.3  # seconds after coming up in which the last calls of a start happen
 ERRORS = {
     "sendmsg": ["ENOMEM", "ENOBUFS", "EPERM", "EINTR"],
     "recvmsg": ["ENOMEM", "ENOBUFS", "EINTR"],
@@ -29,11 +30,13 @@ def tunneld_pid(host):
     return None
 
 
-def run_once(lab, host, words, seconds):
-    """Starts under strace and stops whatever came up. Returns (it came up, its exit code)."""
+def run_once(lab, host, words):
+    """Starts under strace and stops whatever came up. Returns (it came up, its exit code, the daemon)."""
     daemon = lab.start(host, host.config_path, ready=False, wrapper=words)
+    # Its log says that it is up: READY=1 may be the message that fails. Asked to end sooner it might not listen yet.
+    wait_for(lambda: daemon.process.poll() is not None or " is up: " in daemon.log(), 20, "up, or ended")
     try:
-        daemon.process.wait(timeout=seconds)
+        daemon.process.wait(timeout=SETTLED)
     except subprocess.TimeoutExpired:
         if pid := tunneld_pid(host):
             sh("kill", "-TERM", pid, check_exit=False)
@@ -45,7 +48,7 @@ def run(lab):
     a, _ = lab.pair(start=False)
     before = a.state()
     trace = a.directory / "trace"
-    up, code, _ = run_once(lab, a, ["strace", "-f", "-o", trace, "-e", f"trace={','.join(ERRORS)}"], 2)
+    up, code, _ = run_once(lab, a, ["strace", "-f", "-o", trace, "-e", f"trace={','.join(ERRORS)}"])
     check(up and code == 0, f"the plain run: up {up}, exit code {code}")
     # From the first thing that is ours: what fails before main() is the loader's. Of writes only those to the journal:
     # an eventfd's never fails.
@@ -69,7 +72,7 @@ def run(lab):
         what = f"{call} number {n} failing with {error} (seed {seed})"
         words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
                  "-e", f"inject={call}:error={error}:when={n}"]
-        up, code, daemon = run_once(lab, a, words, 1)
+        up, code, daemon = run_once(lab, a, words)
         if not up:
             failed += 1
             check(code in (1, 2, 3), f"{what}: exit code {code}\n{daemon.log()}")
