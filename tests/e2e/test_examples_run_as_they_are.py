@@ -1,9 +1,10 @@
 """The configurations in config/ run unchanged, with the example keys that their own first lines give: the two sites against
-each other, and a spoke against the hub."""
+each other, a spoke against the hub, and a client that its server configures."""
 import re
 import shutil
 
 from harness import ROOT, check, main
+from road_warriors import configured, routes
 
 
 def install(lab, host, example):
@@ -31,6 +32,13 @@ def run(lab):
     install(lab, spoke, "spoke.yaml")
     check(spoke.ping("10.8.0.1") == 3 and spoke.ping("fd08::1") == 3, "spoke to hub")
     check(hub.ping("10.8.0.2") == 3, "hub to spoke")
+
+    server, client = lab.host("server"), lab.host("client")
+    lab.wire(server, "198.51.100.1/24", client, "198.51.100.2/24")
+    install(lab, server, "server.yaml")
+    configured(install(lab, client, "client.yaml"))
+    check(client.ping("10.8.0.1") == 3 and client.ping("fd08::1") == 3, "client to server")
+    check("10.30.0.0/16" in routes(client), f"the office is not reached through the server: {routes(client)}")
 
 
 if __name__ == "__main__":

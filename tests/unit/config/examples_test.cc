@@ -94,6 +94,14 @@ TEST(Examples, OfHubAndSpokeConnect) {
                          spoke->keys.preshared_keys[0]->secret().view().begin()));
 }
 
+TEST(Examples, OfServerAndClientConnect) {
+  const auto server = follow("server.yaml");
+  const auto client = follow("client.yaml");
+  ASSERT_TRUE(server && client);
+  EXPECT_TRUE(know_each_other(*server, *client));
+  EXPECT_TRUE(server->config.server && client->config.client);
+}
+
 /// Provokes the error that lists the options of a section, and looks each of them up in the manual.
 TEST(Manual, DescribesEveryOption) {
   const std::string manual = read_text(std::string(TUNNELD_SOURCE_DIR) + "/docs/config.md");
