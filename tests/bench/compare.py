@@ -162,8 +162,7 @@ def measure(lab, entry, seconds, offloads_off, udp_load):
         rate = packets_per_second(a, b, address, size, udp_load, seconds)
         figures[f"{size} B kpackets/s"] = rate / 1000
     # Ping under one greedy flow.
-    listener = b.popen("iperf3", "-s", "-1")
-    wait_for(lambda: ":5201" in b.run("ss", "-ltn").stdout, 5, "iperf3 listens")
+    listener = b.iperf_server()
     flow = a.popen("iperf3", "-c", address, "-t", "4")
     loaded = ping_times(a, address, 300, 0.01)
     flow.wait(timeout=30)

@@ -4,7 +4,6 @@ up what is alike. A table for each cipher and engine; "beside the daemons" is ip
 """
 
 import argparse
-import json
 import pathlib
 import re
 import shutil
@@ -13,14 +12,11 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/e2e"))
+from compare import ROOT, set_up  # finds the harness, too
+from harness import Lab, sh
 
-from harness import Lab, sh, wait_for  # noqa: E402
-
-SETUPS = [("AES-256-GCM, ipsec-mb", {"engine": "ipsec-mb"}),
-          ("ChaCha20-Poly1305, ipsec-mb", {"engine": "ipsec-mb", "fast_cipher": "off"}),
-          ("ChaCha20-Poly1305, libsodium", {"engine": "libsodium", "fast_cipher": "off"})]
+# Of compare.py's entries, by what follows "tunneld".
+SETUPS = ("AES-256-GCM, ipsec-mb", "ChaCha20-Poly1305, ipsec-mb", "ChaCha20-Poly1305, libsodium")
 
 # In this order; what a symbol matches first is what it counts as.
 KINDS = [
@@ -35,19 +31,13 @@ KINDS = [
 OURS = re.compile(r"^(in|out)-\d+$|^tunneld$")
 
 
-def measure(tunneld, crypto, seconds):
+def measure(tunneld, setup, seconds):
     lab = Lab(tunneld)
     data = pathlib.Path(tempfile.mkdtemp()) / "perf.data"
     try:
-        a, b = lab.pair(start=False)
-        for host in (a, b):
-            config = json.loads(host.config_path.read_text())
-            host.config_path.write_text(json.dumps({**config, "crypto": crypto}))
-            host.daemon = lab.start(host, host.config_path, log_level="info")
-        a.ping("10.9.0.2")
-        server = b.popen("iperf3", "-s", "-1")
-        wait_for(lambda: ":5201" in b.run("ss", "-ltn").stdout, 5, "iperf3 listens")
-        flow = a.popen("iperf3", "-c", "10.9.0.2", "-t", seconds + 3)
+        a, b, address = set_up(lab, f"tunneld {setup}", offloads_off=False)
+        server = b.iperf_server()
+        flow = a.popen("iperf3", "-c", address, "-t", seconds + 3)
         time.sleep(1.5)
         sh("perf", "record", "-q", "-a", "-e", "cpu-clock", "-F", "4999", "-o", data, "sleep", seconds, timeout=seconds + 60)
         flow.wait(timeout=60)
@@ -78,9 +68,9 @@ def main():
     if not shutil.which("perf"):
         sys.exit("perf is not installed: apt-get install linux-perf")
     shares = {}
-    for title, crypto in SETUPS:
-        columns = shares.setdefault(title, {})
-        for share, thread, file, symbol in measure(arguments.tunneld, crypto, arguments.seconds):
+    for setup in SETUPS:
+        columns = shares.setdefault(setup, {})
+        for share, thread, file, symbol in measure(arguments.tunneld, setup, arguments.seconds):
             if thread == "swapper" and "halt" in symbol:
                 row = "idle"
             elif OURS.match(thread):

@@ -115,10 +115,15 @@ class Host:
     def reaches(self, address):
         return self.ping(address, count=1, wait=1) == 1
 
+    def iperf_server(self, port=5201):
+        """iperf3's server for one client, listening."""
+        process = self.popen("iperf3", "-s", "-1", "-p", port)
+        wait_for(lambda: f":{port} " in self.run("ss", "-ltn").stdout, 5, "iperf3 listens")
+        return process
+
     def iperf(self, server, address, *extra, seconds=2):
         """iperf3's summary of what `server` received: bits_per_second, bytes, and for UDP packets and lost_percent."""
-        listener = server.popen("iperf3", "-s", "-1")
-        wait_for(lambda: ":5201" in server.run("ss", "-ltn").stdout, 5, "iperf3 listens")
+        listener = server.iperf_server()
         output = self.run("iperf3", "-c", address, "-t", seconds, "-J", *extra, timeout=60 + seconds).stdout
         listener.wait(timeout=10)
         end = json.loads(output)["end"]

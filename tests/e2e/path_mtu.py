@@ -73,8 +73,7 @@ def told(host, address, size):
 
 def transfer_over_a_shrinking_path(a, routers, b, outer):
     """10 MB a second while the path shrinks to 1280; returns the longest time in which nothing arrived."""
-    b.popen("iperf3", "-s", "-1")
-    wait_for(lambda: ":5201" in b.run("ss", "-ltn").stdout, 5, "iperf3 listens")
+    b.iperf_server()
     client = a.popen("iperf3", "-c", "10.9.0.2", "-n", "40M", "-b", "20M")
     wait_for(lambda: b.daemon.peer("a")["rx_bytes"] > 5e6, 10, "the transfer runs")
     before = swallowed(routers[0]), swallowed(b)

@@ -4,15 +4,14 @@ import json
 import re
 import time
 
-from harness import check, main, wait_for
+from harness import check, main
 
 ALONE = True
 
 
 def greedy(hub, spokes, seconds, *extra):
     """Bits per second of each spoke's flow, all at once; each to a server of its own on the hub."""
-    servers = [hub.popen("iperf3", "-s", "-1", "-p", 5201 + n) for n in range(len(spokes))]
-    wait_for(lambda: f":{5200 + len(spokes)}" in hub.run("ss", "-ltn").stdout, 5, "iperf3 listens")
+    servers = [hub.iperf_server(5201 + n) for n in range(len(spokes))]
     flows = []
     for n, spoke in enumerate(spokes):
         output = open(spoke.directory / "iperf.json", "w")
@@ -49,8 +48,7 @@ def run(lab):
 
     # The first floods: far more than the hub can open. The second's ping goes on, and so does its TCP.
     alone = greedy(hub, spokes[1:], 3)[0]
-    server = hub.popen("iperf3", "-s", "-1", "-p", "5301")
-    wait_for(lambda: ":5301" in hub.run("ss", "-ltn").stdout, 5, "iperf3 listens")
+    server = hub.iperf_server(5301)
     before = hub_daemon.peer("s1")["rx_packets"]
     flood = spokes[0].popen("iperf3", "-c", "10.9.0.254", "-p", "5301", "-u", "-b", "0", "-l", "64", "-t", "10")
     time.sleep(1)

@@ -1,6 +1,6 @@
 """Four workers at each end share one peer's traffic over lanes: each has a port of its own. Where a firewall lets those ports
 not through, everything stays on the first; when the peer roams, they are opened again."""
-from harness import check, main, wait_for
+from harness import check, main
 from traffic import check_traffic
 
 
@@ -23,8 +23,7 @@ def run(lab):
     check_traffic(a, b)
     load(a, b)
     check(a.daemon.peer("b")["lanes"] == 4, f"lanes of a: {a.daemon.peer('b')}")
-    server = b.popen("iperf3", "-s", "-1")
-    wait_for(lambda: ":5201" in b.run("ss", "-ltn").stdout, 5, "iperf3 listens")
+    server = b.iperf_server()
     sender = a.popen("iperf3", "-c", "10.9.0.2", "-P", "8", "-t", "3")
     ports = source_ports(b, 2, 20000)
     sender.wait(timeout=20)

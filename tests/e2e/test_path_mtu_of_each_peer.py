@@ -46,8 +46,7 @@ def run(lab):
     check(wide.ping("10.9.0.2", count=2, extra=["-M", "dont", "-s", "1350"]) == 2, "without DF it arrives in fragments")
 
     # TCP: what the SYNs announce is lowered on the way through the hub, both ways.
-    tcp = wide.popen("iperf3", "-s", "-1")
-    wait_for(lambda: ":5201" in wide.run("ss", "-ltn").stdout, 5, "iperf3 listens")
+    tcp = wide.iperf_server()
     client = narrow.popen("iperf3", "-c", "10.9.0.1", "-t", "2")
     sockets = lambda: wide.run("ss", "-tino", "dst", "10.9.0.2").stdout
     wait_for(lambda: "mss:" in sockets(), 5, "a connection")
