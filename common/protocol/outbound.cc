@@ -27,6 +27,11 @@ bool is_own_datagram(ByteView packet, const net::IpPacket& ip, const Keypair& ke
   return load_le<std::uint32_t>(&udp[net::kUdpHeader + 4]) == keypair.remote_index;
 }
 
+/// Passes whatever the path.
+bool may_be_oversize(const net::IpPacket& ip, std::size_t size) {
+  return ip.family == net::Family::kIpv6 && size <= net::kIpv6LeastMtu;
+}
+
 /// Segments of one run that show that a peer has much to carry.
 constexpr std::size_t kWorthALane = 16;
 
@@ -117,15 +122,24 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
     answer_too_big(*segments, *ip, packet, limit);
     segments->limit(limit);
   }
-  if (!has_room(segments->count(), segments->size(0), limit, mtu)) {
+  const Way way{.peer = peer,
+                .keypair = *keypair,
+                .endpoint = *endpoint,
+                .ecn = static_cast<std::uint8_t>(ip->traffic_class & kEcnMask),
+                .limit = limit,
+                .mtu = mtu,
+                .oversize = oversize_padding(peer, *endpoint)};
+  const bool oversize = segments->size(0) > limit && may_be_oversize(*ip, segments->size(0));
+  if (!has_room(segments->count(), segments->size(0), limit, mtu, oversize ? way.oversize : 0)) {
     if (used_ > 0) return false;
-    drop(Drop::kInnerMalformed, &peer, segments->count());
-    return true;
+    if (!oversize) {
+      drop(Drop::kInnerMalformed, &peer, segments->count());
+      return true;
+    }
+    // With its padding a superpacket may be more than the whole buffer: what has no room is dropped below.
   }
 
   // 5. Each segment to where it will be sealed.
-  const Way way{peer,  *keypair, *endpoint, static_cast<std::uint8_t>(ip->traffic_class & kEcnMask),
-                limit, mtu};
   for (std::size_t i = 0; i < segments->count(); ++i) {
     if (segments->size(i) > limit) {
       add_too_large(*segments, i, way);
@@ -136,10 +150,18 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   return true;
 }
 
-bool Outbound::has_room(std::size_t segments, std::size_t size, std::size_t limit, std::size_t mtu) const {
+std::size_t Outbound::oversize_padding(const PeerLink& peer, const net::Endpoint& endpoint) {
+  // The kernel takes to fragmenting only what is too large for the route that it knows: padding makes it so.
+  if (endpoint.remote.address.is_v4()) return 0;
+  return std::min<std::size_t>(kMaxOversize, peer.fragmented_from.load());
+}
+
+bool Outbound::has_room(std::size_t segments, std::size_t size, std::size_t limit, std::size_t mtu,
+                        std::size_t oversize) const {
   // Fragments have an IPv4 header each, of up to 60 bytes, and payloads of multiples of eight.
   const std::size_t pieces = size <= limit ? 1 : size / (limit - 68) + 1;
-  const std::size_t each = size <= limit ? padded_size(size, mtu) : std::max(limit, size / pieces + 68);
+  const std::size_t each =
+      size <= limit ? padded_size(size, mtu) : std::max({limit, size / pieces + 68, oversize});
   return segments * pieces * (each + kDataOverhead) + kMaxOversize <= kBufferSize - used_ &&
          runs_.size() + segments * pieces <= runs_.capacity();
 }
@@ -166,13 +188,9 @@ void Outbound::add_too_large(const net::Segmenter& segments, std::size_t index, 
     for (std::size_t i = 0; i < fragments->count(); ++i) {
       add_inner(fragments->size(i), false, way, [&](std::uint8_t* out) { fragments->write(i, out); });
     }
-  } else if (ip->family == net::Family::kIpv6 && size <= net::kIpv6LeastMtu) {
-    // The kernel takes to fragmenting only what is too large for the route that it knows: padding makes it
-    // so.
+  } else if (may_be_oversize(*ip, size) && has_room_for(std::max(padded_size(size, way.mtu), way.oversize))) {
     Way fragmented = way;
-    if (!way.endpoint.remote.address.is_v4()) {
-      fragmented.least = std::min<std::size_t>(kMaxOversize, way.peer.fragmented_from.load());
-    }
+    fragmented.least = way.oversize;
     add_inner(size, true, fragmented, [&](std::uint8_t* out) { std::memcpy(out, packet.data(), size); });
   } else {
     drop(Drop::kTooLarge, &way.peer, 1);

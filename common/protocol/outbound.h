@@ -92,6 +92,8 @@ class Outbound {
     std::size_t limit, mtu;
     /// Everything is padded to this.
     std::size_t least = 0;
+    /// What leaves in outer fragments is padded to this.
+    std::size_t oversize = 0;
   };
 
   /// A frame's way through the peers; when the buffer was full in the middle, the next call goes on from
@@ -109,8 +111,14 @@ class Outbound {
   [[nodiscard]] bool add_for_peer(PeerLink& peer, net::Segmenter segments, std::uint8_t ecn, bool flooded);
   void hand_over_frames(const net::Segmenter& segments, PeerLink& peer);
 
-  [[nodiscard]] bool has_room(std::size_t segments, std::size_t size, std::size_t limit,
-                              std::size_t mtu) const;
+  /// What an oversize datagram for this peer is padded to; it may be another one at the next call.
+  [[nodiscard]] static std::size_t oversize_padding(const PeerLink& peer, const net::Endpoint& endpoint);
+  /// Whether one of this inner size fits into what is left of the buffer.
+  [[nodiscard]] bool has_room_for(std::size_t inner) const {
+    return used_ + inner + kDataOverhead <= kBufferSize && runs_.size() < runs_.capacity();
+  }
+  [[nodiscard]] bool has_room(std::size_t segments, std::size_t size, std::size_t limit, std::size_t mtu,
+                              std::size_t oversize = 0) const;
   void answer_too_big(const net::Segmenter& segments, const net::IpPacket& ip, ByteView packet,
                       std::size_t limit);
   void add_too_large(const net::Segmenter& segments, std::size_t index, const Way& way);

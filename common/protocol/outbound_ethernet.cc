@@ -115,9 +115,7 @@ bool Outbound::add_for_peer(PeerLink& peer, net::Segmenter segments, std::uint8_
   }
   const Way whole{peer, *keypair, *endpoint, ecn, limit, mtu};
   Way fragmented = whole;
-  if (!endpoint->remote.address.is_v4()) {
-    fragmented.least = std::min<std::size_t>(kMaxOversize, peer.fragmented_from.load());
-  }
+  fragmented.least = oversize_padding(peer, *endpoint);
   for (std::size_t i = 0; i < segments.count(); ++i) {
     const std::size_t size = segments.size(i);
     const bool oversize = size + kEthernetPrefix > limit;

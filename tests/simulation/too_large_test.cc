@@ -239,5 +239,35 @@ TEST(MssClamp, SynsAreClampedBothWaysWhenAsked) {
   EXPECT_EQ(wrong_checksum(syn, pair.arrived[0]), "");
 }
 
+TEST(TooLarge, ASuperpacketOfOversizeDatagramsStaysWithinTheBuffer) {
+  // Over jumbo frames and IPv6 each datagram that leaves in outer fragments is padded to nine kilobytes.
+  NarrowPair pair;
+  protocol::Peer& peer = pair.a.tunnel->peer(pair.b_at_a);
+  peer.set_endpoint(endpoint("[2001:db8::2]:2222"));
+  peer.link().fragmented_from.store(8921);
+
+  constexpr std::size_t kPiece = 1232;
+  PacketSpec spec = PacketSpec::v6();
+  spec.udp = true;
+  spec.payload = Bytes(53 * kPiece, 5);
+  const Bytes superpacket = build(spec);
+  const net::VirtioNetHeader header{.flags = net::kVirtioNeedsChecksum,
+                                    .gso_type = net::kVirtioGsoUdp,
+                                    .hdr_len = 48,
+                                    .gso_size = kPiece,
+                                    .csum_start = 40,
+                                    .csum_offset = 6};
+  pair.send(superpacket, header);
+  ASSERT_FALSE(pair.datagrams.empty());
+  std::size_t bytes = 0;
+  for (const auto& datagram : pair.datagrams) {
+    EXPECT_TRUE(datagram.oversize);
+    EXPECT_EQ(datagram.inner, 8921U);
+    bytes += datagram.inner + protocol::kDataOverhead;
+  }
+  EXPECT_LE(bytes, std::size_t{256} << 10);
+  EXPECT_EQ(pair.datagrams.size() + dropped(pair.a), 53U);
+}
+
 }  // namespace
 }  // namespace tunneld::simulation
