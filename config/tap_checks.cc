@@ -18,6 +18,13 @@ void check_tap(const Config& config, Diagnostics& diagnostics) {
                         "'allowed_ips' are for a tun: a tap finds out by itself which addresses a peer has",
                         "remove it, bind the peer to its 'mac_addresses' if you want to, or use 'type: tun'");
     }
+    // A rule knows a peer by the address that its packets come from, and in a frame a peer may write any.
+    if (peer.group || peer.allow) {
+      diagnostics.error(
+          peer.group ? peer.group->at : peer.name.at,
+          "'group' and 'allow' are for a tun: nothing binds a peer of a tap to its IP addresses",
+          "remove them and restrict the tap with the host's own firewall, or use 'type: tun'");
+    }
   }
   if (interface.extension == AutoOff::kOff) {
     diagnostics.error(interface.name.at, "a tap needs the extension, and 'extension' is off",

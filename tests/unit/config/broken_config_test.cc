@@ -121,6 +121,15 @@ const Broken kBroken[] = {
      "interface: { name: tap0, private_key_file: a.key, type: tap }\npeers: [ { name: a, public_key: $A, "
      "allowed_ips: [^10.0.0.0/8] } ]\n",
      "'allowed_ips' are for a tun"},
+    {"group_at_a_tap",
+     "interface: { name: tap0, private_key_file: a.key, type: tap }\ngroups: { guest: { allow: [] } "
+     "}\npeers: "
+     "[ { name: a, public_key: $A, group: ^guest } ]\n",
+     "'group' and 'allow' are for a tun"},
+    {"allow_at_a_tap",
+     "interface: { name: tap0, private_key_file: a.key, type: tap }\npeers: [ { name: ^a, public_key: $A, "
+     "allow: [10.0.0.0/8] } ]\n",
+     "'group' and 'allow' are for a tun"},
     {"tap_without_extension",
      "interface: { name: ^tap0, private_key_file: a.key, type: tap, extension: off }\n",
      "a tap needs the extension"},
