@@ -40,6 +40,7 @@ Acceptance decide(const protocol::ConfigMessage& message, const config::Config& 
   const config::AcceptConfig& accept = config.client->value.accept;
   Acceptance result;
   AcceptedConfig& accepted = result.accepted;
+  accepted.server = server;
   const auto refuse = [&result](const std::string& what, const std::string& why) {
     result.refused.push_back(what + " (" + why + ")");
   };

@@ -14,6 +14,8 @@ namespace tunneld::daemon {
 
 /// What is taken, and goes onto the host.
 struct AcceptedConfig {
+  /// Whose it is; nullopt while there is none.
+  std::optional<crypto::PublicKey> server;
   std::vector<net::IpAddress> addresses;
   /// They extend the server's allowed IPs as well.
   std::vector<net::IpPrefix> routes;

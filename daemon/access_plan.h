@@ -35,7 +35,7 @@ struct AccessPlan {
   [[nodiscard]] bool is_empty() const { return peers.empty(); }
 };
 
-/// `peers`: with what has been leased to them.
+/// `peers`: with what a server has been given to route.
 [[nodiscard]] AccessPlan access_plan(const std::vector<config::GroupConfig>& groups,
                                      const std::vector<config::PeerConfig>& peers);
 

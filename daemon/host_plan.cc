@@ -92,6 +92,17 @@ void add_firewall(const HostPlan& plan, std::vector<HostChange>& changes) {
   }
 }
 
+/// What a server has been given to route is where its packets come from: rules for it hold there as well.
+std::vector<config::PeerConfig> with_accepted_routes(std::vector<config::PeerConfig> peers,
+                                                     const AcceptedConfig& accepted) {
+  for (config::PeerConfig& peer : peers) {
+    if (peer.public_key.value != accepted.server) continue;
+    for (const net::IpPrefix& route : accepted.routes)
+      peer.allowed_ips.push_back({route, peer.public_key.at});
+  }
+  return peers;
+}
+
 }  // namespace
 
 bool HostPlan::is_full_tunnel(net::Family family) const {
@@ -172,7 +183,7 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
     plan.forwarding = config.server->value.forwarding.enabled;
     for (const auto& name : config.server->value.forwarding.masquerade) plan.masquerade.push_back(name.value);
   }
-  plan.access = access_plan(config.groups, config.peers);
+  plan.access = access_plan(config.groups, with_accepted_routes(config.peers, accepted));
   if (tap && interface.mac_address) {
     plan.mac_address = interface.mac_address->value;
   } else if (tap && public_key) {

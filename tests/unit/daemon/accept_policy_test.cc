@@ -91,7 +91,9 @@ TEST(AcceptPolicy, EverythingCanBeRefused) {
                      .mtu = false,
                      .keepalive = false};
   const Acceptance result = client.decided();
-  EXPECT_EQ(result.accepted, AcceptedConfig());
+  AcceptedConfig nothing;
+  nothing.server = kServer;
+  EXPECT_EQ(result.accepted, nothing);
   EXPECT_EQ(result.refused.size(), 2U + 4U + 1U + 1U + 1U);
 }
 

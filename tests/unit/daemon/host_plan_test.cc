@@ -133,5 +133,22 @@ TEST(HostPlan, ATapHasAnAddressThatIsAlwaysTheSame) {
   EXPECT_FALSE(host_plan(config, {}, key).mac_address);
 }
 
+TEST(HostPlan, ARestrictedServerIsRestrictedInWhatItPushesAsWell) {
+  config::Config config;
+  config.interface.name.value = "tun0";
+  config.client = config::Located<config::ClientConfig>();
+  config::PeerConfig server;
+  server.name.value = "server";
+  server.public_key.value = crypto::PublicKey(std::array<std::uint8_t, 32>{1});
+  server.allow.emplace();  // reaches nothing here
+  config.peers.push_back(server);
+  AcceptedConfig accepted;
+  accepted.server = server.public_key.value;
+  accepted.routes = {prefix("10.20.0.0/16")};
+  const HostPlan plan = host_plan(config, accepted, std::nullopt);
+  ASSERT_EQ(plan.access.peers.size(), 1U);
+  EXPECT_EQ(plan.access.peers[0].networks, prefixes({"10.20.0.0/16"}));
+}
+
 }  // namespace
 }  // namespace tunneld::daemon
