@@ -81,6 +81,71 @@ TEST(AcceptPolicy, WhatIsBehindAnotherPeerStaysThere) {
   EXPECT_EQ(client.decided().accepted.routes, std::vector{prefix("10.8.0.0/24")});
 }
 
+TEST(AcceptPolicy, NoMoreSpecificRouteTakesWhatIsBehindAnotherPeer) {
+  Client client;
+  config::PeerConfig other;
+  other.name.value = "other";
+  other.public_key.value = crypto::PublicKey(std::array<std::uint8_t, 32>{2});
+  other.allowed_ips = {{prefix("10.20.0.0/16"), {}}, {prefix("0.0.0.0/0"), {}}};
+  client.config.peers.push_back(other);
+  client.message.routes = {prefix("10.20.0.0/17"), prefix("10.20.128.0/17"), prefix("10.0.0.0/8")};
+  EXPECT_EQ(client.decided().accepted.routes, std::vector{prefix("10.0.0.0/8")});
+}
+
+TEST(AcceptPolicy, ADefaultRouteInPiecesIsOne) {
+  Client client;
+  // All that is assigned of IPv6, in eight pieces.
+  client.message.routes.clear();
+  for (const char* part : {"2000::/7", "2400::/7", "2600::/7", "2800::/7", "2a00::/7", "2c00::/7"})
+    client.message.routes.push_back(prefix(part));
+  EXPECT_TRUE(client.decided().accepted.routes.empty());
+  // A third of IPv4, beside what is private.
+  client.message.routes = {prefix("10.0.0.0/8"), prefix("192.168.10.0/24"), prefix("fd00::/8")};
+  const auto harmless = client.message.routes;
+  for (int i = 20; i < 100; ++i)
+    client.message.routes.push_back(prefix((std::to_string(i) + ".0.0.0/8").c_str()));
+  EXPECT_EQ(client.decided().accepted.routes, harmless);
+  // Who has said which networks, or that all is welcome, gets them.
+  client.accept().routes_within = {{prefix("0.0.0.0/0"), {}}};
+  EXPECT_EQ(client.decided().accepted.routes.size(), 82U);
+  client.accept().routes_within.clear();
+  client.accept().default_route = true;
+  EXPECT_EQ(client.decided().accepted.routes.size(), 83U);
+}
+
+TEST(AcceptPolicy, LocalNetworksAreNeverTheServers) {
+  Client client;
+  client.config.client->value.local_networks = {{prefix("192.168.1.0/24"), {}}};
+  client.message.addresses = {address("10.8.0.5"), address("192.168.1.1")};
+  client.message.routes = {prefix("192.168.1.0/25"), prefix("192.168.1.0/24"), prefix("192.168.0.0/16")};
+  const Acceptance result = client.decided();
+  EXPECT_EQ(result.accepted.addresses, std::vector{address("10.8.0.5")});
+  EXPECT_EQ(result.accepted.routes, std::vector{prefix("192.168.0.0/16")});
+}
+
+TEST(AcceptPolicy, TheServersOwnAddressIsNotOurs) {
+  Client client;
+  client.message.addresses = {address("10.8.0.5"), address("192.0.2.1")};
+  EXPECT_EQ(client.decided().accepted.addresses, std::vector{address("10.8.0.5")});
+}
+
+TEST(AcceptPolicy, AnMtuThatEndsOurOwnIpv6IsRefused) {
+  Client client;
+  client.message.addresses = {address("10.8.0.5")};
+  client.message.routes.clear();
+  client.message.mtu = 1000;
+  client.config.interface.addresses = {{prefix("fd08::7/64"), {}}};
+  EXPECT_FALSE(client.decided().accepted.mtu);
+  client.config.interface.addresses.clear();
+  client.message.routes = {prefix("fd20::/48")};
+  EXPECT_FALSE(client.decided().accepted.mtu);
+  client.message.routes.clear();
+  client.config.peers[0].allowed_ips = {{prefix("::/0"), {}}};
+  EXPECT_FALSE(client.decided().accepted.mtu);
+  client.config.peers[0].allowed_ips.clear();
+  EXPECT_EQ(client.decided().accepted.mtu, 1000U);
+}
+
 TEST(AcceptPolicy, EverythingCanBeRefused) {
   Client client;
   client.accept() = {.addresses = false,
