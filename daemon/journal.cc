@@ -63,6 +63,18 @@ bool is_ours_to_undo(const JournalOwner& owner, const std::filesystem::path& pat
                      "to a directory of its own for each namespace");
 }
 
+/// What a long journal is written anew into.
+std::filesystem::path beside(const std::filesystem::path& path) {
+  return path.string() + ".new";
+}
+
+std::string owner_line() {
+  return nlohmann::json{{"owner", JournalOwner::self().to_json()}}.dump();
+}
+std::string change_line(std::uint64_t id, const HostChange& change) {
+  return nlohmann::json{{"id", id}, {"change", to_json(change)}}.dump();
+}
+
 }  // namespace
 
 Journal::Journal(const std::string& interface)
@@ -71,8 +83,9 @@ Journal::Journal(const std::string& interface)
   if (!file_.is_open()) throw_errno(errno, path_);
   check_origin(file_, path_);
   read_pending();
+  unlink(beside(path_).c_str());  // a killed run's
   try {
-    write_line(nlohmann::json{{"owner", JournalOwner::self().to_json()}}.dump());
+    write_line(owner_line());
   } catch (const std::system_error&) {
     if (pending_.empty()) remove();
     throw;
@@ -134,6 +147,29 @@ void Journal::write_line(const std::string& line) {
   throw_errno(error, path_);
 }
 
+void Journal::shorten() noexcept {
+  const std::filesystem::path fresh = beside(path_);
+  long_ = 2 * size_;  // should it fail, not at once again
+  try {
+    std::string text = owner_line() + '\n';
+    for (const auto& [id, change] : pending_) text += change_line(id, change) + '\n';
+    unlink(fresh.c_str());
+    net::FileDescriptor file(
+        open(fresh.c_str(), O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.is_open()) return;
+    const bool is_whole = write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    if (is_whole && rename(fresh.c_str(), path_.c_str()) == 0) {
+      file_ = std::move(file);
+      size_ = text.size();
+      long_ = std::max(kLong, 2 * size_);
+      return;
+    }
+  } catch (const std::exception& error) {
+    spdlog::debug("{}: {}", fresh.string(), error.what());
+  }
+  unlink(fresh.c_str());  // the long one is as good
+}
+
 std::uint64_t Journal::record(const HostChange& change) {
   const std::uint64_t id = next_id_;
   rewrite(id, change);
@@ -142,7 +178,8 @@ std::uint64_t Journal::record(const HostChange& change) {
 }
 
 void Journal::rewrite(std::uint64_t id, const HostChange& change) {
-  write_line(nlohmann::json{{"id", id}, {"change", to_json(change)}}.dump());
+  if (size_ >= long_) shorten();
+  write_line(change_line(id, change));
   pending_.insert_or_assign(id, change);
 }
 

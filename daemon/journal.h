@@ -12,7 +12,11 @@
 //
 // Whoever holds the interface's lock and opens the journal takes it over, with what a dead owner has left
 // pending in it. There is no other reader: the next start, `tunneld cleanup` and a reload all work on this
-// one object. Rewriting the file instead would need a moment in which it says too little.
+// one object.
+//
+// What is undone again and again (a server may tell its client another configuration every moment) must not
+// fill the file system: a long journal is written anew with what is pending, beside the old one, and renamed
+// over it. At no moment does the file say too little.
 //
 // The directory is on tmpfs: a reboot forgets the journal together with what it describes, and no fsync is
 // needed. Where it is on a disk, the boot's name in the owner's line tells.
@@ -54,14 +58,20 @@ class Journal {
   /// Everything is undone.
   void remove() noexcept;
 
+  /// A journal of less is never written anew, bytes.
+  static constexpr std::size_t kLong = std::size_t{1} << 20;
+
  private:
   void read_pending();
+  void shorten() noexcept;
   void write_line(const std::string& line);
 
   std::filesystem::path path_;
   net::FileDescriptor file_;
   /// Of whole lines.
   std::size_t size_ = 0;
+  /// At this size it is written anew.
+  std::size_t long_ = kLong;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, HostChange> pending_;
 };

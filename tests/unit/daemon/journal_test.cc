@@ -303,5 +303,28 @@ TEST_F(JournalTest, LinesThatItDoesNotKnowDoNotHideTheOthers) {
   EXPECT_THAT(pending(Journal("tun0")), ::testing::ElementsAre(address(1), address(3)));
 }
 
+TEST_F(JournalTest, WhatIsMadeAndUndoneForeverDoesNotFillTheDisk) {
+  ASSERT_EQ(in_killed_process([] {
+              Journal journal("tun0");
+              journal.record(address(1));
+              for (int i = 0; i < 20000; ++i) journal.forget(journal.record(address(2)));
+              journal.record(address(3));
+              return 0;
+            }),
+            0);
+  EXPECT_LT(std::filesystem::file_size(path_), Journal::kLong + 4096);
+  EXPECT_FALSE(std::filesystem::exists(path_.string() + ".new"));
+  EXPECT_THAT(pending(Journal("tun0")), ::testing::ElementsAre(address(1), address(3)));
+}
+
+TEST_F(JournalTest, OneThatCannotBeWrittenAnewGoesOnAsItIs) {
+  std::filesystem::create_directories(path_.string() + ".new/in_the_way");
+  Journal journal("tun0");
+  journal.record(address(1));
+  for (int i = 0; i < 20000; ++i) journal.forget(journal.record(address(2)));
+  EXPECT_GT(std::filesystem::file_size(path_), 2 * Journal::kLong);
+  EXPECT_THAT(pending(journal), ::testing::ElementsAre(address(1)));
+}
+
 }  // namespace
 }  // namespace tunneld::daemon
