@@ -106,6 +106,11 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   const std::uint64_t instance = tunnel_.peer(id).remote()->instance;
   const bool same_life = source_ && source_->server == key && source_->instance == instance;
   if (same_life && message.serial < source_->message.serial) return false;  // late
+  ConfigMessage but_for_serial = message;
+  if (source_) but_for_serial.serial = source_->message.serial;
+  const bool is_other = !source_ || source_->server != key || source_->message != but_for_serial;
+  // Each rewrites the host; a server must not keep it busy with that.
+  if (is_other && !changes_.allow(net::boot_now())) return false;
   const std::optional<Source> source_before = source_;
   const AcceptedConfig accepted_before = accepted_;
   source_ = Source{.server = key,

@@ -19,6 +19,7 @@
 #include "common/protocol/config_message.h"
 #include "config/config.h"
 #include "daemon/accept_policy.h"
+#include "daemon/pace.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {
@@ -78,6 +79,8 @@ class ConfigClient {
     Instant holds_until{};
   };
   std::optional<Source> source_;
+  /// Other configurations than before. One that comes sooner is repeated by its server, as one that was lost.
+  Pace changes_{10, std::chrono::seconds(2)};
   AcceptedConfig accepted_;
   std::vector<std::string> refused_;
   std::vector<std::string> told_refused_;

@@ -1,6 +1,7 @@
 """What a server pushes reaches its client live, without a new handshake; the client refuses what it does not accept, in one
 line, and its host is byte for byte as before, whatever way it ends."""
 import signal
+import time
 
 from harness import check, check_same_state, wait_for
 from road_warriors import Server, addresses, configured, routes
@@ -60,6 +61,17 @@ def run(lab):
     server.reload()
     wait_for(lambda: daemon.peer("office")["persistent_keepalive"] == 31, 2, "another push")
     check(daemon.log().count("refused of what") == 1, "the refusal is repeated")
+    # One that changes its mind all the time does not keep the client's host busy, and is obeyed in the end.
+    taken = daemon.log().count("configured by")
+    began = time.monotonic()
+    for n in range(30):
+        server.section["push"] = {"routes": [f"10.8.{n + 1}.0/24"]}
+        server.reload()
+    check(time.monotonic() - began < 10, "the reloads were too slow to show anything")
+    wait_for(lambda: "10.8.30.0/24" in routes(alice), 10, "the last one")
+    taken = daemon.log().count("configured by") - taken
+    at_most = 10 + (time.monotonic() - began) / 2 + 1
+    check(taken <= at_most, f"{taken} of 30 configurations were taken, instead of at most {at_most}")
     alice.run(lab.tunneld, "down", "tun0")
     daemon.process.wait(timeout=10)
     check_same_state(before, alice.state(), "after down")

@@ -1,0 +1,29 @@
+// How often something may happen that others can cause: so often at once, and then once in so long.
+#pragma once
+
+#include <algorithm>
+
+#include "common/clock.h"
+
+namespace tunneld::daemon {
+
+class Pace {
+ public:
+  constexpr Pace(unsigned at_once, Duration each) : at_once_(at_once), each_(each) {}
+
+  /// True counts as one time.
+  [[nodiscard]] bool allow(Instant now) {
+    const Instant next = std::max(full_at_, now) + each_;
+    if (next - now > at_once_ * each_) return false;
+    full_at_ = next;
+    return true;
+  }
+
+ private:
+  unsigned at_once_;
+  Duration each_;
+  /// When all of `at_once_` are there again (ITU-T I.371's generic cell rate algorithm).
+  Instant full_at_{};
+};
+
+}  // namespace tunneld::daemon
