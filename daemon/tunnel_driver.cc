@@ -337,8 +337,8 @@ void TunnelDriver::report(const protocol::Event& event) {
       }
       if (!std::exchange(state.up, true)) {
         const auto address = current_address(event.peer);
-        spdlog::info("peer {}: session up with {}", label(event.peer),
-                     address ? address->to_string() : "unknown");
+        spdlog::log(level_of(spdlog::level::info, state), "peer {}: session up with {}", label(event.peer),
+                    address ? address->to_string() : "unknown");
       } else {
         spdlog::debug("peer {}: session renewed", label(event.peer));
       }
@@ -382,7 +382,8 @@ void TunnelDriver::report(const protocol::Event& event) {
       if (tap_here)
         why = remote ? "runs a tun, and this is a tap" : "is no tunneld, and only tunnelds have taps";
       if (state.refused != why)
-        spdlog::warn("peer {}: {}: nothing is exchanged with it", label(event.peer), why);
+        spdlog::log(level_of(spdlog::level::warn, state), "peer {}: {}: nothing is exchanged with it",
+                    label(event.peer), why);
       state.refused = std::move(why);
       break;
     }
@@ -397,7 +398,7 @@ void TunnelDriver::report(const protocol::Event& event) {
       break;
     case Kind::kBye:
       state.up = false;
-      spdlog::info("peer {}: has ended the session", label(event.peer));
+      spdlog::log(level_of(spdlog::level::info, state), "peer {}: has ended the session", label(event.peer));
       // Elsewhere at once; where there is no elsewhere, it may be back soon.
       if (state.config.endpoints.size() > 1) {
         resolver_.next(event.peer, current_address(event.peer));
@@ -418,6 +419,10 @@ void TunnelDriver::call_if_wanted(protocol::PeerId peer) {
   tunnel_.reschedule(peer);
   carry_out(actions);
   arm_timer();
+}
+
+spdlog::level::level_enum TunnelDriver::level_of(spdlog::level::level_enum usual, PeerState& state) {
+  return state.tell.allow(net::boot_now()) ? usual : spdlog::level::debug;
 }
 
 std::string TunnelDriver::label(protocol::PeerId peer) const {

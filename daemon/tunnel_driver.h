@@ -9,12 +9,14 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <spdlog/common.h>
 
 #include "common/net/udp_socket.h"
 #include "common/protocol/tunnel.h"
 #include "config/config.h"
 #include "daemon/data_worker.h"
 #include "daemon/endpoint_resolver.h"
+#include "daemon/pace.h"
 
 namespace tunneld::daemon {
 
@@ -76,6 +78,7 @@ class TunnelDriver {
   [[nodiscard]] PeerInfo info(protocol::PeerId peer) const;
 
  private:
+  struct PeerState;
   /// Returns whether anything has changed; what the routing table needs goes to `changes`.
   bool change_peer(protocol::PeerId id, const config::PeerConfig& config,
                    protocol::Tunnel::PeerChanges& changes, Now now);
@@ -90,6 +93,8 @@ class TunnelDriver {
   void arm_timer();
   void call_if_wanted(protocol::PeerId peer);
   [[nodiscard]] std::string label(protocol::PeerId peer) const;
+  /// Of a line that the peer can cause: what is too much is there for debugging only.
+  [[nodiscard]] static spdlog::level::level_enum level_of(spdlog::level::level_enum usual, PeerState& state);
   [[nodiscard]] std::optional<net::SocketAddress> current_address(protocol::PeerId peer);
 
   protocol::Tunnel& tunnel_;
@@ -114,6 +119,8 @@ class TunnelDriver {
     std::string refused{};
     bool up = false;
     Instant tell_moves_at{};
+    /// Lines about sessions that come and go as the peer likes.
+    Pace tell{20, std::chrono::seconds(10)};
   };
   std::map<protocol::PeerId, PeerState> peers_;
   std::map<protocol::FrameType, FrameHandler> frame_handlers_;
