@@ -138,6 +138,7 @@ void ConfigServer::push_changes() {
     }
   }
   for (const protocol::PeerId id : gone) clients_.erase(id);
+  std::erase_if(refused_, [this](const auto& refused) { return config_of(refused.first) == nullptr; });
 }
 
 const config::PeerConfig* ConfigServer::config_of(protocol::PeerId id) const {
@@ -153,6 +154,8 @@ const config::PeerConfig* ConfigServer::config_of(protocol::PeerId id) const {
 void ConfigServer::requested(protocol::PeerId id) {
   const config::PeerConfig* peer = config_of(id);
   if (peer == nullptr) return;
+  const auto refused = refused_.find(id);
+  if (refused != refused_.end() && !refused->second.looks.allow(net::boot_now())) return;
   auto& client = clients_[id];
   if (!client) client = std::make_unique<Client>(io_);
   client->acknowledged = false;  // whatever it had, it wants it again
@@ -160,7 +163,7 @@ void ConfigServer::requested(protocol::PeerId id) {
 }
 
 void ConfigServer::answer(protocol::PeerId id, const config::PeerConfig& peer, Client& client) {
-  ConfigMessage message = message_for(peer, client);
+  ConfigMessage message = message_for(id, peer);
   message.serial = client.told.serial;
   if (message == client.told && client.acknowledged) return;
   if (message != client.told) {
@@ -196,14 +199,16 @@ void ConfigServer::acknowledged(protocol::PeerId id, const protocol::ControlFram
   client->second->repeat.cancel();
 }
 
-ConfigMessage ConfigServer::message_for(const config::PeerConfig& peer, Client& client) {
+ConfigMessage ConfigServer::message_for(protocol::PeerId id, const config::PeerConfig& peer) {
   const crypto::PublicKey& key = peer.public_key.value;
   ConfigMessage message;
   const auto refuse = [&](ConfigMessage::Refusal refusal, const std::string& words) {
     message = {};
     message.refusal = refusal;
-    if (client.logged != refusal) spdlog::error("peer {}: no address: {}", peer.name.value, words);
-    client.logged = refusal;
+    const auto [known, is_new] = refused_.try_emplace(id, Refused{.why = refusal});
+    if (is_new || known->second.why != refusal)
+      spdlog::error("peer {}: no address: {}", peer.name.value, words);
+    known->second.why = refusal;
     return message;
   };
   message.addresses = fixed_addresses(peer);
@@ -214,6 +219,8 @@ ConfigMessage ConfigServer::message_for(const config::PeerConfig& peer, Client& 
   if (pool_.has_all(key, fixed)) {
     pool_.renew(key, now);
   } else {
+    // Nobody who is connected must lose an address because the clock was set, or the minute is not over.
+    renew_leases();
     AddressPool next = pool_;
     const auto grant = next.grant(key, now, fixed);
     if (!grant) {
@@ -228,7 +235,7 @@ ConfigMessage ConfigServer::message_for(const config::PeerConfig& peer, Client& 
     update_allowed_ips(key);
     if (grant->is_new) spdlog::info("peer {}: leased {}", peer.name.value, joined(grant->addresses));
   }
-  client.logged.reset();
+  refused_.erase(id);
   if (const Lease* lease = pool_.find(key))
     message.addresses.insert(message.addresses.end(), lease->addresses.begin(), lease->addresses.end());
 

@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "daemon/address_pool.h"
 #include "daemon/lease_store.h"
+#include "daemon/pace.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {
@@ -49,15 +50,20 @@ class ConfigServer {
     bool acknowledged = false;
     unsigned sent = 0;
     boost::asio::steady_timer repeat;
-    /// The refusal that was logged, so that it is logged once.
-    std::optional<protocol::ConfigMessage::Refusal> logged;
+  };
+  /// Kept whatever the session does: to look for an address in a full pool, or to write to a full disk, takes
+  /// its time, and a client must not take all of it by asking again and again.
+  struct Refused {
+    /// What was logged, so that it is logged once.
+    protocol::ConfigMessage::Refusal why;
+    Pace looks{3, std::chrono::seconds(5)};
   };
 
   void take_peers();
   [[nodiscard]] PoolPlan pool_plan() const;
   [[nodiscard]] std::vector<net::IpAddress> fixed_addresses(const config::PeerConfig& peer) const;
   [[nodiscard]] config::PeerConfig with_addresses(const config::PeerConfig& peer) const;
-  [[nodiscard]] protocol::ConfigMessage message_for(const config::PeerConfig& peer, Client& client);
+  [[nodiscard]] protocol::ConfigMessage message_for(protocol::PeerId id, const config::PeerConfig& peer);
   [[nodiscard]] std::vector<net::IpPrefix> routes_for(const config::PeerConfig& peer) const;
   void requested(protocol::PeerId id);
   void acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame);
@@ -77,6 +83,7 @@ class ConfigServer {
   AddressPool pool_;
   std::map<crypto::PublicKey, const config::PeerConfig*> by_key_;
   std::map<protocol::PeerId, std::unique_ptr<Client>> clients_;
+  std::map<protocol::PeerId, Refused> refused_;
   std::uint64_t serial_ = 0;
   boost::asio::steady_timer minute_;
   WallTime saved_{};

@@ -54,6 +54,11 @@ def check_leases(lab, server, alice, bob):
     wait_for(lambda: "cannot keep a lease" in bobs.log(), 5, "bob is told")
     check(bobs.status()["client"]["configured_by"] is None, "bob has a configuration")
     check("lease cannot be written" in server.daemon.log(), "the server's log does not say so")
+    bobs.stop()
+    bobs = lab.start(bob, bob.config_path)
+    wait_for(lambda: "cannot keep a lease" in bobs.log(), 10, "bob is told again")
+    said = server.daemon.log().count("lease cannot be written")
+    check(said == 1, f"the server says so {said} times")
     check(server.leases() == {"alice": first}, "a lease that is not on disk was given")
     check(alice.ping("10.8.0.1") == 3, "alice is cut off")
     check((server.host.state_directory / "tun0.leases").read_bytes() == before, "the lease file has changed")
@@ -61,7 +66,7 @@ def check_leases(lab, server, alice, bob):
     filler.unlink()
     bobs.stop()
     bobs = lab.start(bob, bob.config_path)
-    second = configured(bobs)["addresses"]
+    second = configured(bobs, 15)["addresses"]
     check(bob.ping("10.8.0.1") == 3, "bob has no way")
 
     # A damaged file is no reason not to start; and the addresses come out the same, since they follow from the keys.
