@@ -1,38 +1,12 @@
 // The packet path does not allocate: malloc itself is watched, because the engines' libraries are C.
-#include <atomic>
-#include <cerrno>
-#include <cstdlib>
-
 #include <gtest/gtest.h>
-#include <malloc.h>
 
 #include "common/crypto/aead_ipsec_mb.h"
 #include "common/crypto/aead_libsodium.h"
+#include "tests/counted_malloc.h"
 #include "tests/unit/crypto/vectors.h"
 
-// Sanitizers bring their own malloc.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-extern "C" void* __libc_malloc(std::size_t size);
-extern "C" void* __libc_memalign(std::size_t alignment, std::size_t size);
-
-namespace {
-thread_local std::size_t allocations = 0;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-}
-
-extern "C" void* malloc(std::size_t size) noexcept {
-  ++allocations;
-  return __libc_malloc(size);
-}
-extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept {
-  ++allocations;
-  return __libc_memalign(alignment, size);
-}
-extern "C" int posix_memalign(void** memory, std::size_t alignment, std::size_t size) noexcept {
-  ++allocations;
-  *memory = __libc_memalign(alignment, size);
-  return *memory == nullptr ? ENOMEM : 0;
-}
+#ifdef TUNNELD_COUNTS_MALLOC
 
 namespace tunneld::crypto {
 namespace {

@@ -1,34 +1,13 @@
 // The packet path does not allocate: cutting, looking up and joining in steady state.
-#include <cstdlib>
-#include <new>
-
 #include <gtest/gtest.h>
 
 #include "common/net/allowed_ips.h"
 #include "common/net/coalesce.h"
 #include "common/net/segment.h"
+#include "tests/counted_malloc.h"
 #include "tests/unit/net/packet_builder.h"
 
-// Sanitizers bring their own operator new.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-
-namespace {
-thread_local std::size_t allocations = 0;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
-}
-
-// NOLINTBEGIN(cert-dcl58-cpp,misc-new-delete-overloads): counts, and does what the library's do.
-void* operator new(std::size_t size) {
-  ++allocations;
-  if (void* memory = std::malloc(size)) return memory;
-  throw std::bad_alloc();
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-// NOLINTEND(cert-dcl58-cpp,misc-new-delete-overloads)
+#ifdef TUNNELD_COUNTS_MALLOC
 
 namespace tunneld::net {
 namespace {
