@@ -1,6 +1,8 @@
-"""Four workers at each end share one peer's traffic over lanes: each has a port of its own. Where a firewall lets those ports
-not through, everything stays on the first; when the peer roams, they are opened again."""
+"""Four workers at each end share one peer's traffic over lanes: each has a port of its own. While they open nothing is lost,
+and each flow keeps its order on them. Where a firewall lets those ports not through, everything stays on the first; when the
+peer roams, they are opened again."""
 from harness import check, main
+from numbered_flows import numbered_flows
 from traffic import check_traffic
 
 
@@ -20,6 +22,13 @@ def run(lab):
     for host in (a, b):
         host.config_path.write_text(host.config_path.read_text().replace("{", '{"workers": 4, ', 1))
         host.daemon = lab.start(host, host.config_path)
+    # Runs of datagrams from the first moment: the lanes open under them.
+    sent, got = numbered_flows(a, b, "10.9.0.2", 8, 2)
+    check(a.daemon.peer("b")["lanes"] >= 2, f"no lanes were opened meanwhile: {a.daemon.peer('b')}")
+    check(got["arrived"] == [sent] * 8, f"of {sent} on each flow, while lanes open: {got}")
+    check(max(got["late"]) <= sent // 10, f"a flow overtakes itself once, when its lane opens: {got}")
+    sent, got = numbered_flows(a, b, "10.9.0.2", 8, 2)
+    check(got == {"arrived": [sent] * 8, "late": [0] * 8}, f"of {sent} on each flow, on open lanes: {got}")
     check_traffic(a, b)
     load(a, b)
     check(a.daemon.peer("b")["lanes"] == 4, f"lanes of a: {a.daemon.peer('b')}")
