@@ -6,7 +6,8 @@ target_compile_options(tunneld_flags INTERFACE
 
 if(TUNNELD_SANITIZE)
   target_compile_options(tunneld_flags INTERFACE
-    -fsanitize=${TUNNELD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1
+    # Line numbers are all that their reports need of the debugging information.
+    -fsanitize=${TUNNELD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1
     # gcc's flow analysis reports null dereferences on the paths that the sanitizers add.
     -Wno-null-dereference -Wno-maybe-uninitialized)
   if(TUNNELD_SANITIZE MATCHES thread)
