@@ -14,6 +14,7 @@ std::string_view to_string(Drop reason) {
                                                                         "no_route",
                                                                         "no_endpoint",
                                                                         "queue_full",
+                                                                        "unanswered",
                                                                         "door_full",
                                                                         "bad_mac1",
                                                                         "under_load",

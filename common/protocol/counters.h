@@ -22,6 +22,7 @@ enum class Drop : std::uint8_t {
   kNoRoute,           ///< no peer's allowed IPs hold the destination
   kNoEndpoint,        ///< the peer's address is not known yet
   kQueueFull,         ///< waited for a session behind too many others
+  kUnanswered,        ///< waited for a session that did not come
   kDoorFull,          ///< the control thread is behind
   kBadMac1,           ///< handshake message that was not meant for our key
   kUnderLoad,         ///< handshake message answered by a cookie, or refused by the rate limit

@@ -84,7 +84,7 @@ void Peer::retry_or_give_up(Now now, Actions& actions) {
   if (attempts_ >= kMaxHandshakeAttempts) {
     drop_pending();
     attempts_ = 0;
-    count_drop(waiting_.size());
+    count_drop(Drop::kUnanswered, waiting_.size());
     waiting_.clear();
     actions.add_event({.kind = Event::Kind::kHandshakeGaveUp, .peer = id_});
     return;
@@ -198,10 +198,10 @@ void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
     seal(*keypair, packet, now, actions);  // the session came while the packet was in the door
     return;
   }
-  if (keypair != nullptr && layer2 == Layer2::kRefused) return count_drop(1);
+  if (keypair != nullptr && layer2 == Layer2::kRefused) return count_drop(Drop::kWrongLayer, 1);
   if (waiting_.size() >= kMaxWaitingPackets) {
     waiting_.pop_front();
-    count_drop(1);
+    count_drop(Drop::kQueueFull, 1);
   }
   waiting_.emplace_back(packet.begin(), packet.end());
   if (keypair == nullptr) begin_handshake(now, actions);
@@ -209,9 +209,9 @@ void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
 
 void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane, Padding padding) {
   const net::Endpoint* endpoint = link_->endpoint.get();
-  if (endpoint == nullptr) return count_drop(1);
+  if (endpoint == nullptr) return count_drop(Drop::kNoEndpoint, 1);
   const auto counter = keypair.take_counters(1);
-  if (!counter) return count_drop(1);
+  if (!counter) return count_drop(Drop::kExpiredKey, 1);
 
   const std::size_t padded =
       padding == Padding::kNone
@@ -328,7 +328,7 @@ void Peer::set_persistent_keepalive(Duration interval, Now now, Actions& actions
 void Peer::reset() {
   drop_pending();
   keypairs_.clear();
-  count_drop(waiting_.size());
+  count_drop(Drop::kUnanswered, waiting_.size());
   waiting_.clear();
   attempts_ = 0;
   retransmit_at_ = hello_at_ = zero_keys_at_ = remote_expires_at_ = layer2_at_ = kNever;
@@ -438,7 +438,8 @@ void Peer::look_at_activity(Now now, Actions& actions) {
 // --- Status
 // ---------------------------------------------------------------------------------------------------------
 
-void Peer::count_drop(std::uint64_t n) {
+void Peer::count_drop(Drop reason, std::uint64_t n) {
+  services_.drops.count(reason, n);
   link_->traffic[services_.control_thread].drops.add(n);
 }
 

@@ -179,7 +179,7 @@ class Peer {
   /// Whether silence is soon looked into, because the peer answers when asked.
   [[nodiscard]] bool answers_when_asked() const;
   void update_endpoint(const net::Endpoint& endpoint, Actions& actions);
-  void count_drop(std::uint64_t n);
+  void count_drop(Drop reason, std::uint64_t n);
   [[nodiscard]] Keypair* live_keypair(Instant now) const;
 
   const PeerId id_;

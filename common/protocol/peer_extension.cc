@@ -117,7 +117,7 @@ void Peer::decide_layer2(Actions& actions) {
   link_->layer2.store(after);
   if (after != Layer2::kRefused) return;
   if (at_tap()) {
-    count_drop(waiting_.size());
+    count_drop(Drop::kWrongLayer, waiting_.size());
     waiting_.clear();
   }
   if (before != after) actions.add_event({.kind = Event::Kind::kLayer2Refused, .peer = id_});

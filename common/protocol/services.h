@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "common/crypto/aead_engine.h"
+#include "common/protocol/counters.h"
 #include "common/protocol/hello.h"
 #include "common/protocol/index_table.h"
 #include "common/protocol/noise_handshake.h"
@@ -39,6 +40,8 @@ struct Services {
   std::atomic<std::uint32_t>& mtu;
   /// Where the control thread counts its own traffic in PeerLink::traffic.
   std::size_t control_thread;
+  /// The control thread's.
+  DropCounters& drops;
 
   /// Every reserved index, of pending handshakes and keypairs alike.
   std::unordered_map<std::uint32_t, PeerId> index_owner;

@@ -22,7 +22,8 @@ def run(lab):
     for host in (a, b):
         host.config_path.write_text(host.config_path.read_text().replace("{", '{"workers": 4, ', 1))
         host.daemon = lab.start(host, host.config_path)
-    # Runs of datagrams from the first moment: the lanes open under them.
+    check(a.ping("10.9.0.2") == 3, "ping")
+    # Runs of datagrams from the beginning of the session: the lanes open under them.
     sent, got = numbered_flows(a, b, "10.9.0.2", 8, 2)
     check(a.daemon.peer("b")["lanes"] >= 2, f"no lanes were opened meanwhile: {a.daemon.peer('b')}")
     check(got["arrived"] == [sent] * 8, f"of {sent} on each flow, while lanes open: {got}")

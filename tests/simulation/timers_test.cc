@@ -62,6 +62,16 @@ TEST(Timers, GivesUpAfterNinetySecondsAndEighteenTries) {
   EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{2}) << "the queue was dropped, the next packet goes";
 }
 
+TEST(Timers, WhatWaitsInVainIsCountedByItsReason) {
+  Pair pair(2);
+  pair.network.loss = 1;
+  for (std::uint64_t i = 0; i < 130; ++i) pair.a.send(pair.b, i);
+  const protocol::DropCounters& drops = pair.a.plane.drops[pair.a.plane.control_thread()];
+  EXPECT_EQ(drops.get(protocol::Drop::kQueueFull), 2U) << "128 may wait";
+  pair.network.run_for(2min);
+  EXPECT_EQ(drops.get(protocol::Drop::kUnanswered), 128U);
+}
+
 TEST(Timers, PersistentKeepalivesKeepComing) {
   Network network(5);
   Node a(network, "192.0.2.1:1111", "10.0.0.1");
