@@ -17,6 +17,15 @@ def load(a, b, seconds=2):
     return a.iperf(b, "10.9.0.2", "-P", "8", seconds=seconds)["bits_per_second"]
 
 
+def all_lanes_open(a, b):
+    """Which flows leave by which worker is the kernel's choice: further ones are tried until each has had some."""
+    for _ in range(5):
+        load(a, b, 1)
+        if a.daemon.peer("b")["lanes"] == 4:
+            return True
+    return False
+
+
 def run(lab):
     a, b = lab.pair(start=False)
     for host in (a, b):
@@ -31,8 +40,7 @@ def run(lab):
     sent, got = numbered_flows(a, b, "10.9.0.2", 8, 2)
     check(got == {"arrived": [sent] * 8, "late": [0] * 8}, f"of {sent} on each flow, on open lanes: {got}")
     check_traffic(a, b)
-    load(a, b)
-    check(a.daemon.peer("b")["lanes"] == 4, f"lanes of a: {a.daemon.peer('b')}")
+    check(all_lanes_open(a, b), f"lanes of a: {a.daemon.peer('b')}")
     server = b.iperf_server()
     sender = a.popen("iperf3", "-c", "10.9.0.2", "-P", "8", "-t", "3")
     ports = source_ports(b, 2, 20000)
@@ -45,8 +53,7 @@ def run(lab):
     a.ip("address", "del", "203.0.113.1/24", "dev", "wire")
     a.ip("address", "add", "203.0.113.9/24", "dev", "wire")
     check(a.ping("10.9.0.2", count=20) >= 15, "traffic after a has moved")
-    load(a, b)
-    check(a.daemon.peer("b")["lanes"] == 4 and b.daemon.peer("a")["endpoint"] == "203.0.113.9:51820",
+    check(all_lanes_open(a, b) and b.daemon.peer("a")["endpoint"] == "203.0.113.9:51820",
           f"after a has moved: {a.daemon.peer('b')} {b.daemon.peer('a')}")
 
     # A firewall that knows one port. A restart, because lanes that are open are not asked for again.
