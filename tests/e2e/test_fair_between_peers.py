@@ -1,10 +1,11 @@
 """One greedy peer leaves the others their part: two peers with one greedy TCP flow each get within 20 % of equal, sending
-and receiving; and while one floods the hub with small UDP packets, the other's ping loses nothing and its TCP goes on."""
+and receiving; and while one floods the hub with small UDP packets, the other's ping loses nothing, its TCP goes on, the control
+socket answers, and a new session is made."""
 import json
 import re
 import time
 
-from harness import check, main
+from harness import check, main, wait_for
 
 ALONE = True
 
@@ -32,7 +33,7 @@ def run(lab):
     hub_daemon = lab.start(hub, lab.config(hub, {"addresses": ["10.9.0.254/24"], "listen_port": 51820}, [
         {"name": f"s{n}", "public_key": key, "allowed_ips": [f"10.9.0.{n}/32"]} for n, key in enumerate(keys, 1)]))
     for n, spoke in enumerate(spokes, 1):
-        lab.start(spoke, lab.config(spoke, {"addresses": [f"10.9.0.{n}/24"]}, [{
+        spoke.daemon = lab.start(spoke, lab.config(spoke, {"addresses": [f"10.9.0.{n}/24"]}, [{
             "name": "hub", "public_key": hub_key, "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
             "allowed_ips": ["10.9.0.0/24"]}]))
         check(spoke.ping("10.9.0.254") == 3, f"spoke {n} reaches the hub")
@@ -50,18 +51,26 @@ def run(lab):
     alone = greedy(hub, spokes[1:], 3)[0]
     server = hub.iperf_server(5301)
     before = hub_daemon.peer("s1")["rx_packets"]
-    flood = spokes[0].popen("iperf3", "-c", "10.9.0.254", "-p", "5301", "-u", "-b", "0", "-l", "64", "-t", "10")
+    flood = spokes[0].popen("iperf3", "-c", "10.9.0.254", "-p", "5301", "-u", "-b", "0", "-l", "64", "-t", "20")
     time.sleep(1)
     ping = spokes[1].run("ping", "-n", "-c", "100", "-i", "0.02", "10.9.0.254").stdout
     with_flood = greedy(hub, spokes[1:], 3)[0]
+    begin = time.monotonic()
+    hub_daemon.status()
+    answered = time.monotonic() - begin
+    spokes[1].daemon.stop()
+    lab.start(spokes[1], spokes[1].daemon.config)
+    connected = wait_for(lambda: spokes[1].reaches("10.9.0.254"), 10, "a new session under a flood")
     check(flood.poll() is None, "the flood ended too early: nothing was tested")
     packets = hub_daemon.peer("s1")["rx_packets"] - before
     check(packets > 100_000, f"only {packets} packets of a flood")
     check("100 received" in ping, f"pings lost under a flood: {ping[-200:]}")
     average = float(re.search(r"= [\d.]+/([\d.]+)/", ping).group(1))
     check(average < 20, f"ping under a flood takes {average} ms on average")
+    check(answered < 1 and connected < 3, f"status took {answered} s, a new session {connected} s")
     check(with_flood > alone / 4, f"TCP fell from {alone / 1e9:.2f} to {with_flood / 1e9:.2f} Gbit/s")
     server.kill()
+    flood.kill()
     print(f"shares of an equal one {shares}, ping under a flood {average} ms, "
           f"TCP {alone / 1e9:.2f} alone and {with_flood / 1e9:.2f} Gbit/s beside it")
 
