@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is needed, builds, and runs every test: units and simulation in a release build and under sanitizers,
-# then end to end in network namespaces. Ends with "N passed, N failed". Needs root.
+# then end to end in network namespaces, some of it with a daemon that TSan watches. Ends with "N passed, N failed". Needs root.
 #
 #   sudo tests/run.sh            everything
 #   sudo tests/run.sh --quick    units and simulation of the release build only
@@ -56,25 +56,33 @@ unit() {
   rm -f "$log"
 }
 
+# end_to_end PRESET [WORDS]: the end-to-end tests with that build's daemon, or those whose names hold one of the words.
+end_to_end() {
+  local preset=$1 log totals
+  shift
+  echo "== $preset: end to end"
+  log=$(mktemp)
+  python3 tests/e2e/run.py --tunneld "build/$preset/tunneld" "$@" 2>&1 | tee "$log"
+  totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+  rm -f "$log"
+  if [ -z "$totals" ]; then
+    echo "the end-to-end suite did not finish"
+    failed=$((failed + 1))
+    return
+  fi
+  passed=$((passed + $(echo "$totals" | sed -E 's/^([0-9]+) passed.*/\1/')))
+  failed=$((failed + $(echo "$totals" | sed -E 's/.* ([0-9]+) failed.*/\1/')))
+  skipped=$((skipped + $(echo "$totals" | sed -E 's/.* ([0-9]+) skipped.*/\1/')))
+}
+
 unit release all
 if ! $quick; then
   unit asan all
-  # What is threaded: the lock-free parts, the engines, the doors.
-  unit tsan "crypto_test protocol_test" -R 'Replay|Quiescence|Door|Index|Engine|Arena|Thread|SecretMemory'
-  echo "== end to end"
-  e2e_log=$(mktemp)
-  python3 tests/e2e/run.py --tunneld build/release/tunneld 2>&1 | tee "$e2e_log"
-  totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$e2e_log" | tail -n 1)
-  if [ -n "$totals" ]; then
-    passed=$((passed + $(echo "$totals" | sed -E 's/^([0-9]+) passed.*/\1/')))
-    failed=$((failed + $(echo "$totals" | sed -E 's/.* ([0-9]+) failed.*/\1/')))
-    more=$(echo "$totals" | sed -nE 's/.* ([0-9]+) skipped.*/\1/p')
-    skipped=$((skipped + ${more:-0}))
-  else
-    echo "the end-to-end suite did not finish"
-    failed=$((failed + 1))
-  fi
-  rm -f "$e2e_log"
+  # What is threaded: the lock-free parts, the engines, the doors; and the whole daemon in some of the tests below.
+  unit tsan "crypto_test protocol_test tunneld" -R 'Replay|Quiescence|Door|Index|Engine|Arena|Thread|SecretMemory'
+  end_to_end release
+  TSAN_OPTIONS=halt_on_error=1 end_to_end tsan --no-variants tunnel_over_ipv4_psk lanes roaming reload hub_with tap_between \
+    pushed_configuration endpoint_failover
 fi
 
 echo

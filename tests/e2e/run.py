@@ -69,6 +69,7 @@ def remove_leftovers():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tunneld", default=str(HERE.parents[1] / "build/release/tunneld"))
+    parser.add_argument("--no-variants", action="store_true", help="each test once")
     parser.add_argument("words", nargs="*")
     arguments = parser.parse_args()
     paths = sorted(path for path in HERE.glob("test_*.py")
@@ -89,7 +90,8 @@ def main():
     try:
         # Slow ones that mostly wait go first, beside the others.
         jobs = [(path, {}) for path in paths]
-        jobs += [(path, variant) for variant in VARIANTS for path in paths if says(path, "VARIANTS")]
+        if not arguments.no_variants:
+            jobs += [(path, variant) for variant in VARIANTS for path in paths if says(path, "VARIANTS")]
         together = sorted((job for job in jobs if not says(job[0], "ALONE")), key=lambda job: not says(job[0], "SLOW"))
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=3)
         for future in concurrent.futures.as_completed([pool.submit(run, path, arguments.tunneld, variant)
