@@ -32,6 +32,18 @@ bool may_be_oversize(const net::IpPacket& ip, std::size_t size) {
   return ip.family == net::Family::kIpv6 && size <= net::kIpv6LeastMtu;
 }
 
+/// A TCP segment of this host's own, whose checksum the device is to finish, as a superpacket of one: that
+/// can be cut smaller. The header of anything else stays as it is.
+net::VirtioNetHeader divisible(const net::VirtioNetHeader& header, ByteView packet, const net::IpPacket& ip) {
+  net::VirtioNetHeader divisible = header;
+  if (ip.protocol == net::kProtocolTcp && (header.flags & net::kVirtioNeedsChecksum) != 0 &&
+      !net::may_be_syn(packet, ip)) {
+    divisible.gso_type = ip.family == net::Family::kIpv4 ? net::kVirtioGsoTcp4 : net::kVirtioGsoTcp6;
+    divisible.gso_size = UINT16_MAX;
+  }
+  return divisible;
+}
+
 /// Segments of one run that show that a peer has much to carry.
 constexpr std::size_t kWorthALane = 16;
 
@@ -86,7 +98,8 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   // before.
   const bool plain = header.gso_type == net::kVirtioGsoNone;
   if (plain && used_ > 0 && !has_room(1, packet.size(), limit, mtu)) return false;
-  auto segments = net::Segmenter::plan(header, packet);
+  auto segments =
+      net::Segmenter::plan(plain && packet.size() > limit ? divisible(header, packet, *ip) : header, packet);
   if (!segments) {
     drop(Drop::kInnerMalformed, &peer, 1);
     return true;

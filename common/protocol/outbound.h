@@ -5,7 +5,7 @@
 //     finish(): nonces, headers, one batch of sealing per run
 //
 // What is larger than the path to the peer carries is dealt with as a router would (RFC 1812 section 5.2.7,
-// RFC 8200 section 5): a superpacket of TCP is cut smaller, an IPv4 packet that allows it is fragmented, all
+// RFC 8200 section 5): TCP of this host is cut smaller, an IPv4 packet that allows it is fragmented, all
 // else is answered by ICMP, for the caller to write to the device. Only an IPv6 packet of 1,280 bytes or less
 // must pass whatever the path: its datagram leaves whole, in a run of its own (`oversize`), to be fragmented
 // outside.

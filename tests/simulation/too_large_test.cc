@@ -134,17 +134,19 @@ TEST(TooLarge, Ipv6IsToldNoLessThanEveryPathCarriesAndSoMuchPasses) {
   EXPECT_EQ(load_be32(&pair.answers[0][44]), 1300U);
 }
 
-TEST(TooLarge, ATcpSuperpacketIsCutSmallerAndTheSenderTold) {
+/// Sends `payload` as this host's TCP, as one superpacket or a plain segment, and follows it.
+void expect_cut_and_told(std::size_t payload, std::uint16_t gso_size) {
   for (const bool ipv6 : {false, true}) {
     NarrowPair pair;
     PacketSpec spec = ipv6 ? PacketSpec::v6() : PacketSpec();
     Random random(1);
-    spec.payload = random_bytes(random, 20000);
+    spec.payload = random_bytes(random, payload);
     const std::size_t start = transport_offset(spec);
+    const std::uint8_t type = ipv6 ? net::kVirtioGsoTcp6 : net::kVirtioGsoTcp4;
     pair.send(build(spec, Checksum::kPseudoHeaderOnly),
               {.flags = net::kVirtioNeedsChecksum,
-               .gso_type = ipv6 ? net::kVirtioGsoTcp6 : net::kVirtioGsoTcp4,
-               .gso_size = 1380,
+               .gso_type = gso_size == 0 ? net::kVirtioGsoNone : type,
+               .gso_size = gso_size,
                .csum_start = static_cast<std::uint16_t>(start),
                .csum_offset = 16});
     ASSERT_EQ(pair.answers.size(), 1U);
@@ -160,6 +162,24 @@ TEST(TooLarge, ATcpSuperpacketIsCutSmallerAndTheSenderTold) {
     EXPECT_EQ(stream, spec.payload);
     EXPECT_EQ(dropped(pair.a), 0U);
   }
+}
+
+TEST(TooLarge, ATcpSuperpacketIsCutSmallerAndTheSenderTold) {
+  expect_cut_and_told(20000, 1380);
+}
+
+TEST(TooLarge, APlainTcpSegmentIsCutSmallerAndTheSenderTold) {
+  expect_cut_and_told(1380, 0);
+}
+
+TEST(TooLarge, ATcpSegmentOfSomebodyElseIsNotCut) {
+  NarrowPair pair;
+  PacketSpec spec;
+  spec.payload = Bytes(1380, 3);
+  pair.send(build(spec));
+  EXPECT_EQ(pair.answers.size(), 1U);
+  EXPECT_TRUE(pair.arrived.empty());
+  EXPECT_EQ(dropped(pair.a), 1U);
 }
 
 TEST(TooLarge, UdpSuperpacketsAreJudgedDatagramByDatagram) {
