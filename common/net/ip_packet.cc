@@ -10,6 +10,17 @@ Fragmentation fragmentation(bool more, bool at_start) {
 
 }  // namespace
 
+bool may_change_routes(ByteView packet, const IpPacket& ip) {
+  constexpr std::uint8_t kRouterAdvertisement = 134;
+  constexpr std::uint8_t kRedirect = 137;
+  const auto transport = find_transport(packet, ip);
+  if (!transport) return true;
+  if (transport->protocol != kProtocolIcmpv6 || transport->offset >= ip.length) return false;
+  const std::uint8_t type = packet[transport->offset];
+  return transport->fragmentation != Fragmentation::kLater &&
+         (type == kRouterAdvertisement || type == kRedirect);
+}
+
 std::optional<Transport> find_transport(ByteView packet, const IpPacket& ip) {
   if (ip.family == Family::kIpv4) {
     const unsigned field = load_be16(packet.data() + 6);

@@ -96,6 +96,14 @@ struct Transport {
   std::size_t offset;
 };
 
+/// fe80::/10 is where it comes from.
+[[nodiscard]] inline bool is_link_local_v6(const IpPacket& ip) {
+  return ip.family == Family::kIpv6 && ip.source[0] == 0xfe && (ip.source[1] & 0xc0) == 0x80;
+}
+/// Whether an IPv6 packet is a router advertisement or a redirect (RFC 4861), or hides what it is. A
+/// link-local source is what hosts believe them by.
+[[nodiscard]] bool may_change_routes(ByteView packet, const IpPacket& ip);
+
 /// `packet`: the bytes that `ip` was parsed from. nullopt if the chain of extension headers does not end
 /// within the packet.
 [[nodiscard]] std::optional<Transport> find_transport(ByteView packet, const IpPacket& ip);

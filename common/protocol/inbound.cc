@@ -89,6 +89,8 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   const RoutingTable& routing = *plane_.routing.get();
   if (routing.allowed_ips.lookup(ip->family, ip->source) != peer.id)
     return drop(Drop::kSourceNotAllowed, &peer);
+  if (net::is_link_local_v6(*ip) && net::may_change_routes(plain, *ip))
+    return drop(Drop::kSourceNotAllowed, &peer);
 
   const std::uint32_t path =
       std::min(peer.path_mtu.load(std::memory_order_relaxed), plane_.mtu.load(std::memory_order_relaxed));

@@ -191,5 +191,53 @@ TEST(Sessions, TheSameSeedGivesTheSameDay) {
   EXPECT_EQ(run(), run());
 }
 
+/// An IPv6 packet from fe80::1 to ff02::1 with a hop limit of 255.
+std::vector<std::uint8_t> link_local_icmp(std::uint8_t type, bool behind_options = false) {
+  std::vector<std::uint8_t> packet(40 + (behind_options ? 8 : 0) + 16);
+  packet[0] = 0x60;
+  packet[5] = static_cast<std::uint8_t>(packet.size() - 40);
+  packet[6] = behind_options ? net::kIpv6DestinationOptions : net::kProtocolIcmpv6;
+  packet[7] = 255;
+  std::memcpy(&packet[8], address("fe80::1").bytes().data(), 16);
+  std::memcpy(&packet[24], address("ff02::1").bytes().data(), 16);
+  if (behind_options) {
+    packet[40] = net::kProtocolIcmpv6;
+    packet[42] = 1;  // PadN
+    packet[43] = 4;
+  }
+  packet[packet.size() - 16] = type;
+  return packet;
+}
+
+TEST(Sessions, APeerIsNobodysRouter) {
+  Pair pair(2);
+  std::size_t arrived = 0;
+  pair.b.on_packet = [&](std::span<const iovec>) { ++arrived; };
+  const auto all = *net::IpPrefix::parse("::/0");
+  protocol::Tunnel::PeerChanges at_a, at_b;
+  at_a.allowed_ips.push_back({pair.b_at_a, {*net::IpPrefix::parse("10.0.0.2"), all}});
+  at_b.allowed_ips.push_back({pair.a_at_b, {*net::IpPrefix::parse("10.0.0.1"), all}});
+  pair.a.tunnel->change_peers(std::move(at_a), pair.network.now());
+  pair.b.tunnel->change_peers(std::move(at_b), pair.network.now());
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(1s);
+  ASSERT_EQ(arrived, 1U);
+  const auto passes = [&](std::vector<std::uint8_t> packet) {
+    arrived = 0;
+    pair.a.outbound.begin(pair.network.now().boot);
+    EXPECT_TRUE(pair.a.outbound.add({}, packet));
+    for (const protocol::SealedRun& run : pair.a.outbound.finish())
+      pair.network.transmit(pair.a, *run.endpoint, run.bytes);
+    pair.network.run_for(1s);
+    return arrived == 1;
+  };
+  EXPECT_TRUE(passes(link_local_icmp(128)))
+      << "an echo request, as routing protocols have link-local addresses";
+  EXPECT_TRUE(passes(link_local_icmp(128, true)));
+  EXPECT_FALSE(passes(link_local_icmp(134))) << "a router advertisement";
+  EXPECT_FALSE(passes(link_local_icmp(134, true))) << "one behind options";
+  EXPECT_FALSE(passes(link_local_icmp(137))) << "a redirect";
+}
+
 }  // namespace
 }  // namespace tunneld::simulation
