@@ -19,7 +19,7 @@ std::string forwarding_switch(net::Family family) {
   return family == net::Family::kIpv4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
 }
 
-SysctlValues before_forwarding(net::Family family) {
+SysctlValues before_forwarding(net::Family family, const std::string& own_interface) {
   SysctlValues before;
   const auto note = [&before](const std::string& name) {
     if (auto value = read_sysctl(name)) before.emplace(name, std::move(*value));
@@ -33,7 +33,8 @@ SysctlValues before_forwarding(net::Family family) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc/sys/" + directory, ignored)) {
     const std::string interface = directory + entry.path().filename().string();
     note(interface + "/forwarding");
-    if (family == net::Family::kIpv6) note(interface + "/accept_ra");
+    if (family == net::Family::kIpv6 && entry.path().filename() != own_interface)
+      note(interface + "/accept_ra");
   }
   return before;
 }

@@ -18,8 +18,9 @@ using SysctlValues = std::map<std::string, std::string>;
 
 /// net/ipv4/ip_forward or net/ipv6/conf/all/forwarding.
 [[nodiscard]] std::string forwarding_switch(net::Family family);
-/// All that forwarding_on() may change. Throws std::system_error, also where the host lacks the family.
-[[nodiscard]] SysctlValues before_forwarding(net::Family family);
+/// All that forwarding_on() may change. `own_interface` goes on as a router's does, without listening to
+/// others. Throws std::system_error, also where the host lacks the family.
+[[nodiscard]] SysctlValues before_forwarding(net::Family family, const std::string& own_interface);
 /// Throws std::system_error.
 void forwarding_on(net::Family family, const SysctlValues& before);
 /// May be repeated, and after forwarding_on() was cut short. Throws std::system_error.

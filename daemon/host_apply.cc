@@ -62,7 +62,7 @@ Preparation prepare(SysctlSet& set, net::Netlink&) {
 }
 
 Preparation prepare(ForwardingOn& on, net::Netlink&) {
-  on.before = before_forwarding(on.family);
+  on.before = before_forwarding(on.family, on.own_interface);
   return on.before.at(forwarding_switch(on.family)) == "1" ? Preparation::kAlreadyThere : Preparation::kReady;
 }
 

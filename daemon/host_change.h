@@ -92,6 +92,8 @@ struct SysctlSet {
 /// The host passes packets of a family from one interface to another.
 struct ForwardingOn {
   net::Family family = net::Family::kIpv4;
+  /// The tunnel's own: no peer becomes this host's router. Asked for only while the change is prepared.
+  std::string own_interface{};
   SysctlValues before{};
   bool operator==(const ForwardingOn& other) const { return family == other.family; }
 };

@@ -82,7 +82,8 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   for (const auto& [old, wish] : replaced) replace(old, wish);
   for (const HostChange* change : added) make(*change);
   for (const HostChange& change : later) revert(change);
-  inherited_closed_ = false;
+  // A start that fails later than here must not open what a failure left closed: only a wanted end does.
+  if (std::exchange(inherited_closed_, false)) stays_closed_ = true;
 }
 
 void HostChanges::restore_addresses() {

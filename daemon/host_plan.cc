@@ -88,7 +88,8 @@ void add_firewall(const HostPlan& plan, std::vector<HostChange>& changes) {
   if (auto table = firewall_of(plan)) changes.emplace_back(std::move(*table));
   if (!plan.forwarding) return;
   for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
-    if (knows(plan, family)) changes.emplace_back(ForwardingOn{.family = family});
+    if (knows(plan, family))
+      changes.emplace_back(ForwardingOn{.family = family, .own_interface = plan.interface});
   }
 }
 

@@ -105,8 +105,21 @@ TEST_F(NftTableTest, ThatFailsClosedStaysUntilTheNextRunHasItsOwn) {
     host.become({table("ip daddr 127.0.0.3 drop", true)});
     EXPECT_THAT(ruleset(), HasSubstr("127.0.0.3"));
     EXPECT_THAT(ruleset(), Not(HasSubstr("127.0.0.2")));
+    host.stay_closed(false);
   }
   EXPECT_EQ(host_state(), before) << "after a normal end";
+}
+
+TEST_F(NftTableTest, ThatFailsClosedOutlivesAStartThatFailsAfterItsChanges) {
+  leave_behind(table("ip daddr 127.0.0.2 drop", true));
+  in_killed_process([] {
+    HostChanges host("kept", LeftClosed::kStays);
+    host.become({table("ip daddr 127.0.0.3 drop", true)});
+    return 0;  // the destructor, and nobody has asked for this end
+  });
+  EXPECT_THAT(ruleset(), HasSubstr("127.0.0.3"));
+  EXPECT_EQ(clean_up("kept"), ExitCode::kFine);
+  EXPECT_EQ(ruleset(), "");
 }
 
 TEST_F(NftTableTest, ThatFailsClosedGoesWhereTheNextRunWantsNone) {
@@ -162,14 +175,16 @@ TEST_F(NftTableTest, WhoseJournalIsLostGoesByCleanupOfAll) {
 TEST_F(NftTableTest, ForwardingGoesBackToEveryInterfacesOwn) {
   net::shell("sysctl -qw net.ipv4.conf.other.forwarding=1 net.ipv6.conf.other.forwarding=1");
   net::shell("sysctl -qw net.ipv4.conf.all.accept_redirects=0 net.ipv6.conf.end.accept_ra=0");
+  net::shell("ip link add tunnel type veth peer name far-end");
   const std::string before = host_state();
   {
     HostChanges host("kept");
-    host.become({ForwardingOn{net::Family::kIpv4}, ForwardingOn{net::Family::kIpv6}});
+    host.become({ForwardingOn{net::Family::kIpv4}, ForwardingOn{net::Family::kIpv6, "tunnel"}});
     EXPECT_EQ(read_sysctl("net/ipv4/ip_forward"), "1");
     EXPECT_EQ(read_sysctl("net/ipv6/conf/end/forwarding"), "1");
     EXPECT_EQ(read_sysctl("net/ipv6/conf/kept/accept_ra"), "2") << "its default route would be lost";
     EXPECT_EQ(read_sysctl("net/ipv6/conf/end/accept_ra"), "0") << "that one had none";
+    EXPECT_EQ(read_sysctl("net/ipv6/conf/tunnel/accept_ra"), "1") << "no peer is this host's router";
     EXPECT_EQ(read_sysctl("net/ipv6/conf/other/accept_ra"), "1") << "that one forwarded already";
     net::shell("ip link add later type veth peer name latest");
   }
