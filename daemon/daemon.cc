@@ -112,6 +112,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   driver_.on_endpoint_found([this] { leave_hold(); });
   become(wanted_changes());
   set_packet_sizes();
+  set_switch();
   driver_.on_event([this](const protocol::Event& event) {
     if (event.kind == protocol::Event::Kind::kPathMtu) follow_path_mtu(event.peer);
   });
@@ -216,6 +217,12 @@ void Daemon::set_packet_sizes() {
   path_watch_.set_mark(fwmark_of(config_));
 }
 
+void Daemon::set_switch() {
+  if (!plane_.ethernet) return;
+  plane_.ethernet->change(switch_settings(config_));
+  if (const auto address = wanted_plan().mac_address) plane_.ethernet->set_own_address(*address);
+}
+
 void Daemon::follow_path_mtu(protocol::PeerId peer) {
   if (!follows_path()) return;
   // Down at once, up when it is certain: a search takes several steps.
@@ -316,7 +323,7 @@ nlohmann::json Daemon::reload() {
     }
     set_packet_sizes();
     driver_.isolate_clients(config_.server && !config_.server->value.client_to_client);
-    if (plane_.ethernet) plane_.ethernet->change(switch_settings(config_));
+    set_switch();
     const TunnelDriver::PeersChanged changed =
         driver_.set_peers(wanted_peers(), std::move(read.preshared_keys));
     if (server_) server_->push_changes();

@@ -57,6 +57,8 @@ class Daemon {
   void reconfigure();
   /// What the packet path and the search for path MTUs take from the configuration.
   void set_packet_sizes();
+  /// The same for a tap's switch.
+  void set_switch();
   /// Whether somebody has set it: the configuration, or the server that this client obeys.
   [[nodiscard]] bool mtu_is_set() const;
   [[nodiscard]] bool follows_path() const;

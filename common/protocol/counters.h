@@ -32,7 +32,7 @@ enum class Drop : std::uint8_t {
   kWrongLayer,    ///< an Ethernet frame at a tun or from a peer that has not agreed, or an IP packet at a tap
   kNotForwarded,  ///< from one client to another without client_to_client; an Ethernet frame to where it came
                   ///< from
-  kFloodLimit,    ///< an Ethernet frame beyond what a peer may have flooded
+  kFloodLimit,    ///< an Ethernet frame beyond what a port may have flooded
   kTooLarge,      ///< larger than the path to the peer carries; the sender is told by ICMP
   kSendFailed,    ///< the kernel refused the datagram
   kDeviceRefused,  ///< the tun device refused the packet (down)

@@ -33,12 +33,19 @@ FrameWay EthernetSwitch::from_device(const net::EthernetFrame& frame, const Rout
   if (frame.source.is_station() && !routing.mac_owners.find(frame.source)) {
     table_.learn({frame.source, frame.vlan}, kDevice, device_, most_at_device_, time);
   }
-  if (frame.destination.is_group()) return {.to_peers = ToPeers::kAll};
+  const auto flooded = [&]() -> FrameWay {
+    if (!may_flood(device_floods_, now)) return {.reason = Drop::kFloodLimit};
+    return {.to_peers = ToPeers::kAll};
+  };
+  if (frame.destination.is_group()) return flooded();
   if (const auto owner = routing.mac_owners.find(frame.destination)) {
     return {.to_peers = ToPeers::kOne, .peer = *owner};
   }
   const auto port = table_.find({frame.destination, frame.vlan}, time);
-  if (!port) return {.to_peers = ToPeers::kAll};
+  if (!port) {
+    // One copy is no flood.
+    return peers_.load(std::memory_order_relaxed) > 1 ? flooded() : FrameWay{.to_peers = ToPeers::kAll};
+  }
   if (*port == kDevice) return {};
   return {.to_peers = ToPeers::kOne, .peer = *port};
 }
@@ -46,7 +53,9 @@ FrameWay EthernetSwitch::from_device(const net::EthernetFrame& frame, const Rout
 FrameWay EthernetSwitch::from_peer(const net::EthernetFrame& frame, PeerLink& peer,
                                    const RoutingTable& routing, Instant now) {
   if (!frame.source.is_station()) return {.reason = Drop::kInnerMalformed};
-  if (!routing.mac_owners.allows(peer.id, frame.source)) return {.reason = Drop::kSourceNotAllowed};
+  // Our own address, too: who could take it would get what others send to this host.
+  if (is_own(frame.source) || !routing.mac_owners.allows(peer.id, frame.source))
+    return {.reason = Drop::kSourceNotAllowed};
   const net::MacTable::Seconds time = seconds(now);
   if (!routing.mac_owners.find(frame.source)) {
     table_.learn({frame.source, frame.vlan}, peer.id, peer.stations,
@@ -54,18 +63,16 @@ FrameWay EthernetSwitch::from_peer(const net::EthernetFrame& frame, PeerLink& pe
   }
 
   const bool among_peers = client_to_client();
-  const auto may_flood = [&] {
-    return peer.floods.allow(now, floods_per_second_.load(std::memory_order_relaxed));
-  };
+  if (is_own(frame.destination)) return {.to_device = true};
   if (frame.destination.is_group()) {
-    if (!may_flood()) return {.reason = Drop::kFloodLimit};
+    if (!may_flood(peer.floods, now)) return {.reason = Drop::kFloodLimit};
     return {.to_device = true, .to_peers = among_peers ? ToPeers::kAll : ToPeers::kNone};
   }
   auto port = routing.mac_owners.find(frame.destination);
   if (!port) port = table_.find({frame.destination, frame.vlan}, time);
   if (!port) {
-    // One copy is no flood.
-    return {.to_device = true, .to_peers = among_peers && may_flood() ? ToPeers::kAll : ToPeers::kNone};
+    const bool copied = among_peers && may_flood(peer.floods, now);
+    return {.to_device = true, .to_peers = copied ? ToPeers::kAll : ToPeers::kNone};
   }
   if (*port == kDevice) return {.to_device = true};
   if (*port == peer.id || !among_peers) return {};

@@ -8,7 +8,7 @@
 //   - Nothing leaves by the port that it came in by.
 //   - Peers see only this host and what is behind the device, unless `client_to_client` lets them see each
 //     other.
-//   - What a peer has flooded is limited per second, and so is what it has learned (in all).
+//   - What a port has flooded is limited per second, and so is what it has learned (in all).
 //   - A station that the configuration binds to a peer is at that peer, whatever anybody sends.
 #pragma once
 
@@ -26,7 +26,7 @@ struct SwitchSettings {
   std::uint32_t stations = 16384;
   std::uint32_t stations_per_peer = 1024;
   bool client_to_client = false;
-  /// Per peer and second; 0: no limit.
+  /// Per port and second; 0: no limit.
   std::uint32_t floods_per_second = 2000;
 };
 
@@ -64,8 +64,13 @@ class EthernetSwitch {
   /// `stations` is not changed any more.
   void change(const SwitchSettings& settings);
   /// The peers are others now.
-  void set_peers(std::uint32_t count) { table_.set_ports(count + 1); }
+  void set_peers(std::uint32_t count) {
+    peers_.store(count, std::memory_order_relaxed);
+    table_.set_ports(count + 1);
+  }
   void forget(PeerId peer) { table_.forget(peer); }
+  /// The device's own address, which nobody else has.
+  void set_own_address(const net::MacAddress& address) { own_address_.store(address.number()); }
   /// Forgets the aged. Wants to be called every kSweepInterval.
   void sweep(const RoutingTable& routing, Instant now);
   static constexpr Duration kSweepInterval = std::chrono::seconds(5);
@@ -80,8 +85,18 @@ class EthernetSwitch {
   /// A port of the table that no peer has.
   static constexpr net::MacTable::Port kDevice = 0x7ffffffe;
 
+  [[nodiscard]] bool is_own(const net::MacAddress& address) const {
+    return address.number() == own_address_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool may_flood(FloodLimit& port, Instant now) const {
+    return port.allow(now, floods_per_second_.load(std::memory_order_relaxed));
+  }
+
   net::MacTable table_;
   net::MacTable::PortUse device_;
+  FloodLimit device_floods_;
+  std::atomic<std::uint32_t> peers_{0};
+  std::atomic<std::uint64_t> own_address_{0};  ///< 0: not known
   const std::uint32_t most_at_device_;
   std::atomic<std::uint32_t> most_per_peer_;
   std::atomic<bool> client_to_client_;

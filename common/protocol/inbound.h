@@ -8,6 +8,7 @@
 // Datagrams are opened where they were received, and their buffers are in use until finish().
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "common/crypto/aead_engine.h"
@@ -30,7 +31,10 @@ class Inbound {
   Inbound(DataPlane& plane, std::size_t thread, net::Coalescer::Options coalesce);
 
   /// Starts a batch. The caller's Quiescence::Reader has entered.
-  void begin(Instant now) { now_ = now; }
+  void begin(Instant now) {
+    now_ = now;
+    last_way_.reset();
+  }
   /// Takes what `run` holds; write(const VirtioNetHeader&, span<const iovec>) is called only if the coalescer
   /// is full. At a tap, forward(const ForwardedFrame&) gets the frames that go on to other peers; it must
   /// copy what it keeps.
@@ -62,6 +66,8 @@ class Inbound {
   void deliver(std::size_t index, const ReceivedRun& run);
   /// An opened ETHERNET message, at a tap or by mistake (inbound_ethernet.cc).
   void deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run);
+  /// Asks the switch, once for the frames of a batch that go from one station to another in a row.
+  [[nodiscard]] FrameWay way_of(const net::EthernetFrame& frame, PeerLink& peer);
   /// What happens to an IP packet on its way in: the outer congestion mark and the MSS clamp. `path`: the
   /// largest packet that may come back, bytes. False: dropped and counted.
   [[nodiscard]] bool adjust(MutableBytes packet, const net::IpPacket& ip, std::uint8_t outer_ecn,
@@ -104,6 +110,13 @@ class Inbound {
   };
   std::vector<JobKey> keypairs_;          ///< beside jobs_
   std::vector<ForwardedFrame> forwards_;  ///< of the jobs delivered so far
+  struct LastWay {
+    net::MacAddress destination, source;
+    std::uint16_t vlan;
+    PeerId from;
+    FrameWay way;
+  };
+  std::optional<LastWay> last_way_;
 };
 
 }  // namespace tunneld::protocol

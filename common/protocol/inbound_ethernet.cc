@@ -6,6 +6,17 @@
 
 namespace tunneld::protocol {
 
+FrameWay Inbound::way_of(const net::EthernetFrame& frame, PeerLink& peer) {
+  if (last_way_ && last_way_->source == frame.source && last_way_->destination == frame.destination &&
+      last_way_->vlan == frame.vlan && last_way_->from == peer.id)
+    return last_way_->way;
+  const FrameWay way = plane_.ethernet->from_peer(frame, peer, *plane_.routing.get(), now_);
+  // Each flooded frame counts.
+  if (!frame.destination.is_group() && way.to_peers != FrameWay::ToPeers::kAll)
+    last_way_ = {frame.destination, frame.source, frame.vlan, peer.id, way};
+  return way;
+}
+
 void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run) {
   if (!plane_.ethernet || peer.layer2.load(std::memory_order_relaxed) != Layer2::kReady)
     return drop(Drop::kWrongLayer, &peer);
@@ -13,7 +24,7 @@ void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRu
   if (!bytes) return drop(Drop::kInnerMalformed, &peer);
   const auto frame = net::EthernetFrame::parse(*bytes);
   if (!frame) return drop(Drop::kInnerMalformed, &peer);
-  const FrameWay way = plane_.ethernet->from_peer(*frame, peer, *plane_.routing.get(), now_);
+  const FrameWay way = way_of(*frame, peer);
   if (way.nowhere()) return drop(way.reason, &peer);
 
   // What is no IP packet carries no marks, and nobody has set any outside.

@@ -207,6 +207,44 @@ TEST(Ethernet, AStockPeerIsRefusedWhenItsHelloIsOverdue) {
   }
 }
 
+// A peer that sends frames although nobody has agreed to any: by mistake, or to see what happens.
+TEST(Ethernet, FramesOfAPeerThatMayNotSendThemAreDroppedAndCounted) {
+  Network network(11);
+  TapNode rude(network, "192.0.2.1:1111");
+  Node tun(network, "192.0.2.2:2222", "10.0.0.2", kFast);
+  TapNode tap(network, "192.0.2.3:3333");
+  const auto tun_at_rude = rude.node.add_peer(tun, true);
+  const auto rude_at_tun = tun.add_peer(rude.node, false);
+  const auto tap_at_rude = rude.node.add_peer(tap.node, true);
+  const auto rude_at_tap = tap.node.add_peer(rude.node, false);
+  rude.send(frame(mac(1), kBroadcast, 1));
+  network.run_for(1s);
+  ASSERT_EQ(rude.node.tunnel->peer(tun_at_rude).link().layer2.load(), Layer2::kRefused);
+  ASSERT_EQ(rude.node.tunnel->peer(tap_at_rude).link().layer2.load(), Layer2::kReady);
+  EXPECT_EQ(tap.ids(), Ids{1});
+
+  rude.node.tunnel->peer(tun_at_rude).link().layer2.store(Layer2::kReady);
+  const auto at_tun = TapNode::total(tun, Drop::kWrongLayer);
+  for (std::uint64_t id = 2; id < 12; ++id) rude.send(frame(mac(1), kBroadcast, id));
+  network.run_for(1s);
+  EXPECT_EQ(TapNode::total(tun, Drop::kWrongLayer) - at_tun, 10U);
+  EXPECT_TRUE(tun.delivered.empty());
+  EXPECT_EQ(tun.tunnel->peer(rude_at_tun).link().layer2.load(), Layer2::kRefused)
+      << "and no more than before";
+
+  // The same at a tap, for a peer whose HELLO has not said that it is one.
+  for (const Layer2 state : {Layer2::kUnknown, Layer2::kRefused}) {
+    tap.received.clear();
+    tap.node.tunnel->peer(rude_at_tap).link().layer2.store(state);
+    const auto before = tap.dropped(Drop::kWrongLayer);
+    for (std::uint64_t id = 12; id < 22; ++id) rude.send(frame(mac(1), kBroadcast, id));
+    network.run_for(1s);
+    EXPECT_EQ(tap.dropped(Drop::kWrongLayer) - before, 10U);
+    EXPECT_TRUE(tap.received.empty());
+    EXPECT_EQ(tap.node.plane.ethernet->stations(), 1U) << "what is refused is not learned from";
+  }
+}
+
 TEST(Ethernet, FramesThatAreLargerThanThePathLeaveWhole) {
   TapPair pair(6);
   pair.a.node.plane.mtu.store(9000);
@@ -271,6 +309,43 @@ TEST(EthernetHub, ClientToClientOpensIt) {
   EXPECT_EQ(star.spokes[1]->ids(), (Ids{10, 11, 12}));
   EXPECT_EQ(star.spokes[2]->ids(), (Ids{10, 12}));
   EXPECT_EQ(star.network.violation, "");
+}
+
+TEST(EthernetHub, AStormOfOnePeerIsLimitedAndOthersAreHeard) {
+  Hub star(12, {.client_to_client = true, .floods_per_second = 50});
+  star.network.run_for(2s);
+  for (std::uint64_t id = 100; id < 1100; ++id) star.spokes[0]->send(frame(mac(1), kBroadcast, id));
+  star.spokes[1]->send(frame(mac(2), kBroadcast, 7));
+  star.network.run_for(500ms);
+  EXPECT_GE(star.hub.dropped(Drop::kFloodLimit), 900U);
+  EXPECT_LE(star.spokes[2]->received.size(), 100U);
+  EXPECT_GE(star.spokes[2]->received.size(), 50U);
+  const Ids heard = star.spokes[2]->ids();
+  EXPECT_EQ(std::ranges::count(heard, 7U), 1);
+  // A stream to one station is none of a storm's, however fast.
+  star.spokes[2]->received.clear();
+  for (std::uint64_t id = 2000; id < 2500; ++id) star.spokes[0]->send(frame(mac(1), mac(3), id));
+  star.network.run_for(500ms);
+  EXPECT_EQ(star.spokes[2]->received.size(), 500U);
+}
+
+TEST(EthernetHub, StationsThatFollowEachOtherInABatchGoTheirOwnWays) {
+  // The switch is asked once for a row of equal frames: never for two stations, or two VLANs, at once.
+  Hub star(13, {.client_to_client = true});
+  std::vector<std::uint8_t> tagged = frame(mac(1), mac(3), 0, 60);
+  store_be16(&tagged[12], 0x8100);
+  store_be16(&tagged[14], 7);  // nobody knows mac(3) in VLAN 7
+  for (std::uint64_t id = 10; id < 30; id += 5) {
+    star.spokes[0]->send(frame(mac(1), mac(2), id));
+    star.spokes[0]->send(frame(mac(1), mac(2), id + 1));
+    star.spokes[0]->send(frame(mac(1), mac(3), id + 2));
+    star.spokes[0]->send(tagged);
+    star.spokes[0]->send(frame(mac(1), kBroadcast, id + 4));
+  }
+  star.network.run_for(1s);
+  EXPECT_EQ(star.spokes[1]->ids().size(), 4U * 4);
+  EXPECT_EQ(star.spokes[2]->ids().size(), 4U * 3);
+  EXPECT_EQ(star.hub.ids().size(), 4U * 2);
 }
 
 TEST(EthernetHub, AFloodToManyPeersGoesOnWhereTheBufferWasFull) {

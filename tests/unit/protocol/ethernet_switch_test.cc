@@ -145,6 +145,39 @@ TEST_F(EthernetSwitchTest, LimitsWhatAPeerHasFlooded) {
   EXPECT_TRUE(switch_.from_peer(frame(mac(1), mac(100)), a_, routing_, now_).to_device);
 }
 
+TEST_F(EthernetSwitchTest, LimitsWhatTheDeviceHasFlooded) {
+  switch_.set_peers(3);
+  switch_.change({.floods_per_second = 100});
+  switch_.from_peer(frame(mac(1), kBroadcast), a_, routing_, now_);
+  const auto passed = [&](const net::MacAddress& to) {
+    const FrameWay way = switch_.from_device(frame(mac(100), to), routing_, now_);
+    EXPECT_TRUE(!way.nowhere() || way.reason == Drop::kFloodLimit);
+    return !way.nowhere();
+  };
+  int count = 0;
+  for (int n = 0; n < 1000; ++n) count += passed(n % 2 == 0 ? kBroadcast : mac(99));
+  EXPECT_EQ(count, 100);
+  EXPECT_TRUE(passed(mac(1))) << "known";
+  EXPECT_FALSE(switch_.from_peer(frame(mac(1), kBroadcast), a_, routing_, now_).nowhere())
+      << "each port has a limit of its own";
+  // To a single peer, a frame for an unknown station is one copy.
+  switch_.set_peers(1);
+  EXPECT_TRUE(passed(mac(99)));
+  EXPECT_FALSE(passed(kBroadcast));
+}
+
+TEST_F(EthernetSwitchTest, NobodyElseIsTheDevice) {
+  switch_.change({.client_to_client = true});
+  switch_.set_own_address(mac(100));
+  FrameWay way = switch_.from_peer(frame(mac(100), kBroadcast), a_, routing_, now_);
+  EXPECT_TRUE(way.nowhere());
+  EXPECT_EQ(way.reason, Drop::kSourceNotAllowed);
+  // Known without having been heard.
+  way = switch_.from_peer(frame(mac(2), mac(100), 7), b_, routing_, now_);
+  EXPECT_TRUE(way.to_device);
+  EXPECT_EQ(way.to_peers, ToPeers::kNone);
+}
+
 TEST_F(EthernetSwitchTest, AFloodOfSourcesLeavesTheOthersAlone) {
   switch_.change({.stations_per_peer = 50});
   switch_.from_peer(frame(mac(7), mac(100)), b_, routing_, now_);
