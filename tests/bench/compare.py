@@ -2,13 +2,14 @@
 """tunneld beside other VPNs over the same wire, one at a time, in interleaved rounds, so that a machine whose speed drifts
 does not favour anybody. Prints a table of medians with their spread; --json writes every figure, --svg draws the chart.
 
-  sudo tests/bench/compare.py [--rounds 3] [--seconds 3] [--wire] [--only TEXT] [--scale] [--handshakes]
-                              [--tunneld PATH] [--handshake-load PATH] [--json FILE] [--svg FILE]
+  sudo tests/bench/compare.py [--rounds 3] [--seconds 3] [--wire] [--only TEXT] [--tap] [--scale]
+                              [--handshakes] [--tunneld PATH] [--handshake-load PATH] [--json FILE] [--svg FILE]
 
 Both hosts, both daemons and both ends of each measurement share this machine's cores: quote ratios, not rates. By default
 superpackets cross the veth pair whole; --wire turns its offloads off, so that 1500-byte packets cross, as on a network
-card. --scale measures tunneld with 1, 1,000 and 10,000 configured peers instead. --handshakes measures how many handshakes
-of 1,000 clients a server completes (handshake_load is built with -DTUNNELD_BENCH=ON). The other VPNs are Debian's packages
+card. Instead of all that, --tap measures tunneld with a tap beside tunneld with a tun, --scale tunneld with 1, 1,000 and
+10,000 configured peers, --handshakes how many handshakes of 1,000 clients a server completes (handshake_load is built with
+-DTUNNELD_BENCH=ON). The other VPNs are Debian's packages
 (apt-get install wireguard-go wireguard-tools openvpn fastd tinc); what is not installed is left out, and said so.
 """
 
@@ -48,6 +49,14 @@ ENTRIES = {
     "fastd salsa2012+umac": ("fastd", "salsa2012+umac"),
     "tinc AES-256-CBC, SHA-256": ("tincd", "aes-256-cbc"),
 }
+# For --tap: each tap beside the tun that it is compared with.
+TUNS = ("tun, AES-256-GCM", "tun, ChaCha20-Poly1305")
+LAYERS = {
+    TUNS[0]: ("tunneld", "ipsec-mb", "auto", "tun"),
+    "tap, AES-256-GCM": ("tunneld", "ipsec-mb", "auto", "tap"),
+    TUNS[1]: ("tunneld", "ipsec-mb", "off", "tun"),
+    "tap, ChaCha20-Poly1305": ("tunneld", "ipsec-mb", "off", "tap"),
+}
 DAEMONS = ("tunneld", "wireguard-go", "openvpn", "fastd", "tincd")
 INNER = "10.9.0.2"
 
@@ -61,10 +70,12 @@ def wire(lab, offloads_off):
     return a, b
 
 
-def start_tunneld(lab, host, own, other, engine, fast_cipher):
-    config = lab.config(host, {"addresses": [f"10.9.0.{own}/24"], "listen_port": 51820}, [{
-        "name": "other", "public_key": other, "endpoints": [f"203.0.113.{3 - own}:51820"],
-        "allowed_ips": [f"10.9.0.{3 - own}/32"]}], crypto={"engine": engine, "fast_cipher": fast_cipher})
+def start_tunneld(lab, host, own, other, engine, fast_cipher, kind="tun"):
+    peer = {"name": "other", "public_key": other, "endpoints": [f"203.0.113.{3 - own}:51820"]}
+    if kind == "tun":
+        peer["allowed_ips"] = [f"10.9.0.{3 - own}/32"]
+    config = lab.config(host, {"name": f"{kind}0", "type": kind, "addresses": [f"10.9.0.{own}/24"], "listen_port": 51820},
+                        [peer], crypto={"engine": engine, "fast_cipher": fast_cipher})
     return lab.start(host, config)
 
 
@@ -79,7 +90,7 @@ def set_up(lab, entry, offloads_off):
     hosts = a, b = wire(lab, offloads_off)
     if entry == RAW:
         return a, b, "203.0.113.2"
-    program, *settings = ENTRIES[entry]
+    program, *settings = {**ENTRIES, **LAYERS}[entry]
     daemon = None
     if program == "openvpn":
         other_vpns.start_openvpn(hosts, *settings)
@@ -272,6 +283,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--wire", action="store_true")
     parser.add_argument("--only", help="only the entries whose name has this text, and the references")
+    parser.add_argument("--tap", action="store_true")
     parser.add_argument("--scale", action="store_true")
     parser.add_argument("--handshakes", action="store_true")
     parser.add_argument("--handshake-load", default=ROOT / "build/bench/tests/bench/handshake_load")
@@ -289,9 +301,10 @@ def main():
         with tempfile.TemporaryDirectory() as directory:
             udp_load = f"{directory}/udp_load"
             sh("c++", "-O2", "-std=c++20", "-o", udp_load, ROOT / "tests/bench/udp_load.cc")
-            results = rounds_of(arguments, chosen(arguments.only), lambda lab, entry: measure(
+            names = list(LAYERS) if arguments.tap else chosen(arguments.only)
+            results = rounds_of(arguments, names, lambda lab, entry: measure(
                 lab, entry, arguments.seconds, arguments.wire, udp_load))
-        print_table(results, [name for name in (RAW, REFERENCE) if name in results])
+        print_table(results, [name for name in (RAW, REFERENCE, *TUNS) if name in results])
         if arguments.svg:
             medians = {name: statistics.median(figures["tcp Gbit/s"] for figures in rounds) for name, rounds in results.items()}
             pathlib.Path(arguments.svg).write_text(chart.bars(medians, RAW))
