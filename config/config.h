@@ -41,6 +41,22 @@ struct DnsConfig {
   bool operator==(const DnsConfig&) const = default;
 };
 
+/// The bridge that a tap is a port of.
+struct BridgeConfig {
+  Located<std::string> name;
+  /// It is made at the start and removed at the end, with `members` and `stp`; otherwise it is there already.
+  bool create = false;
+  /// Interfaces that become ports of it, too.
+  std::vector<Located<std::string>> members;
+  bool stp = false;
+  [[nodiscard]] std::vector<std::string> member_names() const {
+    std::vector<std::string> names;
+    for (const auto& member : members) names.push_back(member.value);
+    return names;
+  }
+  bool operator==(const BridgeConfig&) const = default;
+};
+
 struct InterfaceConfig {
   Located<std::string> name;
   DeviceType type = DeviceType::kTun;
@@ -64,6 +80,8 @@ struct InterfaceConfig {
   AutoOff extension = AutoOff::kAuto;
   /// Of a tap; nullopt derives one from the private key.
   std::optional<Located<net::MacAddress>> mac_address;
+  /// Of a tap.
+  std::optional<BridgeConfig> bridge;
   bool operator==(const InterfaceConfig&) const = default;
 };
 

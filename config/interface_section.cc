@@ -107,6 +107,7 @@ InterfaceConfig read_interface(const Node& node, const Directory& directory) {
   if (const auto name = keys.require("name", "add a line like 'name: tun0'")) read_name(*name, interface);
   if (const auto type = keys.find("type")) interface.type = type->choice(kTypes).value_or(DeviceType::kTun);
   if (const auto address = keys.find("mac_address")) interface.mac_address = read_mac_address(*address);
+  if (const auto bridge = keys.find("bridge")) interface.bridge = read_bridge(*bridge);
   if (const auto addresses = keys.find("addresses")) read_addresses(*addresses, interface);
   if (const auto port = keys.find("listen_port")) read_listen_port(*port, interface);
   if (const auto file =

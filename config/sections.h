@@ -47,6 +47,9 @@ struct IncludedFile {
 /// `push`, of the server and of its peers.
 [[nodiscard]] PushConfig read_push(const Node& node);
 
+/// `bridge`, of the interface: a name, or a mapping.
+[[nodiscard]] std::optional<BridgeConfig> read_bridge(const Node& node);
+
 /// Values that several sections have.
 [[nodiscard]] DnsConfig read_dns(const Node& node);
 [[nodiscard]] std::optional<bool> read_bool(const Node& node);

@@ -87,12 +87,25 @@ std::string mss_clamp(std::uint16_t mss) {
   return mss == net::kMssFromPath ? "auto" : std::to_string(mss);
 }
 
+std::string names(const std::vector<Located<std::string>>& items) {
+  std::string out = "[";
+  for (const auto& item : items) out += (out.size() > 1 ? ", " : "") + scalar(item.value);
+  return out + "]";
+}
+
 void write_dns(const DnsConfig& dns, const std::string& indentation, Writer& out) {
-  std::string search = "[";
-  for (const auto& domain : dns.search) search += (search.size() > 1 ? ", " : "") + scalar(domain.value);
   out.line(indentation, "dns", "");
   out.line(indentation + "  ", "servers", list(dns.servers));
-  out.line(indentation + "  ", "search", search + "]");
+  out.line(indentation + "  ", "search", names(dns.search));
+}
+
+void write_bridge(const BridgeConfig& bridge, Writer& out) {
+  out.line("  ", "bridge", "");
+  out.line("    ", "name", scalar(bridge.name.value));
+  out.line("    ", "create", word(bridge.create));
+  if (!bridge.create) return;
+  out.line("    ", "members", names(bridge.members));
+  out.line("    ", "stp", word(bridge.stp));
 }
 
 void write_interface(const InterfaceConfig& interface, Writer& out) {
@@ -100,6 +113,7 @@ void write_interface(const InterfaceConfig& interface, Writer& out) {
   out.line("  ", "name", scalar(interface.name.value));
   out.line("  ", "type", word(interface.type));
   if (interface.mac_address) out.line("  ", "mac_address", scalar(interface.mac_address->value.to_string()));
+  if (interface.bridge) write_bridge(*interface.bridge, out);
   out.line("  ", "addresses", list(interface.addresses));
   out.line("  ", "listen_port", number_or(interface.listen_port, "auto"));
   out.line("  ", "private_key_file", scalar(interface.private_key_file.value));
@@ -159,10 +173,7 @@ void write_server(const ServerConfig& server, Writer& out) {
   write_push(server.push, "  ", out);
   out.line("  ", "forwarding", "");
   out.line("    ", "enabled", word(server.forwarding.enabled));
-  std::string masquerade = "[";
-  for (const auto& name : server.forwarding.masquerade)
-    masquerade += (masquerade.size() > 1 ? ", " : "") + scalar(name.value);
-  out.line("    ", "masquerade", masquerade + "]");
+  out.line("    ", "masquerade", names(server.forwarding.masquerade));
 }
 
 void write_client(const ClientConfig& client, Writer& out) {

@@ -48,12 +48,47 @@ void check_tap(const Config& config, Diagnostics& diagnostics) {
   }
 }
 
+void check_bridge(const Config& config, Diagnostics& diagnostics) {
+  const InterfaceConfig& interface = config.interface;
+  if (!interface.bridge) return;
+  const BridgeConfig& bridge = *interface.bridge;
+  if (bridge.name.value == interface.name.value) {
+    diagnostics.error(bridge.name.at, "the bridge has the interface's own name",
+                      "give one of them another name, like br0");
+  }
+  for (const auto& member : bridge.members) {
+    if (member.value != interface.name.value && member.value != bridge.name.value) continue;
+    diagnostics.error(member.at, in_quotes(member.value) + " cannot be a member of the bridge",
+                      "remove it: the tap is a port of its bridge anyway");
+  }
+  // What is in the bridge's own network is reached through the bridge.
+  for (const PeerConfig& peer : config.peers) {
+    for (const auto& [endpoint, at] : peer.endpoints) {
+      const auto address = endpoint.address();
+      if (!address) continue;
+      for (const auto& own : interface.addresses) {
+        if (!own.value.contains(*address)) continue;
+        diagnostics.error(at,
+                          endpoint.to_string() + " is in " + own.value.network().to_string() +
+                              ", the network of " + bridge.name.value +
+                              ": the tunnel would run through its own bridge",
+                          "name an endpoint that is reached by another interface");
+      }
+    }
+  }
+  if (config.client && config.client->value.kill_switch) {
+    diagnostics.error(config.client->at, "the kill switch does not see what passes through a bridge",
+                      "remove 'kill_switch' or 'bridge'");
+  }
+}
+
 void check_tun(const Config& config, Diagnostics& diagnostics) {
   const auto only_tap = [&](const Location& at, std::string_view what) {
     diagnostics.error(at, in_quotes(what) + " is for a tap, and this is a tun",
                       "set 'type: tap' in 'interface', or remove it");
   };
   if (config.interface.mac_address) only_tap(config.interface.mac_address->at, "mac_address");
+  if (config.interface.bridge) only_tap(config.interface.bridge->name.at, "bridge");
   for (const PeerConfig& peer : config.peers) {
     if (!peer.mac_addresses.empty()) only_tap(peer.mac_addresses.front().at, "mac_addresses");
   }
@@ -64,6 +99,7 @@ void check_tun(const Config& config, Diagnostics& diagnostics) {
 void check_layer(const Config& config, Diagnostics& diagnostics) {
   if (config.interface.type == DeviceType::kTap) {
     check_tap(config, diagnostics);
+    check_bridge(config, diagnostics);
   } else {
     check_tun(config, diagnostics);
   }

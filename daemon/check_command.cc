@@ -6,9 +6,38 @@
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "config/show.h"
+#include "daemon/bridge_guard.h"
 #include "daemon/host_plan.h"
 
 namespace tunneld::daemon {
+
+namespace {
+
+/// As the routes are now; what the start makes of them is not known.
+void warn_of_loops(const config::Config& config) {
+  if (!config.interface.bridge) return;
+  try {
+    const config::BridgeConfig& bridge = *config.interface.bridge;
+    BridgeGuard guard(config.interface.name.value, bridge.name.value, bridge.member_names());
+    guard.set_mark(fwmark_of(config));
+    for (const config::PeerConfig& peer : config.peers) {
+      for (const auto& endpoint : peer.endpoints) {
+        const auto address = endpoint.value.address();
+        if (!address) continue;
+        const auto why = guard.refuses({.remote = {.address = *address, .port = endpoint.value.port},
+                                        .local = std::nullopt,
+                                        .local_interface = 0});
+        if (!why) continue;
+        std::cerr << to_string(endpoint.at) << ": warning: " << endpoint.value.to_string() << ": " << *why
+                  << ": nothing will be sent to it\n";
+      }
+    }
+  } catch (const net::NetlinkError& error) {
+    std::cerr << "warning: the ways to the peers could not be looked up: " << error.what() << "\n";
+  }
+}
+
+}  // namespace
 
 ExitCode check_config(const CheckOptions& options) {
   const config::ParseResult parsed = config::parse_file(options.config);
@@ -21,6 +50,7 @@ ExitCode check_config(const CheckOptions& options) {
   }
   if (options.show) std::cout << config::show(*parsed.config);
   if (options.plan) {
+    warn_of_loops(*parsed.config);
     const auto public_key = keys.keys ? std::optional(keys.keys->private_key.public_key()) : std::nullopt;
     for (const HostChange& change : changes_of(host_plan(*parsed.config, {}, public_key))) {
       std::cout << in_words(change) << "\n";

@@ -111,6 +111,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
     client_ = std::make_unique<ConfigClient>(io_, config_, tunnel_, driver_, [this] { apply_accepted(); });
   driver_.on_endpoint_found([this] { leave_hold(); });
   become(wanted_changes());
+  guard_bridge();
   set_packet_sizes();
   set_switch();
   driver_.on_event([this](const protocol::Event& event) {
@@ -215,6 +216,18 @@ void Daemon::set_packet_sizes() {
   tunnel_.set_path_policy({.hold = !mtu_is_set() || is_tap(config_),
                            .most = follows_path() ? kLargestFound : mtu + frame_room(config_)});
   path_watch_.set_mark(fwmark_of(config_));
+  if (bridge_guard_) bridge_guard_->set_mark(fwmark_of(config_));
+}
+
+void Daemon::guard_bridge() {
+  const auto& bridge = config_.interface.bridge;
+  if (!bridge) return;
+  bridge_guard_ = std::make_unique<BridgeGuard>(device_.name(), bridge->name.value, bridge->member_names());
+  driver_.guard_ways([this](const net::Endpoint& endpoint) { return bridge_guard_->refuses(endpoint); });
+  network_watch_.on_ways([this] {
+    bridge_guard_->forget();
+    driver_.ways_changed();
+  });
 }
 
 void Daemon::set_switch() {

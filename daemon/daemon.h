@@ -19,6 +19,7 @@
 #include "common/protocol/tunnel.h"
 #include "config/config.h"
 #include "config/load_keys.h"
+#include "daemon/bridge_guard.h"
 #include "daemon/config_client.h"
 #include "daemon/config_server.h"
 #include "daemon/control_socket.h"
@@ -62,6 +63,8 @@ class Daemon {
   /// Whether somebody has set it: the configuration, or the server that this client obeys.
   [[nodiscard]] bool mtu_is_set() const;
   [[nodiscard]] bool follows_path() const;
+  /// The tunnel's own packets stay off the bridge that the device is a port of.
+  void guard_bridge();
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
   /// What the host should look like at this moment.
@@ -97,6 +100,7 @@ class Daemon {
   protocol::DataPlane plane_;
   protocol::Tunnel tunnel_;
   TunnelDriver driver_;
+  std::unique_ptr<BridgeGuard> bridge_guard_;  ///< with a bridge only
   std::unique_ptr<ConfigServer> server_;  ///< on a server only
   std::unique_ptr<ConfigClient> client_;  ///< on a client only
   PathWatch path_watch_;

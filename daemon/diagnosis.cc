@@ -66,7 +66,7 @@ Finding of_down_peer(const Course& peer, bool answers_refused, const Unreachable
   }
   if (const auto found = unreachable.find(peer.name); found != unreachable.end())
     return {Health::kBad, peer.name, endpoint(peer) + ": " + found->second};
-  if (peer.state == "waiting") return {Health::kBad, peer.name, note};
+  if (peer.state == "waiting" || peer.state == "refused") return {Health::kBad, peer.name, note};
   if (peer.state == "idle") {
     const bool may_call = !peer.after.at("endpoint").is_null();
     return {Health::kUnclear, peer.name,

@@ -147,7 +147,7 @@ void add_access(const HostPlan& plan, Rules& rules) {
   rules.chain("access", {"ct direction reply ct state established accept",
                          "meta l4proto { icmp, ipv6-icmp } ct state related accept",
                          "ip saddr vmap @sources-ip", "ip6 saddr vmap @sources-ip6"});
-  const std::string jump = "iifname \"" + plan.interface + "\" jump access";
+  const std::string jump = "iifname \"" + plan.place() + "\" jump access";
   rules.base_chain("input", "filter", "input priority filter", {jump});
   rules.base_chain("forward", "filter", "forward priority filter", {jump});
 }
@@ -157,7 +157,7 @@ void add_masquerade(const HostPlan& plan, Rules& rules) {
   std::string names;
   for (const std::string& name : plan.masquerade) names += (names.empty() ? "\"" : ", \"") + name + "\"";
   rules.base_chain("hide-sources", "nat", "postrouting priority srcnat",
-                   {"iifname \"" + plan.interface + "\" oifname { " + names + " } masquerade"});
+                   {"iifname \"" + plan.place() + "\" oifname { " + names + " } masquerade"});
 }
 
 // --- full tunnel
@@ -166,7 +166,7 @@ void add_masquerade(const HostPlan& plan, Rules& rules) {
 void add_kill_switch(const HostPlan& plan, Rules& rules) {
   if (!plan.kill_switch) return;
   rules.counter("leaks");
-  const std::string ours = "oifname { \"lo\", \"" + plan.interface + "\" } accept";
+  const std::string ours = "oifname { \"lo\", \"" + plan.place() + "\" } accept";
   std::vector<std::string> local;
   for (const Words& words : kFamilies) {
     const std::string networks = list(plan.local_networks, words.family);
@@ -187,7 +187,7 @@ void add_kill_switch(const HostPlan& plan, Rules& rules) {
   rules.base_chain("leak-output", "filter", "output priority filter", output);
 
   std::vector<std::string> forward{ours,
-                                   "iifname \"" + plan.interface + "\" ct state established,related accept"};
+                                   "iifname \"" + plan.place() + "\" ct state established,related accept"};
   forward.insert(forward.end(), local.begin(), local.end());
   forward.push_back(drop);
   rules.base_chain("leak-forward", "filter", "forward priority filter", forward);
@@ -204,7 +204,7 @@ void add_full_tunnel(const HostPlan& plan, Rules& rules) {
     if (own.empty()) continue;
     injected.push_back(fmt::format(
         "iifname != \"{}\" {} daddr {{ {} }} fib saddr type != local counter name \"injected\" drop",
-        plan.interface, words.header, own));
+        plan.place(), words.header, own));
   }
   if (!injected.empty()) {
     rules.counter("injected");

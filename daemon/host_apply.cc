@@ -1,11 +1,13 @@
 // Making a change: what to find out first, and the request itself.
 #include <algorithm>
 #include <cerrno>
+#include <random>
 #include <system_error>
 
 #include <linux/if_link.h>
 #include <net/if.h>
 
+#include "common/net/address_class.h"
 #include "daemon/dns_change.h"
 #include "daemon/host_change.h"
 #include "daemon/nft_table.h"
@@ -27,6 +29,69 @@ Preparation prepare(LinkAddress& link, net::Netlink& netlink) {
   find_index(link.interface);
   link.before = netlink.link(link.interface.index).address;
   return link.before == link.address ? Preparation::kAlreadyThere : Preparation::kReady;
+}
+
+/// Nobody else's: the kernel numbers devices upwards from 1, and would give a number close behind its last
+/// one to whatever is made next.
+std::uint32_t unused_index() {
+  std::random_device random;
+  std::uniform_int_distribution<std::uint32_t> indices(1U << 24, (1U << 30) - 1);
+  for (;;) {
+    const std::uint32_t index = indices(random);
+    char name[IF_NAMESIZE] = "";
+    if (if_indextoname(index, name) == nullptr) return index;
+  }
+}
+
+Preparation prepare(BridgeMade& made, net::Netlink&) {
+  if (if_nametoindex(made.bridge.name.c_str()) != 0) {
+    throw net::NetlinkError(Reason::kExists, made.bridge.name +
+                                                 " exists already: remove 'create: true' to join it as it "
+                                                 "is, or choose another name for the bridge");
+  }
+  made.bridge.index = unused_index();
+  return Preparation::kReady;
+}
+
+void find_bridge(Interface& bridge, net::Netlink& netlink) {
+  bridge.index = if_nametoindex(bridge.name.c_str());
+  if (bridge.index == 0) {
+    throw net::NetlinkError(Reason::kNotFound,
+                            "there is no bridge " + bridge.name + ": make it (`ip link add " + bridge.name +
+                                " type bridge`), or write `bridge: { name: " + bridge.name +
+                                ", create: true }`");
+  }
+  if (netlink.link(bridge.index).kind != "bridge") {
+    throw net::NetlinkError(Reason::kOther, bridge.name + " is no bridge: name one in 'bridge'");
+  }
+}
+
+/// Frames that come in by a port belong to the bridge, so its addresses would be cut off.
+void check_has_no_address(const BridgePort& member, net::Netlink& netlink) {
+  for (const net::InterfaceAddress& address : netlink.addresses(member.interface.index)) {
+    if (net::is_link_local(address.address.address)) continue;
+    throw net::NetlinkError(Reason::kOther,
+                            member.interface.name + " has the address " + address.address.to_string() +
+                                ", which would be cut off as a member of " + member.bridge.name +
+                                ": take it away (`ip address del " + address.address.to_string() + " dev " +
+                                member.interface.name + "`), and give it to the bridge in 'addresses'");
+  }
+}
+
+Preparation prepare(BridgePort& port, net::Netlink& netlink) {
+  find_index(port.interface);
+  find_bridge(port.bridge, netlink);
+  const net::Link present = netlink.link(port.interface.index);
+  port.before = present.up;
+  if (present.master == port.bridge.index) return Preparation::kAlreadyThere;
+  if (present.master != 0) {
+    throw net::NetlinkError(Reason::kExists, port.interface.name + " belongs to " +
+                                                 netlink.link(present.master).name +
+                                                 ": take it out there first (`ip link set dev " +
+                                                 port.interface.name + " nomaster`)");
+  }
+  if (port.is_member) check_has_no_address(port, netlink);
+  return Preparation::kReady;
 }
 
 Preparation prepare(LinkUp& link, net::Netlink& netlink) {
@@ -88,6 +153,22 @@ void forbid_automatic_address(std::uint32_t interface_index, net::Netlink& netli
 
 void apply(const LinkAddress& link, net::Netlink& netlink) {
   netlink.set_link(link.interface.index, {.address = link.address});
+}
+
+void apply(const BridgeMade& made, net::Netlink& netlink) {
+  netlink.add_bridge(made.bridge.name, made.spanning_tree, made.bridge.index);
+  netlink.set_link(made.bridge.index, {.up = true});
+}
+
+void apply(const BridgePort& port, net::Netlink& netlink) {
+  net::LinkSettings settings{.master = port.bridge.index};
+  if (port.is_member) settings.up = true;
+  try {
+    netlink.set_link(port.interface.index, settings);
+  } catch (const net::NetlinkError& error) {
+    throw net::NetlinkError(
+        error.reason(), port.interface.name + " cannot be a port of " + port.bridge.name + ": " + error.what());
+  }
 }
 
 void apply(const LinkUp& link, net::Netlink& netlink) {

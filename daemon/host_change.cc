@@ -18,6 +18,14 @@ std::string words_of(const LinkAddress& link) {
   return "link " + link.interface.name + " address " + link.address.to_string();
 }
 
+std::string words_of(const BridgeMade& made) {
+  return "bridge " + made.bridge.name + " up, stp " + (made.spanning_tree ? "on" : "off");
+}
+
+std::string words_of(const BridgePort& port) {
+  return "link " + port.interface.name + " master " + port.bridge.name + (port.is_member ? ", up" : "");
+}
+
 std::string words_of(const LinkUp& link) {
   return "link " + link.interface.name + " up, mtu " + std::to_string(link.mtu);
 }
@@ -84,6 +92,21 @@ json json_of(const LinkAddress& link) {
   json object = interface_json("link_address", link.interface);
   object["address"] = link.address.to_string();
   if (link.before) object["before"] = link.before->to_string();
+  return object;
+}
+
+json json_of(const BridgeMade& made) {
+  json object = interface_json("bridge", made.bridge);
+  object["stp"] = made.spanning_tree;
+  return object;
+}
+
+json json_of(const BridgePort& port) {
+  json object = interface_json("bridge_port", port.interface);
+  object["bridge"] = port.bridge.name;
+  object["bridge_index"] = port.bridge.index;
+  object["member"] = port.is_member;
+  put_if(object, "before_up", port.before);
   return object;
 }
 
@@ -173,6 +196,17 @@ std::optional<LinkAddress> link_address_in(const json& object) {
   LinkAddress link{.interface = interface_in(object), .address = *address};
   if (object.contains("before")) link.before = net::MacAddress::parse(object["before"].get<std::string>());
   return link;
+}
+
+BridgeMade bridge_in(const json& object) {
+  return {.bridge = interface_in(object), .spanning_tree = object.at("stp")};
+}
+
+BridgePort bridge_port_in(const json& object) {
+  return {.interface = interface_in(object),
+          .bridge = {.name = object.at("bridge"), .index = object.at("bridge_index")},
+          .is_member = object.at("member"),
+          .before = get_if<bool>(object, "before_up")};
 }
 
 LinkUp link_in(const json& object) {
@@ -270,6 +304,8 @@ std::optional<HostChange> from_json(const nlohmann::json& object) {
   try {
     const std::string kind = object.at("kind");
     if (kind == "link_address") return link_address_in(object);
+    if (kind == "bridge") return bridge_in(object);
+    if (kind == "bridge_port") return bridge_port_in(object);
     if (kind == "link") return link_in(object);
     if (kind == "address") return address_in(object);
     if (kind == "route") return route_in(object);

@@ -5,13 +5,13 @@
 // interface's index and what was there before. So completed it is journaled, and undo() needs nothing else.
 // Equality asks only for the wish, so that two plans can be compared with each other and with what was made.
 //
-// A new kind (resolver, bridge port) is a struct here, its words and JSON in host_change.cc, and
-// its prepare(), apply_change() and undo() in host_apply.cc and host_undo.cc. The compiler names what is
-// missing.
+// A new kind is a struct here, its words and JSON in host_change.cc, and its prepare(), apply_change() and
+// undo() in host_apply.cc and host_undo.cc. The compiler names what is missing.
 //
 // How far a change reaches to undo what is not its own:
 //   - An interface is the same one only with the same name and index: after a kill the name may belong to
-//     somebody else's device.
+//     somebody else's device. A bridge that we make gets an index of our choice for that, journaled before
+//     there is a bridge.
 //   - Routes and rules are removed only with our protocol number (net::kRouteProtocol).
 //   - An nft table is replaced or removed only with our comment in it.
 //   - A setting is put back only while it still is what we set; otherwise somebody has taken it over.
@@ -45,6 +45,25 @@ struct LinkAddress {
   std::optional<net::MacAddress> before = std::nullopt;
   bool operator==(const LinkAddress& other) const {
     return interface == other.interface && address == other.address;
+  }
+};
+
+/// A bridge of our own, up.
+struct BridgeMade {
+  Interface bridge;
+  bool spanning_tree = false;
+  bool operator==(const BridgeMade&) const = default;
+};
+
+/// A port of a bridge: our own device, or a member of a bridge of our own, which is also set up.
+struct BridgePort {
+  Interface interface;
+  Interface bridge;
+  bool is_member = false;
+  /// Whether it was up.
+  std::optional<bool> before = std::nullopt;
+  bool operator==(const BridgePort& other) const {
+    return interface == other.interface && bridge == other.bridge && is_member == other.is_member;
   }
 };
 
@@ -133,8 +152,8 @@ struct DnsSet {
   }
 };
 
-using HostChange = std::variant<LinkAddress, LinkUp, AddressAdded, RouteAdded, RuleAdded, SysctlSet,
-                                ForwardingOn, NftTable, DnsSet>;
+using HostChange = std::variant<LinkAddress, BridgeMade, BridgePort, LinkUp, AddressAdded, RouteAdded,
+                                RuleAdded, SysctlSet, ForwardingOn, NftTable, DnsSet>;
 
 /// Whether the tunnel is worth having without it: then a failure is a warning.
 [[nodiscard]] bool can_do_without(const HostChange& change);

@@ -15,6 +15,8 @@ namespace {
 constexpr std::uint32_t kDefaultMtu = 1420;
 /// The same less 6 bytes of an ETHERNET message, an Ethernet header, and a VLAN tag: 1396.
 constexpr std::uint32_t kDefaultTapMtu = kDefaultMtu - protocol::kEthernetRoom;
+/// What the stations on a bridge take for granted: the bridge drops what is too large for a port of it.
+constexpr std::uint32_t kBridgedMtu = 1500;
 
 /// wg-quick's choice too: mark and table of a full tunnel. Two of them on a host need a mark each.
 constexpr std::uint32_t kOwnMark = 51820;
@@ -35,7 +37,7 @@ void add_full_tunnel(const HostPlan& plan, net::Family family, std::vector<HostC
   // Without it, a strict reverse path filter would look for the answers' way back without their mark.
   if (v4) changes.emplace_back(SysctlSet{.name = "net/ipv4/conf/all/src_valid_mark", .value = "1"});
   changes.emplace_back(
-      RouteAdded{.interface = {plan.interface},
+      RouteAdded{.interface = {plan.place()},
                  .destination = {.address = net::IpAddress::unspecified(family), .length = 0},
                  .table = plan.fwmark,
                  .metric = plan.metric});
@@ -53,6 +55,18 @@ void add_full_tunnel(const HostPlan& plan, net::Family family, std::vector<HostC
                                   .invert = true}});
 }
 
+/// The device last: whatever it lets in finds the bridge complete.
+void add_bridge(const HostPlan& plan, std::vector<HostChange>& changes) {
+  const Interface bridge{plan.bridge->name.value};
+  if (plan.bridge->create) {
+    changes.emplace_back(BridgeMade{.bridge = bridge, .spanning_tree = plan.bridge->stp});
+    for (const auto& member : plan.bridge->members) {
+      changes.emplace_back(BridgePort{.interface = {member.value}, .bridge = bridge, .is_member = true});
+    }
+  }
+  changes.emplace_back(BridgePort{.interface = {plan.interface}, .bridge = bridge});
+}
+
 void add_routes(const HostPlan& plan, std::vector<HostChange>& changes) {
   if (!plan.table) return;
   // As wg-quick does: one route for each allowed IP that is not reached anyway.
@@ -61,7 +75,7 @@ void add_routes(const HostPlan& plan, std::vector<HostChange>& changes) {
     if (plan.is_full_tunnel(network.address.family())) continue;
     if (is_connected(plan, network) || !seen.insert(network).second) continue;
     changes.emplace_back(RouteAdded{
-        .interface = {plan.interface}, .destination = network, .table = *plan.table, .metric = plan.metric});
+        .interface = {plan.place()}, .destination = network, .table = *plan.table, .metric = plan.metric});
   }
   for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
     if (plan.is_full_tunnel(family) && !plan.hold_full_tunnel) add_full_tunnel(plan, family, changes);
@@ -72,7 +86,7 @@ void add_dns(const HostPlan& plan, std::vector<HostChange>& changes) {
   if (plan.hold_dns || (plan.dns_servers.empty() && plan.dns_search.empty())) return;
   // Servers that come without a domain of their own are meant for every name.
   const bool all_names = !plan.dns_servers.empty() && (plan.takes_everything() || plan.dns_search.empty());
-  changes.emplace_back(DnsSet{.interface = {plan.interface},
+  changes.emplace_back(DnsSet{.interface = {plan.place()},
                               .servers = plan.dns_servers,
                               .search = plan.dns_search,
                               .all_names = all_names});
@@ -142,9 +156,11 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
                    const std::optional<crypto::PublicKey>& public_key) {
   const config::InterfaceConfig& interface = config.interface;
   const bool tap = interface.type == config::DeviceType::kTap;
+  const std::uint32_t usual_mtu = interface.bridge ? kBridgedMtu : tap ? kDefaultTapMtu : kDefaultMtu;
   HostPlan plan{.interface = interface.name.value,
-                .mtu = interface.mtu.value_or(accepted.mtu.value_or(tap ? kDefaultTapMtu : kDefaultMtu)),
+                .mtu = interface.mtu.value_or(accepted.mtu.value_or(usual_mtu)),
                 .is_tap = tap,
+                .bridge = interface.bridge,
                 .addresses = {},
                 .allowed_ips = {},
                 .table = config.routes.table,
@@ -199,10 +215,12 @@ std::vector<HostChange> changes_of(const HostPlan& plan) {
   if (plan.mac_address) {
     changes.emplace_back(LinkAddress{.interface = {plan.interface}, .address = *plan.mac_address});
   }
-  // Up first: the kernel takes routes only on a link that is up.
-  changes.emplace_back(LinkUp{.interface = {plan.interface}, .mtu = plan.mtu, .link_local = plan.is_tap});
+  if (plan.bridge) add_bridge(plan, changes);
+  // Up first: the kernel takes routes only on a link that is up. What is a port has no addresses of its own.
+  changes.emplace_back(LinkUp{
+      .interface = {plan.interface}, .mtu = plan.mtu, .link_local = plan.is_tap && !plan.bridge});
   for (const net::IpPrefix& address : plan.addresses) {
-    changes.emplace_back(AddressAdded{.interface = {plan.interface}, .address = address});
+    changes.emplace_back(AddressAdded{.interface = {plan.place()}, .address = address});
   }
   add_routes(plan, changes);
   add_dns(plan, changes);

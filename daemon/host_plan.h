@@ -28,6 +28,7 @@ struct HostPlan {
   /// Of a tap; nullopt while the key is not known.
   std::optional<net::MacAddress> mac_address{};
   bool is_tap = false;
+  std::optional<config::BridgeConfig> bridge{};
   /// With host bits.
   std::vector<net::IpPrefix> addresses;
   /// The peers' networks. 0.0.0.0/0 or ::/0 for the main table is a full tunnel of that family.
@@ -54,6 +55,8 @@ struct HostPlan {
   /// They are not asked yet: the endpoint's name of the peer that leads to them is to be looked up before.
   bool hold_dns = false;
 
+  /// Where the host itself is on the tunnel's network: at the device, or the bridge that it is a port of.
+  [[nodiscard]] const std::string& place() const { return bridge ? bridge->name.value : interface; }
   [[nodiscard]] bool is_full_tunnel(net::Family family) const;
   /// There is a default route through the tunnel, in whatever table.
   [[nodiscard]] bool takes_everything() const;

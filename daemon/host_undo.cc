@@ -1,6 +1,7 @@
 // Undoing a change: only what is still ours, so that a second time does nothing.
 #include <linux/if_link.h>
 #include <net/if.h>
+#include <spdlog/spdlog.h>
 
 #include "daemon/dns_change.h"
 #include "daemon/host_change.h"
@@ -35,6 +36,28 @@ Undone undo(const LinkAddress& link, net::Netlink& netlink) {
   if (present != link.address) return Undone::kNotOurs;
   netlink.set_link(link.interface.index, {.address = link.before});
   return Undone::kDone;
+}
+
+Undone undo(const BridgeMade& made, net::Netlink& netlink) {
+  if (!is_there(made.bridge)) return Undone::kDeviceGone;
+  for (const net::Link& port : netlink.links_of(made.bridge.index)) {
+    spdlog::warn("{} goes, and {} was still a port of it", made.bridge.name, port.name);
+  }
+  netlink.remove_link(made.bridge.index);
+  return Undone::kDone;
+}
+
+Undone undo(const BridgePort& port, net::Netlink& netlink) {
+  if (!is_there(port.interface)) return Undone::kDeviceGone;
+  const net::Link present = netlink.link(port.interface.index);
+  const bool is_port = present.master == port.bridge.index;
+  // Somebody may have removed the bridge alone; a port of another is theirs altogether.
+  if (!is_port && present.master != 0) return Undone::kNotOurs;
+  net::LinkSettings settings;
+  if (is_port) settings.master = 0;
+  if (port.is_member && port.before == false && present.up) settings.up = false;
+  if (settings.master || settings.up) netlink.set_link(port.interface.index, settings);
+  return is_port ? Undone::kDone : Undone::kNotOurs;
 }
 
 Undone undo(const LinkUp& link, net::Netlink& netlink) {

@@ -91,6 +91,7 @@ void NetworkWatch::wait_for_notices() {
                         if (error) return;
                         events_.clear();
                         monitor_.read(events_);
+                        if (on_ways_ && !events_.empty()) on_ways_();
                         for (const net::NetworkEvent& event : events_) {
                           if (const auto words = significance(event, own_index_)) happened(*words);
                         }

@@ -26,6 +26,8 @@ class NetworkWatch {
   /// the log. Throws std::system_error.
   NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
                std::function<void(const std::string&)> on_change);
+  /// Called at once after anything at all that may lead packets elsewhere: a link, a route, a rule.
+  void on_ways(std::function<void()> call) { on_ways_ = std::move(call); }
   NetworkWatch(const NetworkWatch&) = delete;
   NetworkWatch& operator=(const NetworkWatch&) = delete;
 
@@ -40,6 +42,7 @@ class NetworkWatch {
 
   const std::uint32_t own_index_;
   std::function<void(const std::string&)> on_change_;
+  std::function<void()> on_ways_;
   net::NetlinkMonitor monitor_;
   boost::asio::posix::stream_descriptor notices_;
   boost::asio::posix::stream_descriptor clock_;  ///< timerfd that the kernel cancels when the clock is set

@@ -13,10 +13,10 @@ std::int64_t seconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
 
-/// refused: a live session, and nothing may pass. up: a live session. connecting: a handshake is under way.
+/// refused: nothing may pass, whether there is a session or not. up: a live session. connecting: a handshake is under way.
 /// waiting: cannot even try. idle: nothing to do.
 std::string state_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerInfo& info) {
-  if (peer.session_live && !info.refused.empty()) return "refused";
+  if (!info.forbidden_way.empty() || (peer.session_live && !info.refused.empty())) return "refused";
   if (peer.session_live) return "up";
   if (peer.handshake_pending) return "connecting";
   if (!info.note.empty()) return "waiting";
@@ -50,6 +50,11 @@ std::string_view search_of(const protocol::PeerStatus::Path& path) {
   return "off";
 }
 
+std::string note_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerInfo& info) {
+  if (!info.forbidden_way.empty()) return info.forbidden_way;
+  return peer.session_live ? info.refused : info.note;
+}
+
 nlohmann::json path_json(const std::optional<protocol::PeerStatus::Path>& path) {
   if (!path) return nullptr;
   nlohmann::json json{{"mtu", path->mtu},
@@ -78,7 +83,7 @@ nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& inf
                       {"latest_handshake_seconds_ago", nullptr},
                       {"persistent_keepalive", seconds(peer.options().persistent_keepalive)},
                       {"state", state_of(status, info)},
-                      {"note", status.session_live ? info.refused : info.note},
+                      {"note", note_of(status, info)},
                       {"rx_bytes", status.received_bytes},
                       {"tx_bytes", status.sent_bytes},
                       {"rx_packets", status.received_packets},

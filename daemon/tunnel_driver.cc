@@ -77,6 +77,7 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
         protocol::Actions actions;
         tunnel_.peer(peer).try_endpoint({.remote = address, .local = std::nullopt, .local_interface = 0},
                                         net::now(), actions);
+        check_way(peer);
         if (on_endpoint_found_) on_endpoint_found_();
         tunnel_.reschedule(peer);
         carry_out(actions);
@@ -278,6 +279,7 @@ void TunnelDriver::arm_timer() {
 void TunnelDriver::carry_out(protocol::Actions& actions) {
   datagrams_.clear();
   for (const auto& datagram : actions.datagrams()) {
+    if (!may_send(datagram.to)) continue;
     if (datagram.probe) {
       send_probe(datagram, actions.bytes(datagram));
       continue;
@@ -306,6 +308,37 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
   }
 }
 
+// --- Where nothing may be sent
+// --------------------------------------------------------------------------------------
+
+bool TunnelDriver::may_send(const net::Endpoint& to) {
+  if (!way_guard_ || !way_guard_(to)) return true;
+  for (const auto& [id, state] : peers_) {
+    if (current_address(id) == to.remote) check_way(id);
+  }
+  return false;
+}
+
+void TunnelDriver::check_way(protocol::PeerId peer) {
+  const auto found = peers_.find(peer);
+  if (!way_guard_ || found == peers_.end()) return;
+  const net::Endpoint* endpoint = tunnel_.peer(peer).link().endpoint.get();
+  const auto why = endpoint == nullptr ? std::nullopt : way_guard_(*endpoint);
+  tunnel_.peer(peer).link().loops.store(why.has_value());
+  if (found->second.forbidden_way == why.value_or("")) return;
+  found->second.forbidden_way = why.value_or("");
+  if (why) {
+    spdlog::warn("peer {}: {}: {}: nothing is exchanged with it", label(peer), endpoint->remote.to_string(),
+                 *why);
+  } else {
+    spdlog::info("peer {}: the way to it is not through the bridge any more", label(peer));
+  }
+}
+
+void TunnelDriver::ways_changed() {
+  tunnel_.for_each_peer([this](protocol::PeerId id, protocol::Peer&) { check_way(id); });
+}
+
 void TunnelDriver::send_probe(const protocol::Actions::Datagram& probe, ByteView bytes) {
   if (socket_.send_probe(probe.to, bytes) != net::SendStatus::kTooLarge) return;
   const auto& [peer, size] = *probe.probe;
@@ -329,6 +362,7 @@ bool TunnelDriver::send_frame(protocol::PeerId peer, const protocol::ControlFram
 void TunnelDriver::report(const protocol::Event& event) {
   using Kind = protocol::Event::Kind;
   PeerState& state = peers_[event.peer];
+  if (event.kind == Kind::kSessionUp || event.kind == Kind::kEndpointMoved) check_way(event.peer);
   switch (event.kind) {
     case Kind::kSessionUp:
       state.problem.clear();
@@ -357,7 +391,7 @@ void TunnelDriver::report(const protocol::Event& event) {
       break;
     case Kind::kHandshakeRetry:
       state.problem = "no answer to " + std::to_string(event.attempt - 1) + " handshakes";
-      if (event.attempt == 2)
+      if (event.attempt == 2 && state.forbidden_way.empty())
         spdlog::info("peer {}: no answer to a handshake, trying again", label(event.peer));
       if (state.config.endpoints.size() > 1 || event.attempt % kAttemptsPerEndpoint == 0)
         resolver_.next(event.peer, current_address(event.peer));
@@ -449,6 +483,7 @@ TunnelDriver::PeerInfo TunnelDriver::info(protocol::PeerId peer) const {
   info.note = resolver_.waiting_for(peer);
   if (info.note.empty()) info.note = found->second.problem;
   info.refused = found->second.refused;
+  info.forbidden_way = found->second.forbidden_way;
   return info;
 }
 

@@ -42,6 +42,11 @@ class TunnelDriver {
                          std::vector<std::optional<crypto::PresharedKey>> preshared_keys);
   /// Whatever the way to the peers that we call was, it may be another now.
   void network_changed();
+  using WayGuard = std::function<std::optional<std::string>(const net::Endpoint&)>;
+  /// Who says, in words, where nothing may be sent.
+  void guard_ways(WayGuard guard) { way_guard_ = std::move(guard); }
+  /// The guard may say otherwise now.
+  void ways_changed();
   /// One of them has changed. It must be known; what must not be changed here is its key.
   void update_peer(const config::PeerConfig& peer);
   /// Whether peers without endpoints (clients) are kept from each other. Holds from the next set_peers() on.
@@ -71,6 +76,8 @@ class TunnelDriver {
     std::string note;
     /// Why nothing is exchanged with the peer although there may be a session; empty as a rule.
     std::string refused{};
+    /// Why it is not even called, in words; empty as a rule.
+    std::string forbidden_way{};
   };
   [[nodiscard]] bool has_endpoint(const crypto::PublicKey& peer) const;
   /// Called each time an endpoint's name has led to an address.
@@ -88,6 +95,8 @@ class TunnelDriver {
   void drain_doors();
   void advance();
   void carry_out(protocol::Actions& actions);
+  [[nodiscard]] bool may_send(const net::Endpoint& to);
+  void check_way(protocol::PeerId peer);
   void send_probe(const protocol::Actions::Datagram& probe, ByteView bytes);
   void report(const protocol::Event& event);
   void arm_timer();
@@ -103,6 +112,7 @@ class TunnelDriver {
   std::vector<net::UdpSocket>& lane_sockets_;
   std::function<void()> on_device_gone_;
   std::function<void()> on_endpoint_found_;
+  WayGuard way_guard_;
   boost::asio::posix::stream_descriptor wake_;   ///< eventfd
   boost::asio::posix::stream_descriptor timer_;  ///< timerfd on CLOCK_BOOTTIME: fires at once after a sleep
   WorkerSignals signals_;
@@ -117,6 +127,7 @@ class TunnelDriver {
     std::string short_key;
     std::string problem{};
     std::string refused{};
+    std::string forbidden_way{};
     bool up = false;
     Instant tell_moves_at{};
     /// Lines about sessions that come and go as the peer likes.

@@ -232,9 +232,11 @@ void Netlink::set_link(std::uint32_t interface_index, const LinkSettings& settin
   request(message, "cannot set up interface " + std::to_string(interface_index));
 }
 
-void Netlink::add_bridge(const std::string& name, bool spanning_tree) {
+void Netlink::add_bridge(const std::string& name, bool spanning_tree, std::uint32_t index) {
   NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-  message.header(ifinfomsg{});
+  ifinfomsg header{};
+  header.ifi_index = static_cast<int>(index);
+  message.header(header);
   message.put(IFLA_IFNAME, name);
   nlattr* info = message.begin_nest(IFLA_LINKINFO);
   message.put(IFLA_INFO_KIND, std::string("bridge"));

@@ -72,8 +72,9 @@ class Netlink {
   [[nodiscard]] Link link(std::uint32_t interface_index);
   void set_link(std::uint32_t interface_index, const LinkSettings& settings);
 
-  /// A new bridge, not up. kExists if the name is taken.
-  void add_bridge(const std::string& name, bool spanning_tree);
+  /// A new bridge, not up, with an index of the caller's choice (0: the kernel's). kExists if the name is
+  /// taken.
+  void add_bridge(const std::string& name, bool spanning_tree, std::uint32_t index = 0);
   void remove_link(std::uint32_t interface_index);
   /// Those that belong to a bridge, bond or VRF.
   [[nodiscard]] std::vector<Link> links_of(std::uint32_t master);

@@ -78,6 +78,11 @@ std::optional<MacAddress> mac_address_in(nlattr* attribute) {
       static_cast<const std::uint8_t*>(nla_data(attribute)), MacAddress::kSize));
 }
 
+/// An index of another namespace says nothing here.
+std::uint32_t lower_in(const Attributes<IFLA_LINK_NETNSID>& attributes) {
+  if (attributes.find(IFLA_LINK_NETNSID) != nullptr) return 0;
+  return attributes.u32(IFLA_LINK).value_or(0);
+}
 std::string kind_in(nlattr* information) {
   if (information == nullptr) return "";
   nlattr* kind = nla_find(static_cast<nlattr*>(nla_data(information)), nla_len(information), IFLA_INFO_KIND);
@@ -93,7 +98,7 @@ std::uint8_t address_family(Family family) {
 }
 
 std::optional<Link> read_link(const nlmsghdr& message) {
-  const auto attributes = Attributes<IFLA_AF_SPEC>::of<ifinfomsg>(message);
+  const auto attributes = Attributes<IFLA_LINK_NETNSID>::of<ifinfomsg>(message);
   if (!attributes) return std::nullopt;
   const auto& info = header_of<ifinfomsg>(message);
   nlattr* name = attributes->find(IFLA_IFNAME);
@@ -108,7 +113,8 @@ std::optional<Link> read_link(const nlmsghdr& message) {
               .address_generation = address_generation_in(attributes->find(IFLA_AF_SPEC)),
               .address = mac_address_in(attributes->find(IFLA_ADDRESS)),
               .master = attributes->u32(IFLA_MASTER).value_or(0),
-              .kind = kind_in(attributes->find(IFLA_LINKINFO))};
+              .kind = kind_in(attributes->find(IFLA_LINKINFO)),
+              .lower = lower_in(*attributes)};
 }
 
 std::optional<InterfaceAddress> read_address(const nlmsghdr& message) {

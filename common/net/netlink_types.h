@@ -34,6 +34,9 @@ struct Link {
   std::uint32_t master = 0;
   /// IFLA_INFO_KIND: "bridge", "tun" (also of a tap), "veth"; empty for hardware.
   std::string kind{};
+  /// The link of this namespace that its packets go to: what a VLAN or macvlan stands on, a veth's other end.
+  /// 0: none.
+  std::uint32_t lower = 0;
   bool operator==(const Link&) const = default;
 };
 

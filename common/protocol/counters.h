@@ -27,7 +27,7 @@ enum class Drop : std::uint8_t {
   kBadMac1,           ///< handshake message that was not meant for our key
   kUnderLoad,         ///< handshake message answered by a cookie, or refused by the rate limit
   kUnknownPeer,       ///< valid handshake of a key that is not configured
-  kLoop,  ///< what we sent came back out of the device: the route to the peer leads into the tunnel
+  kLoop,  ///< what we sent came back out of the device, or would: the way to the peer leads into the tunnel
   kHandshakeRefused,  ///< handshake message that does not decrypt, replays, or comes too fast
   kWrongLayer,    ///< an Ethernet frame at a tun or from a peer that has not agreed, or an IP packet at a tap
   kNotForwarded,  ///< from one client to another without client_to_client; an Ethernet frame to where it came

@@ -20,6 +20,7 @@ FrameWay Inbound::way_of(const net::EthernetFrame& frame, PeerLink& peer) {
 void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run) {
   if (!plane_.ethernet || peer.layer2.load(std::memory_order_relaxed) != Layer2::kReady)
     return drop(Drop::kWrongLayer, &peer);
+  if (peer.loops.load(std::memory_order_relaxed)) return drop(Drop::kLoop, &peer);
   const auto bytes = ethernet_in(plain);
   if (!bytes) return drop(Drop::kInnerMalformed, &peer);
   const auto frame = net::EthernetFrame::parse(*bytes);

@@ -79,6 +79,10 @@ bool Outbound::send_to_peers(const net::Segmenter& segments, unsigned ecn, PeerI
 }
 
 bool Outbound::add_for_peer(PeerLink& peer, net::Segmenter segments, std::uint8_t ecn, bool flooded) {
+  if (peer.loops.load(std::memory_order_relaxed)) {
+    drop(Drop::kLoop, &peer, segments.count());
+    return true;
+  }
   Keypair* keypair = peer.sending.load();
   const net::Endpoint* endpoint = peer.endpoint.get();
   const Layer2 layer2 = peer.layer2.load();

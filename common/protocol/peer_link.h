@@ -97,6 +97,8 @@ struct PeerLink {
   Activity activity;
   /// Ethernet frames, at a tap interface. Written by the control thread alone.
   std::atomic<Layer2> layer2{Layer2::kUnknown};
+  /// The way to it leads back into the tunnel: nothing may be sent to it, or taken from it. Of a tap.
+  std::atomic<bool> loops{false};
   /// What the switch has learned of this peer, and what it has flooded for it lately.
   net::MacTable::PortUse stations;
   FloodLimit floods;

@@ -93,6 +93,33 @@ const Broken kBroken[] = {
     {"mac_address_of_a_tun",
      "interface: { name: tun0, private_key_file: a.key, mac_address: ^\"02:00:00:00:00:01\" }\n",
      "'mac_address' is for a tap"},
+    {"bridge_of_a_tun", "interface: { name: tun0, private_key_file: a.key, bridge: ^br0 }\n",
+     "'bridge' is for a tap"},
+    {"bridge_with_the_interfaces_name",
+     "interface: { name: tap0, private_key_file: a.key, type: tap, bridge: ^tap0 }\n",
+     "the bridge has the interface's own name"},
+    {"bridge_that_cannot_be_a_name",
+     "interface: { name: tap0, private_key_file: a.key, type: tap, bridge: ^\"br/0\" }\n",
+     "'br/0' cannot be an interface's name"},
+    {"bridge_without_a_name",
+     "interface: { name: tap0, private_key_file: a.key, type: tap, bridge: ^{ create: true } }\n", "name"},
+    {"bridge_members_of_somebody_elses",
+     "interface:\n  { name: tap0, private_key_file: a.key, type: tap, bridge: { name: br0, members: ^[eth1] "
+     "} }\n",
+     "'members' is for a bridge that is made here"},
+    {"bridge_member_twice",
+     "interface:\n  { name: tap0, private_key_file: a.key, type: tap,\n"
+     "    bridge: { name: br0, create: true, members: [eth1, ^eth1] } }\n",
+     "'eth1' is listed twice"},
+    {"bridge_member_that_is_the_tap",
+     "interface:\n  { name: tap0, private_key_file: a.key, type: tap,\n"
+     "    bridge: { name: br0, create: true, members: [^tap0] } }\n",
+     "'tap0' cannot be a member of the bridge"},
+    {"endpoint_behind_its_own_bridge",
+     "interface:\n  { name: tap0, private_key_file: a.key, type: tap, bridge: br0, addresses: [10.20.0.1/24] "
+     "}\n"
+     "peers: [ { name: a, public_key: $A, endpoints: [^\"10.20.0.9:51820\"] } ]\n",
+     "the tunnel would run through its own bridge"},
     {"mac_addresses_at_a_tun",
      "$I\npeers: [ { name: a, public_key: $A, mac_addresses: [^\"02:00:00:00:00:01\"] } ]\n",
      "'mac_addresses' is for a tap"},

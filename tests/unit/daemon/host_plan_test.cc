@@ -133,6 +133,20 @@ TEST(HostPlan, ATapHasAnAddressThatIsAlwaysTheSame) {
   EXPECT_FALSE(host_plan(config, {}, key).mac_address);
 }
 
+TEST(HostPlan, ATapBecomesAPortOfItsBridgeWhichHasTheAddresses) {
+  HostPlan plan = plan_of({"10.20.0.1/24"}, {});
+  plan.interface = "tap0";
+  plan.is_tap = true;
+  plan.bridge = config::BridgeConfig{.name = {.value = "br0", .at = {}}, .members = {}};
+  EXPECT_THAT(words(plan),
+              ElementsAre("link tap0 master br0", "link tap0 up, mtu 1420", "address 10.20.0.1/24 dev br0"));
+  plan.bridge->create = plan.bridge->stp = true;
+  plan.bridge->members.push_back({.value = "eth1", .at = {}});
+  EXPECT_THAT(words(plan),
+              ElementsAre("bridge br0 up, stp on", "link eth1 master br0, up", "link tap0 master br0",
+                          "link tap0 up, mtu 1420", "address 10.20.0.1/24 dev br0"));
+}
+
 TEST(HostPlan, ARestrictedServerIsRestrictedInWhatItPushesAsWell) {
   config::Config config;
   config.interface.name.value = "tun0";

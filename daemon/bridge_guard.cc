@@ -1,0 +1,71 @@
+#include "daemon/bridge_guard.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tunneld::daemon {
+namespace {
+
+/// Strangers have addresses, too, as many as they like.
+constexpr std::size_t kMostKnown = 4096;
+/// Links that stand on one another: a VLAN on a bond on a port.
+constexpr int kMostLayers = 8;
+
+}  // namespace
+
+BridgeGuard::BridgeGuard(std::string device, std::string bridge, std::vector<std::string> members)
+    : device_(std::move(device)), bridge_(std::move(bridge)), members_(std::move(members)) {}
+
+void BridgeGuard::set_mark(std::uint32_t mark) {
+  if (std::exchange(mark_, mark) != mark) forget();
+}
+
+std::optional<std::string> BridgeGuard::refuses(const net::Endpoint& endpoint) {
+  const Key key{endpoint.remote.address, endpoint.remote.scope_id, endpoint.local_interface};
+  if (const auto found = known_.find(key); found != known_.end()) return found->second;
+  std::optional<std::string> words;
+  try {
+    const net::Way way = netlink_.way_to(endpoint.remote.address, endpoint.remote.scope_id, mark_);
+    words = leads_to_bridge(way.interface_index);
+    if (words) words = "the way to it is through " + *words;
+  } catch (const net::NetlinkError&) {
+    // No way, nothing sent.
+  }
+  if (!words && endpoint.local_interface != 0) {
+    words = leads_to_bridge(endpoint.local_interface);
+    if (words) words = "it comes in by " + *words;
+  }
+  if (known_.size() >= kMostKnown) forget();
+  known_[key] = words;
+  return words;
+}
+
+std::optional<std::string> BridgeGuard::leads_to_bridge(std::uint32_t index) {
+  const std::string tap = ", the bridge of " + device_;
+  std::string first;
+  std::vector<std::uint32_t> next{index};
+  for (int i = 0; !next.empty() && i < kMostLayers; ++i) {
+    const std::uint32_t now = next.back();
+    next.pop_back();
+    net::Link link;
+    try {
+      link = netlink_.link(now);
+    } catch (const net::NetlinkError&) {
+      continue;  // gone meanwhile
+    }
+    if (first.empty()) first = link.name;
+    const bool is_port = std::ranges::find(members_, link.name) != members_.end();
+    if (link.name == device_ || link.name == bridge_ || is_port) {
+      const std::string what = link.name == device_   ? ", the tunnel itself"
+                               : link.name == bridge_ ? tap
+                                                      : ", a port of " + bridge_ + tap;
+      return first == link.name ? first + what : first + ", which leads to " + link.name + what;
+    }
+    // A port of the bridge leads there; so does a VLAN on it, and a veth whose other end is one.
+    if (link.master != 0) next.push_back(link.master);
+    if (link.lower != 0) next.push_back(link.lower);
+  }
+  return std::nullopt;
+}
+
+}  // namespace tunneld::daemon
