@@ -9,7 +9,7 @@ run_directory=${TUNNELD_RUN_DIR:-/run/tunneld}
 section() {
     echo "== $*"
     # Errors are about other namespaces that come and go meanwhile; a command that fails prints nothing, and that shows.
-    "$@" 2>/dev/null | sed -E 's/(valid_lft|preferred_lft|expires) [0-9]+sec/\1 Nsec/g; s/ ([a-z]+_timer|used|users) +[0-9.]+/ \1 N/g'
+    "$@" 2>/dev/null | sed -E 's/(valid_lft|preferred_lft|expires) [0-9]+sec/\1 Nsec/g; s/ ([a-z_]+_timer|used|users) +[0-9.]+/ \1 N/g'
 }
 
 section ip -d address
