@@ -101,8 +101,8 @@ class Daemon {
   protocol::Tunnel tunnel_;
   TunnelDriver driver_;
   std::unique_ptr<BridgeGuard> bridge_guard_;  ///< with a bridge only
-  std::unique_ptr<ConfigServer> server_;  ///< on a server only
-  std::unique_ptr<ConfigClient> client_;  ///< on a client only
+  std::unique_ptr<ConfigServer> server_;       ///< on a server only
+  std::unique_ptr<ConfigClient> client_;       ///< on a client only
   PathWatch path_watch_;
   NetworkWatch network_watch_;
   ControlSocket control_;
