@@ -186,24 +186,6 @@ void check_kill_switch(const Config& config, Diagnostics& diagnostics) {
   }
 }
 
-/// Rules hold for known source addresses; one that is leased later is not among them.
-void check_restricted_addresses(const Config& config, Diagnostics& diagnostics) {
-  if (!config.server) return;
-  for (const PeerConfig& peer : config.peers) {
-    if (!peer.group && !peer.allow) continue;
-    for (const auto& pool : config.server->value.pool) {
-      const net::Family family = pool.value.address.family();
-      const auto is_of_family = [family](const auto& address) { return address.value.family() == family; };
-      if (std::ranges::any_of(peer.addresses, is_of_family)) continue;
-      diagnostics.error(peer.name.at,
-                        "a peer with 'group' or 'allow' needs an address of its own where the pool is " +
-                            pool.value.to_string(),
-                        "add one to its 'address'");
-      break;
-    }
-  }
-}
-
 }  // namespace
 
 void check_across(const Config& config, Diagnostics& diagnostics) {
@@ -216,7 +198,6 @@ void check_across(const Config& config, Diagnostics& diagnostics) {
   check_servers_own(config, diagnostics);
   check_pool(config, diagnostics);
   check_groups(config, diagnostics);
-  check_restricted_addresses(config, diagnostics);
   check_kill_switch(config, diagnostics);
   check_layer(config, diagnostics);
 }

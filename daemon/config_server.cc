@@ -32,11 +32,12 @@ std::string joined(const std::vector<net::IpAddress>& addresses) {
 }  // namespace
 
 ConfigServer::ConfigServer(boost::asio::io_context& io, const config::Config& config,
-                           protocol::Tunnel& tunnel, TunnelDriver& driver)
+                           protocol::Tunnel& tunnel, TunnelDriver& driver, std::function<void()> set_rules)
     : io_(io),
       config_(config),
       tunnel_(tunnel),
       driver_(driver),
+      set_rules_(std::move(set_rules)),
       store_(leases_path(config.interface.name.value)),
       pool_(pool_plan()),
       minute_(io) {
@@ -230,9 +231,8 @@ ConfigMessage ConfigServer::message_for(protocol::PeerId id, const config::PeerC
     }
     if (grant->is_new && !save(next))
       return refuse(ConfigMessage::Refusal::kStorage, "its lease cannot be written to disk");
-    pool_ = std::move(next);
-    for (const crypto::PublicKey& loser : grant->lost) update_allowed_ips(loser);
-    update_allowed_ips(key);
+    if (!take_pool(std::move(next), grant->lost, key))
+      return refuse(ConfigMessage::Refusal::kStorage, "the access rules cannot follow its lease");
     if (grant->is_new) spdlog::info("peer {}: leased {}", peer.name.value, joined(grant->addresses));
   }
   refused_.erase(id);
@@ -273,6 +273,22 @@ std::vector<net::IpPrefix> ConfigServer::routes_for(const config::PeerConfig& pe
     if (!is_its_own && std::ranges::find(routes, route.value) == routes.end()) routes.push_back(route.value);
   }
   return routes;
+}
+
+bool ConfigServer::take_pool(AddressPool next, const std::vector<crypto::PublicKey>& losers,
+                             const crypto::PublicKey& key) {
+  std::swap(pool_, next);
+  for (const crypto::PublicKey& loser : losers) update_allowed_ips(loser);
+  try {
+    set_rules_();
+  } catch (const std::exception& error) {
+    spdlog::error("the access rules stay as they are: {}", error.what());
+    pool_ = std::move(next);
+    for (const crypto::PublicKey& loser : losers) update_allowed_ips(loser);
+    return false;
+  }
+  update_allowed_ips(key);
+  return true;
 }
 
 void ConfigServer::update_allowed_ips(const crypto::PublicKey& key) {

@@ -5,6 +5,7 @@
 // acknowledged, five times at most; a client that still wants it asks again.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -26,10 +27,11 @@ namespace tunneld::daemon {
 
 class ConfigServer {
  public:
-  /// Reads the leases. `config` has a server section; it and the others outlive this. Throws LeaseStoreError,
-  /// std::system_error.
+  /// Reads the leases. `config` has a server section; it and the others outlive this. `set_rules` makes the
+  /// host's access rules those of peers(), or throws: it is called before a new address can be used. Throws
+  /// LeaseStoreError, std::system_error.
   ConfigServer(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
-               TunnelDriver& driver);
+               TunnelDriver& driver, std::function<void()> set_rules);
   ~ConfigServer();
   ConfigServer(const ConfigServer&) = delete;
   ConfigServer& operator=(const ConfigServer&) = delete;
@@ -69,6 +71,10 @@ class ConfigServer {
   void acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame);
   void answer(protocol::PeerId id, const config::PeerConfig& peer, Client& client);
   void send(protocol::PeerId id, Client& client);
+  /// The pool becomes `next`: losers lose their addresses, the rules follow, and then `key` may use its own.
+  /// False, and the pool as it was, where the rules cannot be set.
+  [[nodiscard]] bool take_pool(AddressPool next, const std::vector<crypto::PublicKey>& losers,
+                               const crypto::PublicKey& key);
   void update_allowed_ips(const crypto::PublicKey& key);
   void wait_for_minute();
   void renew_leases();
@@ -79,6 +85,7 @@ class ConfigServer {
   const config::Config& config_;
   protocol::Tunnel& tunnel_;
   TunnelDriver& driver_;
+  const std::function<void()> set_rules_;
   LeaseStore store_;
   AddressPool pool_;
   std::map<crypto::PublicKey, const config::PeerConfig*> by_key_;

@@ -106,7 +106,11 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       control_(io_, device_.name()) {
   obey_signals();
   answer_requests();
-  if (config_.server) server_ = std::make_unique<ConfigServer>(io_, config_, tunnel_, driver_);
+  if (config_.server) {
+    server_ = std::make_unique<ConfigServer>(io_, config_, tunnel_, driver_, [this] {
+      if (!wanted_plan().access.is_empty()) become(wanted_changes());
+    });
+  }
   if (config_.client)
     client_ = std::make_unique<ConfigClient>(io_, config_, tunnel_, driver_, [this] { apply_accepted(); });
   driver_.on_endpoint_found([this] { leave_hold(); });
@@ -182,6 +186,8 @@ std::vector<config::PeerConfig> Daemon::wanted_peers() const {
 
 HostPlan Daemon::wanted_plan() const {
   HostPlan plan = host_plan(config_, client_ ? client_->accepted() : AcceptedConfig(), public_key_);
+  // Whose an address is, a server knows better than its configuration.
+  if (server_) plan.access = access_plan(config_.groups, server_->peers());
   if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
   return plan;
 }

@@ -342,10 +342,6 @@ const Broken kBroken[] = {
     {"group_unknown",
      "$I\ngroups: { guest: { allow: [] } }\npeers: [ { name: a, public_key: $A, group: ^gest } ]\n",
      "did you mean 'guest'?"},
-    {"restricted_peer_without_address",
-     "$I\nserver: { pool: [10.8.0.0/24] }\ngroups: { g: { allow: [] } }\n"
-     "peers: [ { name: ^a, public_key: $A, group: g } ]\n",
-     "needs an address of its own"},
     {"allow_is_no_list", "$I\npeers: [ { name: a, public_key: $A, allow: ^none } ]\n", "a list of rules"},
     {"forwarding_on", "$I\nserver: { forwarding: ^on }\n", "off or a mapping"},
     {"masquerade_no_interface", "$I\nserver: { forwarding: { enabled: true, masquerade: ^\"a b\" } }\n",
