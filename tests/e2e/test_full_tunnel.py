@@ -1,6 +1,6 @@
 """A client behind a NAT sends everything through its tunnel, IPv4 and IPv6, and nothing around it: not with routes that
-a hostile DHCP server could bring (two halves of everything, a host route), not while the link flaps. The endpoint's name is
-looked up first. Afterwards the host is as it was."""
+a hostile DHCP server could bring (two halves of everything, a host route), not while the link flaps, and with the kill switch
+not after a kill. The endpoint's name is looked up first. Afterwards the host is as it was."""
 import pathlib
 import signal
 import subprocess
@@ -46,14 +46,24 @@ def run(lab):
     wait_for(lambda: "fwmark 0xca6c" in client.ip("rule"), 10, "the full tunnel takes effect")
     wait_for(lambda: client.reaches(INTERNET[0]), 5, "the internet through the tunnel")
 
-    # What leaves the client beside the tunnel, from here on.
-    sniffer = client.popen(
-        "tcpdump", "-n", "-l", "-i", "wire", "-Q", "out",
-        "not arp and not (udp and dst host 203.0.113.2 and dst port 51820) and not icmp6 and not ip6 multicast",
-        stdout=open(client.directory / "leaks.txt", "w"), stderr=subprocess.DEVNULL)
-    echoes = client.popen("tcpdump", "-n", "-l", "-i", "wire", "icmp6[0] == 128 or icmp6[0] == 129",
-                          stdout=open(client.directory / "echoes.txt", "w"), stderr=subprocess.DEVNULL)
-    wait_for(lambda: "wire" in client.run("ss", "-0np").stdout, 5, "tcpdump listens")
+    def watch():
+        """What leaves the client beside the tunnel, from here on."""
+        watchers = {"leaks": "not arp and not (udp and dst host 203.0.113.2 and dst port 51820) and not icmp6 and not ip6 multicast",
+                    "echoes": "icmp6[0] == 128 or icmp6[0] == 129"}
+        for words, what in watchers.items():
+            watchers[words] = client.popen("tcpdump", "-n", "-l", "-i", "wire", "-Q", "out", what,
+                                           stdout=open(client.directory / f"{words}.txt", "w"), stderr=subprocess.DEVNULL)
+        wait_for(lambda: client.run("ss", "-0np").stdout.count("wire") == 2, 5, "tcpdump listens")
+        return watchers
+
+    def nothing_went_around(watchers):
+        for words, process in watchers.items():
+            process.send_signal(signal.SIGINT)
+            process.wait(timeout=5)
+            seen = (client.directory / f"{words}.txt").read_text()
+            check(not seen.strip(), f"around the tunnel went: {seen}")
+
+    watchers = watch()
 
     def everything_goes_inside(words):
         received = daemon.peer("server")["rx_packets"]
@@ -75,11 +85,7 @@ def run(lab):
     client.ip("-6", "route", "replace", "default", "via", "fd01::1", "dev", "wire")
     wait_for(lambda: client.reaches(INTERNET[0]), 5, "the tunnel is back after the link was")
     everything_goes_inside("after the link was down")
-    for words, process in (("leaks", sniffer), ("echoes", echoes)):
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=5)
-        seen = (client.directory / f"{words}.txt").read_text()
-        check(not seen.strip(), f"around the tunnel went: {seen}")
+    nothing_went_around(watchers)
 
     for route in ("0.0.0.0/1", "128.0.0.0/1", "198.51.100.80/32"):
         client.ip("route", "del", route)
@@ -91,6 +97,20 @@ def run(lab):
     check("fwmark 0xca6c" in client.ip("rule"), "a rule outlives a kill: nothing is tested without it")
     client.run(lab.tunneld, "cleanup")
     check_same_state(before, client.state(), "after SIGKILL and cleanup")
+
+    closed = lab.config(client, {"addresses": ["10.8.0.2/24", "fd08::2/64"]}, [
+        {"name": "server", "public_key": keys[server], "endpoints": ["203.0.113.2:51820"],
+         "allowed_ips": ["0.0.0.0/0", "::/0"]}], client={"kill_switch": True})
+    daemon = lab.start(client, closed)
+    watchers = watch()
+    everything_goes_inside("with the kill switch")
+    daemon.stop(signal.SIGKILL, expect=-signal.SIGKILL)
+    for address in INTERNET:
+        check(not client.reaches(address), f"{address} after a kill")
+    nothing_went_around(watchers)
+    client.run(lab.tunneld, "cleanup")
+    check(client.reaches(INTERNET[0]), "cleanup opens it")
+    check_same_state(before, client.state(), "after a kill with the kill switch, and cleanup")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """A client's default route moves from one uplink to another, the first link dies, an address goes: traffic is back within a
-second of each, without a restart and without a new handshake."""
+second of each, without a restart and without a new handshake, and a TCP transfer goes on."""
 import re
 import time
 
@@ -58,6 +58,19 @@ def run(lab):
         client.ip("route", "add", "default", "via", "192.168.1.1")
 
     gaps.append(gap_after(another_address, "another address"))
+    # Back and forth in the middle of a transfer.
+    client.ip("link", "set", "up2", "up")
+    listener = server.iperf_server()
+    transfer = client.popen("iperf3", "-c", "10.9.0.1", "-t", "5")
+    wait_for(lambda: daemon.peer("server")["tx_bytes"] > 10e6, 5, "the transfer runs")
+    for uplink in (2, 1):
+        client.ip("route", "replace", "default", "via", f"192.168.{uplink}.1")
+        sent = server_daemon.peer("client")["rx_bytes"]
+        took = wait_for(lambda: server_daemon.peer("client")["rx_bytes"] > sent + 10e6, 5, f"the transfer over uplink {uplink}")
+        check(server_daemon.peer("client")["endpoint"].startswith(f"192.168.{uplink}."), "the server follows")
+        check(took < 1, f"the transfer stood for {took:.2f} s after a change to uplink {uplink}")
+        gaps.append(took)
+    check(transfer.wait(timeout=15) == 0 and listener.wait(timeout=10) == 0, "the transfer ended badly")
     age = daemon.peer("server")["latest_handshake_seconds_ago"]
     check(age >= handshake + int(time.time() - begin) - 1, f"a new handshake was made {age} s ago")
     wait_for(lambda: "the network has changed" in daemon.log(), 1, "the log says what happened")
