@@ -38,8 +38,9 @@ struct TunOptions {
   bool offload = true;
   /// Take over a persistent device of this name and kind; otherwise an existing device is an error.
   bool may_attach = false;
-  /// In packets (a superpacket counts as one), per device. The kernel's own 500 fills up under one fast flow.
-  std::uint32_t transmit_queue_length = 1000;
+  /// In packets (a superpacket counts as one), for each queue: 16 MiB of superpackets. TCP fills a longer one
+  /// when it starts, which holds up everybody else for a tenth of a second and leaves the cache.
+  std::uint32_t transmit_queue_length = 256;
 };
 
 /// What the kernel agreed to leave undone. `udp` also means that UDP superpackets may be written.
