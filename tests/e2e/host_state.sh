@@ -14,6 +14,11 @@ section() {
 
 section ip -d address
 section ip -d link
+# Ports and their settings; what a bridge has learned is gone by itself after a while.
+section bridge -d link
+section bridge -d vlan show
+echo "== bridge fdb show, permanent"
+bridge fdb show 2> /dev/null | grep permanent | sort
 section ip -d -N -4 route show table all
 section ip -d -N -6 route show table all
 section ip -d -N -4 rule

@@ -32,13 +32,21 @@ void run_once() {
   host.revert(RouteAdded{{"kept"}, prefix("10.20.0.0/16")});
 }
 
+/// The same with a bridge of its own.
+void run_with_bridge() {
+  const auto lock = InterfaceLock::take("kept");
+  HostChanges host("kept");
+  host.make(BridgeMade{{"bridge"}, true});
+  host.make(BridgePort{{"member"}, {"bridge"}, true});
+}
+
 /// Runs it and kills it at its `stop`th beginning or end of a system call. False: it ended before.
-bool run_and_kill_at(int stop) {
+bool run_and_kill_at(int stop, void (*run)() = run_once) {
   const pid_t child = fork();
   if (child == 0) {
     ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     raise(SIGSTOP);
-    run_once();
+    run();
     _exit(0);
   }
   int status = 0;
@@ -92,6 +100,28 @@ TEST_P(KilledAnywhereTest, TheHostIsByteForByteAsItWas) {
   EXPECT_GT(stop, 200);
   EXPECT_GT(changed, stop / 8 / 2);
   RecordProperty("stops", stop);
+}
+
+TEST_P(KilledAnywhereTest, ABridgeIsGoneAndItsMemberAsItWas) {
+  // Down, and up before for the same reason as "kept".
+  net::shell("ip link add member type veth peer name member-end");
+  net::shell("ip link set member up && ip link set member down");
+  const std::string before = quick_state();
+  const std::string all_before = host_state();
+  // The kernel takes its time to remove a bridge, so not every stop, but each time others.
+  constexpr int kStep = 7;
+  int with_bridge = 0;
+  int with_member = 0;
+  for (int stop = 1 + getpid() % kStep; run_and_kill_at(stop, run_with_bridge); stop += kStep) {
+    const std::string left = output_of("ip link");
+    if (left.find("bridge:") != std::string::npos) ++with_bridge;
+    if (left.find("master bridge") != std::string::npos) ++with_member;
+    undo();
+    ASSERT_EQ(quick_state(), before) << "killed at stop " << stop;
+  }
+  EXPECT_EQ(host_state(), all_before);
+  EXPECT_GT(with_bridge, with_member);
+  EXPECT_GT(with_member, 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Then, KilledAnywhereTest, ::testing::Values("cleanup", "next_start"),
