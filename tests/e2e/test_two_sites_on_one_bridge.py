@@ -1,9 +1,9 @@
-"""Two hosts, each with a bridge and two machines on it, joined by a tap: one makes its bridge, the other joins one that is
-there. ARP, ping, IPv6 autoconfiguration, leases of a real DHCP server, tagged frames and iperf3 pass from site to site."""
+"""Two hosts, each with a bridge and two machines on it, joined by a tap with the configurations of docs/layer2.md: one makes its
+bridge, the other joins one that is there. ARP, ping, IPv6 autoconfiguration, leases of a real DHCP server, tagged frames and iperf3 pass from site to site."""
 import json
 import re
 
-from harness import check, check_same_state, main, wait_for
+from harness import ROOT, check, check_same_state, main, wait_for
 from vlan import vlan_frames
 
 UDHCPC = """#!/bin/sh
@@ -40,14 +40,18 @@ def run(lab):
     b.run("sysctl", "-qw", "net.ipv6.conf.lan.accept_ra=0")
     before = a.state(), b.state()
 
-    keys = {host: lab.key(host) for host in (a, b)}
-    bridges = {a: {"name": "br0", "create": True, "members": ["port1", "port2"]}, b: "lan"}
+    keys = {"SITE-A": lab.key(a, "site-a.key"), "SITE-B": lab.key(b, "site-b.key")}
+    blocks = re.findall(r"(?:^    .*\n)+", (ROOT / "docs/layer2.md").read_text(), re.M)
+    configurations = [block for block in blocks if block.startswith("    interface:")]
+    check(len(configurations) == 2, f"the page has {len(configurations)} configurations")
     daemons = {}
-    for host, other, n in ((a, b, 1), (b, a, 2)):
-        config = lab.config(host, {"name": "tap0", "type": "tap", "listen_port": 51820, "bridge": bridges[host]}, [
-            {"name": other.name, "public_key": keys[other], "endpoints": [f"203.0.113.{3 - n}:51820"],
-             "persistent_keepalive": "25s"}])
-        daemons[host] = lab.start(host, config)
+    for host, configuration in zip((a, b), configurations):
+        for name, key in keys.items():
+            configuration = configuration.replace(name, key)
+        # Two machines on wires of their own, in place of one card with all machines behind it.
+        path = host.directory / "site.yaml"
+        path.write_text(configuration.replace("[eth1]", "[port1, port2]"))
+        daemons[host] = lab.start(host, path)
     for host in (a, b):
         check("master" in host.ip("link", "show", "tap0"), f"the tap of {host.name} is no port")
 
