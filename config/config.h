@@ -57,6 +57,13 @@ struct BridgeConfig {
   bool operator==(const BridgeConfig&) const = default;
 };
 
+/// Whoever may open the device later without CAP_NET_ADMIN.
+struct PersistConfig {
+  std::optional<std::uint32_t> owner;
+  std::optional<std::uint32_t> group;
+  bool operator==(const PersistConfig&) const = default;
+};
+
 struct InterfaceConfig {
   Located<std::string> name;
   DeviceType type = DeviceType::kTun;
@@ -82,6 +89,8 @@ struct InterfaceConfig {
   std::optional<Located<net::MacAddress>> mac_address;
   /// Of a tap.
   std::optional<BridgeConfig> bridge;
+  /// The device outlives the daemon; one that is there is taken over.
+  std::optional<PersistConfig> persist;
   bool operator==(const InterfaceConfig&) const = default;
 };
 

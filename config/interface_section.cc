@@ -108,6 +108,7 @@ InterfaceConfig read_interface(const Node& node, const Directory& directory) {
   if (const auto type = keys.find("type")) interface.type = type->choice(kTypes).value_or(DeviceType::kTun);
   if (const auto address = keys.find("mac_address")) interface.mac_address = read_mac_address(*address);
   if (const auto bridge = keys.find("bridge")) interface.bridge = read_bridge(*bridge);
+  if (const auto persist = keys.find("persist")) interface.persist = read_persist(*persist);
   if (const auto addresses = keys.find("addresses")) read_addresses(*addresses, interface);
   if (const auto port = keys.find("listen_port")) read_listen_port(*port, interface);
   if (const auto file =

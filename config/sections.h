@@ -47,6 +47,9 @@ struct IncludedFile {
 /// `push`, of the server and of its peers.
 [[nodiscard]] PushConfig read_push(const Node& node);
 
+/// `persist`, of the interface: true, false, or a mapping with owner and group.
+[[nodiscard]] std::optional<PersistConfig> read_persist(const Node& node);
+
 /// `bridge`, of the interface: a name, or a mapping.
 [[nodiscard]] std::optional<BridgeConfig> read_bridge(const Node& node);
 

@@ -108,12 +108,21 @@ void write_bridge(const BridgeConfig& bridge, Writer& out) {
   out.line("    ", "stp", word(bridge.stp));
 }
 
+void write_persist(const std::optional<PersistConfig>& persist, Writer& out) {
+  const bool plain = !persist || (!persist->owner && !persist->group);
+  out.line("  ", "persist", plain ? word(persist.has_value()) : "");
+  if (plain) return;
+  if (persist->owner) out.line("    ", "owner", std::to_string(*persist->owner));
+  if (persist->group) out.line("    ", "group", std::to_string(*persist->group));
+}
+
 void write_interface(const InterfaceConfig& interface, Writer& out) {
   out.line("", "interface", "");
   out.line("  ", "name", scalar(interface.name.value));
   out.line("  ", "type", word(interface.type));
   if (interface.mac_address) out.line("  ", "mac_address", scalar(interface.mac_address->value.to_string()));
   if (interface.bridge) write_bridge(*interface.bridge, out);
+  write_persist(interface.persist, out);
   out.line("  ", "addresses", list(interface.addresses));
   out.line("  ", "listen_port", number_or(interface.listen_port, "auto"));
   out.line("  ", "private_key_file", scalar(interface.private_key_file.value));

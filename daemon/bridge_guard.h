@@ -1,6 +1,6 @@
-// Keeps the tunnel's own packets off the bridge that its device is a port of. What is sent there may be flooded
-// into the device, sealed, sent again, and so on; and a peer that is reached over the bridge is already on the
-// network that the tunnel would connect it to.
+// Keeps the tunnel's own packets off the bridge that its device is a port of. What is sent there may be
+// flooded into the device, sealed, sent again, and so on; and a peer that is reached over the bridge is
+// already on the network that the tunnel would connect it to.
 //
 // A firewall could not say which peer is meant, and binding the socket to a device (SO_BINDTODEVICE) would
 // take the choice of ways from the routing table. So each way is looked up as the kernel would take it, and a
@@ -24,8 +24,8 @@ class BridgeGuard {
   /// `device`: what is, or will be, a port of the bridge; so are `members`. Throws NetlinkError.
   BridgeGuard(std::string device, std::string bridge, std::vector<std::string> members);
 
-  /// Why nothing may be sent to this endpoint, in words: "the way to it is through eth1, a port of br0"; nullopt
-  /// where it may, also where there is no way at all. Remembers what it has found.
+  /// Why nothing may be sent to this endpoint, in words: "the way to it is through eth1, a port of br0";
+  /// nullopt where it may, also where there is no way at all. Remembers what it has found.
   [[nodiscard]] std::optional<std::string> refuses(const net::Endpoint& endpoint);
   /// Of the outer packets, which may be routed by it; 0 is none.
   void set_mark(std::uint32_t mark);

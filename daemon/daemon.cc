@@ -15,6 +15,7 @@
 #include "daemon/access_status.h"
 #include "daemon/host_plan.h"
 #include "daemon/log.h"
+#include "daemon/privilege.h"
 #include "daemon/reload.h"
 #include "daemon/service_notify.h"
 #include "daemon/status.h"
@@ -56,6 +57,31 @@ void log_start(const net::TunDevice& device, const net::UdpSocket& socket, std::
   if (!socket.has_ipv6()) spdlog::warn("this host has no IPv6: peers at IPv6 addresses cannot be reached");
 }
 
+/// Which of the two it is: made now, or there before.
+void log_device(const net::TunDevice& device, const config::Config& config) {
+  if (device.attached()) {
+    spdlog::info("{} was there already: taken over, and it stays when this ends", device.name());
+  } else if (config.interface.persist) {
+    spdlog::info("{} was made now, and stays when this ends (`ip link del {}` removes it)", device.name(),
+                 device.name());
+  } else {
+    spdlog::debug("{} was made now, and goes when this ends", device.name());
+  }
+  if (device.attached() && device.queue_count() < worker_count(config)) {
+    spdlog::info(
+        "{} has one queue, so there is one worker: `ip tuntap add … multi_queue` makes room for more",
+        device.name());
+  }
+}
+
+/// What the configuration leaves to us is as root has set it up.
+void keep_as_found(const config::Config& config, std::uint32_t interface_index, HostPlan& plan) {
+  const net::Link present = net::Netlink().link(interface_index);
+  if (!config.interface.mtu) plan.mtu = present.mtu;
+  if (!config.interface.mac_address) plan.mac_address.reset();
+  plan.link_local_stays = true;
+}
+
 }  // namespace
 
 Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys)
@@ -68,21 +94,24 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       host_(config_.interface.name.value, HostChanges::LeftClosed::kStays),
       engine_(crypto::select_engine(config_.crypto.engine)),
-      sockets_(net::open_udp_sockets({.port = config_.interface.listen_port.value_or(0),
-                                      .sockets = static_cast<unsigned>(worker_count(config_)),
-                                      .mark = fwmark_of(config_),
-                                      .offload = config_.interface.offload == config::AutoOff::kAuto})),
-      lane_sockets_(
-          worker_count(config_) == 1
-              ? std::vector<net::UdpSocket>()
-              : net::open_lane_sockets({.sockets = static_cast<unsigned>(worker_count(config_)),
-                                        .mark = fwmark_of(config_),
-                                        .offload = config_.interface.offload == config::AutoOff::kAuto})),
       device_({.name = config_.interface.name.value,
                .kind = is_tap(config_) ? net::DeviceKind::kTap : net::DeviceKind::kTun,
                .queues = static_cast<unsigned>(worker_count(config_)),
-               .offload = config_.interface.offload == config::AutoOff::kAuto}),
-      plane_(config_.peers.size(), 2 * worker_count(config_) + 1, crypto::random_bytes,
+               .offload = config_.interface.offload == config::AutoOff::kAuto,
+               .may_attach = config_.interface.persist.has_value()}),
+      worker_count_(device_.queues().size()),
+      may_configure_(may_change_network()),
+      sockets_(net::open_udp_sockets({.port = config_.interface.listen_port.value_or(0),
+                                      .sockets = static_cast<unsigned>(worker_count_),
+                                      .mark = fwmark_of(config_),
+                                      .offload = config_.interface.offload == config::AutoOff::kAuto})),
+      lane_sockets_(
+          worker_count_ == 1
+              ? std::vector<net::UdpSocket>()
+              : net::open_lane_sockets({.sockets = static_cast<unsigned>(worker_count_),
+                                        .mark = fwmark_of(config_),
+                                        .offload = config_.interface.offload == config::AutoOff::kAuto})),
+      plane_(config_.peers.size(), 2 * worker_count_ + 1, crypto::random_bytes,
              is_tap(config_) ? std::make_unique<protocol::EthernetSwitch>(
                                    switch_settings(config_), protocol::random_number(crypto::random_bytes))
                              : nullptr),
@@ -91,7 +120,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                .fast_cipher = config_.crypto.fast_cipher == config::AutoOff::kAuto,
                .capabilities = {.config = config_.server.has_value(),
                                 .tap = is_tap(config_),
-                                .lanes = static_cast<unsigned>(worker_count(config_)),
+                                .lanes = static_cast<unsigned>(worker_count_),
                                 .probe = true},
                .path = {}}),
       driver_(io_, tunnel_, plane_, sockets_.front(), lane_sockets_,
@@ -114,7 +143,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   if (config_.client)
     client_ = std::make_unique<ConfigClient>(io_, config_, tunnel_, driver_, [this] { apply_accepted(); });
   driver_.on_endpoint_found([this] { leave_hold(); });
-  become(wanted_changes());
+  set_up_host();
   guard_bridge();
   set_packet_sizes();
   set_switch();
@@ -129,6 +158,9 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   }
   // From here on, whatever ends us without being asked to leaves the kill switch closed.
   host_.stay_closed(true);
+  if (const auto& persist = config_.interface.persist; persist && !device_.attached())
+    device_.persist(persist->owner, persist->group);
+  log_device(device_, config_);
   log_start(device_, sockets_.front(), engine_->name(), workers_.size());
 }
 
@@ -189,6 +221,7 @@ HostPlan Daemon::wanted_plan() const {
   // Whose an address is, a server knows better than its configuration.
   if (server_) plan.access = access_plan(config_.groups, server_->peers());
   if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
+  if (!may_configure_) keep_as_found(config_, device_.interface_index(), plan);
   return plan;
 }
 
@@ -209,7 +242,8 @@ bool Daemon::mtu_is_set() const {
 
 bool Daemon::follows_path() const {
   // A tap's frames have headers of their own, and its MTU is a matter of everybody on the bridge.
-  return config_.interface.type == config::DeviceType::kTun && !mtu_is_set() && config_.peers.size() == 1;
+  return may_configure_ && config_.interface.type == config::DeviceType::kTun && !mtu_is_set() &&
+         config_.peers.size() == 1;
 }
 
 void Daemon::set_packet_sizes() {
@@ -295,6 +329,16 @@ void Daemon::leave_hold() {
     become(wanted_changes());
   } catch (const std::exception& error) {
     stop(ExitCode::kRuntimeFailure, error.what());
+  }
+}
+
+void Daemon::set_up_host() {
+  const std::vector<HostChange> wanted = wanted_changes();
+  try {
+    become(wanted);
+  } catch (const net::NetlinkError& error) {
+    if (error.reason() != net::NetlinkError::Reason::kNotPermitted) throw;
+    throw net::NetlinkError(error.reason(), error.what() + missing_for_root(wanted));
   }
 }
 

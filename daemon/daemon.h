@@ -63,6 +63,8 @@ class Daemon {
   /// Whether somebody has set it: the configuration, or the server that this client obeys.
   [[nodiscard]] bool mtu_is_set() const;
   [[nodiscard]] bool follows_path() const;
+  /// The first changes of a start; what is not permitted is said with the commands that root has to run.
+  void set_up_host();
   /// The tunnel's own packets stay off the bridge that the device is a port of.
   void guard_bridge();
   /// With a single peer, the device's MTU follows what the path to it carries.
@@ -94,9 +96,13 @@ class Daemon {
   bool held_ = false;
   bool held_dns_ = false;
   const std::unique_ptr<crypto::AeadEngine> engine_;
+  net::TunDevice device_;
+  /// One for each queue of the device, which somebody else may have made with a single one.
+  const std::size_t worker_count_;
+  /// Without CAP_NET_ADMIN the device stays as it was found where the configuration does not insist.
+  const bool may_configure_;
   std::vector<net::UdpSocket> sockets_;
   std::vector<net::UdpSocket> lane_sockets_;  ///< one for each worker; none where there is one worker
-  net::TunDevice device_;
   protocol::DataPlane plane_;
   protocol::Tunnel tunnel_;
   TunnelDriver driver_;

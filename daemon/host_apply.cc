@@ -98,7 +98,10 @@ Preparation prepare(LinkUp& link, net::Netlink& netlink) {
   find_index(link.interface);
   const net::Link present = netlink.link(link.interface.index);
   link.before = {.mtu = present.mtu, .up = present.up, .address_generation = present.address_generation};
-  return Preparation::kReady;
+  const bool no_address =
+      link.link_local || !present.address_generation || present.address_generation == IN6_ADDR_GEN_MODE_NONE;
+  return present.up && present.mtu == link.mtu && no_address ? Preparation::kAlreadyThere
+                                                             : Preparation::kReady;
 }
 
 Preparation prepare(AddressAdded& added, net::Netlink& netlink) {
@@ -166,8 +169,8 @@ void apply(const BridgePort& port, net::Netlink& netlink) {
   try {
     netlink.set_link(port.interface.index, settings);
   } catch (const net::NetlinkError& error) {
-    throw net::NetlinkError(
-        error.reason(), port.interface.name + " cannot be a port of " + port.bridge.name + ": " + error.what());
+    throw net::NetlinkError(error.reason(), port.interface.name + " cannot be a port of " + port.bridge.name +
+                                                ": " + error.what());
   }
 }
 
@@ -277,6 +280,19 @@ bool takes_place_of(HostChange& wanted, const HostChange& made) {
 
 Preparation prepare(HostChange& change, net::Netlink& netlink) {
   return std::visit([&](auto& kind) { return prepare(kind, netlink); }, change);
+}
+
+bool is_as_wished(const HostChange& change, net::Netlink& netlink) {
+  HostChange wish = change;
+  if (prepare(wish, netlink) == Preparation::kAlreadyThere) return true;
+  const auto* added = std::get_if<RouteAdded>(&wish);
+  if (added == nullptr) return false;
+  const net::RouteFilter filter{.family = added->destination.address.family(),
+                                .table = added->table,
+                                .interface_index = added->interface.index};
+  return std::ranges::any_of(netlink.routes(filter), [&](const net::Route& route) {
+    return route.destination == added->destination && (!added->metric || route.metric == added->metric);
+  });
 }
 
 void apply_change(const HostChange& change, net::Netlink& netlink) {

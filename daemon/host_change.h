@@ -175,6 +175,9 @@ enum class Preparation : std::uint8_t {
 /// Throws NetlinkError or std::system_error.
 [[nodiscard]] Preparation prepare(HostChange& change, net::Netlink& netlink);
 
+/// Whether the host is so already, whoever made it so. Throws NetlinkError or std::system_error.
+[[nodiscard]] bool is_as_wished(const HostChange& change, net::Netlink& netlink);
+
 /// Throws NetlinkError or std::system_error; kExists: somebody else's is in the way, and nothing was changed.
 void apply_change(const HostChange& change, net::Netlink& netlink);
 

@@ -118,7 +118,15 @@ void HostChanges::make_it(const HostChange& wish) {
   try {
     apply_change(change, netlink_);
   } catch (const net::NetlinkError& error) {
-    if (error.reason() == net::NetlinkError::Reason::kExists) {
+    using Reason = net::NetlinkError::Reason;
+    const bool nothing_done = error.reason() == Reason::kExists || error.reason() == Reason::kNotPermitted;
+    if (nothing_done && std::holds_alternative<RouteAdded>(change) && is_as_wished(change, netlink_)) {
+      journal_.forget(id);
+      spdlog::info("{}: was there already, and stays", in_words(change));
+      present_.push_back({wish, std::nullopt});
+      return;
+    }
+    if (error.reason() == Reason::kExists) {
       journal_.forget(id);
     } else {
       undo_half_made(id, change);

@@ -217,8 +217,9 @@ std::vector<HostChange> changes_of(const HostPlan& plan) {
   }
   if (plan.bridge) add_bridge(plan, changes);
   // Up first: the kernel takes routes only on a link that is up. What is a port has no addresses of its own.
-  changes.emplace_back(LinkUp{
-      .interface = {plan.interface}, .mtu = plan.mtu, .link_local = plan.is_tap && !plan.bridge});
+  changes.emplace_back(LinkUp{.interface = {plan.interface},
+                              .mtu = plan.mtu,
+                              .link_local = plan.link_local_stays || (plan.is_tap && !plan.bridge)});
   for (const net::IpPrefix& address : plan.addresses) {
     changes.emplace_back(AddressAdded{.interface = {plan.place()}, .address = address});
   }

@@ -29,6 +29,8 @@ struct HostPlan {
   std::optional<net::MacAddress> mac_address{};
   bool is_tap = false;
   std::optional<config::BridgeConfig> bridge{};
+  /// An address of the kernel's making does no harm.
+  bool link_local_stays = false;
   /// With host bits.
   std::vector<net::IpPrefix> addresses;
   /// The peers' networks. 0.0.0.0/0 or ::/0 for the main table is a full tunnel of that family.

@@ -34,6 +34,7 @@ ReadAgain read_again(const std::string& path, const config::Config& running,
     notes.emplace_back("the private key has changed: it takes effect after a restart");
   }
   keep("interface.type", running.interface.type, wanted.interface.type, notes);
+  keep("interface.persist", running.interface.persist, wanted.interface.persist, notes);
   keep("interface.bridge", running.interface.bridge, wanted.interface.bridge, notes);
   keep("switch.addresses", running.ethernet_switch.addresses, wanted.ethernet_switch.addresses, notes);
   keep("interface.listen_port", running.interface.listen_port, wanted.interface.listen_port, notes);

@@ -13,8 +13,8 @@ std::int64_t seconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
 
-/// refused: nothing may pass, whether there is a session or not. up: a live session. connecting: a handshake is under way.
-/// waiting: cannot even try. idle: nothing to do.
+/// refused: nothing may pass, whether there is a session or not. up: a live session. connecting: a handshake
+/// is under way. waiting: cannot even try. idle: nothing to do.
 std::string state_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerInfo& info) {
   if (!info.forbidden_way.empty() || (peer.session_live && !info.refused.empty())) return "refused";
   if (peer.session_live) return "up";
@@ -151,6 +151,9 @@ nlohmann::json make_status(const StatusSources& sources) {
   status["interface"] = {{"name", sources.device.name()},
                          {"type", sources.plane.ethernet ? "tap" : "tun"},
                          {"mtu", sources.plane.mtu.load()},
+                         {"device", sources.device.attached()          ? "taken over"
+                                    : sources.config.interface.persist ? "made to stay"
+                                                                       : "made"},
                          {"listen_port", sources.socket.port()},
                          {"public_key", sources.tunnel.public_key().to_base64()},
                          {"addresses", nlohmann::json::array()},

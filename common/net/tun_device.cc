@@ -92,8 +92,8 @@ std::optional<std::string> driver_kind(const std::string& name) {
   if (existing && !options.may_attach) {
     throw TunError(Reason::kExists, error,
                    name +
-                       " exists already: stop the program that runs it, or remove a persistent device with "
-                       "`ip link del " +
+                       " exists already: stop the program that runs it, take a persistent device over with "
+                       "'persist: true' or remove it with `ip link del " +
                        name + "`, or choose another name");
   }
   switch (error) {
@@ -245,8 +245,18 @@ TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(opt
     if ((error = attach(next, name_, flags)) != 0) throw_attach_error(options, error);
     queues_.emplace_back(std::move(next), options.offload);
   }
-  set_transmit_queue_length(name_, options.transmit_queue_length);
+  // What outlives us is as whoever made it has set it up.
+  if (!attached_) set_transmit_queue_length(name_, options.transmit_queue_length);
   interface_index_ = ::if_nametoindex(name_.c_str());
+}
+
+void TunDevice::persist(std::optional<std::uint32_t> owner, std::optional<std::uint32_t> group) {
+  const int fd = queues_.front().fd();
+  if ((owner && ::ioctl(fd, TUNSETOWNER, static_cast<unsigned long>(*owner)) != 0) ||
+      (group && ::ioctl(fd, TUNSETGROUP, static_cast<unsigned long>(*group)) != 0) ||
+      ::ioctl(fd, TUNSETPERSIST, 1UL) != 0) {
+    throw TunError(Reason::kOther, errno, "cannot make " + name_ + " persistent");
+  }
 }
 
 }  // namespace tunneld::net

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <system_error>
@@ -133,7 +134,11 @@ class TunDevice {
   [[nodiscard]] const TunFeatures& features() const { return features_; }
   /// True when a persistent device was taken over: it will outlive this object.
   [[nodiscard]] bool attached() const { return attached_; }
+  /// From now on the device outlives this object, and these may open it without CAP_NET_ADMIN. Throws
+  /// TunError.
+  void persist(std::optional<std::uint32_t> owner, std::optional<std::uint32_t> group);
   [[nodiscard]] std::span<TunQueue> queues() { return queues_; }
+  [[nodiscard]] std::size_t queue_count() const { return queues_.size(); }
 
  private:
   std::string name_;
