@@ -169,6 +169,9 @@ void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noe
   try {
     if (undo(change, netlink_) == Undone::kDone) spdlog::debug("{}: taken back", in_words(change));
     journal_.forget(id);
+  } catch (const net::NetlinkError& error) {
+    // Whoever may not undo it was not allowed to make it either; what root makes later is not ours to undo.
+    if (error.reason() == net::NetlinkError::Reason::kNotPermitted) journal_.forget(id);
   } catch (const std::exception&) {
     // It stays in the journal, and the end tries again.
   }

@@ -91,6 +91,14 @@ std::string kind_in(nlattr* information) {
   return std::string(characters, strnlen(characters, static_cast<std::size_t>(nla_len(kind))));
 }
 
+std::uint32_t open_queues_in(nlattr* information) {
+  if (information == nullptr || kind_in(information) != "tun") return 0;
+  nlattr* data = nla_find(static_cast<nlattr*>(nla_data(information)), nla_len(information), IFLA_INFO_DATA);
+  if (data == nullptr) return 0;
+  nlattr* queues = nla_find(static_cast<nlattr*>(nla_data(data)), nla_len(data), IFLA_TUN_NUM_QUEUES);
+  return queues != nullptr && nla_len(queues) >= 4 ? nla_get_u32(queues) : 0;
+}
+
 }  // namespace
 
 std::uint8_t address_family(Family family) {
@@ -114,7 +122,8 @@ std::optional<Link> read_link(const nlmsghdr& message) {
               .address = mac_address_in(attributes->find(IFLA_ADDRESS)),
               .master = attributes->u32(IFLA_MASTER).value_or(0),
               .kind = kind_in(attributes->find(IFLA_LINKINFO)),
-              .lower = lower_in(*attributes)};
+              .lower = lower_in(*attributes),
+              .open_queues = open_queues_in(attributes->find(IFLA_LINKINFO))};
 }
 
 std::optional<InterfaceAddress> read_address(const nlmsghdr& message) {

@@ -37,6 +37,8 @@ struct Link {
   /// The link of this namespace that its packets go to: what a VLAN or macvlan stands on, a veth's other end.
   /// 0: none.
   std::uint32_t lower = 0;
+  /// Of a multi-queue tun or tap: how many of its queues somebody has open. 0 for everything else.
+  std::uint32_t open_queues = 0;
   bool operator==(const Link&) const = default;
 };
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <optional>
+#include <thread>
 
 #include <fcntl.h>
 #include <linux/ethtool.h>
@@ -13,6 +15,8 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include "common/net/netlink.h"
 
 namespace tunneld::net {
 namespace {
@@ -123,6 +127,29 @@ int attach(const FileDescriptor& fd, std::string& name, int flags) {
   return 0;
 }
 
+// Whether somebody else has queues of a multi-queue device, which the kernel shares without a word.
+bool is_shared(const std::string& name) {
+  try {
+    return Netlink().link(::if_nametoindex(name.c_str())).open_queues > 1;
+  } catch (const NetlinkError&) {
+    return false;
+  }
+}
+
+// attach() to a device that is there, for us alone. The last daemon, if it was killed, may not be gone
+// altogether.
+int attach_patiently(FileDescriptor& fd, std::string& name, int flags) {
+  for (int tries = 25;; --tries) {
+    int error = attach(fd, name, flags);
+    if (error == 0 && (flags & IFF_MULTI_QUEUE) != 0 && is_shared(name)) {
+      error = EBUSY;
+      fd = open_driver();  // a descriptor that is attached cannot be detached otherwise
+    }
+    if (error != EBUSY || tries == 0) return error;
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+}
+
 // Asks for everything and steps down to what the kernel takes. With offloads off it still asks for nothing,
 // because a persistent device keeps the offloads of its last owner.
 TunFeatures negotiate_offloads(const FileDescriptor& fd, bool offload) {
@@ -219,11 +246,11 @@ TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(opt
   int error = attach(first, name_, flags | IFF_TUN_EXCL);
   if (error == EBUSY && options.may_attach) {
     attached_ = true;
-    error = attach(first, name_, flags);
+    error = attach_patiently(first, name_, flags);
     if (error == EINVAL) {
       // Single and multi-queue devices are different to the kernel; whoever made the device has chosen.
       flags ^= IFF_MULTI_QUEUE;
-      error = attach(first, name_, flags);
+      error = attach_patiently(first, name_, flags);
     }
   }
   if (error != 0) throw_attach_error(options, error);

@@ -4,8 +4,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "common/net/tun_device.h"
 #include "daemon/cleanup.h"
@@ -230,6 +233,33 @@ TEST_F(HostChangesTest, ARouteInTheWayIsAnErrorThatNamesItAndIsNotTouched) {
     }
   }
   EXPECT_EQ(host_state(), before);
+}
+
+TEST_F(HostChangesTest, WhatWasNotPermittedIsNotUndoneLater) {
+  net::shell("ip link set kept up mtu 1420");
+  const pid_t child = fork();
+  if (child == 0) {
+    // Without CAP_NET_ADMIN, but with the run directory.
+    __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+    syscall(SYS_capget, &header, sets);
+    for (auto& set : sets) set.effective = set.permitted &= ~(1U << CAP_NET_ADMIN);
+    if (syscall(SYS_capset, &header, sets) != 0) _exit(2);
+    HostChanges host("kept");
+    try {
+      host.make(AddressAdded{{"kept"}, prefix("10.8.0.1/24")});
+    } catch (const net::NetlinkError& error) {
+      _exit(error.reason() == net::NetlinkError::Reason::kNotPermitted ? 0 : 3);
+    }
+    _exit(4);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_EQ(status, 0);
+  // Now root does by hand what could not be done.
+  net::shell("ip address add 10.8.0.1/24 dev kept");
+  EXPECT_EQ(HostChanges("kept").left_behind().undone, 0U);
+  EXPECT_THAT(host_state(), HasSubstr("inet 10.8.0.1/24"));
 }
 
 TEST_F(HostChangesTest, ARuleOfSomebodyElseStaysEvenIfItSaysTheSame) {

@@ -255,6 +255,21 @@ TEST_F(TunDeviceTest, TakenNamesAreRefusedByTheirReason) {
   EXPECT_EQ(refusal({.name = "vpn0", .kind = DeviceKind::kTap, .may_attach = true}), Reason::kWrongKind);
 }
 
+TEST_F(TunDeviceTest, AMultiQueueDeviceThatSomebodyUsesIsBusy) {
+  // The kernel would give us a share of its packets instead.
+  shell("ip tuntap add dev vpn0 mode tun multi_queue");
+  auto other = std::make_unique<TunDevice>(TunOptions{.name = "vpn0", .queues = 2, .may_attach = true});
+  EXPECT_EQ(refusal({.name = "vpn0", .queues = 2, .may_attach = true}), Reason::kBusy);
+  EXPECT_EQ(refusal({.name = "vpn0", .may_attach = true}), Reason::kBusy);
+  // Whoever was killed a moment ago is waited for.
+  std::jthread end([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    other.reset();
+  });
+  TunDevice device({.name = "vpn0", .queues = 2, .may_attach = true});
+  EXPECT_EQ(device.queues().size(), 2U);
+}
+
 TEST_F(TunDeviceTest, PersistentDeviceIsTakenOverAndOutlivesUs) {
   shell("ip tuntap add dev vpn0 mode tun");
   EXPECT_EQ(refusal({.name = "vpn0"}), Reason::kExists);
