@@ -271,6 +271,16 @@ class Lab:
             b.daemon = self.start(b, b.config_path)
         return a, b
 
+    def check_nothing_left(self):
+        """Stops the daemons that still run: none may leave a route, a rule, a table or a journal of ours behind."""
+        running = [daemon for daemon in self.daemons if daemon.process.poll() is None]
+        check(running, "no daemon runs: nothing was tested")
+        for daemon in running:
+            daemon.stop()
+        for host in {daemon.host for daemon in running}:
+            for line in host.state().splitlines():
+                check(not re.search(r"proto 215|tunneld-|\.journal|\b(tun|tap)0\b", line), f"left behind on {host.name}: {line}")
+
     def close(self):
         for process in self.processes:
             if process.poll() is None:

@@ -124,4 +124,5 @@ def check_path(lab, outer):
     check(a.ping("10.9.0.2", size=inner - 28) == 3, "the largest packet passes over IPv4")
     if outer == 6:
         check(a.ping("fd09::2", size=1280 - 48) == 3, "IPv6 inside may always have 1280 bytes: in outer fragments")
+    lab.check_nothing_left()
     print(f"IPv{outer} outside: longest stall {longest:.1f} s")

@@ -46,6 +46,7 @@ def run(lab):
     back = time.monotonic() - left
     check(back < 3, f"after BYE traffic was back after {back:.1f} s")
     check("has ended the session" in daemon.log(), "there was no BYE")
+    lab.check_nothing_left()
     print(f"first died: {took:.1f} s, second said BYE: {back:.1f} s (10 pings counted, stop included)")
 
 

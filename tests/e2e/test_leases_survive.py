@@ -76,6 +76,7 @@ def check_leases(lab, server, alice, bob):
     server.start()
     check("is damaged: moved to" in server.daemon.log(), "nothing is said of the damage")
     wait_for(lambda: server.leases() == {"alice": first, "bob": second}, 20, "the same leases again")
+    lab.check_nothing_left()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ def run(lab):
     wait_for(lambda: a.daemon.peer("b")["tx_bytes"] > before + 10e6, 5, "the transfer goes on")
     transfer.join()
     check(result["bits_per_second"] > 50e6, f"the transfer's rate: {result}")
+    lab.check_nothing_left()
 
 
 if __name__ == "__main__":
