@@ -23,8 +23,8 @@ void read_members(const Node& node, BridgeConfig& bridge) {
   for (const Node& item : node.items(expected)) {
     auto name = read_interface_name(item, expected);
     if (!name) continue;
-    const bool is_known = std::ranges::any_of(
-        bridge.members, [&](const auto& member) { return member.value == name->value; });
+    const bool is_known =
+        std::ranges::any_of(bridge.members, [&](const auto& member) { return member.value == name->value; });
     if (is_known) {
       item.error(in_quotes(name->value) + " is listed twice", "remove one");
     } else {
