@@ -29,13 +29,6 @@ int duplicate(int fd) {
   return copy;
 }
 
-Duration slept_so_far() {
-  timespec monotonic{};
-  clock_gettime(CLOCK_MONOTONIC, &monotonic);
-  return net::boot_now().time_since_epoch() - std::chrono::seconds(monotonic.tv_sec) -
-         std::chrono::nanoseconds(monotonic.tv_nsec);
-}
-
 /// Resuming sets the clock, and that cancels this timer (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET).
 int make_clock_timer() {
   const int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -52,16 +45,25 @@ void arm_for_ever(int fd) {
 }  // namespace
 
 NetworkWatch::NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
-                           std::function<void(const std::string&)> on_change)
+                           std::function<void(const std::string&)> on_change, std::function<Duration()> slept)
     : own_index_(own_index),
       on_change_(std::move(on_change)),
       notices_(io, duplicate(monitor_.fd())),
       clock_(io, make_clock_timer()),
       pause_(io),
-      slept_(slept_so_far()) {
+      slept_(std::move(slept)),
+      slept_before_(slept_()) {
   arm_for_ever(clock_.native_handle());
   wait_for_notices();
   wait_for_wake_up();
+}
+
+// CLOCK_BOOTTIME counts what the host sleeps, CLOCK_MONOTONIC does not.
+Duration NetworkWatch::slept_so_far() {
+  timespec monotonic{};
+  clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  return net::boot_now().time_since_epoch() - std::chrono::seconds(monotonic.tv_sec) -
+         std::chrono::nanoseconds(monotonic.tv_nsec);
 }
 
 std::optional<std::string> NetworkWatch::significance(const net::NetworkEvent& event,
@@ -107,8 +109,8 @@ void NetworkWatch::wait_for_wake_up() {
                       [[maybe_unused]] const ssize_t got = read(clock_.native_handle(), &count, sizeof count);
                       arm_for_ever(clock_.native_handle());
                       // Somebody may just have set the time.
-                      const Duration slept = slept_so_far();
-                      if (slept - std::exchange(slept_, slept) >= kWorthCalledSleep) happened("slept");
+                      const Duration slept = slept_();
+                      if (slept - std::exchange(slept_before_, slept) >= kWorthCalledSleep) happened("slept");
                       wait_for_wake_up();
                     });
 }

@@ -23,9 +23,11 @@ namespace tunneld::daemon {
 class NetworkWatch {
  public:
   /// `own_index`: our own device, whose changes are ours. `on_change` gets what happened, in a few words, for
-  /// the log. Throws std::system_error.
+  /// the log. `slept`: how much of its life the host has slept, which a test cannot make it do. Throws
+  /// std::system_error.
   NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
-               std::function<void(const std::string&)> on_change);
+               std::function<void(const std::string&)> on_change,
+               std::function<Duration()> slept = slept_so_far);
   /// Called at once after anything at all that may lead packets elsewhere: a link, a route, a rule.
   void on_ways(std::function<void()> call) { on_ways_ = std::move(call); }
   NetworkWatch(const NetworkWatch&) = delete;
@@ -36,6 +38,7 @@ class NetworkWatch {
                                                                std::uint32_t own_index);
 
  private:
+  [[nodiscard]] static Duration slept_so_far();
   void wait_for_notices();
   void wait_for_wake_up();
   void happened(const std::string& what);
@@ -48,8 +51,8 @@ class NetworkWatch {
   boost::asio::posix::stream_descriptor clock_;  ///< timerfd that the kernel cancels when the clock is set
   boost::asio::steady_timer pause_;
   std::vector<net::NetworkEvent> events_;
-  /// How much of its life the host has slept.
-  Duration slept_;
+  std::function<Duration()> slept_;
+  Duration slept_before_;
   std::string what_;
   std::optional<Instant> first_;
 };

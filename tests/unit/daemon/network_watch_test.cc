@@ -1,8 +1,13 @@
 #include "daemon/network_watch.h"
 
+#include <cerrno>
 #include <chrono>
+#include <cstring>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
+#include <sys/timex.h>
 
 #include "tests/unit/daemon/kept_device_fixture.h"
 
@@ -61,6 +66,38 @@ TEST_F(NetworkWatchTest, ABurstIsOneChangeAndEndlessOnesAreToldTwiceASecond) {
   }
   EXPECT_GE(changes, 2);
   EXPECT_LE(changes, 6);
+}
+
+/// Sets the clock as a resume does, by so little that nobody else minds. False where that is not permitted.
+bool shift_clock(long nanoseconds) {
+  timex shift{};
+  shift.modes = ADJ_SETOFFSET | ADJ_NANO;
+  shift.time.tv_sec = nanoseconds < 0 ? -1 : 0;
+  shift.time.tv_usec = nanoseconds < 0 ? 1'000'000'000 + nanoseconds : nanoseconds;
+  return adjtimex(&shift) >= 0;
+}
+
+TEST_F(NetworkWatchTest, AResumeIsAChangeAndANewTimeIsNot) {
+  boost::asio::io_context io;
+  std::vector<std::string> changes;
+  Duration slept = 5s;
+  NetworkWatch watch(
+      io, kOwn, [&changes](const std::string& what) { changes.push_back(what); }, [&slept] { return slept; });
+  io.run_for(200ms);
+  changes.clear();
+
+  if (!shift_clock(1)) GTEST_SKIP() << "may not set the clock: " << std::strerror(errno);
+  io.run_for(300ms);
+  EXPECT_TRUE(changes.empty()) << "somebody has set the time";
+
+  for (int resume = 0; resume < 2; ++resume) {
+    changes.clear();
+    slept += 1s;
+    ASSERT_TRUE(shift_clock(-1));
+    io.run_for(300ms);
+    EXPECT_EQ(changes, std::vector<std::string>{"slept"}) << "resume " << resume;
+  }
+  ASSERT_TRUE(shift_clock(1));
 }
 
 }  // namespace
