@@ -118,7 +118,8 @@ std::string ControlSocket::answer(const std::string& line) const {
     const auto found = handlers_.find(request["command"].get<std::string>());
     reply = found == handlers_.end() ? failure("unknown command") : found->second();
   }
-  return reply.dump() + "\n";
+  // A file's name in the words of an error may hold any bytes.
+  return reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace tunneld::daemon

@@ -26,6 +26,7 @@ class ControlSocketTest : public testing::Test {
     setenv("TUNNELD_RUN_DIR", directory_.c_str(), 1);
     server_ = std::make_unique<ControlSocket>(io_, "tun0");
     server_->on("status", [] { return nlohmann::json{{"answer", 42}}; });
+    server_->on("reload", [] { return nlohmann::json{{"error", "/etc/caf\xe9.yaml: not there"}}; });
     thread_ = std::thread([this] { io_.run(); });
   }
   ~ControlSocketTest() override {
@@ -62,6 +63,12 @@ class ControlSocketTest : public testing::Test {
   std::unique_ptr<ControlSocket> server_;
   std::thread thread_;
 };
+
+TEST_F(ControlSocketTest, AnswerWithAFileNameThatIsNoUtf8) {
+  const auto fd = connect_raw();
+  EXPECT_EQ(exchange(fd, "{\"command\": \"reload\"}\n"),
+            "{\"error\":\"/etc/caf\xef\xbf\xbd.yaml: not there\"}\n");
+}
 
 TEST_F(ControlSocketTest, AnswersWhatIsAsked) {
   EXPECT_EQ(ask("tun0", "status"), (nlohmann::json{{"answer", 42}}));
