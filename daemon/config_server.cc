@@ -115,7 +115,7 @@ std::vector<config::PeerConfig> ConfigServer::peers() const {
   return all;
 }
 
-void ConfigServer::reconfigure() {
+AddressPool ConfigServer::reconfigure() {
   take_peers();
   std::vector<crypto::PublicKey> removed;
   for (const auto& [key, lease] : pool_.leases()) {
@@ -125,8 +125,15 @@ void ConfigServer::reconfigure() {
   for (const crypto::PublicKey& key : removed) next.release(key);
   const bool changed = !next.replan(pool_plan()).empty() || !removed.empty();
   // Fewer leases than on disk are no danger: those come back as what they are, leases of others' addresses.
-  pool_ = std::move(next);
+  std::swap(pool_, next);
   if (changed) save(pool_);
+  return next;
+}
+
+void ConfigServer::go_back(AddressPool leases) {
+  take_peers();
+  pool_ = std::move(leases);
+  save(pool_);
 }
 
 void ConfigServer::push_changes() {

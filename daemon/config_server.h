@@ -37,7 +37,10 @@ class ConfigServer {
   ConfigServer& operator=(const ConfigServer&) = delete;
 
   /// The configuration has changed: leases that do not fit any more go. Before the driver gets peers().
-  void reconfigure();
+  /// Returns the leases of before, for go_back().
+  AddressPool reconfigure();
+  /// The configuration is the one of before again, and so are the leases.
+  void go_back(AddressPool leases);
   /// Tells connected clients what has changed for them. After the driver got peers().
   void push_changes();
   /// The configured peers with their addresses, fixed and leased, as allowed IPs.

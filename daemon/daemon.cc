@@ -231,11 +231,6 @@ void Daemon::apply_accepted() {
   for (const config::PeerConfig& peer : wanted_peers()) driver_.update_peer(peer);
 }
 
-void Daemon::reconfigure() {
-  if (server_) server_->reconfigure();
-  if (client_) client_->reconfigure();
-}
-
 bool Daemon::mtu_is_set() const {
   return config_.interface.mtu || (client_ && client_->accepted().mtu);
 }
@@ -368,12 +363,15 @@ nlohmann::json Daemon::reload() {
     ReadAgain read = read_again(config_path_, config_, public_key_);
     const config::Config before = config_;
     config_ = std::move(read.config);
-    reconfigure();
+    std::optional<AddressPool> leases;
+    if (server_) leases = server_->reconfigure();
+    if (client_) client_->reconfigure();
     try {
       become(wanted_changes());
     } catch (const std::exception&) {
       config_ = before;
-      reconfigure();
+      if (server_) server_->go_back(std::move(*leases));
+      if (client_) client_->reconfigure();
       throw;
     }
     set_log_level(config_.log.level);

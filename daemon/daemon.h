@@ -54,8 +54,6 @@ class Daemon {
   [[nodiscard]] HostPlan wanted_plan() const;
   /// The client has taken something else from its server. Throws as become() does.
   void apply_accepted();
-  /// After config_ has changed.
-  void reconfigure();
   /// What the packet path and the search for path MTUs take from the configuration.
   void set_packet_sizes();
   /// The same for a tap's switch.

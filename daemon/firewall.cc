@@ -102,7 +102,8 @@ void add_chain(const std::string& chain, const std::vector<config::AccessRule>& 
   rules.chain(chain, statements);
 }
 
-/// Restricted source addresses to the chains of their owners.
+/// Source addresses to the chains of their owners, or past them. An address of nobody is refused: its owner's
+/// lease may just have gone, and the packet be on its way.
 void add_sources(const AccessPlan& access, Rules& rules) {
   std::vector<std::string> chains;
   std::map<std::string, std::size_t> chain_numbers;
@@ -122,11 +123,11 @@ void add_sources(const AccessPlan& access, Rules& rules) {
     rules.line(fmt::format("  type {} : verdict; flags interval;", words.type));
     std::string elements;
     for (const OwnedRange& range : ranges) {
-      if (range.owner == kUnrestricted || range.first.family() != words.family) continue;
+      if (range.first.family() != words.family) continue;
       elements += elements.empty() ? "\n" : ",\n";
       elements += "      " + range.first.to_string();
       if (range.last != range.first) elements += "-" + range.last.to_string();
-      elements += " : goto " + chains[range.owner];
+      elements += range.owner == kUnrestricted ? " : accept" : " : goto " + chains[range.owner];
     }
     if (!elements.empty()) rules.line("  elements = {" + elements + " }");
     rules.line("}");
@@ -144,9 +145,11 @@ void add_access(const HostPlan& plan, Rules& rules) {
     }
   }
   add_sources(plan.access, rules);
-  rules.chain("access", {"ct direction reply ct state established accept",
-                         "meta l4proto { icmp, ipv6-icmp } ct state related accept",
-                         "ip saddr vmap @sources-ip", "ip6 saddr vmap @sources-ip6"});
+  rules.counter("unknown-sources");
+  rules.chain("access",
+              {"ct direction reply ct state established accept",
+               "meta l4proto { icmp, ipv6-icmp } ct state related accept", "ip saddr vmap @sources-ip",
+               "ip6 saddr vmap @sources-ip6", "counter name \"unknown-sources\" drop"});
   const std::string jump = "iifname \"" + plan.place() + "\" jump access";
   rules.base_chain("input", "filter", "input priority filter", {jump});
   rules.base_chain("forward", "filter", "forward priority filter", {jump});

@@ -114,7 +114,8 @@ TEST_F(FirewallTest, EveryKindOfRuleIsTakenByTheKernel) {
   EXPECT_TRUE(firewall_of(all)->fail_closed);
   EXPECT_THAT(rules, HasSubstr("10.8.0.5 : goto peer/b"));
   EXPECT_THAT(rules, HasSubstr("10.8.0.8-10.8.0.127 : goto group/guest"));
-  EXPECT_THAT(rules, Not(HasSubstr("10.8.0.7")));
+  EXPECT_THAT(rules, HasSubstr("10.8.0.7 : accept"));
+  EXPECT_THAT(rules, HasSubstr("vmap @sources-ip6\n    counter name \"unknown-sources\" drop"));
 }
 
 TEST_F(FirewallTest, TenThousandPeersLoadInSeconds) {
