@@ -1,7 +1,5 @@
 #include "daemon/access_plan.h"
 
-#include <algorithm>
-
 namespace tunneld::daemon {
 namespace {
 
@@ -16,8 +14,6 @@ std::vector<config::AccessRule> values(const std::vector<config::Located<config:
 AccessPlan access_plan(const std::vector<config::GroupConfig>& groups,
                        const std::vector<config::PeerConfig>& peers) {
   AccessPlan plan;
-  const auto is_restricted = [](const config::PeerConfig& peer) { return peer.group || peer.allow; };
-  if (std::ranges::none_of(peers, is_restricted)) return plan;
   for (const config::GroupConfig& group : groups)
     plan.groups.push_back({group.name.value, values(group.allow)});
   for (const config::PeerConfig& peer : peers) {

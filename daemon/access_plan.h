@@ -1,6 +1,7 @@
 // Who may reach what: the peers' source networks, and the rules that hold for them.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,11 +29,15 @@ struct AccessPlan {
     std::vector<config::AccessRule> allow;
     bool operator==(const Group&) const = default;
   };
-  /// All peers, or none where none is restricted: the longest prefix decides whose an address is.
+  /// All peers: the longest prefix decides whose an address is.
   std::vector<PeerAccess> peers;
   std::vector<Group> groups;
+  /// Rules even where nobody is restricted any more: somebody who was may not be gone yet.
+  bool held = false;
 
-  [[nodiscard]] bool is_empty() const { return peers.empty(); }
+  [[nodiscard]] bool is_empty() const {
+    return !held && std::ranges::none_of(peers, [](const PeerAccess& peer) { return peer.is_restricted(); });
+  }
 };
 
 /// `peers`: with what a server has been given to route.

@@ -337,8 +337,9 @@ void Daemon::set_up_host() {
   }
 }
 
-std::vector<HostChange> Daemon::wanted_changes() {
+std::vector<HostChange> Daemon::wanted_changes(bool hold_access) {
   HostPlan plan = wanted_plan();
+  plan.access.held = hold_access;
   plan.hold_full_tunnel = held_ = must_hold_full_tunnel();
   plan.hold_dns = held_dns_ = must_hold_dns();
   return changes_of(plan);
@@ -362,12 +363,13 @@ nlohmann::json Daemon::reload() {
   try {
     ReadAgain read = read_again(config_path_, config_, public_key_);
     const config::Config before = config_;
+    const bool restricts = !wanted_plan().access.is_empty();
     config_ = std::move(read.config);
     std::optional<AddressPool> leases;
     if (server_) leases = server_->reconfigure();
     if (client_) client_->reconfigure();
     try {
-      become(wanted_changes());
+      become(wanted_changes(restricts));
     } catch (const std::exception&) {
       config_ = before;
       if (server_) server_->go_back(std::move(*leases));
@@ -387,6 +389,8 @@ nlohmann::json Daemon::reload() {
     set_switch();
     const TunnelDriver::PeersChanged changed =
         driver_.set_peers(wanted_peers(), std::move(read.preshared_keys));
+    // Peers that were restricted are gone only now.
+    if (restricts && wanted_plan().access.is_empty()) become(wanted_changes());
     if (server_) server_->push_changes();
     spdlog::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
                  changed.removed, changed.changed);

@@ -68,7 +68,7 @@ class Daemon {
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
   /// What the host should look like at this moment.
-  [[nodiscard]] std::vector<HostChange> wanted_changes();
+  [[nodiscard]] std::vector<HostChange> wanted_changes(bool hold_access = false);
   /// Makes it so; if it cannot be done, as before again. Throws as HostChanges::become does.
   void become(std::vector<HostChange> wanted);
   /// Whether a peer that takes everything has an endpoint of which nothing but the name is known.

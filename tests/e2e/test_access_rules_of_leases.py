@@ -1,6 +1,8 @@
 """A restricted peer with an address from the pool reaches what its rules list and nothing more, from its first packet on, after
 a restart with kept leases too, and a reload frees and restricts it; a peer beside it is not restricted."""
 import signal
+import subprocess
+import time
 
 from harness import check, check_same_state, main, wait_for
 
@@ -16,10 +18,13 @@ def run(lab):
     lan.ip("route", "add", "fd09::/64", "via", "fd01::1")
     key, keys = lab.key(server), {name: lab.key(host) for name, host in clients.items()}
 
-    def config(**rules):
+    def config(without_guest=None, **rules):
+        """`without_guest`: what the other client is given instead."""
         return lab.config(
             server, {"addresses": ["10.9.0.1/24", "fd09::1/64"], "listen_port": 51820},
-            [{"name": name, "public_key": keys[name], **(rules if name == "guest" else {})} for name in clients],
+            [{"name": name, "public_key": keys[name],
+              **(rules if name == "guest" else {"allowed_ips": without_guest} if without_guest else {})}
+             for name in clients if without_guest is None or name != "guest"],
             server={"pool": ["10.9.0.0/24", "fd09::/64"], "push": {"routes": ["10.1.0.0/24", "fd01::/64"]},
                     "client_to_client": False, "forwarding": {"enabled": True}},
             groups={"guests": {"allow": ["10.1.0.2/icmp", "fd01::2/icmp"]}})
@@ -60,6 +65,35 @@ def run(lab):
     config(allow=["10.1.0.2/icmp", "fd01::2/icmp"])
     server.run(lab.tunneld, "reload")
     check_restricted("after a reload")
+
+    # The guest is taken out, but the host refuses another part: all stays as it was, its lease and rules too.
+    server.ip("route", "add", "10.77.0.0/24", "dev", "lan0")
+    config(group="guests", without_guest=["10.77.0.0/24"])
+    check(server.run(lab.tunneld, "reload", check_exit=False).returncode != 0, "a reload with a route that is there")
+    check(len(daemon.status()["server"]["leases"]) == 2, f"both leases are kept: {daemon.status()['server']['leases']}")
+    check_restricted("after a reload that failed")
+
+    server.ip("route", "del", "10.77.0.0/24", "dev", "lan0")
+    config(group="guests")
+    server.run(lab.tunneld, "reload")
+
+    # While it is taken out its packets are on their way.
+    lan.run("nft", "add table ip seen; add chain ip seen in { type filter hook input priority 0; }; "
+                   "add rule ip seen in udp dport 9999 counter")
+    flood = guest.popen("python3", "-c", "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\n"
+                                         "while True: s.sendto(b'x', ('10.1.0.3', 9999))", stderr=subprocess.DEVNULL)
+    for _ in range(2):
+        time.sleep(0.3)
+        config(without_guest=[])
+        server.run(lab.tunneld, "reload")
+        time.sleep(0.2)
+        config(group="guests")
+        server.run(lab.tunneld, "reload")
+        wait_for(lambda: len(daemon.status()["server"]["leases"]) == 2, 20, "the guest has its lease again")
+    flood.kill()
+    flood.wait()
+    seen = lan.run("nft", "list", "table", "ip", "seen").stdout
+    check("counter packets 0 " in seen, f"packets of a guest that was taken out: {seen}")
     daemon.stop()
     check_same_state(before, server.state(), "after the end")
 
