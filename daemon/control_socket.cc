@@ -116,7 +116,12 @@ std::string ControlSocket::answer(const std::string& line) const {
     reply = failure(R"(expected {"command": "..."})");
   } else {
     const auto found = handlers_.find(request["command"].get<std::string>());
-    reply = found == handlers_.end() ? failure("unknown command") : found->second();
+    try {
+      reply = found == handlers_.end() ? failure("unknown command") : found->second();
+    } catch (const std::exception& error) {
+      // A question must not end who answers it.
+      reply = failure(error.what());
+    }
   }
   // A file's name in the words of an error may hold any bytes.
   return reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";

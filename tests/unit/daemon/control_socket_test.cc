@@ -2,6 +2,7 @@
 #include "daemon/control_socket.h"
 
 #include <filesystem>
+#include <stdexcept>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -26,6 +27,7 @@ class ControlSocketTest : public testing::Test {
     setenv("TUNNELD_RUN_DIR", directory_.c_str(), 1);
     server_ = std::make_unique<ControlSocket>(io_, "tun0");
     server_->on("status", [] { return nlohmann::json{{"answer", 42}}; });
+    server_->on("fail", []() -> nlohmann::json { throw std::runtime_error("no luck"); });
     server_->on("reload", [] { return nlohmann::json{{"error", "/etc/caf\xe9.yaml: not there"}}; });
     thread_ = std::thread([this] { io_.run(); });
   }
@@ -68,6 +70,12 @@ TEST_F(ControlSocketTest, AnswerWithAFileNameThatIsNoUtf8) {
   const auto fd = connect_raw();
   EXPECT_EQ(exchange(fd, "{\"command\": \"reload\"}\n"),
             "{\"error\":\"/etc/caf\xef\xbf\xbd.yaml: not there\"}\n");
+}
+
+TEST_F(ControlSocketTest, AHandlerThatFailsEndsNothing) {
+  const auto fd = connect_raw();
+  EXPECT_EQ(exchange(fd, "{\"command\": \"fail\"}\n"), "{\"error\":\"no luck\"}\n");
+  EXPECT_EQ(exchange(fd, "{\"command\": \"status\"}\n"), "{\"answer\":42}\n");
 }
 
 TEST_F(ControlSocketTest, AnswersWhatIsAsked) {
