@@ -85,8 +85,8 @@ void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& f
   };
   const auto message = ConfigMessage::from(frame);
   if (!message) return complain("its configuration makes no sense, and is ignored");
-  if (source_ && source_->server != *key && is_live(source_->server))
-    return complain("offers a configuration, but this host has that of " + source_->name);
+  if (held_.source && held_.source->server != *key && is_live(held_.source->server))
+    return complain("offers a configuration, but this host has that of " + held_.source->name);
   if (message->refusal) {
     complain(*message->refusal == ConfigMessage::Refusal::kExhausted
                  ? "has no address left for this host; asking again every minute"
@@ -104,70 +104,74 @@ void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& f
 bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   const crypto::PublicKey key = tunnel_.peer(id).options().public_key;
   const std::uint64_t instance = tunnel_.peer(id).remote()->instance;
-  const bool same_life = source_ && source_->server == key && source_->instance == instance;
-  if (same_life && message.serial < source_->message.serial) return false;  // late
+  const bool same_life = held_.source && held_.source->server == key && held_.source->instance == instance;
+  if (same_life && message.serial < held_.source->message.serial) return false;  // late
   ConfigMessage but_for_serial = message;
-  if (source_) but_for_serial.serial = source_->message.serial;
-  const bool is_other = !source_ || source_->server != key || source_->message != but_for_serial;
+  if (held_.source) but_for_serial.serial = held_.source->message.serial;
+  const bool is_other =
+      !held_.source || held_.source->server != key || held_.source->message != but_for_serial;
   // Each rewrites the host; a server must not keep it busy with that.
   if (is_other && !changes_.allow(net::boot_now())) return false;
-  const std::optional<Source> source_before = source_;
-  const AcceptedConfig accepted_before = accepted_;
-  source_ = Source{.server = key,
-                   .name = driver_.info(id).name,
-                   .instance = instance,
-                   .message = message,
-                   .holds_until = net::boot_now() + std::chrono::seconds(message.lifetime)};
-  accepted_ = decide_and_tell();
-  const bool server_changed = !source_before || source_before->server != key;
-  if (accepted_ == accepted_before && !server_changed) return true;
+  Held before = held_;
+  held_.source = Source{.server = key,
+                        .name = driver_.info(id).name,
+                        .instance = instance,
+                        .message = message,
+                        .holds_until = net::boot_now() + std::chrono::seconds(message.lifetime)};
+  decide_and_tell();
+  const bool server_changed = !before.source || before.source->server != key;
+  if (accepted() == before.accepted && !server_changed) return true;
   try {
     apply_();
   } catch (const std::exception& error) {
-    spdlog::error("the configuration of {} cannot be applied: {}", source_->name, error.what());
-    source_ = source_before;
-    accepted_ = accepted_before;
+    spdlog::error("the configuration of {} cannot be applied: {}", held_.source->name, error.what());
+    go_back(std::move(before));
     return false;
   }
-  spdlog::info("configured by {}: addresses {}; routes {}", source_->name, joined(texts(accepted_.addresses)),
-               joined(texts(accepted_.routes)));
+  spdlog::info("configured by {}: addresses {}; routes {}", held_.source->name,
+               joined(texts(held_.accepted.addresses)), joined(texts(held_.accepted.routes)));
   return true;
 }
 
-AcceptedConfig ConfigClient::decide_and_tell() {
-  if (!source_) return {};
+void ConfigClient::decide_and_tell() {
+  held_.accepted = {};
+  held_.refused.clear();
+  if (!held_.source) return;
   std::vector<net::IpAddress> endpoints;
   tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
     if (const auto endpoint = peer.status(net::boot_now()).endpoint)
       endpoints.push_back(endpoint->remote.address);
   });
-  Acceptance acceptance = decide(source_->message, config_, source_->server, endpoints);
-  refused_ = acceptance.refused;
-  if (!refused_.empty() && refused_ != told_refused_)
-    spdlog::warn("refused of what {} wants: {}", source_->name, joined(refused_));
-  told_refused_ = refused_;
-  return std::move(acceptance.accepted);
+  Acceptance acceptance = decide(held_.source->message, config_, held_.source->server, endpoints);
+  held_.accepted = std::move(acceptance.accepted);
+  held_.refused = std::move(acceptance.refused);
+  if (!held_.refused.empty() && held_.refused != held_.told_refused)
+    spdlog::warn("refused of what {} wants: {}", held_.source->name, joined(held_.refused));
+  held_.told_refused = held_.refused;
 }
 
-void ConfigClient::reconfigure() {
+ConfigClient::Held ConfigClient::reconfigure() {
+  Held before = held_;
   const bool is_configured =
-      source_ && std::ranges::any_of(config_.peers, [this](const config::PeerConfig& peer) {
-        return peer.public_key.value == source_->server;
+      held_.source && std::ranges::any_of(config_.peers, [this](const config::PeerConfig& peer) {
+        return peer.public_key.value == held_.source->server;
       });
-  if (!is_configured) source_.reset();
-  accepted_ = decide_and_tell();
+  if (!is_configured) held_.source.reset();
+  decide_and_tell();
+  return before;
 }
 
 std::vector<config::PeerConfig> ConfigClient::peers() const {
   std::vector<config::PeerConfig> all = config_.peers;
   for (config::PeerConfig& peer : all) {
-    const bool is_server = source_ && source_->server == peer.public_key.value;
+    const bool is_server = held_.source && held_.source->server == peer.public_key.value;
     const bool decides_alone = peer.persistent_keepalive || peer.keepalive_refused || peer.endpoints.empty();
     if (!decides_alone) {
-      peer.persistent_keepalive = is_server ? accepted_.keepalive.value_or(kUsualKeepalive) : kUsualKeepalive;
+      peer.persistent_keepalive =
+          is_server ? held_.accepted.keepalive.value_or(kUsualKeepalive) : kUsualKeepalive;
     }
     if (!is_server) continue;
-    for (const net::IpPrefix& route : accepted_.routes) {
+    for (const net::IpPrefix& route : held_.accepted.routes) {
       const bool is_there =
           std::ranges::any_of(peer.allowed_ips, [&](const auto& network) { return network.value == route; });
       if (!is_there) peer.allowed_ips.push_back({route, peer.public_key.at});
@@ -194,35 +198,38 @@ void ConfigClient::wait_for_minute() {
 }
 
 void ConfigClient::look_at_lifetime() {
-  if (!source_) return;
+  if (!held_.source) return;
   const Instant now = net::boot_now();
-  if (is_live(source_->server)) {
-    source_->holds_until = now + std::chrono::seconds(source_->message.lifetime);
+  if (is_live(held_.source->server)) {
+    held_.source->holds_until = now + std::chrono::seconds(held_.source->message.lifetime);
     return;
   }
-  if (now < source_->holds_until) return;
+  if (now < held_.source->holds_until) return;
   spdlog::warn("the configuration of {} has expired: its addresses may be somebody else's now",
-               source_->name);
-  source_.reset();
-  accepted_ = {};
+               held_.source->name);
+  Held before = held_;
+  held_.source.reset();
+  decide_and_tell();
   try {
     apply_();
   } catch (const std::exception& error) {
+    // It is still on the host; the next minute tries again.
     spdlog::error("the expired configuration cannot be taken back: {}", error.what());
+    go_back(std::move(before));
   }
 }
 
 nlohmann::json ConfigClient::status() const {
-  nlohmann::json json{{"configured_by", nullptr}, {"refused", refused_}};
-  if (!source_) return json;
-  json["configured_by"] = source_->name;
-  json["serial"] = source_->message.serial;
-  json["addresses"] = texts(accepted_.addresses);
-  json["routes"] = texts(accepted_.routes);
-  json["dns_servers"] = texts(accepted_.dns_servers);
-  json["dns_search"] = accepted_.dns_search;
-  json["mtu"] = accepted_.mtu ? nlohmann::json(*accepted_.mtu) : nlohmann::json(nullptr);
-  json["lifetime_seconds"] = source_->message.lifetime;
+  nlohmann::json json{{"configured_by", nullptr}, {"refused", held_.refused}};
+  if (!held_.source) return json;
+  json["configured_by"] = held_.source->name;
+  json["serial"] = held_.source->message.serial;
+  json["addresses"] = texts(held_.accepted.addresses);
+  json["routes"] = texts(held_.accepted.routes);
+  json["dns_servers"] = texts(held_.accepted.dns_servers);
+  json["dns_search"] = held_.accepted.dns_search;
+  json["mtu"] = held_.accepted.mtu ? nlohmann::json(*held_.accepted.mtu) : nlohmann::json(nullptr);
+  json["lifetime_seconds"] = held_.source->message.lifetime;
   return json;
 }
 

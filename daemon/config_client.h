@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -35,10 +36,27 @@ class ConfigClient {
   ConfigClient(const ConfigClient&) = delete;
   ConfigClient& operator=(const ConfigClient&) = delete;
 
-  /// The configuration has changed: decides anew. Applies nothing.
-  void reconfigure();
+  /// Who configures us, in which of its lives, with what.
+  struct Source {
+    crypto::PublicKey server;
+    std::string name;
+    std::uint64_t instance = 0;
+    protocol::ConfigMessage message;
+    Instant holds_until{};
+  };
+  /// What is held, and what was decided about it.
+  struct Held {
+    std::optional<Source> source;
+    AcceptedConfig accepted;
+    std::vector<std::string> refused;
+    std::vector<std::string> told_refused;
+  };
+  /// The configuration has changed: decides anew. Applies nothing. Returns what held before, for go_back().
+  [[nodiscard]] Held reconfigure();
+  /// The host refused the new configuration: nothing of what the server has given is lost.
+  void go_back(Held before) { held_ = std::move(before); }
   /// What is taken now.
-  [[nodiscard]] const AcceptedConfig& accepted() const { return accepted_; }
+  [[nodiscard]] const AcceptedConfig& accepted() const { return held_.accepted; }
   /// The configured peers with what was taken: allowed IPs and keepalives.
   [[nodiscard]] std::vector<config::PeerConfig> peers() const;
   /// For status.
@@ -58,7 +76,7 @@ class ConfigClient {
   void ask_after(protocol::PeerId id, Question& question, Duration wait);
   void received(protocol::PeerId id, const protocol::ControlFrame& frame);
   [[nodiscard]] bool take(protocol::PeerId id, const protocol::ConfigMessage& message);
-  [[nodiscard]] AcceptedConfig decide_and_tell();
+  void decide_and_tell();
   [[nodiscard]] bool is_live(const crypto::PublicKey& key) const;
   void wait_for_minute();
   void look_at_lifetime();
@@ -70,20 +88,9 @@ class ConfigClient {
   Apply apply_;
 
   std::map<protocol::PeerId, std::unique_ptr<Question>> questions_;
-  /// Who configures us, in which of its lives, with what.
-  struct Source {
-    crypto::PublicKey server;
-    std::string name;
-    std::uint64_t instance = 0;
-    protocol::ConfigMessage message;
-    Instant holds_until{};
-  };
-  std::optional<Source> source_;
+  Held held_;
   /// Other configurations than before. One that comes sooner is repeated by its server, as one that was lost.
   Pace changes_{10, std::chrono::seconds(2)};
-  AcceptedConfig accepted_;
-  std::vector<std::string> refused_;
-  std::vector<std::string> told_refused_;
   boost::asio::steady_timer minute_;
 };
 

@@ -367,13 +367,14 @@ nlohmann::json Daemon::reload() {
     config_ = std::move(read.config);
     std::optional<AddressPool> leases;
     if (server_) leases = server_->reconfigure();
-    if (client_) client_->reconfigure();
+    std::optional<ConfigClient::Held> taken;
+    if (client_) taken = client_->reconfigure();
     try {
       become(wanted_changes(restricts));
     } catch (const std::exception&) {
       config_ = before;
       if (server_) server_->go_back(std::move(*leases));
-      if (client_) client_->reconfigure();
+      if (client_) client_->go_back(std::move(*taken));
       throw;
     }
     set_log_level(config_.log.level);
