@@ -7,6 +7,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include "daemon/host_state.h"
+
 namespace tunneld::daemon {
 
 namespace {
@@ -70,14 +72,15 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   const auto later = std::ranges::stable_partition(
       gone, [](const HostChange& change) { return std::holds_alternative<AddressAdded>(change); });
   if (later.begin() != gone.begin()) {
-    // With its last IPv4 address a link loses its IPv4 routes, so the new one comes first.
+    // With its last IPv4 address a link loses all its IPv4 routes, so the new one comes first; and where no
+    // new one comes, the routes are put back.
     std::erase_if(added, [this](const HostChange* change) {
       const bool is_address = std::holds_alternative<AddressAdded>(*change);
       if (is_address) make(*change);
       return is_address;
     });
     for (const HostChange& change : std::span(gone.begin(), later.begin())) revert(change);
-    restore_addresses();
+    restore_what_went_along();
   }
   for (const auto& [old, wish] : replaced) replace(old, wish);
   for (const HostChange* change : added) make(*change);
@@ -86,15 +89,17 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   if (std::exchange(inherited_closed_, false)) stays_closed_ = true;
 }
 
-void HostChanges::restore_addresses() {
-  for (const Present& present : present_) {
-    if (!present.id || !std::holds_alternative<AddressAdded>(present.change)) continue;
-    try {
-      apply_change(journal_.pending().at(*present.id), netlink_);
-    } catch (const net::NetlinkError& error) {
-      if (error.reason() != net::NetlinkError::Reason::kExists) throw;
+void HostChanges::restore_what_went_along() {
+  const auto restore_all = [this](auto is_kind) {
+    HostState now(netlink_);
+    for (const Present& present : present_) {
+      if (!present.id || !is_kind(present.change)) continue;
+      const HostChange& made = journal_.pending().at(*present.id);
+      if (now.standing(made) == Standing::kMissing) apply_change(made, netlink_);
     }
-  }
+  };
+  restore_all([](const HostChange& change) { return std::holds_alternative<AddressAdded>(change); });
+  restore_all([](const HostChange& change) { return std::holds_alternative<RouteAdded>(change); });
 }
 
 void HostChanges::make(const HostChange& wish) {

@@ -66,7 +66,8 @@ class HostChanges {
 
   void make_it(const HostChange& wish);
   void replace(const HostChange& made, const HostChange& wish);
-  void restore_addresses();
+  /// Addresses and routes that the kernel has removed together with an address.
+  void restore_what_went_along();
   LeftBehind undo_all(bool after_kill, bool keep_closed) noexcept;
   void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;
   void undo_one(std::uint64_t id, const HostChange& change, bool after_kill);

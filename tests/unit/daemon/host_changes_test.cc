@@ -93,6 +93,23 @@ TEST_F(HostChangesTest, AnAddressThatGoesLeavesItsNeighbours) {
   EXPECT_THAT(host_state(), HasSubstr("inet 10.8.0.3/24"));
 }
 
+// The kernel removes all IPv4 routes of a link with its last IPv4 address; a full tunnel would leak.
+TEST_F(HostChangesTest, TheLastIpv4AddressThatGoesLeavesTheRoutes) {
+  HostChanges host("kept");
+  const std::vector<HostChange> stay = {
+      LinkUp{{"kept"}, 1420}, AddressAdded{{"kept"}, prefix("fd08::5/64")},
+      RouteAdded{{"kept"}, prefix("0.0.0.0/0"), 777}, RouteAdded{{"kept"}, prefix("10.20.0.0/16")},
+      RuleAdded{{.priority = 32000, .table = 777, .mark = 1, .invert = true}}};
+  std::vector<HostChange> wanted = stay;
+  wanted.insert(wanted.begin() + 1, AddressAdded{{"kept"}, prefix("10.8.0.5/24")});
+  host.become(wanted);
+  host.become(stay);
+  const std::string after = host_state();
+  EXPECT_THAT(after, Not(HasSubstr("inet 10.8.0.5")));
+  EXPECT_THAT(after, HasSubstr("default dev kept table 777 proto 215"));
+  EXPECT_THAT(after, HasSubstr("10.20.0.0/16 dev kept table 254 proto 215"));
+}
+
 TEST_F(HostChangesTest, APlanThatCannotBeLeavesAWayBack) {
   HostChanges host("kept");
   const std::vector<HostChange> good = {LinkUp{{"kept"}, 1420}, RouteAdded{{"kept"}, prefix("10.20.0.0/16")}};

@@ -1,0 +1,94 @@
+#include "daemon/host_state.h"
+
+#include <algorithm>
+
+namespace tunneld::daemon {
+namespace {
+
+/// What a route without a metric gets: none, and IP6_RT_PRIO_USER (linux/ipv6_route.h).
+constexpr std::uint32_t default_metric(net::Family family) {
+  return family == net::Family::kIpv4 ? 0 : 1024;
+}
+
+Standing standing_if(bool stands) {
+  return stands ? Standing::kStands : Standing::kMissing;
+}
+
+}  // namespace
+
+Standing HostState::standing(const HostChange& made) {
+  return std::visit([this](const auto& kind) { return of(kind); }, made);
+}
+
+const std::optional<net::Link>& HostState::link(const Interface& interface) {
+  const auto [place, is_new] = links_.try_emplace(interface.index);
+  if (is_new) {
+    try {
+      net::Link found = netlink_.link(interface.index);
+      if (found.name == interface.name) place->second = std::move(found);
+    } catch (const net::NetlinkError& error) {
+      if (error.reason() != net::NetlinkError::Reason::kNotFound) throw;
+    }
+  }
+  return place->second;
+}
+
+Standing HostState::of(const LinkAddress& made) {
+  const auto& present = link(made.interface);
+  return present ? standing_if(present->address == made.address) : Standing::kNoDevice;
+}
+
+Standing HostState::of(const BridgeMade& made) {
+  const auto& present = link(made.bridge);
+  return present ? standing_if(present->up) : Standing::kNoDevice;
+}
+
+Standing HostState::of(const BridgePort& port) {
+  const auto& present = link(port.interface);
+  if (!present || !link(port.bridge)) return Standing::kNoDevice;
+  if (present->master != 0 && present->master != port.bridge.index) return Standing::kTaken;
+  return standing_if(present->master == port.bridge.index && (present->up || !port.is_member));
+}
+
+Standing HostState::of(const LinkUp& made) {
+  const auto& present = link(made.interface);
+  return present ? standing_if(present->up && present->mtu == made.mtu) : Standing::kNoDevice;
+}
+
+Standing HostState::of(const AddressAdded& added) {
+  if (!link(added.interface)) return Standing::kNoDevice;
+  const auto [place, is_new] = addresses_.try_emplace(added.interface.index);
+  if (is_new) {
+    for (const auto& present : netlink_.addresses(added.interface.index))
+      place->second.insert(present.address);
+  }
+  return standing_if(place->second.contains(added.address));
+}
+
+HostState::RouteKey HostState::key_of(const net::Route& route) {
+  const net::Family family = route.destination.address.family();
+  return {route.destination, route.table, route.metric.value_or(default_metric(family)),
+          route.interface_index};
+}
+
+Standing HostState::of(const RouteAdded& added) {
+  if (!link(added.interface)) return Standing::kNoDevice;
+  const net::Family family = added.destination.address.family();
+  const auto [place, is_new] = routes_.try_emplace(family);
+  if (is_new) {
+    for (const auto& present : netlink_.routes({.family = family, .protocol = net::kRouteProtocol}))
+      place->second.insert(key_of(present));
+  }
+  return standing_if(place->second.contains(key_of({.destination = added.destination,
+                                                    .table = added.table,
+                                                    .metric = added.metric,
+                                                    .interface_index = added.interface.index})));
+}
+
+Standing HostState::of(const RuleAdded& added) {
+  const auto [place, is_new] = rules_.try_emplace(added.rule.family);
+  if (is_new) place->second = netlink_.rules(added.rule.family);
+  return standing_if(std::ranges::find(place->second, added.rule) != place->second.end());
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,62 @@
+// What the kernel has now, compared with what was made.
+//
+// A comparison reads each of the kernel's tables once, and only those that are asked for: a host may have
+// 10,000 of our routes, and a comparison follows every notice that something has changed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+#include <vector>
+
+#include "common/net/netlink.h"
+#include "daemon/host_change.h"
+
+namespace tunneld::daemon {
+
+enum class Standing : std::uint8_t {
+  kStands,   // as it was made; or of a kind that is not compared (settings, name servers)
+  kMissing,  // somebody has taken it away, or changed it
+  kTaken,    // a port of somebody else's bridge now
+  kNoDevice  // its device is gone, has another name, or is in another network namespace
+};
+
+/// The kernel at one moment: for one comparison.
+class HostState {
+ public:
+  explicit HostState(net::Netlink& netlink) : netlink_(netlink) {}
+
+  /// `made` is complete (see prepare()). Throws NetlinkError or std::system_error.
+  [[nodiscard]] Standing standing(const HostChange& made);
+
+ private:
+  using RouteKey =
+      std::tuple<net::IpPrefix, std::uint32_t /*table*/, std::uint32_t /*metric*/, std::uint32_t /*index*/>;
+  static RouteKey key_of(const net::Route& route);
+
+  Standing of(const LinkAddress& link);
+  Standing of(const BridgeMade& made);
+  Standing of(const BridgePort& port);
+  Standing of(const LinkUp& link);
+  Standing of(const AddressAdded& added);
+  Standing of(const RouteAdded& added);
+  Standing of(const RuleAdded& added);
+  /// What others change of these, they have taken over (see host_change.h).
+  static Standing of(const SysctlSet&) { return Standing::kStands; }
+  static Standing of(const ForwardingOn&) { return Standing::kStands; }
+  static Standing of(const NftTable&) { return Standing::kStands; }
+  static Standing of(const DnsSet&) { return Standing::kStands; }
+
+  /// nullopt: there is none of this name and index.
+  const std::optional<net::Link>& link(const Interface& interface);
+
+  net::Netlink& netlink_;
+  std::map<std::uint32_t, std::optional<net::Link>> links_;
+  std::map<std::uint32_t, std::set<net::IpPrefix>> addresses_;
+  std::map<net::Family, std::set<RouteKey>> routes_;
+  std::map<net::Family, std::vector<net::Rule>> rules_;
+};
+
+}  // namespace tunneld::daemon
