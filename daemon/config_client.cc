@@ -81,7 +81,9 @@ void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& f
   const auto complain = [&](const std::string& words) {
     if (question == questions_.end() || question->second->logged == words) return;
     question->second->logged = words;
-    spdlog::warn("peer {}: {}", driver_.info(id).name, words);
+    // Two complaints in turn are as many lines as the peer likes.
+    spdlog::log(complaints_.allow(net::boot_now()) ? spdlog::level::warn : spdlog::level::debug,
+                "peer {}: {}", driver_.info(id).name, words);
   };
   const auto message = ConfigMessage::from(frame);
   if (!message) return complain("its configuration makes no sense, and is ignored");
@@ -106,12 +108,6 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   const std::uint64_t instance = tunnel_.peer(id).remote()->instance;
   const bool same_life = held_.source && held_.source->server == key && held_.source->instance == instance;
   if (same_life && message.serial < held_.source->message.serial) return false;  // late
-  ConfigMessage but_for_serial = message;
-  if (held_.source) but_for_serial.serial = held_.source->message.serial;
-  const bool is_other =
-      !held_.source || held_.source->server != key || held_.source->message != but_for_serial;
-  // Each rewrites the host; a server must not keep it busy with that.
-  if (is_other && !changes_.allow(net::boot_now())) return false;
   Held before = held_;
   held_.source = Source{.server = key,
                         .name = driver_.info(id).name,
@@ -121,6 +117,12 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   decide_and_tell();
   const bool server_changed = !before.source || before.source->server != key;
   if (accepted() == before.accepted && !server_changed) return true;
+  // Each rewrites the host, and a server must not keep it busy with that: neither by what it says, nor by
+  // where it says it from, which decides as well.
+  if (!changes_.allow(net::boot_now())) {
+    go_back(std::move(before));
+    return false;
+  }
   try {
     apply_();
   } catch (const std::exception& error) {

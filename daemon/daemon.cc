@@ -13,6 +13,7 @@
 #include "common/protocol/ethernet_message.h"
 #include "config/parse.h"
 #include "daemon/access_status.h"
+#include "daemon/address_elsewhere.h"
 #include "daemon/host_plan.h"
 #include "daemon/log.h"
 #include "daemon/privilege.h"
@@ -144,6 +145,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
     client_ = std::make_unique<ConfigClient>(io_, config_, tunnel_, driver_, [this] { apply_accepted(); });
   driver_.on_endpoint_found([this] { leave_hold(); });
   set_up_host();
+  tell_addresses_elsewhere();
   guard_bridge();
   set_packet_sizes();
   set_switch();
@@ -225,8 +227,16 @@ HostPlan Daemon::wanted_plan() const {
   return plan;
 }
 
+void Daemon::tell_addresses_elsewhere() const {
+  const HostPlan plan = wanted_plan();
+  for (const std::string& line :
+       found_elsewhere(plan.addresses, other_addresses({device_.name(), plan.place()})))
+    spdlog::warn(line);
+}
+
 void Daemon::apply_accepted() {
   become(wanted_changes());
+  tell_addresses_elsewhere();
   set_packet_sizes();
   for (const config::PeerConfig& peer : wanted_peers()) driver_.update_peer(peer);
 }
@@ -278,16 +288,30 @@ void Daemon::follow_path_mtu(protocol::PeerId peer) {
   if (path.limit() > plane_.mtu.load() && path.phase() == protocol::PathMtu::Phase::kSearching) return;
   // Below 1280 the kernel would take IPv6 off the device; the limit of the peer does the rest.
   const std::uint32_t mtu = std::max<std::uint32_t>(path.limit(), net::kIpv6LeastMtu);
-  if (mtu == plane_.mtu.load()) return;
-  const auto found_before = std::exchange(found_mtu_, mtu);
-  try {
-    become(wanted_changes());
-    plane_.mtu.store(mtu);
-    spdlog::info("{} has an MTU of {} now: that is what the path carries", device_.name(), mtu);
-  } catch (const std::exception& error) {
-    found_mtu_ = found_before;
-    spdlog::warn("the MTU of {} stays {}: {}", device_.name(), plane_.mtu.load(), error.what());
+  if (!damped_mtu_) damped_mtu_.emplace(plane_.mtu.load());
+  set_path_mtu(damped_mtu_->follow(mtu, net::boot_now()));
+}
+
+void Daemon::set_path_mtu(std::optional<std::uint32_t> mtu) {
+  if (mtu && *mtu != plane_.mtu.load() && follows_path()) {
+    const auto found_before = std::exchange(found_mtu_, mtu);
+    try {
+      become(wanted_changes());
+      plane_.mtu.store(*mtu);
+      spdlog::info("{} has an MTU of {} now: that is what the path carries", device_.name(), *mtu);
+    } catch (const std::exception& error) {
+      found_mtu_ = found_before;
+      spdlog::warn("the MTU of {} stays {}: {}", device_.name(), plane_.mtu.load(), error.what());
+    }
   }
+  if (damped_mtu_->deadline() == kNever) {
+    mtu_timer_.cancel();
+    return;
+  }
+  mtu_timer_.expires_after(std::max(damped_mtu_->deadline() - net::boot_now(), Duration::zero()));
+  mtu_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) set_path_mtu(damped_mtu_->due(net::boot_now()));
+  });
 }
 
 bool Daemon::waits_for_its_name(const config::PeerConfig& peer) const {
@@ -385,6 +409,7 @@ nlohmann::json Daemon::reload() {
         }
       }
     }
+    tell_addresses_elsewhere();
     set_packet_sizes();
     driver_.isolate_clients(config_.server && !config_.server->value.client_to_client);
     set_switch();

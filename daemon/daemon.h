@@ -11,6 +11,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "common/crypto/aead_engine.h"
 #include "common/net/tun_device.h"
@@ -23,6 +24,7 @@
 #include "daemon/config_client.h"
 #include "daemon/config_server.h"
 #include "daemon/control_socket.h"
+#include "daemon/damped_mtu.h"
 #include "daemon/data_worker.h"
 #include "daemon/exit_code.h"
 #include "daemon/host_changes.h"
@@ -65,8 +67,11 @@ class Daemon {
   void set_up_host();
   /// The tunnel's own packets stay off the bridge that the device is a port of.
   void guard_bridge();
+  /// One warning for each address or network of ours that another interface has as well.
+  void tell_addresses_elsewhere() const;
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
+  void set_path_mtu(std::optional<std::uint32_t> mtu);
   /// What the host should look like at this moment.
   [[nodiscard]] std::vector<HostChange> wanted_changes(bool hold_access = false);
   /// Makes it so; if it cannot be done, as before again. Throws as HostChanges::become does.
@@ -83,10 +88,12 @@ class Daemon {
   const Instant started_;
   /// Of the device, where the configuration leaves it to us and the path has told; nullopt: the usual one.
   std::optional<std::uint32_t> found_mtu_;
+  std::optional<DampedMtu> damped_mtu_;
   ExitCode result_ = ExitCode::kFine;
 
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
+  boost::asio::steady_timer mtu_timer_{io_};
   HostChanges host_;
   /// As host_ has made them.
   std::vector<HostChange> changes_;

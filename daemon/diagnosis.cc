@@ -94,6 +94,8 @@ std::string path_of(const Course& peer) {
 }
 
 Finding of_peer(const Course& peer, bool answers_refused, const Unreachable& unreachable) {
+  if (peer.after.value("key_used_twice", false))
+    return {Health::kBad, peer.name, peer.after.at("note").get<std::string>()};
   if (peer.state != "up") return of_down_peer(peer, answers_refused, unreachable);
   const auto& handshake = peer.after.at("latest_handshake_seconds_ago");
   const std::string age =

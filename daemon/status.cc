@@ -52,6 +52,7 @@ std::string_view search_of(const protocol::PeerStatus::Path& path) {
 
 std::string note_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerInfo& info) {
   if (!info.forbidden_way.empty()) return info.forbidden_way;
+  if (!info.two_places.empty()) return info.two_places;
   return peer.session_live ? info.refused : info.note;
 }
 
@@ -84,6 +85,7 @@ nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& inf
                       {"persistent_keepalive", seconds(peer.options().persistent_keepalive)},
                       {"state", state_of(status, info)},
                       {"note", note_of(status, info)},
+                      {"key_used_twice", !info.two_places.empty()},
                       {"rx_bytes", status.received_bytes},
                       {"tx_bytes", status.sent_bytes},
                       {"rx_packets", status.received_packets},

@@ -26,6 +26,8 @@ constexpr int kStrangersPerTurn = 64;
 constexpr int kPeerNoticesPerTurn = 256;
 /// A dead endpoint is left after so many unanswered initiations.
 constexpr unsigned kAttemptsPerEndpoint = 3;
+/// What one would have to be told again, if nobody has done anything about it.
+constexpr Duration kTellAgain = std::chrono::minutes(10);
 /// What a peer's packets cause is logged for people at most so often.
 constexpr Duration kPauseBetweenMoves = std::chrono::seconds(10);
 
@@ -51,6 +53,11 @@ protocol::PeerOptions options_of(const config::PeerConfig& peer,
           .persistent_keepalive = peer.persistent_keepalive.value_or(Duration::zero()),
           .has_other_endpoints = peer.endpoints.size() > 1,
           .isolated = isolate && peer.endpoints.empty()};
+}
+
+std::string in_words(const KeyUse::Places& places) {
+  return "one key is used by two hosts at once: it comes from " + places.one.to_string() + " and " +
+         places.other.to_string() + " in turn; give each host a key of its own";
 }
 
 int checked(int fd, const char* what) {
@@ -366,6 +373,7 @@ void TunnelDriver::report(const protocol::Event& event) {
   switch (event.kind) {
     case Kind::kSessionUp:
       state.problem.clear();
+      if (const auto address = current_address(event.peer)) heard_from(event.peer, *address);
       if (crypto::secret_lock_failed() && !std::exchange(told_lock_failed_, true)) {
         spdlog::warn("session keys are not locked into memory: raise LimitMEMLOCK (ulimit -l)");
       }
@@ -378,6 +386,7 @@ void TunnelDriver::report(const protocol::Event& event) {
       }
       break;
     case Kind::kEndpointMoved:
+      heard_from(event.peer, event.endpoint.remote);
       // A peer may move with every packet; people need not hear of each.
       if (const Instant now = net::boot_now(); now >= state.tell_moves_at) {
         state.tell_moves_at = now + kPauseBetweenMoves;
@@ -446,6 +455,16 @@ void TunnelDriver::report(const protocol::Event& event) {
   }
 }
 
+void TunnelDriver::heard_from(protocol::PeerId peer, const net::SocketAddress& place) {
+  PeerState& state = peers_[peer];
+  const Instant now = net::boot_now();
+  state.key_use.heard_from(place, now);
+  const auto places = state.key_use.two_places(now);
+  if (!places || now < state.tell_two_places_at) return;
+  state.tell_two_places_at = now + kTellAgain;
+  spdlog::warn("peer {}: {}", label(peer), in_words(*places));
+}
+
 void TunnelDriver::call_if_wanted(protocol::PeerId peer) {
   if (!tunnel_.peer(peer).status(net::boot_now()).wants_session) return;
   protocol::Actions actions;
@@ -484,6 +503,8 @@ TunnelDriver::PeerInfo TunnelDriver::info(protocol::PeerId peer) const {
   if (info.note.empty()) info.note = found->second.problem;
   info.refused = found->second.refused;
   info.forbidden_way = found->second.forbidden_way;
+  if (const auto places = found->second.key_use.two_places(net::boot_now()))
+    info.two_places = in_words(*places);
   return info;
 }
 

@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "daemon/data_worker.h"
 #include "daemon/endpoint_resolver.h"
+#include "daemon/key_use.h"
 #include "daemon/pace.h"
 
 namespace tunneld::daemon {
@@ -78,6 +79,8 @@ class TunnelDriver {
     std::string refused{};
     /// Why it is not even called, in words; empty as a rule.
     std::string forbidden_way{};
+    /// Its key is used by two hosts at once, in words; empty as a rule.
+    std::string two_places{};
   };
   [[nodiscard]] bool has_endpoint(const crypto::PublicKey& peer) const;
   /// Called each time an endpoint's name has led to an address.
@@ -101,6 +104,7 @@ class TunnelDriver {
   void report(const protocol::Event& event);
   void arm_timer();
   void call_if_wanted(protocol::PeerId peer);
+  void heard_from(protocol::PeerId peer, const net::SocketAddress& place);
   [[nodiscard]] std::string label(protocol::PeerId peer) const;
   /// Of a line that the peer can cause: what is too much is there for debugging only.
   [[nodiscard]] static spdlog::level::level_enum level_of(spdlog::level::level_enum usual, PeerState& state);
@@ -130,6 +134,8 @@ class TunnelDriver {
     std::string forbidden_way{};
     bool up = false;
     Instant tell_moves_at{};
+    KeyUse key_use{};
+    Instant tell_two_places_at{};
     /// Lines about sessions that come and go as the peer likes.
     Pace tell{20, std::chrono::seconds(10)};
   };

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "common/net/holder.h"
 #include "common/net/netlink.h"
 
 namespace tunneld::net {
@@ -83,6 +84,12 @@ std::optional<std::string> driver_kind(const std::string& name) {
   return std::strcmp(info.driver, "tun") == 0 ? std::string(info.bus_info) : "";
 }
 
+/// "tun0 is in use by openvpn (pid 12)"
+std::string in_use(const std::string& name) {
+  const std::string holder = holder_of_tun_device(name);
+  return name + " is in use by " + (holder.empty() ? "another program" : holder);
+}
+
 [[noreturn]] void throw_attach_error(const TunOptions& options, int error) {
   const std::string& name = options.name;
   const std::string kind = options.kind == DeviceKind::kTun ? "tun" : "tap";
@@ -94,16 +101,17 @@ std::optional<std::string> driver_kind(const std::string& name) {
                        " device: choose another name");
   }
   if (existing && !options.may_attach) {
+    const std::string holder = holder_of_tun_device(name);
     throw TunError(Reason::kExists, error,
-                   name +
-                       " exists already: stop the program that runs it, take a persistent device over with "
+                   name + " exists already" + (holder.empty() ? "" : ", and " + holder + " has it open") +
+                       ": stop the program that runs it, take a persistent device over with "
                        "'persist: true' or remove it with `ip link del " +
                        name + "`, or choose another name");
   }
   switch (error) {
     case EBUSY:
     case E2BIG:
-      throw TunError(Reason::kBusy, error, name + " is in use by another program: stop it first");
+      throw TunError(Reason::kBusy, error, in_use(name) + ": stop it first");
     case EPERM:
       throw TunError(Reason::kNotPermitted, error,
                      existing

@@ -11,6 +11,8 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
+#include "common/net/holder.h"
+
 namespace tunneld::net {
 namespace {
 
@@ -33,8 +35,10 @@ template <typename T>
   const std::string number = std::to_string(port);
   std::string words = "cannot bind UDP port " + number;
   if (error == EADDRINUSE) {
-    words = "UDP port " + number + " is taken by another program (`ss -ulnp sport = :" + number +
-            "` names it): stop it or set another listen_port";
+    const std::string holder = holder_of_udp_port(port);
+    words = "UDP port " + number + " is taken by " +
+            (holder.empty() ? "another program (`ss -ulnp sport = :" + number + "` names it)" : holder) +
+            ": stop it or set another listen_port";
   } else if (error == EACCES) {
     words =
         "may not bind UDP port " + number + ": ports below 1024 need CAP_NET_BIND_SERVICE; set a higher one";

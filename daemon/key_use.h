@@ -1,0 +1,58 @@
+// Whether one key is used in two places: a client's file was copied to a second machine, and both run.
+//
+// WireGuard cannot tell them apart. The peer's endpoint follows whoever sent last, so they take the tunnel
+// from each other, several times a minute, and both people see a bad connection. What gives it away is an
+// address that comes back: somebody who roams leaves an address behind, or returns to it after a while, but
+// does not go to and fro all the time.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+
+#include "common/clock.h"
+#include "common/net/ip_address.h"
+
+namespace tunneld::daemon {
+
+class KeyUse {
+ public:
+  struct Places {
+    net::SocketAddress one;
+    net::SocketAddress other;
+    bool operator==(const Places&) const = default;
+  };
+
+  /// The peer is heard from here now. Cheap: called for each move.
+  void heard_from(const net::SocketAddress& place, Instant now) {
+    if (here_ && *here_ == place) return;
+    if (before_ && *before_ == place) {
+      returns_[next_++ % returns_.size()] = now;
+    } else {
+      returns_.fill(std::nullopt);  // somewhere new: it travels
+    }
+    before_ = here_;
+    here_ = place;
+  }
+
+  /// The two places, while it goes to and fro between them.
+  [[nodiscard]] std::optional<Places> two_places(Instant now) const {
+    const bool to_and_fro = std::ranges::all_of(
+        returns_, [now](const auto& at) { return at.has_value() && now - *at < kWithin; });
+    if (!to_and_fro || !here_ || !before_) return std::nullopt;
+    return Places{*before_, *here_};
+  }
+
+ private:
+  /// So many returns within so long are no roaming.
+  static constexpr std::size_t kReturns = 6;
+  static constexpr Duration kWithin = std::chrono::seconds(60);
+
+  std::optional<net::SocketAddress> here_;
+  std::optional<net::SocketAddress> before_;
+  std::array<std::optional<Instant>, kReturns> returns_{};
+  std::size_t next_ = 0;
+};
+
+}  // namespace tunneld::daemon

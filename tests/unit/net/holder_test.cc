@@ -1,0 +1,43 @@
+#include "common/net/holder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "common/net/tun_device.h"
+#include "common/net/udp_socket.h"
+#include "tests/unit/net/network_namespace.h"
+
+namespace tunneld::net {
+namespace {
+
+std::string this_process() {
+  return "(pid " + std::to_string(getpid()) + ")";
+}
+
+TEST(Holder, TheProcessWithAUdpPortIsNamed) {
+  const std::vector<UdpSocket> sockets = open_udp_sockets({});
+  EXPECT_THAT(holder_of_udp_port(sockets.front().port()), testing::EndsWith(this_process()));
+  EXPECT_EQ(holder_of_udp_port(1), "");
+}
+
+TEST(Holder, AnErrorAboutATakenPortNamesItsHolder) {
+  const std::vector<UdpSocket> sockets = open_udp_sockets({});
+  try {
+    (void)open_udp_sockets({.port = sockets.front().port()});
+    ADD_FAILURE() << "two have one port";
+  } catch (const std::system_error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr(this_process() + ": stop it or set another listen_port"));
+  }
+}
+
+TEST(Holder, TheProcessWithATunDeviceIsNamed) {
+  const NetworkNamespace place;
+  if (!place.works()) GTEST_SKIP() << "needs root";
+  const TunDevice device({.name = "held0"});
+  EXPECT_THAT(holder_of_tun_device("held0"), testing::EndsWith(this_process()));
+  EXPECT_EQ(holder_of_tun_device("held1"), "");
+}
+
+}  // namespace
+}  // namespace tunneld::net
