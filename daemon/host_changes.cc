@@ -154,12 +154,24 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
     apply_change(wish, netlink_);
   } catch (const std::exception& error) {
     journal_.rewrite(id, before);
+    // It may have been done all the same, and only the answer been lost.
+    put_back(made, before);
     if (!can_do_without(wish)) throw;
     spdlog::warn("{}: not done: {}", in_words(wish), error.what());
     return;
   }
   place->change = wish;
   spdlog::info("{}", in_words(wish));
+}
+
+void HostChanges::put_back(const HostChange& made, const HostChange& journaled) noexcept {
+  HostChange content = made;  // the journal does not hold all of it
+  if (!takes_place_of(content, journaled)) return;
+  try {
+    apply_change(content, netlink_);
+  } catch (const std::exception& error) {
+    spdlog::warn("{}: may not be as before: {}", in_words(content), error.what());
+  }
 }
 
 void HostChanges::revert(const HostChange& change) {

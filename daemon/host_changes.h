@@ -68,6 +68,8 @@ class HostChanges {
   void replace(const HostChange& made, const HostChange& wish);
   /// Addresses and routes that the kernel has removed together with an address.
   void restore_what_went_along();
+  /// The content of a change whose replacement has failed. `journaled`: with what was there before it.
+  void put_back(const HostChange& made, const HostChange& journaled) noexcept;
   LeftBehind undo_all(bool after_kill, bool keep_closed) noexcept;
   void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;
   void undo_one(std::uint64_t id, const HostChange& change, bool after_kill);

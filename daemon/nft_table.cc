@@ -57,7 +57,12 @@ void make_nft_table(const NftTable& table) {
 
 bool remove_nft_table(const std::string& name) {
   if (net::nft_table_comment(name) != kOurComment) return false;
-  net::run_nft("delete table inet " + name);
+  try {
+    net::run_nft("delete table inet " + name);
+  } catch (const net::NftProcessDied&) {
+    if (net::nft_table_comment(name) != kOurComment) return true;
+    net::run_nft("delete table inet " + name);
+  }
   return true;
 }
 

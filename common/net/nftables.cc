@@ -2,7 +2,6 @@
 
 #include <cctype>
 #include <cerrno>
-#include <memory>
 #include <sstream>
 #include <system_error>
 
@@ -12,17 +11,14 @@
 
 #include "common/net/file_descriptor.h"
 #include "common/net/netlink.h"
+#include "common/net/nft_process.h"
 
 namespace tunneld::net {
 namespace {
 
 using Reason = NetlinkError::Reason;
 
-struct Free {
-  void operator()(nft_ctx* context) const { nft_ctx_free(context); }
-};
-
-/// The library ends the process where it cannot open its socket.
+/// Said here, because the library says nothing that could be told apart.
 void check_socket() {
   const FileDescriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
   if (socket.is_open()) return;
@@ -51,22 +47,26 @@ std::string first_line(std::string_view words) {
 /// What the commands print. `flags`: NFT_CTX_OUTPUT_*.
 std::string output_of(const std::string& commands, unsigned flags) {
   check_socket();
-  const std::unique_ptr<nft_ctx, Free> context(nft_ctx_new(NFT_CTX_DEFAULT));
-  if (!context || nft_ctx_buffer_output(context.get()) != 0 || nft_ctx_buffer_error(context.get()) != 0) {
-    throw std::system_error(ENOMEM, std::generic_category(), "nftables");
+  const NftReport report = run_nft_process(commands, flags);
+  if (report.end == NftReport::End::kDone) return report.text;
+  const std::string words = "nftables: " + first_line(report.text);
+  if (report.end == NftReport::End::kUnknown) throw NftProcessDied(reason_of(report.text), words);
+  throw NetlinkError(reason_of(report.text), words);
+}
+
+/// The same for what may be asked twice: one message that the library did not survive is no reason to fail.
+std::string answer_to(const std::string& question, unsigned flags) {
+  try {
+    return output_of(question, flags);
+  } catch (const NftProcessDied&) {
+    return output_of(question, flags);
   }
-  nft_ctx_output_set_flags(context.get(), flags);
-  if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) != 0) {
-    const std::string words = nft_ctx_get_error_buffer(context.get());
-    throw NetlinkError(reason_of(words), "nftables: " + first_line(words));
-  }
-  return nft_ctx_get_output_buffer(context.get());
 }
 
 /// Empty where there is no such table.
 std::string listed(const std::string& what, const std::string& table) {
   try {
-    return output_of("list " + what + " inet " + table,
+    return answer_to("list " + what + " inet " + table,
                      NFT_CTX_OUTPUT_TERSE | NFT_CTX_OUTPUT_STATELESS * (what == "table"));
   } catch (const NetlinkError& error) {
     if (error.reason() != Reason::kNotFound) throw;
@@ -110,7 +110,7 @@ std::optional<std::string> nft_table_comment(const std::string& table) {
 
 std::vector<std::string> nft_tables() {
   std::vector<std::string> tables;
-  std::istringstream words(output_of("list tables inet", 0));
+  std::istringstream words(answer_to("list tables inet", 0));
   std::string name;
   while (words >> name >> name >> name) tables.push_back(name);
   return tables;

@@ -1,7 +1,8 @@
 // nftables through libnftables: commands in the language of nft(8), run as one transaction.
 //
-// The language instead of netlink messages: what runs is what `check --plan` prints and `nft list ruleset`
-// shows, and the library packs sets, maps and intervals as the kernel at hand wants them.
+// Each call costs a process (common/net/nft_process.h), some milliseconds. The language instead of netlink
+// messages: what runs is what `check --plan` prints and `nft list ruleset` shows, and the library packs sets,
+// maps and intervals as the kernel at hand wants them.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +12,18 @@
 #include <string_view>
 #include <vector>
 
+#include "common/net/netlink.h"
+
 namespace tunneld::net {
 
+/// The library did not live to say what has happened: all was done, or nothing.
+class NftProcessDied : public NetlinkError {
+ public:
+  using NetlinkError::NetlinkError;
+};
+
 /// Runs all commands or none. They must be our own words: see nft_name() for what comes from elsewhere.
-/// Throws NetlinkError with the library's words.
+/// Throws NetlinkError with the library's words, NftProcessDied, std::system_error.
 void run_nft(const std::string& commands);
 
 /// `text` as part of an nft identifier, unique for each text: what identifiers cannot hold becomes /XX.

@@ -1,0 +1,213 @@
+#include "common/net/nft_process.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <system_error>
+
+#include <fcntl.h>
+#include <nftables/libnftables.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/net/file_descriptor.h"
+
+namespace tunneld::net {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kChildName = "tunneld: nftables";
+/// Around the report, so that it is told from what the library prints when it gives up.
+constexpr char kBegin = '\x01';
+constexpr char kEnd = '\x02';
+constexpr char kDone = '+';
+constexpr char kRefused = '-';
+
+[[noreturn]] void fail(int error, const char* what) {
+  throw std::system_error(error, std::generic_category(), std::string("nftables: ") + what);
+}
+
+// --- the child
+// --------------------------------------------------------------------------------------------------------
+
+std::string read_all(int file) {
+  std::string text;
+  std::array<char, 16384> part{};
+  for (;;) {
+    const ssize_t length = ::read(file, part.data(), part.size());
+    if (length < 0 && errno == EINTR) continue;
+    if (length <= 0) return text;
+    text.append(part.data(), static_cast<std::size_t>(length));
+  }
+}
+
+void write_all(int file, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t length = ::write(file, text.data(), text.size());
+    if (length < 0 && errno == EINTR) continue;
+    if (length <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(length));
+  }
+}
+
+std::string report_on(const std::string& commands, unsigned flags) {
+  nft_ctx* context = nft_ctx_new(NFT_CTX_DEFAULT);
+  if (context == nullptr || nft_ctx_buffer_output(context) != 0 || nft_ctx_buffer_error(context) != 0) {
+    return {};
+  }
+  nft_ctx_output_set_flags(context, flags);
+  const bool done = nft_run_cmd_from_buffer(context, commands.c_str()) == 0;
+  return std::string{kBegin, done ? kDone : kRefused} +
+         (done ? nft_ctx_get_output_buffer(context) : nft_ctx_get_error_buffer(context)) + kEnd;
+}
+
+/// glibc gives main()'s arguments to constructors. Arguments: the parent's process number, flags.
+[[gnu::constructor]] void be_the_child(int count, char** arguments, char** /*environment*/) {
+  if (count != 3 || std::strcmp(arguments[0], kChildName) != 0) return;
+  const auto number = [arguments](int i) {
+    unsigned value = 0;
+    std::from_chars(arguments[i], arguments[i] + std::strlen(arguments[i]), value);
+    return value;
+  };
+  // What a dead daemon has begun must not come after the clean-up.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != static_cast<pid_t>(number(1))) ::_exit(1);
+  write_all(STDOUT_FILENO, report_on(read_all(STDIN_FILENO), number(2)));
+  ::_exit(0);
+}
+
+// --- the parent
+// -------------------------------------------------------------------------------------------------------
+
+FileDescriptor input_with(const std::string& text) {
+  FileDescriptor input(::memfd_create("nft", MFD_CLOEXEC));
+  if (!input.is_open()) fail(errno, "memfd_create");
+  for (std::size_t done = 0; done < text.size();) {
+    const ssize_t length =
+        ::pwrite(input.get(), text.data() + done, text.size() - done, static_cast<off_t>(done));
+    if (length < 0 && errno == EINTR) continue;
+    if (length <= 0) fail(length == 0 ? ENOSPC : errno, "memfd");
+    done += static_cast<std::size_t>(length);
+  }
+  return input;
+}
+
+class SpawnSettings {
+ public:
+  SpawnSettings(int input, int output) {
+    posix_spawn_file_actions_init(&files_);
+    posix_spawnattr_init(&attributes_);
+    posix_spawn_file_actions_adddup2(&files_, input, STDIN_FILENO);
+    posix_spawn_file_actions_adddup2(&files_, output, STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&files_, output, STDERR_FILENO);
+    sigset_t signals;
+    sigemptyset(&signals);
+    posix_spawnattr_setsigmask(&attributes_, &signals);
+    sigfillset(&signals);
+    posix_spawnattr_setsigdefault(&attributes_, &signals);
+    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  }
+  ~SpawnSettings() {
+    posix_spawnattr_destroy(&attributes_);
+    posix_spawn_file_actions_destroy(&files_);
+  }
+  SpawnSettings(const SpawnSettings&) = delete;
+  SpawnSettings& operator=(const SpawnSettings&) = delete;
+
+  [[nodiscard]] const posix_spawn_file_actions_t* files() const { return &files_; }
+  [[nodiscard]] const posix_spawnattr_t* attributes() const { return &attributes_; }
+
+ private:
+  posix_spawn_file_actions_t files_{};
+  posix_spawnattr_t attributes_{};
+};
+
+/// Killed at the latest when this ends, and never left a zombie.
+class Child {
+ public:
+  Child(unsigned flags, int input, int output) {
+    std::string name = kChildName;
+    std::string parent = std::to_string(::getpid());
+    std::string numbers = std::to_string(flags);
+    const std::array<char*, 4> arguments{name.data(), parent.data(), numbers.data(), nullptr};
+    const SpawnSettings settings(input, output);
+    const int error = ::posix_spawn(&pid_, "/proc/self/exe", settings.files(), settings.attributes(),
+                                    arguments.data(), environ);
+    if (error != 0) fail(error, "/proc/self/exe");
+  }
+  ~Child() {
+    if (pid_ > 0) end();
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  /// As waitpid(2) gives it. It has closed its output, so it has nothing more to do.
+  int end() {
+    ::kill(pid_, SIGKILL);
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    pid_ = 0;
+    return status;
+  }
+
+ private:
+  pid_t pid_ = 0;
+};
+
+/// Until the other end is closed, or a report is complete. False: neither happened in time.
+bool collect(int pipe, Clock::time_point until, std::string& text) {
+  std::array<char, 65536> part{};
+  while (!text.ends_with(kEnd)) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
+    pollfd waiting{.fd = pipe, .events = POLLIN, .revents = 0};
+    const int ready = left > 0 ? ::poll(&waiting, 1, static_cast<int>(left)) : 0;
+    if (ready < 0 && errno != EINTR) fail(errno, "poll");
+    if (ready == 0) return false;
+    if (ready < 0) continue;
+    const ssize_t length = ::read(pipe, part.data(), part.size());
+    if (length < 0 && errno != EINTR) fail(errno, "read");
+    if (length == 0) return true;
+    if (length > 0) text.append(part.data(), static_cast<std::size_t>(length));
+  }
+  return true;
+}
+
+}  // namespace
+
+NftReport run_nft_process(const std::string& commands, unsigned flags, std::chrono::milliseconds patience) {
+  const auto until = Clock::now() + patience;
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail(errno, "pipe2");
+  const FileDescriptor output(ends[0]);
+  FileDescriptor theirs(ends[1]);
+  const FileDescriptor input = input_with(commands);
+  Child child(flags, input.get(), theirs.get());
+  theirs = FileDescriptor();
+
+  std::string text;
+  const bool in_time = collect(output.get(), until, text);
+  const int status = child.end();
+  const std::size_t begin = text.find(kBegin);
+  if (begin != std::string::npos && text.size() >= begin + 3 && text.ends_with(kEnd)) {
+    return {.end = text[begin + 1] == kDone ? NftReport::End::kDone : NftReport::End::kRefused,
+            .text = text.substr(begin + 2, text.size() - begin - 3)};
+  }
+  if (!in_time) return {.end = NftReport::End::kUnknown, .text = "no answer in time"};
+  if (!text.empty()) return {.end = NftReport::End::kUnknown, .text = text};
+  return {.end = NftReport::End::kUnknown,
+          .text = WIFEXITED(status) ? "the library has ended its process"
+                                    : "its process was ended by signal " + std::to_string(WTERMSIG(status))};
+}
+
+}  // namespace tunneld::net
