@@ -126,12 +126,11 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                .path = {}}),
       driver_(io_, tunnel_, plane_, sockets_.front(), lane_sockets_,
               [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
-      path_watch_(tunnel_, driver_),
+      path_watch_(io_, tunnel_, driver_),
       network_watch_(io_, if_nametoindex(device_.name().c_str()),
                      [this](const std::string& what) {
-                       spdlog::info("the network has changed ({}): telling the peers", what);
-                       path_watch_.routes_changed();
-                       driver_.network_changed();
+                       driver_.retry_lookups();
+                       path_watch_.routes_changed(what);
                      }),
       control_(io_, device_.name()) {
   obey_signals();
@@ -144,6 +143,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   if (config_.client)
     client_ = std::make_unique<ConfigClient>(io_, config_, tunnel_, driver_, [this] { apply_accepted(); });
   driver_.on_endpoint_found([this] { leave_hold(); });
+  network_watch_.on_sleep([this] { driver_.network_changed(); });
   set_up_host();
   tell_addresses_elsewhere();
   guard_bridge();

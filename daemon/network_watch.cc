@@ -6,6 +6,7 @@
 #include <ctime>
 #include <limits>
 #include <system_error>
+#include <utility>
 
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -87,6 +88,19 @@ std::optional<std::string> NetworkWatch::significance(const net::NetworkEvent& e
   return std::nullopt;
 }
 
+std::optional<std::string> NetworkWatch::may_lead_elsewhere(const net::NetworkEvent& event,
+                                                            std::uint32_t own_index) {
+  if (auto words = significance(event, own_index)) return words;
+  const auto done = [](net::Happened happened) { return happened == net::Happened::kSet ? " set" : " gone"; };
+  if (const auto* route = std::get_if<net::RouteEvent>(&event)) {
+    if (route->route.interface_index == own_index) return std::nullopt;
+    return "route to " + route->route.destination.to_string() + done(route->happened);
+  }
+  if (const auto* rule = std::get_if<net::RuleEvent>(&event))
+    return "rule " + std::to_string(rule->rule.priority) + done(rule->happened);
+  return std::nullopt;
+}
+
 void NetworkWatch::wait_for_notices() {
   notices_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                       [this](const boost::system::error_code& error) {
@@ -95,7 +109,7 @@ void NetworkWatch::wait_for_notices() {
                         monitor_.read(events_);
                         if (on_ways_ && !events_.empty()) on_ways_();
                         for (const net::NetworkEvent& event : events_) {
-                          if (const auto words = significance(event, own_index_)) happened(*words);
+                          if (const auto words = may_lead_elsewhere(event, own_index_)) happened(*words);
                         }
                         wait_for_notices();
                       });
@@ -110,7 +124,10 @@ void NetworkWatch::wait_for_wake_up() {
                       arm_for_ever(clock_.native_handle());
                       // Somebody may just have set the time.
                       const Duration slept = slept_();
-                      if (slept - std::exchange(slept_before_, slept) >= kWorthCalledSleep) happened("slept");
+                      if (slept - std::exchange(slept_before_, slept) >= kWorthCalledSleep) {
+                        has_slept_ = true;
+                        happened("slept");
+                      }
                       wait_for_wake_up();
                     });
 }
@@ -123,6 +140,7 @@ void NetworkWatch::happened(const std::string& what) {
   pause_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     first_.reset();
+    if (std::exchange(has_slept_, false) && on_sleep_) on_sleep_();
     on_change_(what_);
   });
 }

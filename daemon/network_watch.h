@@ -1,5 +1,6 @@
-// Notices that the host's network has changed under the tunnels: an address came or went, a link, a default
-// route; or that the host has slept.
+// Notices that the host's network may have changed under the tunnels: an address came or went, a link, a
+// route, a rule; or that the host has slept. Whether the way to a peer is another now is path_watch.h's to
+// find out.
 //
 // The kernel tells of such things in bursts (a link that comes up brings its addresses, their routes, and
 // then the default route), so a burst is one change: told shortly after its last notice, and at the latest
@@ -36,6 +37,11 @@ class NetworkWatch {
   /// What of an event matters to the way to a peer, in words; nullopt for what does not.
   [[nodiscard]] static std::optional<std::string> significance(const net::NetworkEvent& event,
                                                                std::uint32_t own_index);
+  /// What of an event may lead packets elsewhere, in words: also a more specific route, or a rule.
+  [[nodiscard]] static std::optional<std::string> may_lead_elsewhere(const net::NetworkEvent& event,
+                                                                     std::uint32_t own_index);
+  /// Called before `on_change` when the host has slept.
+  void on_sleep(std::function<void()> call) { on_sleep_ = std::move(call); }
 
  private:
   [[nodiscard]] static Duration slept_so_far();
@@ -46,6 +52,7 @@ class NetworkWatch {
   const std::uint32_t own_index_;
   std::function<void(const std::string&)> on_change_;
   std::function<void()> on_ways_;
+  std::function<void()> on_sleep_;
   net::NetlinkMonitor monitor_;
   boost::asio::posix::stream_descriptor notices_;
   boost::asio::posix::stream_descriptor clock_;  ///< timerfd that the kernel cancels when the clock is set
@@ -54,6 +61,7 @@ class NetworkWatch {
   std::function<Duration()> slept_;
   Duration slept_before_;
   std::string what_;
+  bool has_slept_ = false;
   std::optional<Instant> first_;
 };
 

@@ -1,41 +1,120 @@
 #include "daemon/path_watch.h"
 
+#include <chrono>
+#include <utility>
+
 #include <spdlog/spdlog.h>
 
 #include "common/net/system_clock.h"
 
 namespace tunneld::daemon {
+namespace {
 
-PathWatch::PathWatch(protocol::Tunnel& tunnel, TunnelDriver& driver) : tunnel_(tunnel), driver_(driver) {
+using namespace std::chrono_literals;
+
+/// Of a comparison: about 3 ms of the control thread, and the pause until it goes on.
+constexpr std::size_t kPeersPerTurn = 200;
+constexpr auto kPause = 50ms;
+
+}  // namespace
+
+PathWatch::PathWatch(boost::asio::io_context& io, protocol::Tunnel& tunnel, TunnelDriver& driver)
+    : tunnel_(tunnel), driver_(driver), pause_(io) {
   driver_.on_event([this](const protocol::Event& event) {
     using Kind = protocol::Event::Kind;
-    if (event.kind == Kind::kSessionUp || event.kind == Kind::kEndpointMoved || event.kind == Kind::kAskRoute)
-      learn(event.peer);
+    if (event.kind != Kind::kSessionUp && event.kind != Kind::kEndpointMoved && event.kind != Kind::kAskRoute)
+      return;
+    links_.clear();
+    if (look(event.peer)) driver_.way_changed(event.peer);
   });
 }
 
 void PathWatch::set_mark(std::uint32_t mark) {
   if (mark_ == mark) return;
   mark_ = mark;
-  routes_changed();
+  routes_changed("fwmark");
 }
 
-void PathWatch::routes_changed() {
-  tunnel_.for_each_peer([this](protocol::PeerId id, protocol::Peer&) { learn(id); });
-}
-
-void PathWatch::learn(protocol::PeerId peer) {
-  const auto endpoint = tunnel_.peer(peer).status(net::boot_now()).endpoint;
-  if (!endpoint) return;
-  try {
-    const net::Way way = netlink_.way_to(endpoint->remote.address, endpoint->remote.scope_id, mark_);
-    const std::uint32_t interface = netlink_.link(way.interface_index).mtu;
-    tunnel_.peer(peer).learn_route({.interface = interface, .path = way.mtu.value_or(interface)});
-    driver_.peer_changed(peer);
-  } catch (const net::NetlinkError& error) {
-    // No route at the moment: what was known stays.
-    spdlog::debug("the way to {}: {}", endpoint->remote.to_string(), error.what());
+void PathWatch::routes_changed(const std::string& why) {
+  why_ = why;
+  if (left_.empty()) {
+    begin();
+  } else {
+    again_ = true;
   }
+}
+
+void PathWatch::begin() {
+  again_ = false;
+  std::deque<protocol::PeerId> others;
+  const Instant now = net::boot_now();
+  tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
+    if (peer.link().endpoint.get() == nullptr) return;
+    if (driver_.calls(id)) {
+      left_.push_back(id);
+    } else if (peer.status(now).session_live) {
+      others.push_back(id);
+    }
+  });
+  left_.insert(left_.end(), others.begin(), others.end());
+  take_turn();
+}
+
+void PathWatch::take_turn() {
+  links_.clear();
+  std::size_t told = 0;
+  for (std::size_t i = 0; i < kPeersPerTurn && !left_.empty(); ++i) {
+    const protocol::PeerId peer = left_.front();
+    left_.pop_front();
+    if (!look(peer)) continue;
+    ++told;
+    driver_.way_changed(peer);
+  }
+  if (told > 0) spdlog::info("the network has changed ({}): telling {} peers", why_, told);
+  if (left_.empty() && !again_) return;
+  pause_.expires_after(kPause);
+  pause_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    if (left_.empty()) {
+      begin();
+    } else {
+      take_turn();
+    }
+  });
+}
+
+const net::Link& PathWatch::link(std::uint32_t index) {
+  const auto known = links_.find(index);
+  if (known != links_.end()) return known->second;
+  return links_.emplace(index, netlink_.link(index)).first->second;
+}
+
+bool PathWatch::look(protocol::PeerId peer) {
+  if (!driver_.knows(peer)) {  // removed meanwhile
+    ways_.erase(peer);
+    return false;
+  }
+  const net::Endpoint* endpoint = tunnel_.peer(peer).link().endpoint.get();
+  if (endpoint == nullptr) return false;
+  const net::SocketAddress to = endpoint->remote;
+  std::optional<Way> way;
+  try {
+    const net::Way found = netlink_.way_to(to.address, to.scope_id, mark_);
+    const net::Link& out = link(found.interface_index);
+    tunnel_.peer(peer).learn_route({.interface = out.mtu, .path = found.mtu.value_or(out.mtu)});
+    driver_.peer_changed(peer);
+    if (out.running)
+      way = {.interface = found.interface_index, .source = found.source, .gateway = found.gateway};
+  } catch (const net::NetlinkError& error) {
+    // No route at the moment: what was known of the path's MTU stays.
+    spdlog::debug("the way to {}: {}", to.to_string(), error.what());
+  }
+  if (!driver_.calls(peer)) return false;
+  const auto before = ways_.find(peer);
+  const bool is_another =
+      before != ways_.end() && before->second.to == to && way.has_value() && before->second.way != way;
+  ways_.insert_or_assign(peer, Known{to, way});
+  return is_another;
 }
 
 }  // namespace tunneld::daemon

@@ -88,6 +88,8 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
         if (on_endpoint_found_) on_endpoint_found_();
         tunnel_.reschedule(peer);
         carry_out(actions);
+        for (const EventHandler& handler : event_handlers_)
+          handler({.kind = protocol::Event::Kind::kAskRoute, .peer = peer});
         arm_timer();
       }) {
   wait_for_notices();
@@ -198,15 +200,26 @@ void TunnelDriver::look_up_endpoints(protocol::PeerId id) {
 }
 
 void TunnelDriver::network_changed() {
-  resolver_.retry_failed();
   // Those who call us learn from what we send; and what they called, they want their answers from.
   for (const auto& [id, state] : peers_) {
-    if (state.config.endpoints.empty()) continue;
+    if (!calls(id)) continue;
     tunnel_.peer(id).network_changed(net::now(), actions_);
     tunnel_.reschedule(id);
   }
   carry_out(actions_);
   arm_timer();
+}
+
+void TunnelDriver::way_changed(protocol::PeerId peer) {
+  tunnel_.peer(peer).network_changed(net::now(), actions_);
+  tunnel_.reschedule(peer);
+  carry_out(actions_);
+  arm_timer();
+}
+
+bool TunnelDriver::calls(protocol::PeerId peer) const {
+  const auto found = peers_.find(peer);
+  return found != peers_.end() && !found->second.config.endpoints.empty();
 }
 
 // --- Wake-ups

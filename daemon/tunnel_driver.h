@@ -41,8 +41,15 @@ class TunnelDriver {
   /// `peers`.
   PeersChanged set_peers(const std::vector<config::PeerConfig>& peers,
                          std::vector<std::optional<crypto::PresharedKey>> preshared_keys);
-  /// Whatever the way to the peers that we call was, it may be another now.
+  /// The host has slept: whatever the way to the peers that we call was, it may be another now.
   void network_changed();
+  /// The way to this peer is another now.
+  void way_changed(protocol::PeerId peer);
+  /// There may be a resolver now.
+  void retry_lookups() { resolver_.retry_failed(); }
+  [[nodiscard]] bool knows(protocol::PeerId peer) const { return peers_.contains(peer); }
+  /// Whether the configuration says where the peer is.
+  [[nodiscard]] bool calls(protocol::PeerId peer) const;
   using WayGuard = std::function<std::optional<std::string>(const net::Endpoint&)>;
   /// Who says, in words, where nothing may be sent.
   void guard_ways(WayGuard guard) { way_guard_ = std::move(guard); }

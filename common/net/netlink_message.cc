@@ -161,7 +161,11 @@ std::optional<Way> read_way(const nlmsghdr& message) {
   if (!attributes) return std::nullopt;
   const auto interface_index = attributes->u32(RTA_OIF);
   if (!interface_index) return std::nullopt;
-  Way way{.interface_index = *interface_index};
+  const auto family = family_of(header_of<rtmsg>(message).rtm_family);
+  if (!family) return std::nullopt;
+  Way way{.interface_index = *interface_index,
+          .source = address_in(attributes->find(RTA_PREFSRC), *family),
+          .gateway = address_in(attributes->find(RTA_GATEWAY), *family)};
   if (nlattr* metrics = attributes->find(RTA_METRICS); metrics != nullptr) {
     std::array<nlattr*, RTAX_MAX + 1> table{};
     if (nla_parse_nested(table.data(), RTAX_MAX, metrics, nullptr) < 0) return std::nullopt;

@@ -65,6 +65,10 @@ struct Way {
   /// The route's own MTU, or what ICMP has told the kernel of this path; nullopt where the interface's
   /// counts.
   std::optional<std::uint32_t> mtu = std::nullopt;
+  /// What the kernel would send from.
+  std::optional<IpAddress> source = std::nullopt;
+  /// nullopt: on link.
+  std::optional<IpAddress> gateway = std::nullopt;
 };
 
 /// A routing policy rule (ip-rule(8)) that looks up `table` for packets to a network, and with, or without, a

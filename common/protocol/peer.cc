@@ -299,8 +299,10 @@ void Peer::network_changed(Now now, Actions& actions) {
   forget_local_address();
   close_lanes();
   if (retransmit_at_ != kNever) {
-    // Not before its time for nothing: what was sent went, if anywhere, into a network that is no more.
-    retransmit_at_ = now.boot;
+    // What was sent went, if anywhere, into a network that is no more. But if it did arrive, a second one so
+    // soon would make a stock peer forget the first.
+    const Instant earliest = last_initiation_sent_ ? *last_initiation_sent_ + kRekeyTimeout : now.boot;
+    retransmit_at_ = std::min(retransmit_at_, std::max(now.boot, earliest));
   } else if (Keypair* keypair = live_keypair(now.boot)) {
     seal(*keypair, {}, now, actions);
   }

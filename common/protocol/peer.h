@@ -110,8 +110,8 @@ class Peer {
   void say_bye(Now now, Actions& actions);
   void confirmed(std::uint32_t index, Now now, Actions& actions);
   void moved(const net::Endpoint& endpoint, Actions& actions);
-  /// The host's network is not what it was: says so to a peer with a session, from wherever that is now, and
-  /// calls one that is being called again at once.
+  /// The way to the peer is not what it was: says so to a peer with a session, from wherever that is now, and
+  /// calls one that is being called again as soon as 5 s have passed since the last initiation.
   void network_changed(Now now, Actions& actions);
   /// Lets the kernel choose where to send from, until the peer is heard again.
   void forget_local_address();
