@@ -210,6 +210,7 @@ void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
 void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane, Padding padding) {
   const net::Endpoint* endpoint = link_->endpoint.get();
   if (endpoint == nullptr) return count_drop(Drop::kNoEndpoint, 1);
+  ask_for_successor(keypair, now, actions);
   const auto counter = keypair.take_counters(1);
   if (!counter) return count_drop(Drop::kExpiredKey, 1);
 
@@ -233,6 +234,14 @@ void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, uns
   // A control frame asks for no answer.
   const bool data = !plain.empty() && (plain[0] >> 4 != 0 || is_ethernet(plain));
   if (link_->activity.stamp_sent(now.boot, data)) watch(now);
+}
+
+// As the workers do for data: who sends nothing but keepalives and frames has no one else to ask.
+void Peer::ask_for_successor(Keypair& keypair, Now now, Actions& actions) {
+  const bool is_old = keypair.role == Role::kInitiator && now.boot - keypair.created >= kRekeyAfterTime;
+  if (!is_old && keypair.counters_used() < kRekeyAfterMessages) return;
+  if (&keypair != link_->sending.load() || keypair.rekey_requested.exchange(true)) return;
+  begin_handshake(now, actions);
 }
 
 // --- Sending on the control thread

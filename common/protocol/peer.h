@@ -153,6 +153,8 @@ class Peer {
   /// `lane`: the port that it leaves from; the message as such is one of lane 0.
   void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane = 0,
             Padding padding = Padding::kTo16);
+  /// Begins a handshake, once, when the keypair that is sent under has reached its age (6.2).
+  void ask_for_successor(Keypair& keypair, Now now, Actions& actions);
   void offer_lanes(Keypair& keypair, unsigned theirs);
   void ask_for_lanes(Now now, Actions& actions);
   void accept_lane_frame(Keypair& keypair, const ControlFrame& frame, Now now, Actions& actions);

@@ -196,6 +196,7 @@ void Peer::tell_path_mtu(Actions& actions) {
 // ------------------------------------------------------------------------------------------------------------
 
 void Peer::say_bye(Now now, Actions& actions) {
+  if (Keypair* keypair = live_keypair(now.boot)) keypair->rekey_requested.store(true);  // no successor
   if (remote_) (void)send_frame({FrameType::kBye, nlohmann::json::object()}, now, actions);
   reset();
 }

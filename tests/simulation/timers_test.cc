@@ -112,6 +112,62 @@ TEST(Timers, AReceivingInitiatorRenewsBeforeTheKeyDies) {
   EXPECT_GE(pair.a.delivered.size(), 170U);
 }
 
+/// When the second initiation of an initiator that sends only keepalives, and frames, was sent.
+Duration idle_rekey(protocol::TunnelOptions options) {
+  Network network(5);
+  Node a(network, "192.0.2.1:1111", "10.0.0.1", options);
+  Node b(network, "192.0.2.2:2222", "10.0.0.2", options);
+  a.add_peer(b, true, 10s);
+  b.add_peer(a, false);
+  network.run_for(1s);
+  EXPECT_EQ(network.handshakes, 1U);
+  const Duration begin = network.clock;
+  while (network.handshakes < 2 && network.clock - begin < 10min) network.run_for(1s);
+  EXPECT_EQ(network.violation, "");
+  EXPECT_EQ(a.count(Kind::kSessionUp), 2U);
+  return network.clock - begin;
+}
+
+TEST(Timers, AnInitiatorThatSendsOnlyKeepalivesRenewsAfterTwoMinutes) {
+  EXPECT_LE(idle_rekey(kStock), 131s) << "the first keepalive after 120 s asks";
+  EXPECT_LE(idle_rekey(kFast), 131s);
+}
+
+TEST(Timers, AnInitiatorThatSendsOnlyFramesRenewsAfterTwoMinutes) {
+  Network network(5);
+  Node a(network, "192.0.2.1:1111", "10.0.0.1", kFast);
+  Node b(network, "192.0.2.2:2222", "10.0.0.2", kFast);
+  const auto b_at_a = a.add_peer(b, true);
+  b.add_peer(a, false);
+  a.send(b, 1);
+  network.run_for(1s);
+  const Duration begin = network.clock;
+  while (network.handshakes < 2 && network.clock - begin < 10min) {
+    protocol::Actions actions;
+    ASSERT_TRUE(a.tunnel->peer(b_at_a).send_frame({protocol::FrameType::kProbe, {{"id", 1}}}, network.now(),
+                                                  actions));
+    for (const auto& datagram : actions.datagrams())
+      network.transmit(a, datagram.to, actions.bytes(datagram));
+    network.run_for(1s);
+  }
+  EXPECT_LE(network.clock - begin, 122s);
+}
+
+TEST(Timers, WhoSaysByeAsksForNoNewSession) {
+  Network network(5);
+  Node a(network, "192.0.2.1:1111", "10.0.0.1", kFast);
+  Node b(network, "192.0.2.2:2222", "10.0.0.2", kFast);
+  const auto b_at_a = a.add_peer(b, true);
+  b.add_peer(a, false);
+  a.send(b, 1);
+  network.run_for(1s);
+  network.clock += 130s;
+  protocol::Actions actions;
+  a.tunnel->peer(b_at_a).say_bye(network.now(), actions);
+  ASSERT_EQ(actions.datagrams().size(), 1U);
+  EXPECT_EQ(protocol::classify(actions.bytes(actions.datagrams()[0])), MessageType::kData);
+}
+
 TEST(Timers, KeysAreZeroedAfterNineMinutes) {
   Pair pair(8);
   pair.a.send(pair.b, 1);
