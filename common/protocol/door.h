@@ -27,9 +27,10 @@ enum class Notice : std::uint8_t {
   kWaitingPacket,     ///< payload: an inner packet for `peer`, which has no session
   kControlFrame,      ///< payload: an authenticated plaintext that is no IP packet, from `peer` under `index`
   kConfirmed,         ///< first valid data under the keypair `index` of `peer`
-  kMoved,             ///< valid data of `peer` came from `endpoint`
-  kSourceGone,        ///< the address that we answered `peer` from is not ours any more
-  kRekey,             ///< the keypair `index` of `peer` is old enough for a successor
+  kMoved,             ///< valid data of `peer` came from elsewhere, which is in its link already
+  kMoving,      ///< valid data of `peer` came from `endpoint`, so soon after its last move that it is not
+  kSourceGone,  ///< the address that we answered `peer` from is not ours any more
+  kRekey,       ///< the keypair `index` of `peer` is old enough for a successor
   kLaneWanted,  ///< a worker would send on a lane of `peer` under `index`; payload: its number, one byte
   kWatch,       ///< a timer of `peer` runs that the control thread does not watch yet
 };

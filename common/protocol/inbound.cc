@@ -125,10 +125,14 @@ void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, const cryp
   }
 
   if (keypair.role == Role::kResponder) {
-    if (!keypair.confirmed.load(std::memory_order_relaxed) && !keypair.confirmed.exchange(true) &&
-        !tell(
-            {.notice = Notice::kConfirmed, .peer = peer.id, .index = keypair.local_index, .endpoint = {}})) {
-      keypair.confirmed.store(false);
+    if (!keypair.confirmation_told.load(std::memory_order_relaxed)) {
+      keypair.confirmed.store(true);
+      if (!keypair.confirmation_told.exchange(true) && !tell({.notice = Notice::kConfirmed,
+                                                              .peer = peer.id,
+                                                              .index = keypair.local_index,
+                                                              .endpoint = {}})) {
+        keypair.confirmation_told.store(false);
+      }
     }
   } else if (now_ - keypair.created >= kRekeyOnReceiveAfter && !keypair.rekey_requested.exchange(true) &&
              !tell(
@@ -137,13 +141,30 @@ void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, const cryp
   }
 
   // The newest message tells where the peer is; a late one from its old address does not move it back.
+  // The endpoint is read first: who sees a newer message's place sees its counter as well.
   const net::Endpoint* known = peer.endpoint.get();
   // What comes on another lane than 0 is never the newest: its counters are the lane's.
-  if (may_move && (known == nullptr || *known != run.from) && job.counter == keypair.replay.greatest() &&
-      !peer.move_told.exchange(true) &&
-      !tell(
-          {.notice = Notice::kMoved, .peer = peer.id, .index = keypair.local_index, .endpoint = run.from})) {
-    peer.move_told.store(false);
+  if (may_move && (known == nullptr || *known != run.from) && job.counter == keypair.replay.greatest()) {
+    move(peer, known, run.from);
+  }
+}
+
+void Inbound::move(PeerLink& peer, const net::Endpoint* known, const net::Endpoint& to) {
+  // Now, not when the control thread hears of it: this packet's answer belongs to the new place.
+  switch (peer.endpoint.move(known, to)) {
+    case RoamingEndpoint::Move::kDone:
+      if (Keypair* keypair = peer.keypair_to_send()) keypair->send_lanes.leave();
+      // Lost at a full door, it is found out by the peer's next notice or look.
+      tell({.notice = Notice::kMoved, .peer = peer.id, .index = 0, .endpoint = {}});
+      break;
+    case RoamingEndpoint::Move::kTooSoon:
+      if (!peer.move_told.exchange(true) &&
+          !tell({.notice = Notice::kMoving, .peer = peer.id, .index = 0, .endpoint = to})) {
+        peer.move_told.store(false);
+      }
+      break;
+    case RoamingEndpoint::Move::kOvertaken:
+      break;
   }
 }
 

@@ -74,6 +74,8 @@ class Inbound {
                             std::size_t path, PeerLink& peer);
   void note_received(Keypair& keypair, const ReceivedRun& run, const crypto::AeadJob& job, bool data,
                      bool may_move);
+  /// The peer is not where it was `known` to be.
+  void move(PeerLink& peer, const net::Endpoint* known, const net::Endpoint& to);
   void drop(Drop reason, PeerLink* peer);
   bool tell(const DoorRecord& record, ByteView payload = {});
 

@@ -48,8 +48,10 @@ class Keypair {
   ReplayWindow replay;
   SendLanes send_lanes;
   ReceiveLanes receive_lanes;
-  /// Responder: set by the first valid data message, which is the initiator's key confirmation.
+  /// Responder: set by the first valid data message, which is the initiator's key confirmation; and whether
+  /// the control thread has been told.
   std::atomic<bool> confirmed{false};
+  std::atomic<bool> confirmation_told{false};
   /// Set once a worker has asked for the keypair's successor, so that it asks once.
   std::atomic<bool> rekey_requested{false};
 

@@ -25,6 +25,7 @@ class Keypairs {
       // The peer initiated as well and may already send under what is our `next`.
       retire(current_);
       retire(previous_);
+      withdraw_next(*next_);
       previous_ = std::move(next_);
     } else {
       retire(previous_);
@@ -69,9 +70,15 @@ class Keypairs {
   }
 
  private:
+  /// Workers do not send with it any more on the peer's word alone.
+  static void withdraw_next(Keypair& keypair) {
+    Keypair* expected = &keypair;
+    keypair.peer.next.compare_exchange_strong(expected, nullptr);
+  }
   void retire(std::unique_ptr<Keypair>& keypair) {
     if (!keypair) return;
     services_.release_index(keypair->local_index);
+    withdraw_next(*keypair);
     Keypair* expected = keypair.get();
     keypair->peer.sending.compare_exchange_strong(expected, nullptr);
     services_.quiescence.retire(std::move(keypair));

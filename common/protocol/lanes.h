@@ -53,6 +53,11 @@ class SendLanes {
     lanes_[lane - 1].open.store(false);
     lanes_[lane - 1].asked.store(false);
   }
+  /// Worker: the peer is elsewhere, and nobody knows whether lanes reach it there. Stays so until the control
+  /// thread has closed them.
+  void leave() {
+    for (unsigned lane = 1; lane <= count(); ++lane) lanes_[lane - 1].open.store(false);
+  }
   [[nodiscard]] unsigned open_count() const {
     unsigned open = 0;
     for (unsigned lane = 1; lane <= count(); ++lane) open += is_open(lane) ? 1U : 0U;

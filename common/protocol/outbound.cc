@@ -110,7 +110,7 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   }
 
   // 3. Under which key?
-  Keypair* keypair = peer.sending.load();
+  Keypair* keypair = peer.keypair_to_send();
   const net::Endpoint* endpoint = peer.endpoint.get();
   if (keypair == nullptr || keypair->expired(now_)) {
     hand_over(*segments, peer);

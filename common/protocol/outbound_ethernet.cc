@@ -83,7 +83,7 @@ bool Outbound::add_for_peer(PeerLink& peer, net::Segmenter segments, std::uint8_
     drop(Drop::kLoop, &peer, segments.count());
     return true;
   }
-  Keypair* keypair = peer.sending.load();
+  Keypair* keypair = peer.keypair_to_send();
   const net::Endpoint* endpoint = peer.endpoint.get();
   const Layer2 layer2 = peer.layer2.load();
   const bool live = keypair != nullptr && !keypair->expired(now_);

@@ -1,6 +1,7 @@
 #include "common/protocol/peer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
@@ -30,6 +31,7 @@ Peer::Peer(PeerId id, PeerOptions options, std::size_t threads, Services& servic
       cookies_(options_.public_key),
       keypairs_(services),
       path_(*link_, services.path_policy) {
+  link_->endpoint.allow_move(services_.quiescence);
   if (options_.endpoint) set_endpoint(*options_.endpoint);
   if (options_.persistent_keepalive > Duration::zero()) persistent_at_ = now.boot;
 }
@@ -96,6 +98,7 @@ void Peer::retry_or_give_up(Now now, Actions& actions) {
 
 bool Peer::accept_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
                            Actions& actions) {
+  catch_up(now, actions);
   if (!pending_ || message.receiver() != pending_index_) return false;
   auto keys = pending_->finish(services_.identity, options_.preshared_key, message);
   if (!keys) return false;
@@ -132,6 +135,7 @@ bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint&
                              Actions& actions) {
   if (greatest_timestamp_ && initiation.timestamp <= *greatest_timestamp_) return false;
   if (last_initiation_received_ && now.boot - *last_initiation_received_ < kInitiationInterval) return false;
+  catch_up(now, actions);
 
   const std::uint32_t index = services_.reserve_index(id_);
   const std::uint32_t remote_index = initiation.sender_index;
@@ -148,6 +152,8 @@ bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint&
   update_endpoint(from, actions);
   keypairs_.install_responder(std::make_unique<Keypair>(*link_, Role::kResponder, index, remote_index,
                                                         now.boot, std::move(answer->keys), services_.engine));
+  // What waits goes out first, to keep its place in the order; workers take over after that.
+  if (waiting_.empty()) link_->next.store(keypairs_.next());
   zero_keys_at_ = now.boot + kZeroKeysAfter;
 
   cookies_.add_macs(answer->message, now.boot);
@@ -162,6 +168,12 @@ void Peer::confirmed(std::uint32_t index, Now now, Actions& actions) {
   if (keypair == nullptr) return;
   drop_pending();
   session_up(*keypair, now, actions);
+}
+
+void Peer::catch_up(Now now, Actions& actions) {
+  const Keypair* next = keypairs_.next();
+  if (next != nullptr && next->confirmed.load()) confirmed(next->local_index, now, actions);
+  note_endpoint(actions);
 }
 
 // --- Session
@@ -182,6 +194,7 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   lane_opening_.forget();
   lane_beat_at_ = kNever;
   link_->sending.store(&keypair);
+  link_->next.store(nullptr);
   path_.review();
   begin_hello(keypair, now, actions);
 }
@@ -204,6 +217,7 @@ void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
     count_drop(Drop::kQueueFull, 1);
   }
   waiting_.emplace_back(packet.begin(), packet.end());
+  link_->next.store(nullptr);
   if (keypair == nullptr) begin_handshake(now, actions);
 }
 
@@ -268,7 +282,8 @@ Keypair* Peer::live_keypair(Instant now) const {
 void Peer::set_endpoint(const net::Endpoint& endpoint) {
   const net::Endpoint* known = link_->endpoint.get();
   if (known != nullptr && *known == endpoint) return;
-  link_->endpoint.replace(std::make_unique<const net::Endpoint>(endpoint), services_.quiescence);
+  link_->endpoint.replace(endpoint, services_.quiescence);
+  noted_endpoint_ = endpoint;
   path_.review();
 }
 
@@ -288,20 +303,35 @@ void Peer::try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions
 }
 
 void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
-  const net::Endpoint* known = link_->endpoint.get();
-  const bool remote_moved = known != nullptr && known->remote != endpoint.remote;
+  note_endpoint(actions);
+  const std::optional<net::Endpoint> before = noted_endpoint_;
   set_endpoint(endpoint);
-  if (remote_moved) {
-    close_lanes();
-    actions.add_event({.kind = Event::Kind::kEndpointMoved, .peer = id_, .endpoint = endpoint});
-  }
+  if (before) tell_move(*before, endpoint, actions);
+}
+
+void Peer::note_endpoint(Actions& actions) {
+  link_->endpoint.allow_move(services_.quiescence);
+  const net::Endpoint* endpoint = link_->endpoint.get();
+  if (endpoint == nullptr || (noted_endpoint_ && *endpoint == *noted_endpoint_)) return;
+  const std::optional<net::Endpoint> before = std::exchange(noted_endpoint_, *endpoint);
+  path_.review();
+  if (before) tell_move(*before, *noted_endpoint_, actions);
+}
+
+void Peer::tell_move(const net::Endpoint& from, const net::Endpoint& to, Actions& actions) {
+  if (from.remote == to.remote) return;
+  close_lanes();
+  actions.add_event({.kind = Event::Kind::kEndpointMoved, .peer = id_, .endpoint = to});
 }
 
 void Peer::forget_local_address() {
   const net::Endpoint* endpoint = link_->endpoint.get();
   if (endpoint == nullptr || !endpoint->local) return;
   close_lanes();
-  set_endpoint({.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0});
+  link_->endpoint.replace_if(endpoint,
+                             {.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0},
+                             services_.quiescence);
+  path_.review();
 }
 
 void Peer::network_changed(Now now, Actions& actions) {
@@ -360,6 +390,7 @@ Instant Peer::deadline() const {
 }
 
 void Peer::advance(Now now, Actions& actions) {
+  catch_up(now, actions);
   if (now.boot >= retransmit_at_) retry_or_give_up(now, actions);
   if (now.boot >= look_at_) look_at_activity(now, actions);
   repeat_hello(now, actions);

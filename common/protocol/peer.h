@@ -110,6 +110,8 @@ class Peer {
   void say_bye(Now now, Actions& actions);
   void confirmed(std::uint32_t index, Now now, Actions& actions);
   void moved(const net::Endpoint& endpoint, Actions& actions);
+  /// Takes note of what workers have changed since: a confirmation, a move.
+  void catch_up(Now now, Actions& actions);
   /// The way to the peer is not what it was: says so to a peer with a session, from wherever that is now, and
   /// calls one that is being called again as soon as 5 s have passed since the last initiation.
   void network_changed(Now now, Actions& actions);
@@ -181,6 +183,8 @@ class Peer {
   /// Whether silence is soon looked into, because the peer answers when asked.
   [[nodiscard]] bool answers_when_asked() const;
   void update_endpoint(const net::Endpoint& endpoint, Actions& actions);
+  void note_endpoint(Actions& actions);
+  void tell_move(const net::Endpoint& from, const net::Endpoint& to, Actions& actions);
   void count_drop(Drop reason, std::uint64_t n);
   [[nodiscard]] Keypair* live_keypair(Instant now) const;
 
@@ -204,6 +208,8 @@ class Peer {
 
   Keypairs keypairs_;
   std::deque<std::vector<std::uint8_t>> waiting_;
+  /// What is known of the endpoint here: workers may have moved it since.
+  std::optional<net::Endpoint> noted_endpoint_;
 
   /// When the wait began that kSilent was reported for, and that a PROBE was sent for, as in Activity.
   Instant::rep silence_told_ = 0;

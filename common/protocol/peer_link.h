@@ -15,7 +15,7 @@
 #include "common/protocol/counters.h"
 #include "common/protocol/flood_limit.h"
 #include "common/protocol/keypair.h"
-#include "common/protocol/quiescence.h"
+#include "common/protocol/roaming_endpoint.h"
 
 namespace tunneld::protocol {
 
@@ -86,7 +86,9 @@ struct PeerLink {
   const PeerId id;
   /// The keypair that new data is sealed with; null while there is no confirmed session. Owned by Peer.
   std::atomic<Keypair*> sending{nullptr};
-  Published<const net::Endpoint> endpoint;
+  /// What takes its place once the peer has confirmed it; null as a rule. Owned by Peer.
+  std::atomic<Keypair*> next{nullptr};
+  RoamingEndpoint endpoint;
   /// The largest inner packet that the path to the peer carries, bytes; kNoPathMtu while nobody knows. At
   /// least kLeastPathMtu.
   std::atomic<std::uint32_t> path_mtu{kNoPathMtu};
@@ -102,11 +104,20 @@ struct PeerLink {
   /// What the switch has learned of this peer, and what it has flooded for it lately.
   net::MacTable::PortUse stations;
   FloodLimit floods;
-  /// A move of this peer is on its way through the door: one at a time, however often its packets change
-  /// their source.
+  /// A move that could not be published is on its way through the door: one at a time, however often the
+  /// peer's packets change their source.
   std::atomic<bool> move_told{false};
   /// Indexed by thread: one writer each.
   std::vector<TrafficCounters> traffic;
+
+  /// What new data is sealed with at this moment. A confirmation counts at once, before the control thread
+  /// has heard of it: the packet that confirmed is in the device then, and its answer must not leave under
+  /// the keypair before, or wait as if there were none.
+  [[nodiscard]] Keypair* keypair_to_send() const {
+    Keypair* confirmed = next.load();  // before `sending`, which it moves to
+    if (confirmed != nullptr && confirmed->confirmed.load()) return confirmed;
+    return sending.load();
+  }
 };
 
 }  // namespace tunneld::protocol

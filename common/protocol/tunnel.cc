@@ -136,6 +136,9 @@ void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions
   if (record.notice == Notice::kHandshakeMessage) return receive(payload, record.endpoint, now, actions);
   if (record.peer >= peers_.size() || !peers_[record.peer]) return;  // removed meanwhile
   Peer& peer = *peers_[record.peer];
+  // A worker's word counts before it comes through the door: a packet that another worker has read since must
+  // not find the peer as it was.
+  peer.catch_up(now, actions);
   switch (record.notice) {
     case Notice::kWaitingPacket:
       peer.queue_packet(payload, now, actions);
@@ -147,6 +150,8 @@ void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions
       peer.confirmed(record.index, now, actions);
       break;
     case Notice::kMoved:
+      break;  // caught up with
+    case Notice::kMoving:
       peer.moved(record.endpoint, actions);
       break;
     case Notice::kSourceGone:

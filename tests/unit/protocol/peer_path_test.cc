@@ -16,7 +16,7 @@ class PeerPathTest : public ::testing::Test {
     net::Endpoint endpoint{
         .remote = *net::SocketAddress::parse(remote), .local = std::nullopt, .local_interface = 0};
     if (local != nullptr) endpoint.local = *net::IpAddress::parse(local);
-    link.endpoint.replace(std::make_unique<const net::Endpoint>(endpoint), quiescence);
+    link.endpoint.replace(endpoint, quiescence);
     path.review();
   }
   /// Answers every probe up to `carries` at once.
