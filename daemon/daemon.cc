@@ -15,6 +15,7 @@
 #include "daemon/access_status.h"
 #include "daemon/address_elsewhere.h"
 #include "daemon/host_plan.h"
+#include "daemon/host_status.h"
 #include "daemon/log.h"
 #include "daemon/privilege.h"
 #include "daemon/reload.h"
@@ -132,6 +133,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                        driver_.retry_lookups();
                        path_watch_.routes_changed(what);
                      }),
+      host_watch_(io_, host_, device_.name(), device_.interface_index()),
       control_(io_, device_.name()) {
   obey_signals();
   answer_requests();
@@ -189,6 +191,7 @@ void Daemon::answer_requests() {
                                          std::string(engine_->name()), workers_.size(), started_});
     if (server_) status["server"] = server_->status();
     if (client_) status["client"] = client_->status();
+    status["host"] = host_status(host_watch_);
     if (auto access = access_status(device_.name(), access_plan(config_.groups, config_.peers));
         !access.empty()) {
       status["access"] = std::move(access);
@@ -267,6 +270,7 @@ void Daemon::set_packet_sizes() {
 void Daemon::guard_bridge() {
   const auto& bridge = config_.interface.bridge;
   if (!bridge) return;
+  host_watch_.watch_also(if_nametoindex(bridge->name.value.c_str()));
   bridge_guard_ = std::make_unique<BridgeGuard>(device_.name(), bridge->name.value, bridge->member_names());
   driver_.guard_ways([this](const net::Endpoint& endpoint) { return bridge_guard_->refuses(endpoint); });
   network_watch_.on_ways([this] {
@@ -393,6 +397,8 @@ nlohmann::json Daemon::reload() {
     if (server_) leases = server_->reconfigure();
     std::optional<ConfigClient::Held> taken;
     if (client_) taken = client_->reconfigure();
+    // On a link that somebody has set down, no route could be added.
+    host_watch_.repair_now();
     try {
       become(wanted_changes(restricts));
     } catch (const std::exception&) {
@@ -421,6 +427,8 @@ nlohmann::json Daemon::reload() {
     } catch (const std::exception& error) {
       read.notes.push_back(std::string("access rules that nobody needs stay: ") + error.what());
     }
+    if (std::string missing = host_watch_.repair_now(); !missing.empty())
+      read.notes.push_back(std::move(missing));
     if (server_) server_->push_changes();
     spdlog::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
                  changed.removed, changed.changed);

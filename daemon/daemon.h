@@ -29,6 +29,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/host_changes.h"
 #include "daemon/host_plan.h"
+#include "daemon/host_watch.h"
 #include "daemon/network_watch.h"
 #include "daemon/path_watch.h"
 #include "daemon/tunnel_driver.h"
@@ -116,6 +117,7 @@ class Daemon {
   std::unique_ptr<ConfigClient> client_;       ///< on a client only
   PathWatch path_watch_;
   NetworkWatch network_watch_;
+  HostWatch host_watch_;
   ControlSocket control_;
   std::vector<std::unique_ptr<DataWorker>> workers_;
 };

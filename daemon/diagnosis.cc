@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "daemon/host_status.h"
+
 namespace tunneld::daemon {
 namespace {
 
@@ -133,6 +135,7 @@ std::vector<Finding> diagnose(const nlohmann::json& before, const nlohmann::json
                       interface.at("name").get<std::string>() + " is up, udp port " +
                           std::to_string(interface.at("listen_port").get<int>()) + ", public key " +
                           interface.at("public_key").get<std::string>()});
+  for (Finding& finding : diagnose_host(before, after)) findings.push_back(std::move(finding));
   for (const Cause& cause : kCauses) {
     const std::uint64_t drops = new_drops(before, after, cause.drop);
     if (drops == 0) continue;

@@ -292,6 +292,24 @@ bool can_do_without(const HostChange& change) {
   return std::holds_alternative<DnsSet>(change);
 }
 
+Interface* interface_of(HostChange& change) {
+  return std::visit(
+      [](auto& kind) -> Interface* {
+        if constexpr (requires { kind.interface; }) {
+          return &kind.interface;
+        } else if constexpr (requires { kind.bridge; }) {
+          return &kind.bridge;
+        } else {
+          return nullptr;
+        }
+      },
+      change);
+}
+
+const Interface* interface_of(const HostChange& change) {
+  return interface_of(const_cast<HostChange&>(change));
+}
+
 std::string in_words(const HostChange& change) {
   return std::visit([](const auto& kind) { return words_of(kind); }, change);
 }

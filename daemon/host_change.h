@@ -158,6 +158,10 @@ using HostChange = std::variant<LinkAddress, BridgeMade, BridgePort, LinkUp, Add
 /// Whether the tunnel is worth having without it: then a failure is a warning.
 [[nodiscard]] bool can_do_without(const HostChange& change);
 
+/// The device that it is about; nullptr where there is none.
+[[nodiscard]] const Interface* interface_of(const HostChange& change);
+[[nodiscard]] Interface* interface_of(HostChange& change);
+
 /// Whether `wanted` is the same thing as `made` with other content, so that it can be made in its place
 /// without a moment between; if so, takes over from it what was there before both.
 [[nodiscard]] bool takes_place_of(HostChange& wanted, const HostChange& made);

@@ -7,7 +7,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "daemon/host_state.h"
+#include "daemon/nft_table.h"
 
 namespace tunneld::daemon {
 
@@ -16,6 +16,16 @@ namespace {
 bool fails_closed(const HostChange& change) {
   const auto* table = std::get_if<NftTable>(&change);
   return table != nullptr && table->fail_closed;
+}
+
+std::uint32_t index_of(const HostChange& change) {
+  const Interface* interface = interface_of(change);
+  return interface == nullptr ? 0 : interface->index;
+}
+
+std::optional<net::NftTableState> table_of(const HostChange& change) {
+  const auto* table = std::get_if<NftTable>(&change);
+  return table == nullptr ? std::nullopt : nft_table_as_made(table->name);
 }
 
 }  // namespace
@@ -116,9 +126,10 @@ void HostChanges::make_it(const HostChange& wish) {
   HostChange change = wish;
   if (prepare(change, netlink_) == Preparation::kAlreadyThere) {
     spdlog::info("{}: was there already, and stays", in_words(change));
-    present_.push_back({wish, std::nullopt});
+    present_.push_back({wish, std::nullopt, index_of(change)});
     return;
   }
+  check_device(change);
   const std::uint64_t id = journal_.record(change);
   try {
     apply_change(change, netlink_);
@@ -128,7 +139,7 @@ void HostChanges::make_it(const HostChange& wish) {
     if (nothing_done && std::holds_alternative<RouteAdded>(change) && is_as_wished(change, netlink_)) {
       journal_.forget(id);
       spdlog::info("{}: was there already, and stays", in_words(change));
-      present_.push_back({wish, std::nullopt});
+      present_.push_back({wish, std::nullopt, index_of(change)});
       return;
     }
     if (error.reason() == Reason::kExists) {
@@ -141,7 +152,7 @@ void HostChanges::make_it(const HostChange& wish) {
     undo_half_made(id, change);
     throw;
   }
-  present_.push_back({wish, id});
+  present_.push_back({wish, id, index_of(change), table_of(change)});
   spdlog::info("{}", in_words(change));
 }
 
@@ -155,16 +166,17 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
   } catch (const std::exception& error) {
     journal_.rewrite(id, before);
     // It may have been done all the same, and only the answer been lost.
-    put_back(made, before);
+    restore_content(made, before);
     if (!can_do_without(wish)) throw;
     spdlog::warn("{}: not done: {}", in_words(wish), error.what());
     return;
   }
   place->change = wish;
+  place->table = table_of(wish);
   spdlog::info("{}", in_words(wish));
 }
 
-void HostChanges::put_back(const HostChange& made, const HostChange& journaled) noexcept {
+void HostChanges::restore_content(const HostChange& made, const HostChange& journaled) noexcept {
   HostChange content = made;  // the journal does not hold all of it
   if (!takes_place_of(content, journaled)) return;
   try {

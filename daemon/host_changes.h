@@ -5,19 +5,26 @@
 // The exception is what a dead run left closed on purpose (NftTable::fail_closed): it stays closed until the
 // next run has its own in place, and if that one does not come that far, after it as well.
 //
+// What others take away while we run is found by a comparison with the kernel (host_state.h) and made again
+// (host_repair.cc); daemon/host_watch.h tells when to look.
+//
 // What was there before is never touched. The very same address or setting is left to its owner, neither made
-// nor undone; a route or rule in our way is an error. What somebody has changed meanwhile stays as they want
-// it, with one line in the log.
+// nor undone; a route or rule in our way is an error. What somebody has changed when it is to be undone stays
+// as they want it, with one line in the log.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/net/netlink.h"
+#include "common/net/nft_watch.h"
 #include "daemon/host_change.h"
+#include "daemon/host_state.h"
 #include "daemon/journal.h"
 
 namespace tunneld::daemon {
@@ -48,6 +55,39 @@ class HostChanges {
   /// std::system_error in words; then what was done up to there stays, until another call or the destructor.
   void become(const std::vector<HostChange>& wanted);
 
+  /// One thing that is not as it was made.
+  struct Lack {
+    std::string what;  ///< in_words()
+    Standing standing = Standing::kMissing;
+  };
+  /// What others have taken away, in the order of a plan. Throws NetlinkError or std::system_error.
+  [[nodiscard]] std::vector<Lack> lacks();
+
+  /// Whether one of the routes is in this table.
+  [[nodiscard]] bool has_route_in(std::uint32_t table) const;
+
+  /// A program that keeps taking a thing away is answered no more often than this.
+  static constexpr Duration kRepairPause = std::chrono::seconds(5);
+  struct Repair {
+    std::vector<std::string> put_back;
+    struct Refusal {
+      std::string what;
+      std::string why;
+    };
+    /// Tried, and impossible. Only what was not refused last time.
+    std::vector<Refusal> refused;
+    /// Is taken away again and again. Each is named once, until it has stood for a while.
+    std::vector<std::string> fought_over;
+    /// Not tried, because of where the device or a port is now. Named once.
+    std::vector<Lack> out_of_reach;
+    /// When to look again at what is missing still; nullopt: nothing is, or nothing that time would mend.
+    std::optional<Instant> again;
+  };
+  enum class Pace : std::uint8_t { kAtOnce, kBounded };
+  /// Makes again what is missing, in the order of a plan: each thing at once, but with kBounded not twice
+  /// within kRepairPause. Throws where the kernel cannot be asked; nothing else.
+  Repair repair(Instant now, Pace pace);
+
   /// Whether the destructor leaves alone what is to fail closed; false at first.
   void stay_closed(bool stays) { stays_closed_ = stays; }
 
@@ -62,6 +102,20 @@ class HostChanges {
     HostChange change;  ///< as it was wished for
     /// In the journal; nullopt for what was there already and is not ours.
     std::optional<std::uint64_t> id;
+    /// Of its device, when it was made; 0 where it has none.
+    std::uint32_t index = 0;
+    /// Of an nft table, as it was made.
+    std::optional<net::NftTableState> table{};
+    /// When it was last put back, or tried to.
+    std::optional<Instant> put_back{};
+    bool was_refused = false;
+    /// As fought over, or out of reach.
+    bool was_named = false;
+  };
+  struct Missing {
+    Present* present = nullptr;
+    HostChange made;
+    Standing standing = Standing::kMissing;
   };
 
   void make_it(const HostChange& wish);
@@ -69,7 +123,11 @@ class HostChanges {
   /// Addresses and routes that the kernel has removed together with an address.
   void restore_what_went_along();
   /// The content of a change whose replacement has failed. `journaled`: with what was there before it.
-  void put_back(const HostChange& made, const HostChange& journaled) noexcept;
+  void restore_content(const HostChange& made, const HostChange& journaled) noexcept;
+  [[nodiscard]] HostChange as_made(const Present& present) const;
+  std::vector<Missing> compare();
+  void put_back(Present& present, HostChange made);
+  void check_device(const HostChange& change) const;
   LeftBehind undo_all(bool after_kill, bool keep_closed) noexcept;
   void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;
   void undo_one(std::uint64_t id, const HostChange& change, bool after_kill);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/nft_table.h"
+
 namespace tunneld::daemon {
 namespace {
 
@@ -16,7 +18,21 @@ Standing standing_if(bool stands) {
 
 }  // namespace
 
-Standing HostState::standing(const HostChange& made) {
+const char* in_words(Standing standing) {
+  switch (standing) {
+    case Standing::kNoDevice:
+      return " (the device has another name now, or is in another network namespace)";
+    case Standing::kTaken:
+      return " (it belongs to something else now)";
+    case Standing::kStands:
+    case Standing::kMissing:
+      break;
+  }
+  return "";
+}
+
+Standing HostState::standing(const HostChange& made, const std::optional<net::NftTableState>& table) {
+  table_ = &table;
   return std::visit([this](const auto& kind) { return of(kind); }, made);
 }
 
@@ -67,28 +83,31 @@ Standing HostState::of(const AddressAdded& added) {
 
 HostState::RouteKey HostState::key_of(const net::Route& route) {
   const net::Family family = route.destination.address.family();
-  return {route.destination, route.table, route.metric.value_or(default_metric(family)),
-          route.interface_index};
+  return {route.destination, route.table, route.metric.value_or(default_metric(family))};
 }
 
 Standing HostState::of(const RouteAdded& added) {
   if (!link(added.interface)) return Standing::kNoDevice;
   const net::Family family = added.destination.address.family();
-  const auto [place, is_new] = routes_.try_emplace(family);
+  const std::uint32_t index = added.interface.index;
+  const auto [place, is_new] = routes_.try_emplace({family, index});
   if (is_new) {
-    for (const auto& present : netlink_.routes({.family = family, .protocol = net::kRouteProtocol}))
+    for (const auto& present : netlink_.routes({.family = family, .interface_index = index}))
       place->second.insert(key_of(present));
   }
-  return standing_if(place->second.contains(key_of({.destination = added.destination,
-                                                    .table = added.table,
-                                                    .metric = added.metric,
-                                                    .interface_index = added.interface.index})));
+  // Whoever's it is, the way is there.
+  return standing_if(place->second.contains(
+      key_of({.destination = added.destination, .table = added.table, .metric = added.metric})));
 }
 
 Standing HostState::of(const RuleAdded& added) {
   const auto [place, is_new] = rules_.try_emplace(added.rule.family);
   if (is_new) place->second = netlink_.rules(added.rule.family);
   return standing_if(std::ranges::find(place->second, added.rule) != place->second.end());
+}
+
+Standing HostState::of(const NftTable& table) const {
+  return standing_if(nft_table_stands(table.name, *table_));
 }
 
 }  // namespace tunneld::daemon

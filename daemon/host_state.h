@@ -9,9 +9,11 @@
 #include <optional>
 #include <set>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "common/net/netlink.h"
+#include "common/net/nft_watch.h"
 #include "daemon/host_change.h"
 
 namespace tunneld::daemon {
@@ -23,17 +25,21 @@ enum class Standing : std::uint8_t {
   kNoDevice  // its device is gone, has another name, or is in another network namespace
 };
 
+/// To stand behind a thing's words: " (…)"; empty where there is nothing to add.
+[[nodiscard]] const char* in_words(Standing standing);
+
 /// The kernel at one moment: for one comparison.
 class HostState {
  public:
   explicit HostState(net::Netlink& netlink) : netlink_(netlink) {}
 
-  /// `made` is complete (see prepare()). Throws NetlinkError or std::system_error.
-  [[nodiscard]] Standing standing(const HostChange& made);
+  /// `made` is complete (see prepare()). `table`: of an nft table, as it was made; nullopt: not known.
+  /// Throws NetlinkError or std::system_error.
+  [[nodiscard]] Standing standing(const HostChange& made,
+                                  const std::optional<net::NftTableState>& table = std::nullopt);
 
  private:
-  using RouteKey =
-      std::tuple<net::IpPrefix, std::uint32_t /*table*/, std::uint32_t /*metric*/, std::uint32_t /*index*/>;
+  using RouteKey = std::tuple<net::IpPrefix, std::uint32_t /*table*/, std::uint32_t /*metric*/>;
   static RouteKey key_of(const net::Route& route);
 
   Standing of(const LinkAddress& link);
@@ -46,16 +52,18 @@ class HostState {
   /// What others change of these, they have taken over (see host_change.h).
   static Standing of(const SysctlSet&) { return Standing::kStands; }
   static Standing of(const ForwardingOn&) { return Standing::kStands; }
-  static Standing of(const NftTable&) { return Standing::kStands; }
+  Standing of(const NftTable& table) const;
   static Standing of(const DnsSet&) { return Standing::kStands; }
 
   /// nullopt: there is none of this name and index.
   const std::optional<net::Link>& link(const Interface& interface);
 
   net::Netlink& netlink_;
+  const std::optional<net::NftTableState>* table_ = nullptr;
   std::map<std::uint32_t, std::optional<net::Link>> links_;
   std::map<std::uint32_t, std::set<net::IpPrefix>> addresses_;
-  std::map<net::Family, std::set<RouteKey>> routes_;
+  /// Out of one interface.
+  std::map<std::pair<net::Family, std::uint32_t>, std::set<RouteKey>> routes_;
   std::map<net::Family, std::vector<net::Rule>> rules_;
 };
 

@@ -66,6 +66,19 @@ bool remove_nft_table(const std::string& name) {
   return true;
 }
 
+std::optional<net::NftTableState> nft_table_as_made(const std::string& name) {
+  try {
+    return net::nft_table_state(name);
+  } catch (const net::NetlinkError&) {
+    return std::nullopt;
+  }
+}
+
+bool nft_table_stands(const std::string& name, const std::optional<net::NftTableState>& made) {
+  const auto present = net::nft_table_state(name);
+  return made ? present == made : present.has_value();
+}
+
 std::size_t remove_all_nft_tables() {
   std::size_t removed = 0;
   for (const std::string& name : net::nft_tables()) {

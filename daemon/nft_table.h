@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
+#include "common/net/nft_watch.h"
 #include "daemon/host_change.h"
 
 namespace tunneld::daemon {
@@ -18,6 +20,13 @@ namespace tunneld::daemon {
 void make_nft_table(const NftTable& table);
 /// False: there is none, or it is not ours. Throws net::NetlinkError.
 bool remove_nft_table(const std::string& name);
+
+/// The table as the kernel has it now, to be compared later; nullopt where that cannot be told. Never throws
+/// NetlinkError.
+[[nodiscard]] std::optional<net::NftTableState> nft_table_as_made(const std::string& name);
+/// Whether nobody has deleted it or emptied it since. `made` nullopt: whether there is one. Throws
+/// net::NetlinkError.
+[[nodiscard]] bool nft_table_stands(const std::string& name, const std::optional<net::NftTableState>& made);
 
 /// All of ours, for the case that no journal names them. Returns how many. Throws net::NetlinkError.
 std::size_t remove_all_nft_tables();

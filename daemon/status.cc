@@ -5,6 +5,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "common/net/system_clock.h"
+#include "daemon/host_status.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -197,6 +198,7 @@ std::string render_status(const nlohmann::json& status) {
                   interface.at("uptime_seconds").get<std::int64_t>(), interface.at("listen_port").get<int>(),
                   interface.at("mtu").get<int>(), joined(interface.at("addresses")),
                   interface.at("public_key").get<std::string>());
+  text += render_host(status);
   constexpr const char* kRow = "{:<16} {:<11} {:<24} {:<24} {:>14} {:>10} {:>11} {:>11}  {}\n";
   text += fmt::format(kRow, "PEER", "STATE", "ALLOWED IPS", "ENDPOINT", "MTU, RTT", "HANDSHAKE", "RX", "TX",
                       "NOTE");

@@ -20,29 +20,29 @@ constexpr std::size_t kLargestNotice = 65536;
 }
 
 template <typename Event, typename Value>
-std::optional<NetworkEvent> event(Happened happened, std::optional<Value> value) {
+std::optional<NetworkEvent> event(const nlmsghdr& message, Happened happened, std::optional<Value> value) {
   if (!value) return std::nullopt;
-  return Event{happened, std::move(*value)};
+  return Event{happened, std::move(*value), message.nlmsg_pid};
 }
 
 std::optional<NetworkEvent> event_of(const nlmsghdr& message) {
   switch (message.nlmsg_type) {
     case RTM_NEWLINK:
-      return event<LinkEvent>(Happened::kSet, read_link(message));
+      return event<LinkEvent>(message, Happened::kSet, read_link(message));
     case RTM_DELLINK:
-      return event<LinkEvent>(Happened::kRemoved, read_link(message));
+      return event<LinkEvent>(message, Happened::kRemoved, read_link(message));
     case RTM_NEWADDR:
-      return event<AddressEvent>(Happened::kSet, read_address(message));
+      return event<AddressEvent>(message, Happened::kSet, read_address(message));
     case RTM_DELADDR:
-      return event<AddressEvent>(Happened::kRemoved, read_address(message));
+      return event<AddressEvent>(message, Happened::kRemoved, read_address(message));
     case RTM_NEWROUTE:
-      return event<RouteEvent>(Happened::kSet, read_route(message));
+      return event<RouteEvent>(message, Happened::kSet, read_route(message));
     case RTM_DELROUTE:
-      return event<RouteEvent>(Happened::kRemoved, read_route(message));
+      return event<RouteEvent>(message, Happened::kRemoved, read_route(message));
     case RTM_NEWRULE:
-      return event<RuleEvent>(Happened::kSet, read_rule(message));
+      return event<RuleEvent>(message, Happened::kSet, read_rule(message));
     case RTM_DELRULE:
-      return event<RuleEvent>(Happened::kRemoved, read_rule(message));
+      return event<RuleEvent>(message, Happened::kRemoved, read_rule(message));
     default:
       return std::nullopt;
   }

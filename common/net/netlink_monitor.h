@@ -6,6 +6,7 @@
 // processes are ignored: only the kernel's count.
 #pragma once
 
+#include <cstdint>
 #include <variant>
 #include <vector>
 
@@ -16,21 +17,26 @@ namespace tunneld::net {
 
 enum class Happened : std::uint8_t { kSet, kRemoved };  // kSet: new, or changed
 
+/// `requester`: the netlink port of who asked for it, mostly its process number; 0: the kernel itself.
 struct LinkEvent {
   Happened happened;
   Link link;
+  std::uint32_t requester = 0;
 };
 struct AddressEvent {
   Happened happened;
   InterfaceAddress address;
+  std::uint32_t requester = 0;
 };
 struct RouteEvent {
   Happened happened;
   Route route;
+  std::uint32_t requester = 0;
 };
 struct RuleEvent {
   Happened happened;
   Rule rule;
+  std::uint32_t requester = 0;
 };
 struct Resynchronise {};
 

@@ -103,6 +103,8 @@ std::optional<std::string> nft_table_comment(const std::string& table) {
   std::string line;
   std::getline(lines, line);
   std::getline(lines, line);
+  // Somebody may have made it dormant.
+  if (line.starts_with("\tflags ")) std::getline(lines, line);
   constexpr std::string_view kBegin = "\tcomment \"";
   if (!line.starts_with(kBegin) || !line.ends_with('"')) return "";
   return line.substr(kBegin.size(), line.size() - kBegin.size() - 1);

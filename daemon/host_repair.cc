@@ -1,0 +1,153 @@
+// What others have taken away of what HostChanges has made: found, and made again.
+//
+// Each thing has a pace of its own. Programs take things away one after another (`ip rule del` twice, a flush
+// of addresses), and the second must not wait for the first one's pause; but a program that takes the same
+// thing away again and again would otherwise meet one that puts it back as fast.
+#include <algorithm>
+#include <chrono>
+
+#include <net/if.h>
+
+#include "daemon/host_changes.h"
+#include "daemon/nft_table.h"
+
+namespace tunneld::daemon {
+namespace {
+
+/// What has stood for so long is no longer fought over.
+constexpr Duration kPeace = std::chrono::minutes(1);
+
+/// A plan's order: nothing is let in before the rules stand, and the kernel takes routes only on a link that
+/// is up.
+int rank(const HostChange& change) {
+  struct Rank {
+    int operator()(const NftTable&) const { return 0; }
+    int operator()(const BridgeMade&) const { return 1; }
+    int operator()(const LinkAddress&) const { return 2; }
+    int operator()(const BridgePort&) const { return 3; }
+    int operator()(const LinkUp&) const { return 4; }
+    int operator()(const AddressAdded&) const { return 5; }
+    int operator()(const RouteAdded&) const { return 6; }
+    int operator()(const RuleAdded&) const { return 7; }
+    int operator()(const SysctlSet&) const { return 8; }
+    int operator()(const ForwardingOn&) const { return 8; }
+    int operator()(const DnsSet&) const { return 8; }
+  };
+  return std::visit(Rank(), change);
+}
+
+bool needs_link(const HostChange& change) {
+  return std::holds_alternative<AddressAdded>(change) || std::holds_alternative<RouteAdded>(change);
+}
+
+}  // namespace
+
+HostChange HostChanges::as_made(const Present& present) const {
+  if (present.id) return journal_.pending().at(*present.id);
+  HostChange made = present.change;
+  if (Interface* interface = interface_of(made)) interface->index = present.index;
+  return made;
+}
+
+std::vector<HostChanges::Missing> HostChanges::compare() {
+  std::vector<Missing> missing;
+  HostState now(netlink_);
+  for (Present& present : present_) {
+    // Somebody else's, as found: only what a tunnel cannot work without is worth a second look.
+    if (!present.id && !std::holds_alternative<LinkUp>(present.change) && !needs_link(present.change))
+      continue;
+    HostChange made = as_made(present);
+    const Standing standing = now.standing(made, present.table);
+    if (standing != Standing::kStands) missing.push_back({&present, std::move(made), standing});
+  }
+  std::ranges::stable_sort(missing, {}, [](const Missing& one) { return rank(one.made); });
+  return missing;
+}
+
+std::vector<HostChanges::Lack> HostChanges::lacks() {
+  std::vector<Lack> lacks;
+  for (const Missing& one : compare()) lacks.push_back({in_words(one.made), one.standing});
+  return lacks;
+}
+
+bool HostChanges::has_route_in(std::uint32_t table) const {
+  return std::ranges::any_of(present_, [table](const Present& present) {
+    const auto* route = std::get_if<RouteAdded>(&present.change);
+    return route != nullptr && route->table == table;
+  });
+}
+
+void HostChanges::put_back(Present& present, HostChange made) {
+  if (present.id) {
+    apply_change(std::holds_alternative<NftTable>(made) ? present.change : made, netlink_);
+  } else {
+    // It was somebody else's, and they have taken it away: what is made now is ours to undo.
+    if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
+    const std::uint64_t id = journal_.record(made);
+    try {
+      apply_change(made, netlink_);
+    } catch (const std::exception&) {
+      undo_half_made(id, made);
+      throw;
+    }
+    present.id = id;
+  }
+  if (const auto* table = std::get_if<NftTable>(&made)) present.table = nft_table_as_made(table->name);
+}
+
+HostChanges::Repair HostChanges::repair(Instant now, Pace pace) {
+  Repair repair;
+  const auto look_again = [&repair](Instant at) { repair.again = std::min(at, repair.again.value_or(at)); };
+  std::vector<std::uint32_t> down;
+  const std::vector<Missing> missing = compare();
+  for (const Missing& one : missing) {
+    Present& present = *one.present;
+    const std::string what = in_words(one.made);
+    if (one.standing != Standing::kMissing) {
+      if (!std::exchange(present.was_named, true)) repair.out_of_reach.push_back({what, one.standing});
+      continue;
+    }
+    if (needs_link(one.made) && std::ranges::find(down, present.index) != down.end()) continue;
+    const std::optional<Instant> before = present.put_back;
+    if (pace == Pace::kBounded && before && now - *before < kRepairPause) {
+      look_again(*before + kRepairPause);
+      if (!present.was_refused && !std::exchange(present.was_named, true)) repair.fought_over.push_back(what);
+      if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
+      continue;
+    }
+    present.put_back = now;
+    try {
+      put_back(present, one.made);
+      repair.put_back.push_back(what);
+      present.was_refused = false;
+    } catch (const std::exception& error) {
+      if (!std::exchange(present.was_refused, true)) repair.refused.push_back({what, error.what()});
+      if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
+      look_again(now + kRepairPause);
+    }
+  }
+  for (Present& present : present_) {
+    if (!present.was_named && !present.was_refused) continue;
+    const bool stands = std::ranges::find(missing, &present, &Missing::present) == missing.end();
+    if (!stands || (present.put_back && now - *present.put_back < kPeace)) continue;
+    present.was_named = present.was_refused = false;
+  }
+  return repair;
+}
+
+// A device that was renamed or taken away leaves its name to others, whose device must not get ours.
+void HostChanges::check_device(const HostChange& change) const {
+  const Interface* interface = interface_of(change);
+  if (interface == nullptr) return;
+  const auto own = std::ranges::find_if(present_, [interface](const Present& present) {
+    const Interface* other = interface_of(present.change);
+    return other != nullptr && other->name == interface->name && present.index != 0;
+  });
+  if (own == present_.end() || own->index == interface->index) return;
+  throw net::NetlinkError(net::NetlinkError::Reason::kNotFound,
+                          interface->name +
+                              " is not the device any more that it was at the start: that one was renamed or "
+                              "moved, so restart tunneld");
+}
+
+}  // namespace tunneld::daemon
