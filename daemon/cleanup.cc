@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/net/netlink.h"
+#include "daemon/host_change.h"
 #include "daemon/host_changes.h"
 #include "daemon/interface_lock.h"
 #include "daemon/journal_owner.h"
@@ -73,12 +74,12 @@ std::string tunneld_that_runs_here() {
 }
 
 /// What a journal that was lost (a deleted run directory) leaves for good.
-std::size_t remove_by_protocol_number() {
+std::size_t remove_by_their_marks() {
   net::Netlink netlink;
   std::size_t removed = 0;
   for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
     for (const net::Rule& rule : netlink.rules(family)) {
-      if (rule.protocol != net::kRouteProtocol) continue;
+      if (!is_our_rule(rule)) continue;
       netlink.remove_rule(rule);
       ++removed;
     }
@@ -165,7 +166,7 @@ ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
       std::cout << "routes and rules in no journal: left alone, because process " << pid << " is a tunneld\n";
       return ExitCode::kFine;
     }
-    const std::size_t removed = remove_by_protocol_number();
+    const std::size_t removed = remove_by_their_marks();
     if (removed > 0) std::cout << "routes and rules in no journal: " << removed << " removed\n";
     if (left_closed == HostChanges::LeftClosed::kStays) return ExitCode::kFine;
     const std::size_t tables = remove_lost_tables();

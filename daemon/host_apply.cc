@@ -119,7 +119,7 @@ Preparation prepare(RouteAdded& added, net::Netlink&) {
 }
 
 Preparation prepare(RuleAdded& added, net::Netlink&) {
-  added.rule.protocol = net::kRouteProtocol;
+  added.rule.protocol = net::kRuleProtocol;
   return Preparation::kReady;
 }
 

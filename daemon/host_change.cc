@@ -250,7 +250,7 @@ std::optional<RuleAdded> rule_in(const json& object) {
                     .mark_mask = object.at("mark_mask"),
                     .invert = object.at("invert"),
                     .suppress_prefix_length = get_if<std::uint32_t>(object, "suppress_prefix_length"),
-                    .protocol = net::kRouteProtocol}};
+                    .protocol = net::kRuleProtocol}};
 }
 
 SysctlSet sysctl_in(const json& object) {
@@ -287,6 +287,13 @@ std::optional<DnsSet> dns_in(const json& object) {
 }
 
 }  // namespace
+
+bool is_our_rule(const net::Rule& rule) {
+  // The former of versions that marked their rules like their routes.
+  if (rule.protocol == net::kRouteProtocol) return true;
+  return rule.protocol == net::kRuleProtocol && rule.priority >= kFirstRulePriority &&
+         rule.priority <= kLastRulePriority;
+}
 
 bool can_do_without(const HostChange& change) {
   return std::holds_alternative<DnsSet>(change);

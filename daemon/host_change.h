@@ -12,7 +12,10 @@
 //   - An interface is the same one only with the same name and index: after a kill the name may belong to
 //     somebody else's device. A bridge that we make gets an index of our choice for that, journaled before
 //     there is a bridge.
-//   - Routes and rules are removed only with our protocol number (net::kRouteProtocol).
+//   - Routes are removed only with our protocol number (net::kRouteProtocol).
+//   - Rules have the kernel's (net::kRuleProtocol), which the rules that people and programs make have not:
+//     one is removed only if every word of it is the journal's. The kernel makes no such rules itself: see
+//     is_our_rule() for those that no journal names.
 //   - An nft table is replaced or removed only with our comment in it.
 //   - A setting is put back only while it still is what we set; otherwise somebody has taken it over.
 #pragma once
@@ -29,6 +32,10 @@
 #include "daemon/forwarding.h"
 
 namespace tunneld::daemon {
+
+/// All our rules are between these, and none of the kernel's: shortly before the main table's 32766.
+inline constexpr std::uint32_t kFirstRulePriority = 32690;
+inline constexpr std::uint32_t kLastRulePriority = 32709;
 
 struct Interface {
   std::string name;
@@ -95,7 +102,7 @@ struct RouteAdded {
 };
 
 struct RuleAdded {
-  /// Its protocol is ours whatever stands here.
+  /// Its protocol is net::kRuleProtocol whatever stands here.
   net::Rule rule;
   bool operator==(const RuleAdded&) const = default;
 };
@@ -165,6 +172,10 @@ using HostChange = std::variant<LinkAddress, BridgeMade, BridgePort, LinkUp, Add
 /// Whether `wanted` is the same thing as `made` with other content, so that it can be made in its place
 /// without a moment between; if so, takes over from it what was there before both.
 [[nodiscard]] bool takes_place_of(HostChange& wanted, const HostChange& made);
+
+/// For a rule that no journal names. The kernel's own have the priorities 0, 1000 (VRF), 32766 and 32767
+/// (net/ipv4/fib_rules.c, drivers/net/vrf.c), and nobody else makes rules in its name.
+[[nodiscard]] bool is_our_rule(const net::Rule& rule);
 
 /// One line for `check --plan` and the log: "route 10.20.0.0/16 dev tun0".
 [[nodiscard]] std::string in_words(const HostChange& change);

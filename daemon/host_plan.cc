@@ -20,7 +20,7 @@ constexpr std::uint32_t kBridgedMtu = 1500;
 
 /// wg-quick's choice too: mark and table of a full tunnel. Two of them on a host need a mark each.
 constexpr std::uint32_t kOwnMark = 51820;
-/// Shortly before the main table's 32766.
+/// Between kFirstRulePriority and kLastRulePriority (host_change.h).
 constexpr std::uint32_t kLocalNetworksPriority = 32700;
 constexpr std::uint32_t kFullTunnelPriority = 32701;
 

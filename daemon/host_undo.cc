@@ -96,7 +96,14 @@ Undone undo(const RouteAdded& added, net::Netlink& netlink) {
 }
 
 Undone undo(const RuleAdded& added, net::Netlink& netlink) {
-  return remove_ours([&] { netlink.remove_rule(added.rule); });
+  const auto remove_with = [&](std::uint8_t protocol) {
+    net::Rule rule = added.rule;
+    rule.protocol = protocol;
+    return remove_ours([&] { netlink.remove_rule(rule); });
+  };
+  const Undone undone = remove_with(added.rule.protocol);
+  // Of a run before an upgrade.
+  return undone == Undone::kNotOurs ? remove_with(net::kRouteProtocol) : undone;
 }
 
 Undone undo(const SysctlSet& set, net::Netlink&) {

@@ -13,9 +13,12 @@
 
 namespace tunneld::net {
 
-/// The rtm_protocol of all our routes and the FRA_PROTOCOL of all our rules, so that they can be told from
-/// others' (`ip route show proto 215`). Unused in linux/rtnetlink.h and iproute2's rt_protos.
+/// The rtm_protocol of all our routes, so that they can be told from others' (`ip route show proto 215`).
+/// Unused in linux/rtnetlink.h and iproute2's rt_protos.
 inline constexpr std::uint8_t kRouteProtocol = 215;
+/// The FRA_PROTOCOL of all our rules: RTPROT_KERNEL. systemd-networkd takes the rules of all others for
+/// leftovers, and removes them when it starts or gets a link to configure.
+inline constexpr std::uint8_t kRuleProtocol = 2;
 
 inline constexpr std::uint32_t kMainTable = 254;  ///< RT_TABLE_MAIN
 

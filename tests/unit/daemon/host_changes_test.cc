@@ -30,8 +30,8 @@ net::IpPrefix prefix(const char* text) {
 
 /// One of each kind and family.
 std::vector<HostChange> everything() {
-  const net::Rule rule{.priority = 32000, .table = 777, .mark = 1, .invert = true};
-  net::Rule suppress{.family = net::Family::kIpv6, .priority = 32001, .suppress_prefix_length = 0};
+  const net::Rule rule{.priority = 32700, .table = 777, .mark = 1, .invert = true};
+  net::Rule suppress{.family = net::Family::kIpv6, .priority = 32701, .suppress_prefix_length = 0};
   return {
       LinkUp{{"kept"}, 1420},
       AddressAdded{{"kept"}, prefix("10.8.0.1/24")},
@@ -75,6 +75,7 @@ TEST_F(HostChangesTest, BecomesOnePlanAfterAnotherAndThenWhatItWas) {
 
     host.become({LinkUp{{"kept"}, 1300}});
     EXPECT_THAT(host_state(), Not(HasSubstr("proto 215")));
+    EXPECT_THAT(host_state(), Not(HasSubstr("3270")));
     host.become(everything());
     EXPECT_EQ(host_state(), all);
   }
@@ -99,7 +100,7 @@ TEST_F(HostChangesTest, TheLastIpv4AddressThatGoesLeavesTheRoutes) {
   const std::vector<HostChange> stay = {
       LinkUp{{"kept"}, 1420}, AddressAdded{{"kept"}, prefix("fd08::5/64")},
       RouteAdded{{"kept"}, prefix("0.0.0.0/0"), 777}, RouteAdded{{"kept"}, prefix("10.20.0.0/16")},
-      RuleAdded{{.priority = 32000, .table = 777, .mark = 1, .invert = true}}};
+      RuleAdded{{.priority = 32700, .table = 777, .mark = 1, .invert = true}}};
   std::vector<HostChange> wanted = stay;
   wanted.insert(wanted.begin() + 1, AddressAdded{{"kept"}, prefix("10.8.0.5/24")});
   host.become(wanted);
@@ -147,8 +148,8 @@ TEST_F(HostChangesTest, EverythingIsMadeAndThenTheHostIsByteForByteAsItWas) {
     EXPECT_THAT(during, HasSubstr("default dev kept table 777 proto 215"));
     EXPECT_THAT(during, HasSubstr("fd20::/48 dev kept table 254 proto 215"));
     EXPECT_THAT(during, HasSubstr("default dev kept table 70000 proto 215 scope 0 metric 5"));
-    EXPECT_THAT(during, HasSubstr("32000:\tnot from all fwmark 0x1 lookup 777 proto 215"));
-    EXPECT_THAT(during, HasSubstr("32001:\tfrom all lookup 254 suppress_prefixlength 0 proto 215"));
+    EXPECT_THAT(during, HasSubstr("32700:\tnot from all fwmark 0x1 lookup 777 proto 2\n"));
+    EXPECT_THAT(during, HasSubstr("32701:\tfrom all lookup 254 suppress_prefixlength 0 proto 2\n"));
     EXPECT_THAT(during, HasSubstr("src_valid_mark:1"));
     EXPECT_THAT(during, HasSubstr("kept.journal"));
   }
@@ -280,11 +281,11 @@ TEST_F(HostChangesTest, WhatWasNotPermittedIsNotUndoneLater) {
 }
 
 TEST_F(HostChangesTest, ARuleOfSomebodyElseStaysEvenIfItSaysTheSame) {
-  net::shell("ip rule add not fwmark 1 table 777 priority 32000 protocol static");
+  net::shell("ip rule add not fwmark 1 table 777 priority 32700 protocol static");
   const std::string before = host_state();
   {
     HostChanges host("kept");
-    host.make(RuleAdded{{.priority = 32000, .table = 777, .mark = 1, .invert = true}});
+    host.make(RuleAdded{{.priority = 32700, .table = 777, .mark = 1, .invert = true}});
     EXPECT_NE(host_state(), before);
   }
   EXPECT_EQ(host_state(), before);
@@ -297,13 +298,13 @@ TEST_F(HostChangesTest, WhatSomebodyTookOverMeanwhileIsLeftToThem) {
     for (const HostChange& change : everything()) host.make(change);
     net::shell("ip route replace 10.20.0.0/16 dev other proto static");
     net::shell(
-        "ip rule del priority 32000 && ip rule add priority 32000 not fwmark 1 table 777 protocol static");
+        "ip rule del priority 32700 && ip rule add priority 32700 not fwmark 1 table 777 protocol static");
     net::shell("ip address del 10.8.0.1/24 dev kept");
     net::shell("ip link set kept mtu 1300");
     net::shell(sysctl + "2");
   }
   EXPECT_THAT(output_of("ip route"), HasSubstr("10.20.0.0/16 dev other proto static"));
-  EXPECT_THAT(output_of("ip rule"), HasSubstr("32000:\tnot from all fwmark 0x1 lookup 777 proto static"));
+  EXPECT_THAT(output_of("ip rule"), HasSubstr("32700:\tnot from all fwmark 0x1 lookup 777 proto static"));
   EXPECT_THAT(output_of("ip link show kept"), HasSubstr("mtu 1300"));
   EXPECT_EQ(read_sysctl(kSysctl), "2");
   EXPECT_TRUE(std::filesystem::is_empty(directory_.path()));
@@ -325,6 +326,34 @@ TEST_F(HostChangesTest, AfterAKillTheNextStartUndoesTheOldOneFirst) {
     for (const HostChange& change : everything()) host.make(change);
   }
   EXPECT_EQ(host_state(), before);
+}
+
+// systemd-networkd removes all rules but those that say that the kernel made them; the same rule of a program
+// that does not say so is not ours.
+TEST_F(HostChangesTest, RulesAreLikeTheKernelsAndOfTheirKindOnlyOursGo) {
+  const HostChange ours = RuleAdded{{.priority = 32700, .table = 777, .mark = 1, .invert = true}};
+  net::shell("ip rule add priority 32700 not fwmark 1 table 778 protocol kernel");
+  net::shell("ip rule add priority 32699 not fwmark 1 table 777 protocol kernel");
+  const std::string before = output_of("ip -d rule");
+  {
+    HostChanges host("kept");
+    host.make(ours);
+    EXPECT_THAT(output_of("ip -d rule"),
+                HasSubstr("32700:\tnot from all fwmark 0x1 lookup 777 proto kernel\n"));
+  }
+  EXPECT_EQ(output_of("ip -d rule"), before);
+}
+
+TEST_F(HostChangesTest, ARuleOfAnEarlierVersionIsUndoneToo) {
+  const std::string before = output_of("ip -d rule");
+  ASSERT_EQ(in_killed_process([] {
+              (new HostChanges("kept"))->make(RuleAdded{{.priority = 32700, .table = 777}});
+              return 0;
+            }),
+            0);
+  net::shell("ip rule del priority 32700; ip rule add priority 32700 table 777 protocol 215");
+  { HostChanges host("kept"); }
+  EXPECT_EQ(output_of("ip -d rule"), before);
 }
 
 // After a kill a device of our name may belong to somebody else, with the very same addresses and routes.
@@ -353,7 +382,7 @@ TEST_F(HostChangesTest, WhatCannotBeUndoneStaysInTheJournal) {
   ASSERT_EQ(in_killed_process([] {
               auto* host = new HostChanges("kept");
               host->make(SysctlSet{kSysctl, "1"});
-              host->make(RuleAdded{{.priority = 32000, .table = 777}});
+              host->make(RuleAdded{{.priority = 32700, .table = 777}});
               return 0;
             }),
             0);
@@ -369,7 +398,7 @@ TEST_F(HostChangesTest, WhatCannotBeUndoneStaysInTheJournal) {
   ASSERT_EQ(chown((directory_.path() / "kept.journal").c_str(), 0, 0), 0);
   EXPECT_EQ(HostChanges("kept").left_behind().undone, 2U);
   EXPECT_EQ(read_sysctl(kSysctl), "0");
-  EXPECT_THAT(output_of("ip rule"), Not(HasSubstr("32000")));
+  EXPECT_THAT(output_of("ip rule"), Not(HasSubstr("32700")));
 }
 
 TEST_F(HostChangesTest, OurDeviceHasNoLinkLocalAddress) {
@@ -471,7 +500,7 @@ TEST_F(CleanupTest, LeavesALiveDaemonAlone) {
   std::filesystem::remove(directory_.path() / "kept.journal");
   EXPECT_EQ(clean(), ExitCode::kFine);
   EXPECT_EQ(output_of("ip route; ip rule; ip address"), output_of("ip route; ip rule; ip address"));
-  EXPECT_THAT(output_of("ip rule"), HasSubstr("proto 215"));
+  EXPECT_THAT(output_of("ip rule"), HasSubstr("32700:"));
 }
 
 TEST_F(CleanupTest, WithoutAJournalRoutesAndRulesAreFoundByTheirNumber) {
@@ -479,12 +508,16 @@ TEST_F(CleanupTest, WithoutAJournalRoutesAndRulesAreFoundByTheirNumber) {
   for (const auto& file : std::filesystem::directory_iterator(directory_.path()))
     std::filesystem::remove(file);
   EXPECT_EQ(clean("kept"), ExitCode::kFine);
-  EXPECT_THAT(output_of("ip rule"), HasSubstr("proto 215"));
+  EXPECT_THAT(output_of("ip rule"), HasSubstr("32700:"));
   EXPECT_EQ(clean(), ExitCode::kFine);
   EXPECT_THAT(said_, HasSubstr("routes and rules in no journal: 7 removed"));
   const std::string left =
       output_of("ip route show table all; ip -6 route show table all; ip rule; ip -6 rule");
   EXPECT_THAT(left, Not(HasSubstr("proto 215")));
+  EXPECT_THAT(left, Not(HasSubstr("3270")));
+  // The kernel's own.
+  EXPECT_THAT(left, HasSubstr("32766:"));
+  EXPECT_THAT(left, HasSubstr("0:\tfrom all lookup local"));
   EXPECT_THAT(left, HasSubstr("10.60.0.0/16 via 10.50.0.2"));
 }
 

@@ -34,8 +34,8 @@ const std::vector<HostChange>& plan() {
       RouteAdded{{"kept"}, prefix("10.20.0.0/16")},
       RouteAdded{{"kept"}, prefix("0.0.0.0/0"), 777, 50},
       RouteAdded{{"kept"}, prefix("fd20::/48")},
-      RuleAdded{{.priority = 32000, .table = 777, .mark = 1, .invert = true}},
-      RuleAdded{{.family = net::Family::kIpv6, .priority = 32001, .suppress_prefix_length = 0}},
+      RuleAdded{{.priority = 32700, .table = 777, .mark = 1, .invert = true}},
+      RuleAdded{{.family = net::Family::kIpv6, .priority = 32701, .suppress_prefix_length = 0}},
   };
   return kPlan;
 }
@@ -77,8 +77,8 @@ TEST_F(HostRepairTest, WhatOthersTakeAwayIsPutBackAndThenUndoneAsEver) {
   };
   const std::string before = state();
   const Case cases[] = {
-      {"ip rule del pref 32000", 1},
-      {"ip -6 rule del pref 32001", 1},
+      {"ip rule del pref 32700", 1},
+      {"ip -6 rule del pref 32701", 1},
       {"nft flush ruleset", 1},
       {"nft flush table inet tunneld-kept", 1},
       {"nft flush chain inet tunneld-kept unused", 1},
@@ -105,28 +105,28 @@ TEST_F(HostRepairTest, WhatOthersTakeAwayIsPutBackAndThenUndoneAsEver) {
   host_.reset();
   EXPECT_THAT(state(), Not(HasSubstr("proto 215")));
   EXPECT_THAT(state(), Not(HasSubstr("tunneld-kept")));
-  EXPECT_THAT(state(), Not(HasSubstr("32000:")));
-  EXPECT_THAT(state(), Not(HasSubstr("32001:")));
+  EXPECT_THAT(state(), Not(HasSubstr("32700:")));
+  EXPECT_THAT(state(), Not(HasSubstr("32701:")));
 }
 
 TEST_F(HostRepairTest, AThingIsPutBackOnceInFiveSecondsAndAnotherMeanwhile) {
-  net::shell("ip rule del pref 32000");
+  net::shell("ip rule del pref 32700");
   EXPECT_THAT(repair(kStart).put_back, SizeIs(1));
   // Again, by a program that does not give up.
-  net::shell("ip rule del pref 32000");
+  net::shell("ip rule del pref 32700");
   auto second = repair(kStart + 1s);
   EXPECT_THAT(second.put_back, IsEmpty());
-  EXPECT_THAT(second.fought_over, ElementsAre(HasSubstr("rule 32000")));
+  EXPECT_THAT(second.fought_over, ElementsAre(HasSubstr("rule 32700")));
   EXPECT_EQ(second.again, kStart + 5s);
   // One warning.
   EXPECT_THAT(repair(kStart + 2s).fought_over, IsEmpty());
   EXPECT_THAT(host_->lacks(), SizeIs(1));
   // What has nothing to do with it does not wait.
-  net::shell("ip -6 rule del pref 32001");
-  EXPECT_THAT(repair(kStart + 3s).put_back, ElementsAre(HasSubstr("rule -6 32001")));
-  EXPECT_THAT(repair(kStart + 5s).put_back, ElementsAre(HasSubstr("rule 32000")));
+  net::shell("ip -6 rule del pref 32701");
+  EXPECT_THAT(repair(kStart + 3s).put_back, ElementsAre(HasSubstr("rule -6 32701")));
+  EXPECT_THAT(repair(kStart + 5s).put_back, ElementsAre(HasSubstr("rule 32700")));
   // A reload does not wait.
-  net::shell("ip rule del pref 32000");
+  net::shell("ip rule del pref 32700");
   EXPECT_THAT(repair(kStart + 6s, HostChanges::Pace::kAtOnce).put_back, SizeIs(1));
 }
 
@@ -141,9 +141,9 @@ TEST_F(HostRepairTest, OnALinkThatIsDownNothingElseIsTried) {
 }
 
 TEST_F(HostRepairTest, ARouteThatStandsInTheWayIsNamedOnceAndTheRestIsPutBack) {
-  net::shell("ip rule del pref 32000; ip route del 10.20.0.0/16; ip route add 10.20.0.0/16 dev other");
+  net::shell("ip rule del pref 32700; ip route del 10.20.0.0/16; ip route add 10.20.0.0/16 dev other");
   const auto first = repair(kStart);
-  EXPECT_THAT(first.put_back, ElementsAre(HasSubstr("rule 32000")));
+  EXPECT_THAT(first.put_back, ElementsAre(HasSubstr("rule 32700")));
   ASSERT_THAT(first.refused, SizeIs(1));
   EXPECT_THAT(first.refused[0].why, HasSubstr("dev other"));
   EXPECT_THAT(repair(kStart + 5s).refused, IsEmpty());
