@@ -188,6 +188,9 @@ nlohmann::json make_status(const StatusSources& sources) {
     for (const protocol::DropCounters& drops : sources.plane.drops) total += drops.get(reason);
     status["drops"][std::string(to_string(reason))] = total;
   }
+  std::uint64_t answered = 0;
+  for (const protocol::DropCounters& drops : sources.plane.drops) answered += drops.answered.get();
+  status["icmp_errors_sent"] = answered;
   return status;
 }
 

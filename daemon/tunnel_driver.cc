@@ -52,6 +52,7 @@ protocol::PeerOptions options_of(const config::PeerConfig& peer,
           .endpoint = std::nullopt,
           .persistent_keepalive = peer.persistent_keepalive.value_or(Duration::zero()),
           .has_other_endpoints = peer.endpoints.size() > 1,
+          .awaits_endpoint = !peer.endpoints.empty(),
           .isolated = isolate && peer.endpoints.empty()};
 }
 
@@ -181,6 +182,7 @@ bool TunnelDriver::change_peer(protocol::PeerId id, const config::PeerConfig& co
   }
   if (before.endpoints != config.endpoints || before.endpoint_order != config.endpoint_order) {
     tunnel_.peer(id).options().has_other_endpoints = config.endpoints.size() > 1;
+    tunnel_.peer(id).link().awaits_endpoint.store(!config.endpoints.empty());
     look_up_endpoints(id);
   }
   return true;
@@ -251,7 +253,7 @@ void TunnelDriver::wait_for_timer() {
 void TunnelDriver::drain_doors() {
   if (signals_.device_gone.load()) return on_device_gone_();
   if (signals_.segmentation_lost.load() && !std::exchange(told_segmentation_lost_, true)) {
-    spdlog::warn("the outer interface cannot segment UDP: sending packets one by one from now on");
+    spdlog::warn("the outer interface cannot segment UDP: sending packets one by one, and trying again now and then");
   }
   const Now now = net::now();
   const auto handle = [&](const protocol::DoorRecord& record, MutableBytes payload) {

@@ -56,6 +56,8 @@ class Counter {
 /// One thread's drops.
 struct alignas(64) DropCounters {
   std::array<Counter, kDropReasons> by_reason;
+  /// ICMP errors to the senders of what was dropped.
+  Counter answered;
   void count(Drop reason, std::uint64_t n = 1) { by_reason[static_cast<std::size_t>(reason)].add(n); }
   [[nodiscard]] std::uint64_t get(Drop reason) const {
     return by_reason[static_cast<std::size_t>(reason)].get();

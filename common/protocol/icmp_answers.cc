@@ -4,24 +4,27 @@
 
 namespace tunneld::protocol {
 
-void IcmpAnswers::add(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu) {
-  if (count_ == kMost || !spend()) return;
+bool IcmpAnswers::add(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu) {
+  const bool too_big = reason == net::Undeliverable::kTooBig;
+  Budget& budget = too_big ? too_big_ : unreachable_;
+  if (count_ >= (too_big ? kMost : kMostUnreachable) || !refill(budget)) return false;
   const MutableBytes out(buffer_.get() + count_ * net::kMaxIcmpError, net::kMaxIcmpError);
   lengths_[count_] = net::write_icmp_error(out, packet, ip, reason, ip.destination_address(), mtu);
-  if (lengths_[count_] > 0) ++count_;
+  if (lengths_[count_] == 0) return false;  // what may not be answered costs nothing
+  --budget.left;
+  ++count_;
+  return true;
 }
 
-bool IcmpAnswers::spend() {
+bool IcmpAnswers::refill(Budget& budget) const {
   constexpr Duration kOne = Duration(std::chrono::seconds(1)) / kPerSecond;
-  const auto earned = (now_ - refilled_) / kOne;
+  const auto earned = (now_ - budget.refilled) / kOne;
   if (earned > 0) {
-    budget_ =
-        static_cast<int>(std::min<std::int64_t>(kBurst, budget_ + std::min<std::int64_t>(earned, kBurst)));
-    refilled_ = earned > kBurst ? now_ : refilled_ + earned * kOne;
+    budget.left = static_cast<int>(
+        std::min<std::int64_t>(kBurst, budget.left + std::min<std::int64_t>(earned, kBurst)));
+    budget.refilled = earned > kBurst ? now_ : budget.refilled + earned * kOne;
   }
-  if (budget_ == 0) return false;
-  --budget_;
-  return true;
+  return budget.left > 0;
 }
 
 }  // namespace tunneld::protocol

@@ -27,8 +27,8 @@ class IcmpAnswers {
     count_ = 0;
   }
   /// Answers `packet` (parsed as `ip`), unless none may be sent, the batch is full or the budget is used up.
-  /// `mtu`: for kTooBig.
-  void add(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu = 0);
+  /// `mtu`: for kTooBig. True: it is answered.
+  bool add(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu = 0);
 
   [[nodiscard]] std::size_t size() const { return count_; }
   [[nodiscard]] ByteView operator[](std::size_t index) const {
@@ -36,19 +36,26 @@ class IcmpAnswers {
   }
 
   static constexpr std::size_t kMost = 16;
+  /// Of kinds other than kTooBig: there is no end of addresses that nobody has, and who tries them must not
+  /// keep others from learning their path's MTU. A budget of its own is for the same.
+  static constexpr std::size_t kMostUnreachable = 8;
   /// Answers a second, and how many may come at once. Linux allows its own 1,000 and 50 (icmp_msgs_per_sec).
   static constexpr int kPerSecond = 250;
   static constexpr int kBurst = 50;
 
  private:
-  bool spend();
+  struct Budget {
+    int left = kBurst;
+    Instant refilled{};
+  };
+  /// Whether there is something left.
+  [[nodiscard]] bool refill(Budget& budget) const;
 
   Instant now_{};
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::array<std::size_t, kMost> lengths_{};
   std::size_t count_ = 0;
-  int budget_ = kBurst;
-  Instant refilled_{};
+  Budget too_big_, unreachable_;
 };
 
 }  // namespace tunneld::protocol

@@ -80,6 +80,7 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   const net::AllowedIps::Owner owner = routing.allowed_ips.lookup(ip->family, ip->destination);
   if (owner == net::AllowedIps::kNobody) {
     drop(Drop::kNoRoute, nullptr, 1);
+    answer(packet, *ip, net::Undeliverable::kUnreachable);
     return true;
   }
   PeerLink& peer = *routing.links[owner];
@@ -113,7 +114,12 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   Keypair* keypair = peer.keypair_to_send();
   const net::Endpoint* endpoint = peer.endpoint.get();
   if (keypair == nullptr || keypair->expired(now_)) {
-    hand_over(*segments, peer);
+    if (endpoint != nullptr || peer.awaits_endpoint.load(std::memory_order_relaxed)) {
+      hand_over(*segments, peer);
+    } else {
+      drop(Drop::kNoEndpoint, &peer, segments->count());
+      answer(packet, *ip, net::Undeliverable::kUnreachable);
+    }
     return true;
   }
   if (peer.layer2.load(std::memory_order_relaxed) == Layer2::kRefused) {
@@ -183,12 +189,16 @@ void Outbound::answer_too_big(const net::Segmenter& segments, const net::IpPacke
                               std::size_t limit) {
   const std::size_t told = ip.family == net::Family::kIpv4 ? limit : std::max(limit, net::kIpv6LeastMtu);
   if (segments.size(0) <= told) return;
-  if (segments.count() == 1) return answers_.add(packet, ip, net::Undeliverable::kTooBig, told);
+  if (segments.count() == 1) return answer(packet, ip, net::Undeliverable::kTooBig, told);
   // What the sender must be told about is a packet as the wire would have had it.
   segments.write(0, scratch_.get());
   const ByteView first(scratch_.get(), segments.size(0));
   if (const auto first_ip = net::IpPacket::parse(first))
-    answers_.add(first, *first_ip, net::Undeliverable::kTooBig, told);
+    answer(first, *first_ip, net::Undeliverable::kTooBig, told);
+}
+
+void Outbound::answer(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu) {
+  if (answers_.add(packet, ip, reason, mtu)) plane_.drops[thread_].answered.add(1);
 }
 
 void Outbound::add_too_large(const net::Segmenter& segments, std::size_t index, const Way& way) {

@@ -10,6 +10,9 @@
 // must pass whatever the path: its datagram leaves whole, in a run of its own (`oversize`), to be fragmented
 // outside.
 //
+// ICMP also answers what is for nobody, or for a peer that has to call first (host or address unreachable, as
+// the kernel's WireGuard says it).
+//
 // A run is what one UDP_SEGMENT send takes: consecutive datagrams to one peer, equal in size but for the
 // last. All runs lie in one buffer, allocated once. Packets for a peer without a session leave through the
 // door.
@@ -119,6 +122,8 @@ class Outbound {
   }
   [[nodiscard]] bool has_room(std::size_t segments, std::size_t size, std::size_t limit, std::size_t mtu,
                               std::size_t oversize = 0) const;
+  /// By ICMP, within limits.
+  void answer(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu = 0);
   void answer_too_big(const net::Segmenter& segments, const net::IpPacket& ip, ByteView packet,
                       std::size_t limit);
   void add_too_large(const net::Segmenter& segments, std::size_t index, const Way& way);

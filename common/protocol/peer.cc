@@ -1,7 +1,6 @@
 #include "common/protocol/peer.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
@@ -9,9 +8,6 @@
 
 namespace tunneld::protocol {
 namespace {
-
-/// Packets kept for a peer without a session; beyond it the oldest is dropped.
-constexpr std::size_t kMaxWaitingPackets = 128;
 
 Instant at(const std::atomic<Instant::rep>& stamp) {
   return Instant(Duration(stamp.load()));
@@ -30,8 +26,10 @@ Peer::Peer(PeerId id, PeerOptions options, std::size_t threads, Services& servic
       static_static_(services.identity.private_key.agree(options_.public_key)),
       cookies_(options_.public_key),
       keypairs_(services),
+      waiting_(services.waiting_bytes),
       path_(*link_, services.path_policy) {
   link_->endpoint.allow_move(services_.quiescence);
+  link_->awaits_endpoint.store(options_.awaits_endpoint);
   if (options_.endpoint) set_endpoint(*options_.endpoint);
   if (options_.persistent_keepalive > Duration::zero()) persistent_at_ = now.boot;
 }
@@ -86,8 +84,7 @@ void Peer::retry_or_give_up(Now now, Actions& actions) {
   if (attempts_ >= kMaxHandshakeAttempts) {
     drop_pending();
     attempts_ = 0;
-    count_drop(Drop::kUnanswered, waiting_.size());
-    waiting_.clear();
+    give_up_waiting(Drop::kUnanswered);
     actions.add_event({.kind = Event::Kind::kHandshakeGaveUp, .peer = id_});
     return;
   }
@@ -170,12 +167,6 @@ void Peer::confirmed(std::uint32_t index, Now now, Actions& actions) {
   session_up(*keypair, now, actions);
 }
 
-void Peer::catch_up(Now now, Actions& actions) {
-  const Keypair* next = keypairs_.next();
-  if (next != nullptr && next->confirmed.load()) confirmed(next->local_index, now, actions);
-  note_endpoint(actions);
-}
-
 // --- Session
 // --------------------------------------------------------------------------------------------------------
 
@@ -202,6 +193,12 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
 void Peer::send_waiting(Keypair& keypair, Now now, Actions& actions) {
   for (const auto& packet : waiting_) seal(keypair, packet, now, actions);
   waiting_.clear();
+  waiting_until_ = kNever;
+}
+
+void Peer::give_up_waiting(Drop reason) {
+  count_drop(reason, waiting_.clear());
+  waiting_until_ = kNever;
 }
 
 void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
@@ -212,12 +209,11 @@ void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
     return;
   }
   if (keypair != nullptr && layer2 == Layer2::kRefused) return count_drop(Drop::kWrongLayer, 1);
-  if (waiting_.size() >= kMaxWaitingPackets) {
-    waiting_.pop_front();
-    count_drop(Drop::kQueueFull, 1);
+  count_drop(Drop::kQueueFull, waiting_.push(packet));
+  if (!waiting_.empty()) {
+    if (waiting_until_ == kNever) waiting_until_ = now.boot + kRekeyAttemptTime;
+    link_->next.store(nullptr);
   }
-  waiting_.emplace_back(packet.begin(), packet.end());
-  link_->next.store(nullptr);
   if (keypair == nullptr) begin_handshake(now, actions);
 }
 
@@ -302,28 +298,6 @@ void Peer::try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions
   }
 }
 
-void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
-  note_endpoint(actions);
-  const std::optional<net::Endpoint> before = noted_endpoint_;
-  set_endpoint(endpoint);
-  if (before) tell_move(*before, endpoint, actions);
-}
-
-void Peer::note_endpoint(Actions& actions) {
-  link_->endpoint.allow_move(services_.quiescence);
-  const net::Endpoint* endpoint = link_->endpoint.get();
-  if (endpoint == nullptr || (noted_endpoint_ && *endpoint == *noted_endpoint_)) return;
-  const std::optional<net::Endpoint> before = std::exchange(noted_endpoint_, *endpoint);
-  path_.review();
-  if (before) tell_move(*before, *noted_endpoint_, actions);
-}
-
-void Peer::tell_move(const net::Endpoint& from, const net::Endpoint& to, Actions& actions) {
-  if (from.remote == to.remote) return;
-  close_lanes();
-  actions.add_event({.kind = Event::Kind::kEndpointMoved, .peer = id_, .endpoint = to});
-}
-
 void Peer::forget_local_address() {
   const net::Endpoint* endpoint = link_->endpoint.get();
   if (endpoint == nullptr || !endpoint->local) return;
@@ -347,11 +321,6 @@ void Peer::network_changed(Now now, Actions& actions) {
   }
 }
 
-void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {
-  link_->move_told.store(false);  // before we look: a later move is told again
-  update_endpoint(endpoint, actions);
-}
-
 // --- Configuration
 // --------------------------------------------------------------------------------------------------
 
@@ -369,8 +338,7 @@ void Peer::set_persistent_keepalive(Duration interval, Now now, Actions& actions
 void Peer::reset() {
   drop_pending();
   keypairs_.clear();
-  count_drop(Drop::kUnanswered, waiting_.size());
-  waiting_.clear();
+  give_up_waiting(Drop::kUnanswered);
   attempts_ = 0;
   retransmit_at_ = hello_at_ = zero_keys_at_ = remote_expires_at_ = layer2_at_ = kNever;
   link_->layer2.store(Layer2::kUnknown);
@@ -385,13 +353,22 @@ void Peer::reset() {
 // ---------------------------------------------------------------------------------------------------------
 
 Instant Peer::deadline() const {
-  return std::min({retransmit_at_, look_at_, hello_at_, persistent_at_, zero_keys_at_, remote_expires_at_,
-                   layer2_at_, lane_opening_.deadline(), lane_beat_at_, path_.deadline()});
+  return std::min({retransmit_at_, waiting_until_, look_at_, hello_at_, persistent_at_, zero_keys_at_,
+                   remote_expires_at_, layer2_at_, lane_opening_.deadline(), lane_beat_at_,
+                   path_.deadline()});
 }
 
 void Peer::advance(Now now, Actions& actions) {
   catch_up(now, actions);
   if (now.boot >= retransmit_at_) retry_or_give_up(now, actions);
+  if (now.boot >= waiting_until_) {
+    // A handshake that is under way gives up in its own time, and what waits for it with it.
+    if (retransmit_at_ == kNever) {
+      give_up_waiting(Drop::kUnanswered);
+    } else {
+      waiting_until_ = now.boot + kRekeyTimeout;
+    }
+  }
   if (now.boot >= look_at_) look_at_activity(now, actions);
   repeat_hello(now, actions);
   ask_for_lanes(now, actions);

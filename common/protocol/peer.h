@@ -4,7 +4,6 @@
 // Timers follow section 6 of the whitepaper; deadline() says when advance() wants to be called next.
 #pragma once
 
-#include <deque>
 #include <optional>
 #include <vector>
 
@@ -19,6 +18,7 @@
 #include "common/protocol/peer_path.h"
 #include "common/protocol/services.h"
 #include "common/protocol/tai64n.h"
+#include "common/protocol/waiting_packets.h"
 
 namespace tunneld::protocol {
 
@@ -33,6 +33,8 @@ struct PeerOptions {
   Duration persistent_keepalive{0};
   /// There are other addresses to try: a handshake waits for less before it is given up.
   bool has_other_endpoints = false;
+  /// Without an endpoint now, there will be one: see PeerLink.
+  bool awaits_endpoint = false;
   /// Packets between two isolated peers are dropped.
   bool isolated = false;
 };
@@ -171,6 +173,7 @@ class Peer {
   /// The interface carries Ethernet frames.
   [[nodiscard]] bool at_tap() const { return services_.extension.capabilities.tap; }
   void send_waiting(Keypair& keypair, Now now, Actions& actions);
+  void give_up_waiting(Drop reason);
   /// By what the peer has said, or has not.
   void decide_layer2(Actions& actions);
   void accept_bye(Actions& actions);
@@ -207,7 +210,7 @@ class Peer {
   std::optional<WallTime> latest_handshake_;
 
   Keypairs keypairs_;
-  std::deque<std::vector<std::uint8_t>> waiting_;
+  WaitingPackets waiting_;
   /// What is known of the endpoint here: workers may have moved it since.
   std::optional<net::Endpoint> noted_endpoint_;
 
@@ -233,6 +236,7 @@ class Peer {
   Instant lane_beat_at_ = kNever;
   Instant layer2_at_ = kNever;  ///< a HELLO is overdue that would say tap
   Instant retransmit_at_ = kNever;
+  Instant waiting_until_ = kNever;  ///< for who waits without a handshake that would give up
   Instant look_at_ = kNever;
   Instant persistent_at_ = kNever;
   Instant zero_keys_at_ = kNever;

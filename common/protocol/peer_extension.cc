@@ -116,10 +116,7 @@ void Peer::decide_layer2(Actions& actions) {
   }
   link_->layer2.store(after);
   if (after != Layer2::kRefused) return;
-  if (at_tap()) {
-    count_drop(Drop::kWrongLayer, waiting_.size());
-    waiting_.clear();
-  }
+  if (at_tap()) give_up_waiting(Drop::kWrongLayer);
   if (before != after) actions.add_event({.kind = Event::Kind::kLayer2Refused, .peer = id_});
 }
 

@@ -89,6 +89,9 @@ struct PeerLink {
   /// What takes its place once the peer has confirmed it; null as a rule. Owned by Peer.
   std::atomic<Keypair*> next{nullptr};
   RoamingEndpoint endpoint;
+  /// Without an endpoint, there will be one (its name is being looked up): packets wait for it. Otherwise
+  /// such a peer has to call first, and packets for it are answered by ICMP.
+  std::atomic<bool> awaits_endpoint{false};
   /// The largest inner packet that the path to the peer carries, bytes; kNoPathMtu while nobody knows. At
   /// least kLeastPathMtu.
   std::atomic<std::uint32_t> path_mtu{kNoPathMtu};

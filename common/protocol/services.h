@@ -43,6 +43,8 @@ struct Services {
   /// The control thread's.
   DropCounters& drops;
 
+  /// What all peers' WaitingPackets hold together.
+  std::size_t waiting_bytes = 0;
   /// Every reserved index, of pending handshakes and keypairs alike.
   std::unordered_map<std::uint32_t, PeerId> index_owner;
 

@@ -259,6 +259,7 @@ inline protocol::PeerId Node::add_peer(const Node& other, bool with_endpoint, Du
   options.public_key = other.key.public_key();
   options.allowed_ips = {*net::IpPrefix::parse(other.inside)};
   if (with_endpoint) options.endpoint = endpoint(other.outside);
+  options.awaits_endpoint = true;
   options.persistent_keepalive = keepalive;
   std::vector<protocol::PeerOptions> peers;
   peers.push_back(std::move(options));
