@@ -18,7 +18,11 @@ namespace tunneld::net {
 namespace {
 
 constexpr std::size_t kBatch = 64;         // datagrams of one sendmmsg
-constexpr std::uint32_t kJoinPause = 256;  // runs sent singly after an EINVAL before joining is tried again
+constexpr std::uint32_t kJoinPause = 256;  // runs sent singly after a refusal before joining is tried again
+// So many refusals by EIO in a row, and segmentation counts as lost. One alone may be a passing fault, or
+// that of one peer's route; and an outer interface may be replaced by one that can.
+constexpr std::uint32_t kJoinsToLose = 3;
+constexpr std::uint32_t kLongJoinPause = 16384;
 
 bool is_link_local(const IpAddress& address) {
   const ByteView bytes = address.bytes();
@@ -229,9 +233,13 @@ SendResult UdpSocket::send_segments(const Endpoint& endpoint, ByteView bytes, st
   return run.result;
 }
 
+bool UdpSocket::segments() const {
+  return segments_ && join_failures_.load(std::memory_order_relaxed) < kJoinsToLose;
+}
+
 // Counting the pause down is not exact when two threads send; it need not be.
 bool UdpSocket::may_join() {
-  if (!segments()) return false;
+  if (!segments_) return false;
   const std::uint32_t pause = join_pause_.load(std::memory_order_relaxed);
   if (pause == 0) return true;
   join_pause_.store(pause - 1, std::memory_order_relaxed);
@@ -251,6 +259,8 @@ void UdpSocket::send_joined(Run& run, ByteView bytes, std::size_t segment_size) 
   }
   if (error == 0) {
     run.result.sent += static_cast<std::uint32_t>(datagrams);
+    if (join_failures_.load(std::memory_order_relaxed) != 0)
+      join_failures_.store(0, std::memory_order_relaxed);
     return;
   }
   if (status_of(error) == SendStatus::kBusy) {
@@ -263,7 +273,9 @@ void UdpSocket::send_joined(Run& run, ByteView bytes, std::size_t segment_size) 
   const bool singles_passed =
       run.result.dropped == before.dropped && run.result.forget_local == before.forget_local;
   if (error == EIO && singles_passed) {
-    run.result.segmentation_lost |= segments_.exchange(false, std::memory_order_relaxed);
+    const std::uint32_t failures = join_failures_.fetch_add(1, std::memory_order_relaxed) + 1;
+    run.result.segmentation_lost |= failures == kJoinsToLose;
+    join_pause_.store(failures < kJoinsToLose ? kJoinPause : kLongJoinPause, std::memory_order_relaxed);
   } else if (error == EINVAL && singles_passed) {
     join_pause_.store(kJoinPause, std::memory_order_relaxed);
   }

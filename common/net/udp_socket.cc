@@ -83,8 +83,9 @@ UdpSocket::UdpSocket(UdpSocket&& other) noexcept
       port_(other.port_),
       has_ipv6_(other.has_ipv6_),
       coalesces_(other.coalesces_),
-      segments_(other.segments_.load()),
-      join_pause_(other.join_pause_.load()) {}
+      segments_(other.segments_),
+      join_pause_(other.join_pause_.load()),
+      join_failures_(other.join_failures_.load()) {}
 
 UdpSocket::UdpSocket(const UdpOptions& options, std::uint16_t port, bool shares_port)
     : fd_(::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), has_ipv6_(true) {

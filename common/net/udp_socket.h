@@ -11,18 +11,18 @@
 // A link-local address means nothing without its interface, so there it is named.
 //
 // What a send does about errors, so that nobody above has to know errno values:
-//   EIO to UDP_SEGMENT           the route's device cannot checksum (Linux before 6.11): single datagrams
-//   from now on EINVAL to UDP_SEGMENT        an old driver, or before Linux 6.9 a path smaller than the
-//   segment: singly for a while EMSGSIZE                     the run is sent singly; the sizes that fail even
-//   then are reported EINVAL, no route, with a     the address is gone: sent again without it, and the caller
-//   told to forget it
-//     pinned source address
-//   EAGAIN                       the socket's buffer is full: waits up to kSendPatience, then drops. Waiting
-//   makes the
-//                                tun queue fill up, which is the only back-pressure the inner flows can feel;
-//                                the bound keeps receiving alive (the receive buffer covers it).
-//   ENOBUFS                      the device's queue is full; poll() would not wait for it: dropped, as the
-//   queue would ECONNREFUSED and kin         are about an earlier datagram: tried again
+// - EIO to UDP_SEGMENT: the route's device cannot checksum (Linux before 6.11), or a passing fault: singly
+//   for a while, and for a long one when it happens time and again.
+// - EINVAL to UDP_SEGMENT: an old driver, or before Linux 6.9 a path smaller than the segment: singly for a
+//   while.
+// - EMSGSIZE: the run is sent singly; the sizes that fail even then are reported.
+// - EINVAL, no route, with a pinned source address: the address is gone: sent again without it, and the
+//   caller told to forget it.
+// - EAGAIN: the socket's buffer is full: waits up to kSendPatience, then drops. Waiting makes the tun queue
+//   fill up, which is the only back-pressure the inner flows can feel; the bound keeps receiving alive (the
+//   receive buffer covers it).
+// - ENOBUFS: the device's queue is full; poll() would not wait for it: dropped, as the queue would.
+// - ECONNREFUSED and kin are about an earlier datagram: tried again.
 #pragma once
 
 #include <atomic>
@@ -73,7 +73,8 @@ struct SendResult {
   SendStatus status = SendStatus::kSent;
   /// The pinned source address did not work: clear Endpoint::local and local_interface.
   bool forget_local = false;
-  /// This call found that UDP_SEGMENT does not work here and turned it off: worth one line in the log.
+  /// This call found that UDP_SEGMENT does not work here, time and again: worth one line in the log. It is
+  /// tried again after a long while.
   bool segmentation_lost = false;
 };
 
@@ -118,8 +119,9 @@ class UdpSocket {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   /// False: the host has no IPv6, and endpoints with IPv6 addresses are unreachable.
   [[nodiscard]] bool has_ipv6() const { return has_ipv6_; }
-  /// Whether runs are sent by UDP_SEGMENT and received by UDP_GRO, for log and status.
-  [[nodiscard]] bool segments() const { return segments_.load(std::memory_order_relaxed); }
+  /// Whether runs are sent by UDP_SEGMENT and received by UDP_GRO, for log and status. The former may be lost
+  /// and come back.
+  [[nodiscard]] bool segments() const;
   [[nodiscard]] bool coalesces() const { return coalesces_; }
   /// What the kernel granted, in bytes (it reports twice the size asked for, to cover its overhead).
   [[nodiscard]] int receive_buffer_size() const;
@@ -151,8 +153,9 @@ class UdpSocket {
   std::uint16_t port_ = 0;
   bool has_ipv6_ = false;
   bool coalesces_ = false;
-  std::atomic<bool> segments_ = false;
-  std::atomic<std::uint32_t> join_pause_ = 0;  // runs still to be sent singly after an EINVAL
+  bool segments_ = false;                         // the kernel knows UDP_SEGMENT, and we may use it
+  std::atomic<std::uint32_t> join_pause_ = 0;     // runs still to be sent singly after a refusal
+  std::atomic<std::uint32_t> join_failures_ = 0;  // by EIO, since the last run that left joined
 };
 
 /// Opens `options.sockets` sockets on one port. Data on a lane n > 0 (common/protocol/lanes.h) comes to
