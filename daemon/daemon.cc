@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
-#include <net/if.h>
 #include <spdlog/spdlog.h>
 
 #include "common/net/system_clock.h"
@@ -128,7 +127,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       driver_(io_, tunnel_, plane_, sockets_.front(), lane_sockets_,
               [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
       path_watch_(io_, tunnel_, driver_),
-      network_watch_(io_, if_nametoindex(device_.name().c_str()),
+      network_watch_(io_, device_.interface_index(),
                      [this](const std::string& what) {
                        driver_.retry_lookups();
                        path_watch_.routes_changed(what);

@@ -3,9 +3,9 @@
 #include <cerrno>
 #include <system_error>
 
-#include <net/if.h>
 #include <spdlog/spdlog.h>
 
+#include "common/net/interface_name.h"
 #include "daemon/resolv_conf_file.h"
 #include "daemon/resolv_conf_text.h"
 #include "daemon/resolvconf.h"
@@ -76,7 +76,7 @@ Undone undo_dns(const DnsSet& set) {
     case DnsKeeper::kNobody:
       return Undone::kDone;
     case DnsKeeper::kResolved:
-      if (if_nametoindex(set.interface.name.c_str()) != set.interface.index) return Undone::kDeviceGone;
+      if (net::interface_index(set.interface.name) != set.interface.index) return Undone::kDeviceGone;
       revert_resolved_link(set.interface.index);
       return Undone::kDone;
     case DnsKeeper::kResolvconf:

@@ -8,6 +8,7 @@
 #include <net/if.h>
 
 #include "common/net/address_class.h"
+#include "common/net/interface_name.h"
 #include "daemon/dns_change.h"
 #include "daemon/host_change.h"
 #include "daemon/nft_table.h"
@@ -19,10 +20,9 @@ namespace {
 using Reason = net::NetlinkError::Reason;
 
 void find_index(Interface& interface) {
-  interface.index = if_nametoindex(interface.name.c_str());
-  if (interface.index == 0) {
-    throw net::NetlinkError(Reason::kNotFound, interface.name + ": no such interface");
-  }
+  const auto index = net::interface_index(interface.name);
+  if (!index) throw net::NetlinkError(Reason::kNotFound, interface.name + ": no such interface");
+  interface.index = *index;
 }
 
 Preparation prepare(LinkAddress& link, net::Netlink& netlink) {
@@ -38,13 +38,12 @@ std::uint32_t unused_index() {
   std::uniform_int_distribution<std::uint32_t> indices(1U << 24, (1U << 30) - 1);
   for (;;) {
     const std::uint32_t index = indices(random);
-    char name[IF_NAMESIZE] = "";
-    if (if_indextoname(index, name) == nullptr) return index;
+    if (!net::is_interface(index)) return index;
   }
 }
 
 Preparation prepare(BridgeMade& made, net::Netlink&) {
-  if (if_nametoindex(made.bridge.name.c_str()) != 0) {
+  if (net::interface_index(made.bridge.name)) {
     throw net::NetlinkError(Reason::kExists, made.bridge.name +
                                                  " exists already: remove 'create: true' to join it as it "
                                                  "is, or choose another name for the bridge");
@@ -54,7 +53,7 @@ Preparation prepare(BridgeMade& made, net::Netlink&) {
 }
 
 void find_bridge(Interface& bridge, net::Netlink& netlink) {
-  bridge.index = if_nametoindex(bridge.name.c_str());
+  bridge.index = net::interface_index(bridge.name).value_or(0);
   if (bridge.index == 0) {
     throw net::NetlinkError(Reason::kNotFound,
                             "there is no bridge " + bridge.name + ": make it (`ip link add " + bridge.name +

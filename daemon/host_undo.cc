@@ -1,8 +1,8 @@
 // Undoing a change: only what is still ours, so that a second time does nothing.
 #include <linux/if_link.h>
-#include <net/if.h>
 #include <spdlog/spdlog.h>
 
+#include "common/net/interface_name.h"
 #include "daemon/dns_change.h"
 #include "daemon/host_change.h"
 #include "daemon/nft_table.h"
@@ -14,7 +14,7 @@ namespace {
 using Reason = net::NetlinkError::Reason;
 
 bool is_there(const Interface& interface) {
-  return if_nametoindex(interface.name.c_str()) == interface.index;
+  return net::interface_index(interface.name) == interface.index;
 }
 
 /// For requests that name exactly what is ours: the kernel finds it or does not.

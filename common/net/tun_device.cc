@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "common/net/holder.h"
+#include "common/net/interface_name.h"
 #include "common/net/netlink.h"
 
 namespace tunneld::net {
@@ -138,7 +139,7 @@ int attach(const FileDescriptor& fd, std::string& name, int flags) {
 // Whether somebody else has queues of a multi-queue device, which the kernel shares without a word.
 bool is_shared(const std::string& name) {
   try {
-    return Netlink().link(::if_nametoindex(name.c_str())).open_queues > 1;
+    return Netlink().link(interface_index(name).value_or(0)).open_queues > 1;
   } catch (const NetlinkError&) {
     return false;
   }
@@ -282,7 +283,7 @@ TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(opt
   }
   // What outlives us is as whoever made it has set it up.
   if (!attached_) set_transmit_queue_length(name_, options.transmit_queue_length);
-  interface_index_ = ::if_nametoindex(name_.c_str());
+  interface_index_ = net::interface_index(name_).value_or(0);
 }
 
 void TunDevice::persist(std::optional<std::uint32_t> owner, std::optional<std::uint32_t> group) {

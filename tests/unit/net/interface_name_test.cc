@@ -1,0 +1,62 @@
+#include "common/net/interface_name.h"
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/net/netlink.h"
+
+namespace tunneld::net {
+namespace {
+
+/// For its life, this process can open nothing more.
+class NoDescriptorsLeft {
+ public:
+  NoDescriptorsLeft() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    ::close(next);
+    const rlimit none{static_cast<rlim_t>(next), before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  NoDescriptorsLeft(const NoDescriptorsLeft&) = delete;
+  NoDescriptorsLeft& operator=(const NoDescriptorsLeft&) = delete;
+  ~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
+
+std::string words_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const NetlinkError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(InterfaceName, IsFoundOrNot) {
+  EXPECT_EQ(interface_index("lo"), if_nametoindex("lo"));
+  EXPECT_TRUE(is_interface(if_nametoindex("lo")));
+  EXPECT_EQ(interface_index("none-such"), std::nullopt);
+  EXPECT_EQ(interface_index("a-name-that-no-interface-can-have"), std::nullopt);
+  EXPECT_EQ(interface_index(""), std::nullopt);
+  EXPECT_FALSE(is_interface(UINT32_MAX >> 1));
+}
+
+TEST(InterfaceName, WithoutADescriptorIsNotTakenForAnInterfaceThatIsGone) {
+  const NoDescriptorsLeft none;
+  EXPECT_NE(words_of([] { (void)interface_index("lo"); }).find("Too many open files"), std::string::npos);
+  EXPECT_NE(words_of([] { (void)is_interface(UINT32_MAX >> 1); }).find("Too many open files"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace tunneld::net
