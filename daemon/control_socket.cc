@@ -1,6 +1,7 @@
 #include "daemon/control_socket.h"
 
 #include <istream>
+#include <utility>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read_until.hpp>
@@ -22,6 +23,8 @@ using Socket = boost::asio::local::stream_protocol::socket;
 constexpr long kMaxConnections = 32;
 constexpr std::size_t kMaxRequest = 4096;
 constexpr std::chrono::seconds kIdle{5};
+/// After an accept that failed. Who waits stays in the queue, so that at once would be the same again.
+constexpr std::chrono::milliseconds kAcceptPause{200};
 
 bool is_permitted(Socket& socket) {
   ucred peer{};
@@ -80,7 +83,7 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
 };
 
 ControlSocket::ControlSocket(boost::asio::io_context& io, const std::string& interface)
-    : io_(io), path_(control_path(interface)), acceptor_(io) {
+    : io_(io), path_(control_path(interface)), acceptor_(io), again_(io) {
   unlink(path_.c_str());
   acceptor_.open();
   // Nobody else may connect between bind and chmod.
@@ -100,7 +103,19 @@ ControlSocket::~ControlSocket() {
 void ControlSocket::accept() {
   acceptor_.async_accept([this](const boost::system::error_code& error, Socket socket) {
     if (error == boost::asio::error::operation_aborted) return;
-    if (!error && token_.use_count() <= kMaxConnections && is_permitted(socket)) {
+    if (error) {
+      // No descriptor or memory left, as a rule.
+      if (!std::exchange(told_refusal_, true)) {
+        spdlog::warn("cannot answer on {}: {}: trying again", path_, error.message());
+      }
+      again_.expires_after(kAcceptPause);
+      again_.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) accept();
+      });
+      return;
+    }
+    told_refusal_ = false;
+    if (token_.use_count() <= kMaxConnections && is_permitted(socket)) {
       std::make_shared<Connection>(std::move(socket), *this, token_)->read();
     }
     accept();

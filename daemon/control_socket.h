@@ -11,6 +11,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <nlohmann/json.hpp>
 
 namespace tunneld::daemon {
@@ -37,6 +38,8 @@ class ControlSocket {
   boost::asio::io_context& io_;
   std::string path_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
+  boost::asio::steady_timer again_;
+  bool told_refusal_ = false;
   std::map<std::string, Handler> handlers_;
   /// Counts live connections.
   std::shared_ptr<int> token_ = std::make_shared<int>(0);

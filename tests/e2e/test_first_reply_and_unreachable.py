@@ -5,8 +5,8 @@ import re
 import wireguard_go
 from harness import check, main, wait_for
 
-MOVES = 12
-STARTS = 4
+MOVES = 8
+STARTS = 3
 
 
 def initiations(host):

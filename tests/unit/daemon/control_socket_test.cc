@@ -1,12 +1,15 @@
 // The control socket against those who behave and those who do not.
 #include "daemon/control_socket.h"
 
+#include <ctime>
 #include <filesystem>
 #include <stdexcept>
 #include <thread>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -130,6 +133,23 @@ TEST_F(ControlSocketTest, MoreThan32ConnectionsAreRefusedAndSilentOnesLeaveAfter
   EXPECT_THROW(static_cast<void>(ask("tun0", "status")), ControlError);
   std::this_thread::sleep_for(std::chrono::milliseconds(5500));
   EXPECT_EQ(ask("tun0", "status")["answer"], 42);
+}
+
+TEST_F(ControlSocketTest, WithoutADescriptorLeftWaitsInsteadOfSpinning) {
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  close(next);
+  // One more for the client, none for the server.
+  const rlimit one{static_cast<rlim_t>(next) + 1, before.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &one);
+  const auto fd = connect_raw();
+  const std::clock_t began = std::clock();  // of all threads
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  const double busy = static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC;
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_LT(busy, 0.15) << "seconds of the processor";
+  EXPECT_EQ(exchange(fd, "{\"command\": \"status\"}\n"), "{\"answer\":42}\n");
 }
 
 TEST(ControlClient, SaysThatNobodyIsThere) {
