@@ -53,10 +53,13 @@ std::vector<HostChanges::Missing> HostChanges::compare() {
   std::vector<Missing> missing;
   HostState now(netlink_);
   for (Present& present : present_) {
-    // Somebody else's, as found: only what a tunnel cannot work without is worth a second look.
-    if (!present.id && !std::holds_alternative<LinkUp>(present.change) && !needs_link(present.change))
-      continue;
+    // Somebody else's, as found: only what a tunnel cannot work without is worth a second look. What was not
+    // done at all has no device.
+    const bool is_needed = std::holds_alternative<LinkUp>(present.change) || needs_link(present.change);
+    if (!present.id && (!is_needed || present.index == 0)) continue;
     HostChange made = as_made(present);
+    // The MTU is theirs to change.
+    if (auto* link = std::get_if<LinkUp>(&made); link != nullptr && !present.id) link->mtu = 0;
     const Standing standing = now.standing(made, present.table);
     if (standing != Standing::kStands) missing.push_back({&present, std::move(made), standing});
   }
@@ -77,7 +80,8 @@ bool HostChanges::has_route_in(std::uint32_t table) const {
   });
 }
 
-void HostChanges::put_back(Present& present, HostChange made) {
+void HostChanges::put_back(Present& present) {
+  HostChange made = as_made(present);
   if (present.id) {
     apply_change(std::holds_alternative<NftTable>(made) ? present.change : made, netlink_);
   } else {
@@ -117,13 +121,16 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace) {
     }
     present.put_back = now;
     try {
-      put_back(present, one.made);
+      put_back(present);
       repair.put_back.push_back(what);
       present.was_refused = false;
     } catch (const std::exception& error) {
       if (!std::exchange(present.was_refused, true)) repair.refused.push_back({what, error.what()});
       if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
-      look_again(now + kRepairPause);
+      const auto* refusal = dynamic_cast<const net::NetlinkError*>(&error);
+      const bool is_final =
+          refusal != nullptr && refusal->reason() == net::NetlinkError::Reason::kNotPermitted;
+      if (!is_final) look_again(now + kRepairPause);
     }
   }
   for (Present& present : present_) {

@@ -68,7 +68,8 @@ Standing HostState::of(const BridgePort& port) {
 
 Standing HostState::of(const LinkUp& made) {
   const auto& present = link(made.interface);
-  return present ? standing_if(present->up && present->mtu == made.mtu) : Standing::kNoDevice;
+  return present ? standing_if(present->up && (made.mtu == 0 || present->mtu == made.mtu))
+                 : Standing::kNoDevice;
 }
 
 Standing HostState::of(const AddressAdded& added) {

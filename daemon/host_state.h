@@ -33,8 +33,8 @@ class HostState {
  public:
   explicit HostState(net::Netlink& netlink) : netlink_(netlink) {}
 
-  /// `made` is complete (see prepare()). `table`: of an nft table, as it was made; nullopt: not known.
-  /// Throws NetlinkError or std::system_error.
+  /// `made` is complete (see prepare()); a LinkUp with an MTU of 0 stands with any. `table`: of an nft table,
+  /// as it was made; nullopt: not known. Throws NetlinkError or std::system_error.
   [[nodiscard]] Standing standing(const HostChange& made,
                                   const std::optional<net::NftTableState>& table = std::nullopt);
 

@@ -101,7 +101,8 @@ HostWatch::Urgency HostWatch::urgency(const net::NetworkEvent& event) const {
     return may_replace && host_.has_route_in(route->route.table) ? Urgency::kSoon : Urgency::kNone;
   }
   if (const auto* rule = std::get_if<net::RuleEvent>(&event))
-    return rule->happened == net::Happened::kRemoved ? Urgency::kNow : Urgency::kNone;
+    return rule->happened == net::Happened::kRemoved && is_our_rule(rule->rule) ? Urgency::kNow
+                                                                                : Urgency::kNone;
   return Urgency::kSoon;
 }
 

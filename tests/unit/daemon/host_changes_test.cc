@@ -328,34 +328,6 @@ TEST_F(HostChangesTest, AfterAKillTheNextStartUndoesTheOldOneFirst) {
   EXPECT_EQ(host_state(), before);
 }
 
-// systemd-networkd removes all rules but those that say that the kernel made them; the same rule of a program
-// that does not say so is not ours.
-TEST_F(HostChangesTest, RulesAreLikeTheKernelsAndOfTheirKindOnlyOursGo) {
-  const HostChange ours = RuleAdded{{.priority = 32700, .table = 777, .mark = 1, .invert = true}};
-  net::shell("ip rule add priority 32700 not fwmark 1 table 778 protocol kernel");
-  net::shell("ip rule add priority 32699 not fwmark 1 table 777 protocol kernel");
-  const std::string before = output_of("ip -d rule");
-  {
-    HostChanges host("kept");
-    host.make(ours);
-    EXPECT_THAT(output_of("ip -d rule"),
-                HasSubstr("32700:\tnot from all fwmark 0x1 lookup 777 proto kernel\n"));
-  }
-  EXPECT_EQ(output_of("ip -d rule"), before);
-}
-
-TEST_F(HostChangesTest, ARuleOfAnEarlierVersionIsUndoneToo) {
-  const std::string before = output_of("ip -d rule");
-  ASSERT_EQ(in_killed_process([] {
-              (new HostChanges("kept"))->make(RuleAdded{{.priority = 32700, .table = 777}});
-              return 0;
-            }),
-            0);
-  net::shell("ip rule del priority 32700; ip rule add priority 32700 table 777 protocol 215");
-  { HostChanges host("kept"); }
-  EXPECT_EQ(output_of("ip -d rule"), before);
-}
-
 // After a kill a device of our name may belong to somebody else, with the very same addresses and routes.
 TEST_F(HostChangesTest, AnotherDeviceThatGotOurNameIsNotTouched) {
   ASSERT_EQ(

@@ -1,0 +1,108 @@
+#include "daemon/host_status.h"
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <nlohmann/json.hpp>
+
+#include "daemon/host_watch.h"
+#include "tests/unit/daemon/kept_device_fixture.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+class HostStatusTest : public KeptDeviceTest {
+ protected:
+  void SetUp() override {
+    KeptDeviceTest::SetUp();
+    if (IsSkipped()) return;
+    host_.emplace("kept");
+    host_->become({NftTable{.name = "tunneld-kept", .rules = "chain unused {\n}\n"}, LinkUp{{"kept"}, 1420},
+                   RouteAdded{{"kept"}, net::IpPrefix::parse("0.0.0.0/0").value(), 777},
+                   RuleAdded{{.priority = 32700, .table = 777, .mark = 1, .invert = true}}});
+    watch_.emplace(io_, *host_, "kept", if_nametoindex("kept"));
+    io_.run_for(100ms);
+  }
+  /// Until `words` stands in the status' last; false after 5 s.
+  bool put_back(const char* words) {
+    for (int i = 0; i < 100; ++i) {
+      io_.run_for(50ms);
+      const auto last = status().at("last");
+      if (!last.is_null() && last.at("what").get<std::string>().find(words) != std::string::npos) return true;
+    }
+    return false;
+  }
+  nlohmann::json status() { return host_status(*watch_); }
+  static nlohmann::json document(const nlohmann::json& host) { return {{"host", host}}; }
+
+  boost::asio::io_context io_;
+  std::optional<HostChanges> host_;
+  std::optional<HostWatch> watch_;
+};
+
+TEST_F(HostStatusTest, NothingMissingIsNotWorthALine) {
+  EXPECT_EQ(status(), (nlohmann::json{{"missing", nlohmann::json::array()},
+                                      {"missing_count", 0},
+                                      {"error", nullptr},
+                                      {"put_back", 0},
+                                      {"last", nullptr}}));
+  EXPECT_EQ(render_host(document(status())), "");
+  EXPECT_THAT(diagnose_host(document(status()), document(status())), IsEmpty());
+  // A daemon of an earlier version says nothing of it.
+  EXPECT_THAT(diagnose_host({}, {}), IsEmpty());
+}
+
+TEST_F(HostStatusTest, WhatIsMissingNowIsNamedAndDoctorFails) {
+  net::shell("ip rule del pref 32700");
+  const auto missing = status();  // before the watch has had a turn
+  EXPECT_THAT(missing.at("missing"), ElementsAre(StartsWith("rule 32700")));
+  EXPECT_THAT(render_host(document(missing)), StartsWith("MISSING on this host: rule 32700"));
+  EXPECT_THAT(diagnose_host(document(missing), document(missing)),
+              ElementsAre(AllOf(Field(&Finding::health, Health::kBad),
+                                Field(&Finding::words, HasSubstr("rule 32700")))));
+}
+
+TEST_F(HostStatusTest, ATakenRuleTableAndLinkArePutBackAsTheKernelTellsOfThem) {
+  const auto before = status();
+  net::shell("ip rule del pref 32700");
+  EXPECT_TRUE(put_back("rule 32700"));
+  net::shell("nft flush ruleset");
+  EXPECT_TRUE(put_back("nft table inet tunneld-kept"));
+  net::shell("ip link set kept down");
+  EXPECT_TRUE(put_back("link kept up"));
+  net::shell("ip route replace default dev other table 777");
+  EXPECT_THAT(status().at("missing"), ElementsAre(HasSubstr("route 0.0.0.0/0")));
+  const auto after = status();
+  EXPECT_EQ(after.at("put_back"), 4);  // the link took the route along
+  EXPECT_THAT(diagnose_host(document(before), document(after)).back().words, HasSubstr("link kept up"));
+}
+
+TEST_F(HostStatusTest, WhatIsOthersLeadsToNothing) {
+  net::shell("ip rule add pref 32600 table 778; ip rule del pref 32600; ip route del 10.60.0.0/16");
+  net::shell("nft add table inet other; nft delete table inet other; ip link set other down");
+  io_.run_for(200ms);
+  EXPECT_EQ(status().at("put_back"), 0);
+}
+
+TEST_F(HostStatusTest, ALongListIsCut) {
+  nlohmann::json host = status();
+  host["missing"] = {"a", "b"};
+  host["missing_count"] = 9;
+  EXPECT_EQ(render_host(document(host)), "MISSING on this host: a, b and 7 more\n");
+}
+
+}  // namespace
+}  // namespace tunneld::daemon
