@@ -29,6 +29,12 @@ bool is_owned(std::uint64_t value) {
 
 }  // namespace
 
+void MacTable::PortUse::leave(std::uint32_t count) {
+  std::uint32_t present = stations.load(std::memory_order_relaxed);
+  while (!stations.compare_exchange_weak(present, present - std::min(present, count))) {
+  }
+}
+
 MacTable::MacTable(std::uint32_t stations, std::uint64_t seed)
     : most_stations_(std::max(stations, std::uint32_t{16})),
       seed_(seed),
@@ -78,7 +84,7 @@ bool MacTable::has_budget(const PortUse& use, std::uint32_t most) const {
 }
 
 MacTable::Learned MacTable::learn(const Station& station, Port port, PortUse& use, std::uint32_t most,
-                                  Seconds now) {
+                                  Seconds now, std::optional<Port>* left) {
   const std::uint64_t key = key_of(station);
   const std::uint64_t wanted = value_of(port, now);
   for (const std::size_t bucket : buckets_of(key)) {
@@ -91,11 +97,18 @@ MacTable::Learned MacTable::learn(const Station& station, Port port, PortUse& us
         if (time_in(value) != now) slot.value.compare_exchange_strong(value, wanted);
         return Learned::kKnown;
       }
-      if (!has_budget(use, most)) return Learned::kRefused;
-      if (slot.value.compare_exchange_strong(value, wanted)) {
-        use.stations.fetch_add(1, std::memory_order_release);
+      const Port before = port_in(value);
+      const bool stays_known = has_budget(use, most);
+      if (stays_known ? slot.value.compare_exchange_strong(value, wanted) : free_slot(slot, value)) {
+        use.moves.fetch_add(1, std::memory_order_relaxed);
+        if (left != nullptr) *left = before;
+        if (stays_known) {
+          use.stations.fetch_add(1, std::memory_order_release);
+        } else {
+          stations_.fetch_sub(1, std::memory_order_relaxed);
+        }
       }
-      return Learned::kMoved;
+      return stays_known ? Learned::kMoved : Learned::kRefused;
     }
   }
   if (!has_budget(use, most) || !insert(key, wanted)) return Learned::kRefused;
@@ -130,7 +143,7 @@ bool MacTable::free_slot(Slot& slot, std::uint64_t value) {
 }
 
 void MacTable::sweep(Seconds now, const std::map<Port, PortUse*>& ports) {
-  // What workers learn meanwhile may be counted twice until the next sweep, and is never counted too low.
+  // What workers learn or move meanwhile may be counted wrong until the next sweep.
   struct Count {
     std::uint32_t before = 0;
     std::uint32_t found = 0;
@@ -152,7 +165,8 @@ void MacTable::sweep(Seconds now, const std::map<Port, PortUse*>& ports) {
   stations_.fetch_sub(freed, std::memory_order_relaxed);
   for (const auto& [port, use] : ports) {
     const Count& count = counts[port];
-    if (count.before > count.found) use->stations.fetch_sub(count.before - count.found);
+    if (count.before > count.found) use->leave(count.before - count.found);
+    if (count.before < count.found) use->stations.fetch_add(count.found - count.before);
   }
 }
 

@@ -40,16 +40,22 @@ class MacTable {
   /// On a clock that only goes forward.
   using Seconds = std::uint32_t;
 
-  /// What a port has in the table, at least: moves away are taken off by the next sweep.
+  /// What a port has in the table. Races with a sweep may make it a little wrong until the next one.
   struct PortUse {
     std::atomic<std::uint32_t> stations{0};
+    /// Stations that were heard here and had been elsewhere before, so far.
+    std::atomic<std::uint32_t> moves{0};
+    /// One that was here is elsewhere now, or forgotten.
+    void leave(std::uint32_t count = 1);
   };
 
   enum class Learned : std::uint8_t {
     kKnown,
     kNew,
     kMoved,
-    kRefused,  ///< the port's budget, or the table, is used up
+    /// The port's budget, or the table, is used up. The station is not where it was either, so that is
+    /// forgotten: frames to it are flooded.
+    kRefused,
   };
 
   /// Room for `stations`; `seed` is the hash's secret.
@@ -60,8 +66,10 @@ class MacTable {
   /// After so long without a frame a station is forgotten.
   void set_ageing(Seconds ageing) { ageing_.store(ageing, std::memory_order_relaxed); }
 
-  /// `station` was heard at `port`, which may have `most` stations.
-  Learned learn(const Station& station, Port port, PortUse& use, std::uint32_t most, Seconds now);
+  /// `station` was heard at `port`, which may have `most` stations. `left`: set to the port where it was
+  /// before, if it was at another one; the caller takes it off that port's use.
+  Learned learn(const Station& station, Port port, PortUse& use, std::uint32_t most, Seconds now,
+                std::optional<Port>* left = nullptr);
   /// nullopt: not known, or not heard for too long.
   [[nodiscard]] std::optional<Port> find(const Station& station, Seconds now) const;
 

@@ -255,6 +255,17 @@ void Netlink::remove_link(std::uint32_t interface_index) {
   request(message, "cannot remove interface " + std::to_string(interface_index));
 }
 
+std::vector<Link> Netlink::links() {
+  return dump<Link>(
+      "cannot list interfaces",
+      [] {
+        NetlinkMessage message(RTM_GETLINK, NLM_F_DUMP);
+        message.header(ifinfomsg{});
+        return message;
+      },
+      read_link);
+}
+
 std::vector<Link> Netlink::links_of(std::uint32_t master) {
   return dump<Link>(
       "cannot list interfaces",

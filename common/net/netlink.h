@@ -76,6 +76,8 @@ class Netlink {
   /// taken.
   void add_bridge(const std::string& name, bool spanning_tree, std::uint32_t index = 0);
   void remove_link(std::uint32_t interface_index);
+  /// All of this namespace.
+  [[nodiscard]] std::vector<Link> links();
   /// Those that belong to a bridge, bond or VRF.
   [[nodiscard]] std::vector<Link> links_of(std::uint32_t master);
 

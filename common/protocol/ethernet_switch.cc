@@ -1,6 +1,9 @@
 #include "common/protocol/ethernet_switch.h"
 
 #include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
 
 namespace tunneld::protocol {
 namespace {
@@ -27,17 +30,26 @@ void EthernetSwitch::change(const SwitchSettings& settings) {
   floods_per_second_.store(settings.floods_per_second, std::memory_order_relaxed);
 }
 
+void EthernetSwitch::set_host_addresses(const std::vector<net::MacAddress>& addresses,
+                                        Quiescence& quiescence) {
+  auto sorted = std::make_unique<std::vector<net::MacAddress>>(addresses);
+  std::ranges::sort(*sorted);
+  host_addresses_.replace(std::move(sorted), quiescence);
+}
+
 FrameWay EthernetSwitch::from_device(const net::EthernetFrame& frame, const RoutingTable& routing,
                                      Instant now) {
   const net::MacTable::Seconds time = seconds(now);
   if (frame.source.is_station() && !routing.mac_owners.find(frame.source)) {
-    table_.learn({frame.source, frame.vlan}, kDevice, device_, most_at_device_, time);
+    learn(frame, kDevice, device_, most_at_device_, routing, time);
   }
   const auto flooded = [&]() -> FrameWay {
     if (!may_flood(device_floods_, now)) return {.reason = Drop::kFloodLimit};
     return {.to_peers = ToPeers::kAll};
   };
   if (frame.destination.is_group()) return flooded();
+  // A peer may have been known under it before it became ours.
+  if (is_own(frame.destination)) return {};
   if (const auto owner = routing.mac_owners.find(frame.destination)) {
     return {.to_peers = ToPeers::kOne, .peer = *owner};
   }
@@ -58,8 +70,7 @@ FrameWay EthernetSwitch::from_peer(const net::EthernetFrame& frame, PeerLink& pe
     return {.reason = Drop::kSourceNotAllowed};
   const net::MacTable::Seconds time = seconds(now);
   if (!routing.mac_owners.find(frame.source)) {
-    table_.learn({frame.source, frame.vlan}, peer.id, peer.stations,
-                 most_per_peer_.load(std::memory_order_relaxed), time);
+    learn(frame, peer.id, peer.stations, most_per_peer_.load(std::memory_order_relaxed), routing, time);
   }
 
   const bool among_peers = client_to_client();
@@ -77,6 +88,17 @@ FrameWay EthernetSwitch::from_peer(const net::EthernetFrame& frame, PeerLink& pe
   if (*port == kDevice) return {.to_device = true};
   if (*port == peer.id || !among_peers) return {};
   return {.to_peers = ToPeers::kOne, .peer = *port};
+}
+
+void EthernetSwitch::learn(const net::EthernetFrame& frame, net::MacTable::Port port,
+                           net::MacTable::PortUse& use, std::uint32_t most, const RoutingTable& routing,
+                           net::MacTable::Seconds now) {
+  std::optional<net::MacTable::Port> left;
+  table_.learn({frame.source, frame.vlan}, port, use, most, now, &left);
+  if (!left) return;
+  if (*left == kDevice) return device_.leave();
+  if (*left >= routing.links.size()) return;
+  if (PeerLink* before = routing.links[*left]; before != nullptr) before->stations.leave();
 }
 
 void EthernetSwitch::sweep(const RoutingTable& routing, Instant now) {

@@ -9,13 +9,18 @@
 //   - Peers see only this host and what is behind the device, unless `client_to_client` lets them see each
 //     other.
 //   - What a port has flooded is limited per second, and so is what it has learned (in all).
+//   - The addresses of this host (the device's, the bridge's, those of its ports) are no peer's.
 //   - A station that the configuration binds to a peer is at that peer, whatever anybody sends.
 #pragma once
+
+#include <algorithm>
+#include <vector>
 
 #include "common/clock.h"
 #include "common/net/ethernet.h"
 #include "common/net/mac_table.h"
 #include "common/protocol/counters.h"
+#include "common/protocol/quiescence.h"
 #include "common/protocol/routing_table.h"
 
 namespace tunneld::protocol {
@@ -71,6 +76,8 @@ class EthernetSwitch {
   void forget(PeerId peer) { table_.forget(peer); }
   /// The device's own address, which nobody else has.
   void set_own_address(const net::MacAddress& address) { own_address_.store(address.number()); }
+  /// What else this host answers to behind the device (a bridge, its ports), which nobody else has either.
+  void set_host_addresses(const std::vector<net::MacAddress>& addresses, Quiescence& quiescence);
   /// Forgets the aged. Wants to be called every kSweepInterval.
   void sweep(const RoutingTable& routing, Instant now);
   static constexpr Duration kSweepInterval = std::chrono::seconds(5);
@@ -86,8 +93,12 @@ class EthernetSwitch {
   static constexpr net::MacTable::Port kDevice = 0x7ffffffe;
 
   [[nodiscard]] bool is_own(const net::MacAddress& address) const {
-    return address.number() == own_address_.load(std::memory_order_relaxed);
+    if (address.number() == own_address_.load(std::memory_order_relaxed)) return true;
+    const auto* others = host_addresses_.get();
+    return others != nullptr && std::ranges::binary_search(*others, address);
   }
+  void learn(const net::EthernetFrame& frame, net::MacTable::Port port, net::MacTable::PortUse& use,
+             std::uint32_t most, const RoutingTable& routing, net::MacTable::Seconds now);
   [[nodiscard]] bool may_flood(FloodLimit& port, Instant now) const {
     return port.allow(now, floods_per_second_.load(std::memory_order_relaxed));
   }
@@ -97,6 +108,7 @@ class EthernetSwitch {
   FloodLimit device_floods_;
   std::atomic<std::uint32_t> peers_{0};
   std::atomic<std::uint64_t> own_address_{0};  ///< 0: not known
+  Published<const std::vector<net::MacAddress>> host_addresses_;
   const std::uint32_t most_at_device_;
   std::atomic<std::uint32_t> most_per_peer_;
   std::atomic<bool> client_to_client_;

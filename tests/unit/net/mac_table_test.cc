@@ -142,9 +142,30 @@ TEST(MacTable, AMoveNeedsABudgetToo) {
   for (std::uint32_t n = 0; n < 10; ++n) table.learn(station(n), 2, thief, 3, 11);
   EXPECT_EQ(thief.stations.load(), 3U);
   EXPECT_EQ(table.find(station(2), 11), 2U);
-  EXPECT_EQ(table.find(station(3), 11), 1U);
+  EXPECT_EQ(table.find(station(3), 11), std::nullopt) << "it is not where it was, wherever it is";
+  EXPECT_EQ(table.stations(), 3U);
   table.sweep(11, {{1, &owner}, {2, &thief}});
-  EXPECT_EQ(owner.stations.load(), 7U);
+  EXPECT_EQ(owner.stations.load(), 0U);
+  EXPECT_EQ(table.learn(station(3), 1, owner, 100, 12), Learned::kNew);
+}
+
+TEST(MacTable, AMoveTellsWhereTheStationWas) {
+  MacTable table(4096, kSeed);
+  std::array<MacTable::PortUse, 2> uses;
+  std::optional<Port> left;
+  table.learn(station(1), 0, uses[0], 3, 10, &left);
+  EXPECT_EQ(left, std::nullopt);
+  for (unsigned n = 1; n < 5000; ++n) {
+    const Port to = n % 2;
+    left.reset();
+    ASSERT_EQ(table.learn(station(1), to, uses[to], 3, 10, &left), Learned::kMoved) << n;
+    ASSERT_EQ(left, 1 - to);
+    uses[*left].leave();
+  }
+  EXPECT_EQ(uses[0].stations.load() + uses[1].stations.load(), 1U);
+  EXPECT_EQ(uses[0].moves.load() + uses[1].moves.load(), 4999U);
+  uses[0].leave(5);
+  EXPECT_EQ(uses[0].stations.load(), 0U) << "never below nothing";
 }
 
 TEST(MacTable, ThreadsNeverReadAPortThatAStationNeverHad) {

@@ -99,6 +99,33 @@ TEST_F(EthernetSwitchTest, AStationThatMovedIsFollowed) {
   EXPECT_TRUE(switch_.from_device(frame(mac(100), mac(1)), routing_, now_).nowhere()) << "it is here now";
 }
 
+TEST_F(EthernetSwitchTest, AStationMayMoveAsOftenAsItLikes) {
+  switch_.change({.stations_per_peer = 10});
+  for (int n = 0; n < 2000; ++n) {
+    PeerLink& at = n % 2 == 0 ? a_ : b_;
+    switch_.from_peer(frame(mac(1), mac(100)), at, routing_, now_);
+    ASSERT_EQ(switch_.from_device(frame(mac(100), mac(1)), routing_, now_).peer, at.id) << "move " << n;
+  }
+  for (int n = 0; n < 2000; ++n) {  // between the device and a peer, too
+    switch_.from_device(frame(mac(1), mac(100)), routing_, now_);
+    switch_.from_peer(frame(mac(1), mac(100)), a_, routing_, now_);
+  }
+  EXPECT_EQ(switch_.from_device(frame(mac(100), mac(1)), routing_, now_).peer, a_.id);
+  EXPECT_EQ(a_.stations.stations.load(), 1U);
+  EXPECT_EQ(b_.stations.stations.load(), 0U);
+  EXPECT_EQ(switch_.stations_at_device(), 1U) << "the one that asks";
+}
+
+TEST_F(EthernetSwitchTest, AStationThatMovedToAFullPortIsFlooded) {
+  switch_.set_peers(3);
+  switch_.change({.stations_per_peer = 3});
+  for (std::uint8_t n = 10; n < 13; ++n) switch_.from_peer(frame(mac(n), mac(100)), b_, routing_, now_);
+  switch_.from_peer(frame(mac(1), mac(100)), a_, routing_, now_);
+  switch_.from_peer(frame(mac(1), mac(100)), b_, routing_, now_);
+  EXPECT_EQ(switch_.from_device(frame(mac(100), mac(1)), routing_, now_).to_peers, ToPeers::kAll);
+  EXPECT_EQ(a_.stations.stations.load(), 0U);
+}
+
 TEST_F(EthernetSwitchTest, BoundStationsStayWhereTheyBelong) {
   routing_.mac_owners = MacOwners({{mac(1), a_.id}, {mac(2), a_.id}});
   // Known without having been heard.
@@ -176,6 +203,28 @@ TEST_F(EthernetSwitchTest, NobodyElseIsTheDevice) {
   way = switch_.from_peer(frame(mac(2), mac(100), 7), b_, routing_, now_);
   EXPECT_TRUE(way.to_device);
   EXPECT_EQ(way.to_peers, ToPeers::kNone);
+}
+
+TEST_F(EthernetSwitchTest, NobodyElseIsTheBridgeOrAPortOfIt) {
+  Quiescence quiescence;
+  switch_.set_peers(3);
+  switch_.set_own_address(mac(100));
+  switch_.from_peer(frame(mac(102), kBroadcast), a_, routing_, now_);
+  switch_.set_host_addresses({mac(102), mac(101)}, quiescence);
+  for (const auto& own : {mac(100), mac(101), mac(102)}) {
+    const FrameWay way = switch_.from_peer(frame(own, kBroadcast), a_, routing_, now_);
+    EXPECT_TRUE(way.nowhere()) << own.to_string();
+    EXPECT_EQ(way.reason, Drop::kSourceNotAllowed);
+    const FrameWay here = switch_.from_peer(frame(mac(2), own, 7), b_, routing_, now_);
+    EXPECT_TRUE(here.to_device) << own.to_string();
+    EXPECT_EQ(here.to_peers, ToPeers::kNone);
+    EXPECT_TRUE(switch_.from_device(frame(mac(9), own), routing_, now_).nowhere())
+        << own.to_string() << ": where it was learned before does not count";
+  }
+  // The bridge has another one now.
+  switch_.set_host_addresses({mac(103)}, quiescence);
+  EXPECT_FALSE(switch_.from_peer(frame(mac(101), kBroadcast), a_, routing_, now_).nowhere());
+  EXPECT_TRUE(switch_.from_peer(frame(mac(103), kBroadcast), a_, routing_, now_).nowhere());
 }
 
 TEST_F(EthernetSwitchTest, AFloodOfSourcesLeavesTheOthersAlone) {
