@@ -150,6 +150,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   guard_bridge();
   set_packet_sizes();
   set_switch();
+  follow_stations();
   driver_.on_event([this](const protocol::Event& event) {
     if (event.kind == protocol::Event::Kind::kPathMtu) follow_path_mtu(event.peer);
   });
@@ -282,6 +283,13 @@ void Daemon::set_switch() {
   if (!plane_.ethernet) return;
   plane_.ethernet->change(switch_settings(config_));
   if (const auto address = wanted_plan().mac_address) plane_.ethernet->set_own_address(*address);
+}
+
+void Daemon::follow_stations() {
+  if (!plane_.ethernet) return;
+  stations_ = std::make_unique<HostStations>(io_, device_.interface_index(), [this](const auto& stations) {
+    plane_.ethernet->set_host_addresses(stations, plane_.quiescence);
+  });
 }
 
 void Daemon::follow_path_mtu(protocol::PeerId peer) {

@@ -29,6 +29,7 @@
 #include "daemon/exit_code.h"
 #include "daemon/host_changes.h"
 #include "daemon/host_plan.h"
+#include "daemon/host_stations.h"
 #include "daemon/host_watch.h"
 #include "daemon/network_watch.h"
 #include "daemon/path_watch.h"
@@ -61,6 +62,8 @@ class Daemon {
   void set_packet_sizes();
   /// The same for a tap's switch.
   void set_switch();
+  /// Nor does a peer of a tap have any address of this host.
+  void follow_stations();
   /// Whether somebody has set it: the configuration, or the server that this client obeys.
   [[nodiscard]] bool mtu_is_set() const;
   [[nodiscard]] bool follows_path() const;
@@ -118,6 +121,7 @@ class Daemon {
   PathWatch path_watch_;
   NetworkWatch network_watch_;
   HostWatch host_watch_;
+  std::unique_ptr<HostStations> stations_;  ///< at a tap only
   ControlSocket control_;
   std::vector<std::unique_ptr<DataWorker>> workers_;
 };

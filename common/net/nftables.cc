@@ -5,7 +5,6 @@
 #include <sstream>
 #include <system_error>
 
-#include <fcntl.h>
 #include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <sys/socket.h>
@@ -22,8 +21,7 @@ using Reason = NetlinkError::Reason;
 /// Said here, because the library says nothing that could be told apart.
 void check_socket() {
   const FileDescriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
-  const FileDescriptor second(socket.is_open() ? ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0) : -1);
-  if (second.is_open()) return;
+  if (socket.is_open()) return;
   if (errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT) {
     throw NetlinkError(Reason::kNotSupported, "nftables: this kernel has none");
   }

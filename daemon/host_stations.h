@@ -1,0 +1,51 @@
+// Which Ethernet addresses are this host's on the network that a tap is on, and tells when they change.
+//
+// Not only the device's own: on a bridge the host answers with the bridge's address, which is that of one of
+// its ports unless somebody has set it, and a peer that sends from it gets what others send to this host. The
+// bridge may be of tunneld's making, the system's, or one that somebody puts the device into later.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/net/netlink.h"
+#include "common/net/netlink_monitor.h"
+
+namespace tunneld::daemon {
+
+/// Of all links of this host that are on one Ethernet with `device`, sorted: the bridge that it is a port of,
+/// that bridge's other ports, and what stands on any of them (VLANs, macvlans, the other ends of veth pairs).
+[[nodiscard]] std::vector<net::MacAddress> host_stations(const std::vector<net::Link>& links,
+                                                         std::uint32_t device);
+
+class HostStations {
+ public:
+  using Tell = std::function<void(const std::vector<net::MacAddress>&)>;
+  /// Calls `tell` at once, and after each change. Throws NetlinkError or std::system_error.
+  HostStations(boost::asio::io_context& io, std::uint32_t device, Tell tell);
+  HostStations(const HostStations&) = delete;
+  HostStations& operator=(const HostStations&) = delete;
+
+ private:
+  void wait_for_notices();
+  void look_soon(std::chrono::milliseconds delay);
+  void look();
+
+  const std::uint32_t device_;
+  const Tell tell_;
+  net::NetlinkMonitor monitor_;
+  net::Netlink netlink_;
+  boost::asio::posix::stream_descriptor notices_;
+  boost::asio::steady_timer pause_;
+  bool waits_ = false;
+  std::vector<net::NetworkEvent> events_;
+  std::vector<net::MacAddress> known_;
+};
+
+}  // namespace tunneld::daemon
