@@ -226,6 +226,13 @@ HostPlan Daemon::wanted_plan() const {
   // Whose an address is, a server knows better than its configuration.
   if (server_) plan.access = access_plan(config_.groups, server_->peers());
   if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
+  plan.outer_ports.clear();
+  for (const auto* sockets : {&sockets_, &lane_sockets_}) {
+    for (const net::UdpSocket& socket : *sockets) plan.outer_ports.push_back(socket.port());
+  }
+  // Those that share a port.
+  const auto repeated = std::ranges::unique(plan.outer_ports);
+  plan.outer_ports.erase(repeated.begin(), repeated.end());
   if (!may_configure_) keep_as_found(config_, device_.interface_index(), plan);
   return plan;
 }

@@ -4,6 +4,10 @@
 //                      its group, every packet of it: a rule that is taken away ends the connections that it
 //                      had allowed. Only answers to what others began are let through by connection tracking.
 //   leak-*             the kill switch. Chains of their own, since an `accept` ends the chain it stands in.
+//   The
+//                      outer packets are known by their mark, the owner of their socket and its port: a
+//                      program of another user that may send raw packets (mtr's helper) can have the first
+//                      alone.
 //   injected           packets to the tunnel's addresses that come from outside of it (CVE-2019-14899).
 //   mark-*             answers to outer packets get their mark too: where the kernel checks whether a source
 //                      could be reached through the interface it came from, it must not look into the tunnel.
@@ -16,6 +20,7 @@
 #include <map>
 
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/fmt/ranges.h>
 
 #include "common/net/nftables.h"
 #include "daemon/address_ranges.h"
@@ -177,8 +182,16 @@ void add_kill_switch(const HostPlan& plan, Rules& rules) {
   }
   const std::string drop = "counter name \"leaks\" drop";
 
+  rules.line("set outer-ports {");
+  rules.line("  type inet_service;");
+  if (!plan.outer_ports.empty())
+    rules.line(fmt::format("  elements = {{ {} }}", fmt::join(plan.outer_ports, ", ")));
+  rules.line("}");
+
   std::vector<std::string> output{
-      ours, fmt::format("meta mark {:#x} meta l4proto udp accept", plan.fwmark),
+      ours,
+      fmt::format("meta mark {:#x} meta skuid {} udp sport @outer-ports accept", plan.fwmark,
+                  plan.outer_owner),
       "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
       "ip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept",
       // Nobody farther away than the link can have sent, nor get, what has a hop limit of 255.

@@ -4,6 +4,8 @@
 #include <array>
 #include <set>
 
+#include <unistd.h>
+
 #include "common/crypto/blake2s.h"
 #include "common/protocol/ethernet_message.h"
 #include "daemon/firewall.h"
@@ -169,6 +171,8 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
                 .local_networks = {},
                 .dns_servers = accepted.dns_servers,
                 .dns_search = accepted.dns_search};
+  plan.outer_owner = ::geteuid();
+  if (config.interface.listen_port) plan.outer_ports = {*config.interface.listen_port};
   for (const auto& address : config.interface.addresses) plan.addresses.push_back(address.value);
   for (const net::IpAddress& address : accepted.addresses) {
     const auto is_it = [&](const net::IpPrefix& own) { return own.address == address; };

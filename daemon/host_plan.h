@@ -40,6 +40,10 @@ struct HostPlan {
   std::optional<std::uint32_t> metric;
   /// Mark of the outer packets, which keeps them out of a full tunnel; 0 for none.
   std::uint32_t fwmark = 0;
+  /// Whose the sockets of the outer packets are, and their ports. A mark anybody may set who may send raw
+  /// packets, so a kill switch asks for these, too.
+  std::uint32_t outer_owner = 0;
+  std::vector<std::uint16_t> outer_ports{};
   /// What a full tunnel leaves outside.
   std::vector<net::IpPrefix> local_networks{};
   /// Nothing leaves but through the tunnel.

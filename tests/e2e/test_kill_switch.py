@@ -67,6 +67,23 @@ while True:
     check(client.ping("2001:db8::9", count=1, wait=1) == 0, "nor by IPv6")
     check(client.reaches("10.9.0.2") and client.reaches("fd09::2"), "the tunnel works")
 
+    # The mark alone is no way out: neither with the right port for a user who may send raw packets, nor for root with another.
+    marked = """
+import socket, struct, sys
+mark, port = int(sys.argv[1]), int(sys.argv[2])
+kind = (socket.SOCK_RAW, socket.IPPROTO_UDP) if port else (socket.SOCK_DGRAM, 0)
+s = socket.socket(socket.AF_INET, *kind)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+payload = struct.pack(">HHHH", port, 4444, 14, 0) + b"secret" if port else b"secret"
+try: s.sendto(payload, ("203.0.113.9", 4444))
+except OSError as error: print("refused", error.errno)
+else: print("sent")
+"""
+    port = daemon.status()["interface"]["listen_port"]
+    raw = ("setpriv", "--reuid=65534", "--inh-caps=+net_raw", "--ambient-caps=+net_raw")
+    said = [client.run(*raw, "python3", "-c", marked, 51820, port).stdout, client.run("python3", "-c", marked, 51820, 0).stdout]
+    check(all("refused 1\n" == words for words in said), f"a program with the tunnel's mark gets out: {said}")
+
     # Somebody on the wire sends to the tunnel's address (CVE-2019-14899), and is not answered, nor heard.
     server.ip("route", "add", "10.9.0.1/32", "via", "203.0.113.1", "table", "77")
     server.ip("rule", "add", "from", "203.0.113.2", "to", "10.9.0.1", "table", "77")

@@ -118,6 +118,17 @@ TEST_F(FirewallTest, EveryKindOfRuleIsTakenByTheKernel) {
   EXPECT_THAT(rules, HasSubstr("vmap @sources-ip6\n    counter name \"unknown-sources\" drop"));
 }
 
+TEST_F(FirewallTest, AKillSwitchLetsOutTheTunnelsOwnSocketsAndNotAMarkAlone) {
+  HostPlan closed = plan();
+  closed.kill_switch = true;
+  closed.outer_owner = 997;
+  closed.outer_ports = {51820, 40123};
+  const std::string rules = firewall_of(closed)->rules;
+  EXPECT_THAT(rules, HasSubstr("elements = { 51820, 40123 }"));
+  EXPECT_THAT(rules, HasSubstr("meta mark 0xca6c meta skuid 997 udp sport @outer-ports accept"));
+  expect_loads(closed);
+}
+
 TEST_F(FirewallTest, TenThousandPeersLoadInSeconds) {
   HostPlan many = plan();
   many.access.groups = {{"guest", {rule("10.0.0.0/24")}}};
