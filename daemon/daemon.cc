@@ -20,6 +20,7 @@
 #include "daemon/reload.h"
 #include "daemon/service_notify.h"
 #include "daemon/status.h"
+#include "daemon/stop_reason.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -177,7 +178,7 @@ ExitCode Daemon::run() {
 void Daemon::obey_signals() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
-    if (signal != SIGHUP) return stop(ExitCode::kFine, signal == SIGINT ? "SIGINT" : "SIGTERM");
+    if (signal != SIGHUP) return stop_by_signal(signal);
     if (const nlohmann::json reply = reload(); reply.contains("error")) {
       spdlog::error("reload: {}", reply["error"].get<std::string>());
     }
@@ -205,11 +206,23 @@ void Daemon::answer_requests() {
   control_.on("reload", [this] { return reload(); });
 }
 
-void Daemon::stop(ExitCode code, const std::string& why) {
+void Daemon::stop_by_signal(int signal) {
+  StopReason reason = StopReason::kAsked;
+  if (signal == SIGTERM && wanted_plan().kill_switch) reason = stop_reason();
+  const bool stays_closed = reason != StopReason::kAsked;
+  std::string why = signal == SIGINT ? "SIGINT" : "SIGTERM";
+  if (stays_closed) {
+    why += reason == StopReason::kRestart ? ", for a restart" : ", for a shutdown";
+    why += ": the kill switch stays closed";
+  }
+  stop(ExitCode::kFine, why, stays_closed);
+}
+
+void Daemon::stop(ExitCode code, const std::string& why, bool stays_closed) {
   spdlog::info("stopping: {}", why);
   notify_stopping();
   driver_.say_goodbye();
-  host_.stay_closed(code != ExitCode::kFine);
+  host_.stay_closed(code != ExitCode::kFine || stays_closed);
   result_ = code;
   io_.stop();
 }

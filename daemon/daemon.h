@@ -49,7 +49,9 @@ class Daemon {
  private:
   void obey_signals();
   void answer_requests();
-  void stop(ExitCode code, const std::string& why);
+  /// SIGTERM may be the first half of a restart, which leaves a kill switch closed.
+  void stop_by_signal(int signal);
+  void stop(ExitCode code, const std::string& why, bool stays_closed = false);
   /// Reads the configuration again and becomes what it says, without touching sessions of peers that stay.
   /// What is wrong with it is said in the reply, and nothing changes. Never throws.
   [[nodiscard]] nlohmann::json reload();

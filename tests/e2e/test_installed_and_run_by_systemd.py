@@ -1,4 +1,6 @@
-"""`cmake --install` puts everything in its place, and a real systemd runs it: start, READY, status, stop, failure."""
+"""`cmake --install` puts everything in its place, and a real systemd runs it: start, READY, status, stop, failure. A
+restart leaves a kill switch closed, a stop opens it."""
+import json
 import os
 import pathlib
 import shutil
@@ -43,6 +45,21 @@ def run(lab):
             shutil.rmtree(etc)
         sh(lab.tunneld, "init", "site", "--dir", lab.directory / "init")
         shutil.copytree(lab.directory / "init/site-a", etc)
+        key = sh(lab.tunneld, "genkey", "-o", etc / "closed.key").stdout.strip()
+        peer = {"name": "far", "public_key": key, "endpoints": ["203.0.113.2:51820"], "allowed_ips": ["0.0.0.0/0"]}
+        (etc / "closed.yaml").write_text(json.dumps({
+            "interface": {"name": "tun1", "addresses": ["10.9.0.1/24"], "private_key_file": "own.key"},
+            "client": {"kill_switch": True}, "peers": [peer]}))
+        sh(lab.tunneld, "genkey", "-o", etc / "own.key")
+        (merged / "usr/local/bin/tunneld-sender").write_text("""
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"wire")
+while True:
+    try: s.sendto(b"secret", ("203.0.113.2", 4444))
+    except OSError: pass
+    time.sleep(0.002)
+""")
         # The test itself is a unit of the container.
         script = merged / "usr/local/bin/tunneld-test"
         script.write_text("""#!/bin/bash
@@ -70,6 +87,29 @@ sleep 1
 ls /run/tunneld/tun0.journal || echo CLEANED
 sleep 3
 systemctl show -p ActiveState -p NRestarts tunneld@site
+systemctl stop tunneld@site
+ip netns add far
+ip link add wire type veth peer name wire netns far
+ip address add 203.0.113.1/24 dev wire; ip link set wire up
+ip -n far address add 203.0.113.2/24 dev wire; ip -n far link set wire up
+ip netns exec far nft 'table ip seen { counter heard {}; chain in { type filter hook input priority 0; udp dport 4444 counter name heard; }; }'
+heard() { ip netns exec far nft list counter ip seen heard | grep -o 'packets [0-9]*'; }
+python3 /usr/local/bin/tunneld-sender &
+sleep 0.3
+heard | grep -qv 'packets 0' && echo SENDER-IS-HEARD
+systemctl start tunneld@closed
+heard > /closed1
+systemctl restart tunneld@closed && echo RESTARTED
+systemctl try-restart tunneld@closed
+systemctl reload tunneld@closed
+heard > /closed2
+cmp /closed1 /closed2 && echo RESTART-KEEPS-CLOSED
+journalctl -u tunneld@closed -n 40 --no-pager | grep 'stopping: '
+systemctl stop tunneld@closed
+sleep 0.3
+heard > /closed3
+cmp -s /closed2 /closed3 || echo STOP-OPENS
+nft list tables | grep tunneld || echo NO-TABLE
 echo DONE
 """)
         script.chmod(0o755)
@@ -88,7 +128,8 @@ echo DONE
         wait_for(lambda: result.exists() and "+ echo DONE" in result.read_text(), 60, "the test unit ends")
         text = result.read_text()
         for words in ("STARTED", "ActiveState=active", "StatusText=tun0: 1 peers",
-                      "10.255.0.0/31", "RELOADED", "REFUSED", "STILL-THERE", "STOPPED", "Result=success", "JOURNAL", "CLEANED", "SAME-ROUTES", "NRestarts=1"):
+                      "10.255.0.0/31", "RELOADED", "REFUSED", "STILL-THERE", "STOPPED", "Result=success", "JOURNAL", "CLEANED", "SAME-ROUTES", "NRestarts=1",
+                      "SENDER-IS-HEARD", "RESTARTED", "RESTART-KEEPS-CLOSED", "STOP-OPENS", "NO-TABLE"):
             check(words in text, f"{words!r} is missing:\n{text}")
     finally:
         if container is not None:

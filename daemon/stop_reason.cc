@@ -1,0 +1,125 @@
+#include "daemon/stop_reason.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <exception>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include <spdlog/spdlog.h>
+#include <systemd/sd-bus.h>
+
+namespace tunneld::daemon {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kService = "org.freedesktop.systemd1";
+constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
+constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
+constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
+constexpr const char* kJob = "org.freedesktop.systemd1.Job";
+/// systemd's own socket, for root: there are machines without a system bus.
+constexpr const char* kPrivateAddress = "unix:path=/run/systemd/private";
+constexpr std::chrono::milliseconds kPatience{500};
+
+/// sd-bus returns negative errno.
+int checked(int result, const char* what) {
+  if (result < 0) throw std::system_error(-result, std::generic_category(), what);
+  return result;
+}
+
+struct Unref {
+  // Closed without a flush, which would wait.
+  void operator()(sd_bus* bus) const { sd_bus_close_unref(bus); }
+  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
+  void operator()(char* text) const { std::free(text); }
+};
+using Bus = std::unique_ptr<sd_bus, Unref>;
+using Message = std::unique_ptr<sd_bus_message, Unref>;
+using Text = std::unique_ptr<char, Unref>;
+
+class Systemd {
+ public:
+  Systemd() {
+    try {
+      sd_bus* bus = nullptr;
+      checked(sd_bus_open_system(&bus), "the system bus");
+      bus_.reset(bus);
+      wait_until_ready();
+    } catch (const std::system_error&) {
+      sd_bus* bus = nullptr;
+      checked(sd_bus_new(&bus), "systemd");
+      bus_.reset(bus);
+      checked(sd_bus_set_address(bus, kPrivateAddress), "systemd");
+      checked(sd_bus_start(bus), "systemd");
+      wait_until_ready();
+    }
+  }
+
+  [[nodiscard]] std::string system_state() { return string_of(kManagerPath, kManager, "SystemState"); }
+
+  /// Of our own unit's job; empty where it has none.
+  [[nodiscard]] std::string job_type() {
+    limit_calls();
+    sd_bus_message* answer = nullptr;
+    checked(sd_bus_call_method(bus_.get(), kService, kManagerPath, kManager, "GetUnitByPID", nullptr, &answer,
+                               "u", static_cast<std::uint32_t>(0)),
+            "GetUnitByPID");
+    const Message unit_owner(answer);
+    const char* unit = nullptr;
+    checked(sd_bus_message_read(answer, "o", &unit), "GetUnitByPID");
+    limit_calls();
+    sd_bus_message* property = nullptr;
+    checked(sd_bus_get_property(bus_.get(), kService, unit, kUnit, "Job", nullptr, &property, "(uo)"), "Job");
+    const Message job_owner(property);
+    std::uint32_t id = 0;
+    const char* job = nullptr;
+    checked(sd_bus_message_read(property, "(uo)", &id, &job), "Job");
+    return id == 0 ? "" : string_of(job, kJob, "JobType");
+  }
+
+ private:
+  [[nodiscard]] std::string string_of(const char* path, const char* interface, const char* name) {
+    limit_calls();
+    char* value = nullptr;
+    checked(sd_bus_get_property_string(bus_.get(), kService, path, interface, name, nullptr, &value), name);
+    return Text(value).get();
+  }
+  [[nodiscard]] std::uint64_t microseconds_left() const {
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(until_ - Clock::now()).count();
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1));
+  }
+  void limit_calls() { checked(sd_bus_set_method_call_timeout(bus_.get(), microseconds_left()), "timeout"); }
+  /// A call would wait for this without limit.
+  void wait_until_ready() {
+    while (checked(sd_bus_is_ready(bus_.get()), "connect") == 0) {
+      if (Clock::now() >= until_) throw std::system_error(ETIMEDOUT, std::generic_category(), "connect");
+      if (checked(sd_bus_process(bus_.get(), nullptr), "connect") > 0) continue;
+      checked(sd_bus_wait(bus_.get(), microseconds_left()), "connect");
+    }
+  }
+
+  const Clock::time_point until_ = Clock::now() + kPatience;
+  Bus bus_;
+};
+
+}  // namespace
+
+StopReason stop_reason() noexcept {
+  // systemd gives it to every service, and to nothing else.
+  if (std::getenv("INVOCATION_ID") == nullptr) return StopReason::kAsked;
+  try {
+    Systemd systemd;
+    if (systemd.job_type() == "restart") return StopReason::kRestart;
+    return systemd.system_state() == "stopping" ? StopReason::kShutdown : StopReason::kAsked;
+  } catch (const std::exception& error) {
+    spdlog::warn("systemd does not say whether this is a restart ({}): taken for a stop", error.what());
+    return StopReason::kAsked;
+  }
+}
+
+}  // namespace tunneld::daemon
