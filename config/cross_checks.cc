@@ -96,12 +96,26 @@ void check_mtu(const Config& config, Diagnostics& diagnostics) {
   }
 }
 
+/// The network that makes a full tunnel of a family; nullptr where none does.
+const Located<net::IpPrefix>* full_tunnel(const Config& config, net::Family family) {
+  if (config.routes.table != kMainTable) return nullptr;
+  for (const PeerConfig& peer : config.peers) {
+    for (const auto& network : peer.allowed_ips) {
+      if (network.value.length == 0 && network.value.address.family() == family) return &network;
+    }
+  }
+  return nullptr;
+}
+
+/// A full tunnel is a rule that outer packets pass by. Every other route catches them, too.
 void check_loops(const Config& config, Diagnostics& diagnostics) {
   if (config.routes.table != kMainTable) return;
+  const bool all_v4 = full_tunnel(config, net::Family::kIpv4) != nullptr;
+  const bool all_v6 = full_tunnel(config, net::Family::kIpv6) != nullptr;
   for (const PeerConfig& peer : config.peers) {
     for (const auto& [endpoint, endpoint_at] : peer.endpoints) {
       const auto address = endpoint.address();
-      if (!address) continue;
+      if (!address || (address->is_v4() ? all_v4 : all_v6)) continue;
       for (const auto& [network, network_at] : peer.allowed_ips) {
         if (!network.contains(*address)) continue;
         diagnostics.warning(network_at,
@@ -186,6 +200,18 @@ void check_kill_switch(const Config& config, Diagnostics& diagnostics) {
   }
 }
 
+void check_full_tunnel(const Config& config, Diagnostics& diagnostics) {
+  if (config.client && config.client->value.kill_switch) return;
+  const auto* v4 = full_tunnel(config, net::Family::kIpv4);
+  const auto* v6 = full_tunnel(config, net::Family::kIpv6);
+  if ((v4 == nullptr) == (v6 == nullptr)) return;
+  diagnostics.warning((v4 != nullptr ? v4 : v6)->at,
+                      std::string("a full tunnel of ") +
+                          (v4 != nullptr ? "IPv4 only: IPv6" : "IPv6 only: IPv4") + " passes by it",
+                      std::string("add ") + (v4 != nullptr ? "'::/0'" : "'0.0.0.0/0'") +
+                          " to 'allowed_ips', or set 'client.kill_switch: true'");
+}
+
 }  // namespace
 
 void check_across(const Config& config, Diagnostics& diagnostics) {
@@ -194,6 +220,7 @@ void check_across(const Config& config, Diagnostics& diagnostics) {
   check_networks(config, diagnostics);
   check_mtu(config, diagnostics);
   check_loops(config, diagnostics);
+  check_full_tunnel(config, diagnostics);
   check_roles(config, diagnostics);
   check_servers_own(config, diagnostics);
   check_pool(config, diagnostics);

@@ -7,6 +7,7 @@
 #include "config/parse.h"
 #include "config/show.h"
 #include "daemon/bridge_guard.h"
+#include "daemon/connected_networks.h"
 #include "daemon/host_plan.h"
 
 namespace tunneld::daemon {
@@ -37,6 +38,16 @@ void warn_of_loops(const config::Config& config) {
   }
 }
 
+/// As they are now.
+void find_connected_networks(HostPlan& plan) {
+  try {
+    net::Netlink netlink;
+    plan.connected_networks = connected_networks(netlink, plan.place());
+  } catch (const net::NetlinkError& error) {
+    std::cerr << "warning: the networks of other interfaces could not be looked up: " << error.what() << "\n";
+  }
+}
+
 }  // namespace
 
 ExitCode check_config(const CheckOptions& options) {
@@ -52,7 +63,9 @@ ExitCode check_config(const CheckOptions& options) {
   if (options.plan) {
     warn_of_loops(*parsed.config);
     const auto public_key = keys.keys ? std::optional(keys.keys->private_key.public_key()) : std::nullopt;
-    for (const HostChange& change : changes_of(host_plan(*parsed.config, {}, public_key))) {
+    HostPlan plan = host_plan(*parsed.config, {}, public_key);
+    if (plan.is_full_tunnel()) find_connected_networks(plan);
+    for (const HostChange& change : changes_of(plan)) {
       std::cout << in_words(change) << "\n";
       if (const auto* table = std::get_if<NftTable>(&change)) std::cout << table->rules;
     }

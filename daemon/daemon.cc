@@ -134,6 +134,8 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                        path_watch_.routes_changed(what);
                      }),
       host_watch_(io_, host_, device_.name(), device_.interface_index()),
+      connected_(io_, config_.interface.bridge ? config_.interface.bridge->name.value : device_.name(),
+                 [this] { follow_connected_networks(); }),
       control_(io_, device_.name()) {
   obey_signals();
   answer_requests();
@@ -239,6 +241,7 @@ HostPlan Daemon::wanted_plan() const {
   // Whose an address is, a server knows better than its configuration.
   if (server_) plan.access = access_plan(config_.groups, server_->peers());
   if (found_mtu_ && follows_path()) plan.mtu = *found_mtu_;
+  plan.connected_networks = connected_.now();
   plan.outer_ports.clear();
   for (const auto* sockets : {&sockets_, &lane_sockets_}) {
     for (const net::UdpSocket& socket : *sockets) plan.outer_ports.push_back(socket.port());
@@ -260,6 +263,10 @@ void Daemon::tell_addresses_elsewhere() const {
 void Daemon::apply_accepted() {
   become(wanted_changes());
   tell_addresses_elsewhere();
+  // What the configuration itself leaves out is said when it is read.
+  const bool was_told = std::exchange(told_of_uncovered_, wanted_plan().uncovered_family().has_value());
+  if (told_of_uncovered_ && !was_told && !host_plan(config_).uncovered_family())
+    spdlog::warn("the server gives a full tunnel of one family only: the other one passes by it");
   set_packet_sizes();
   for (const config::PeerConfig& peer : wanted_peers()) driver_.update_peer(peer);
 }
@@ -343,6 +350,15 @@ void Daemon::set_path_mtu(std::optional<std::uint32_t> mtu) {
   mtu_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) set_path_mtu(damped_mtu_->due(net::boot_now()));
   });
+}
+
+void Daemon::follow_connected_networks() {
+  if (!wanted_plan().is_full_tunnel()) return;
+  try {
+    become(wanted_changes());
+  } catch (const std::exception& error) {
+    spdlog::warn("what stays outside of the full tunnel is as before: {}", error.what());
+  }
 }
 
 bool Daemon::waits_for_its_name(const config::PeerConfig& peer) const {

@@ -23,6 +23,7 @@
 #include "daemon/bridge_guard.h"
 #include "daemon/config_client.h"
 #include "daemon/config_server.h"
+#include "daemon/connected_networks.h"
 #include "daemon/control_socket.h"
 #include "daemon/damped_mtu.h"
 #include "daemon/data_worker.h"
@@ -78,6 +79,8 @@ class Daemon {
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
   void set_path_mtu(std::optional<std::uint32_t> mtu);
+  /// Other interfaces have been connected to other networks.
+  void follow_connected_networks();
   /// What the host should look like at this moment.
   [[nodiscard]] std::vector<HostChange> wanted_changes(bool hold_access = false);
   /// Makes it so; if it cannot be done, as before again. Throws as HostChanges::become does.
@@ -106,6 +109,7 @@ class Daemon {
   /// The full tunnel waits for its endpoint's address.
   bool held_ = false;
   bool held_dns_ = false;
+  bool told_of_uncovered_ = false;
   const std::unique_ptr<crypto::AeadEngine> engine_;
   net::TunDevice device_;
   /// One for each queue of the device, which somebody else may have made with a single one.
@@ -124,6 +128,7 @@ class Daemon {
   NetworkWatch network_watch_;
   HostWatch host_watch_;
   std::unique_ptr<HostStations> stations_;  ///< at a tap only
+  ConnectedNetworks connected_;
   ControlSocket control_;
   std::vector<std::unique_ptr<DataWorker>> workers_;
 };

@@ -8,6 +8,12 @@
 //                      outer packets are known by their mark, the owner of their socket and its port: a
 //                      program of another user that may send raw packets (mtr's helper) can have the first
 //                      alone.
+//   outside-*          connections that come in by another interface than a full tunnel get the mark, so that
+//   their
+//                      answers leave outside of it as well: what comes in before it is routed, because of
+//                      strict reverse path filters, answers of this host when they leave, those of containers
+//                      when they come through. Only to this host's own addresses: what is forwarded goes into
+//                      the tunnel. Marks of others stay. With a kill switch there is nothing of this.
 //   injected           packets to the tunnel's addresses that come from outside of it (CVE-2019-14899).
 //   mark-*             answers to outer packets get their mark too: where the kernel checks whether a source
 //                      could be reached through the interface it came from, it must not look into the tunnel.
@@ -234,6 +240,19 @@ void add_full_tunnel(const HostPlan& plan, Rules& rules) {
                    {"meta l4proto udp meta mark " + mark + " ct mark set meta mark"});
 }
 
+void add_answers_outside(const HostPlan& plan, Rules& rules) {
+  if (plan.kill_switch || !plan.is_full_tunnel() || plan.fwmark == 0) return;
+  const std::string mark = fmt::format("{:#x}", plan.fwmark);
+  const std::string from_outside = fmt::format("iifname != {{ \"lo\", \"{}\" }} meta mark 0 ", plan.place());
+  rules.base_chain(
+      "outside-in", "filter", "prerouting priority mangle",
+      {from_outside + "ct direction original ct mark 0 fib daddr type local ct mark set " + mark,
+       from_outside + "ct direction original ct mark " + mark + " fib daddr type local meta mark set " + mark,
+       from_outside + "ct direction reply ct mark " + mark + " meta mark set " + mark});
+  rules.base_chain("outside-out", "route", "output priority mangle",
+                   {"meta mark 0 ct direction reply ct mark " + mark + " meta mark set " + mark});
+}
+
 }  // namespace
 
 std::string group_chain(const std::string& group) {
@@ -262,6 +281,7 @@ std::optional<NftTable> firewall_of(const HostPlan& plan) {
   add_masquerade(plan, rules);
   add_kill_switch(plan, rules);
   add_full_tunnel(plan, rules);
+  add_answers_outside(plan, rules);
   if (rules.is_empty()) return std::nullopt;
   return NftTable{
       .name = nft_table_name(plan.interface), .rules = rules.take(), .fail_closed = plan.kill_switch};

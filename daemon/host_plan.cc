@@ -25,6 +25,9 @@ constexpr std::uint32_t kOwnMark = 51820;
 /// Between kFirstRulePriority and kLastRulePriority (host_change.h).
 constexpr std::uint32_t kLocalNetworksPriority = 32700;
 constexpr std::uint32_t kFullTunnelPriority = 32701;
+/// And above, so that two full tunnels, which differ in their marks, do not want the very same rule.
+constexpr std::uint32_t kConnectedPriority = 32500;
+constexpr std::uint32_t kConnectedPriorities = 199;
 
 /// With its address the kernel makes a route to the interface's own network, in the main table.
 bool is_connected(const HostPlan& plan, const net::IpPrefix& network) {
@@ -49,6 +52,14 @@ void add_full_tunnel(const HostPlan& plan, net::Family family, std::vector<HostC
                                     .priority = kLocalNetworksPriority,
                                     .table = net::kMainTable,
                                     .destination = network}});
+  }
+  for (const net::IpPrefix& network : plan.left_outside()) {
+    if (network.address.family() != family) continue;
+    changes.emplace_back(RuleAdded{{.family = family,
+                                    .priority = kConnectedPriority + plan.fwmark % kConnectedPriorities,
+                                    .table = net::kMainTable,
+                                    .destination = network,
+                                    .suppress_prefix_length = network.length - 1U}});
   }
   changes.emplace_back(RuleAdded{{.family = family,
                                   .priority = kFullTunnelPriority,
@@ -126,6 +137,29 @@ bool HostPlan::is_full_tunnel(net::Family family) const {
   return table == net::kMainTable && std::ranges::any_of(allowed_ips, [family](const net::IpPrefix& network) {
            return network.length == 0 && network.address.family() == family;
          });
+}
+
+std::vector<net::IpPrefix> HostPlan::left_outside() const {
+  std::vector<net::IpPrefix> outside;
+  if (kill_switch) return outside;
+  for (const net::IpPrefix& network : connected_networks) {
+    const auto holds = [&network](const net::IpPrefix& own) {
+      return own.length >= network.length && network.contains(own.address);
+    };
+    const bool is_named =
+        std::ranges::any_of(allowed_ips, holds) ||
+        std::ranges::any_of(addresses, [&](const auto& own) { return !own.is_single() && holds(own); }) ||
+        std::ranges::any_of(dns_servers, [&](const auto& server) { return network.contains(server); });
+    if (!is_named) outside.push_back(network);
+  }
+  return outside;
+}
+
+std::optional<net::Family> HostPlan::uncovered_family() const {
+  const bool v4 = is_full_tunnel(net::Family::kIpv4);
+  const bool v6 = is_full_tunnel(net::Family::kIpv6);
+  if (kill_switch || v4 == v6) return std::nullopt;
+  return v4 ? net::Family::kIpv6 : net::Family::kIpv4;
 }
 
 bool HostPlan::takes_everything() const {

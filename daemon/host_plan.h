@@ -7,6 +7,9 @@
 // the outer packets' mark to it. Nothing in the main table can take traffic out of the tunnel then, neither
 // two /1 routes nor a host route from a hostile DHCP server (CVE-2024-3661); a lookup that is bound to
 // another device (DHCP's own, a link-local one) finds nothing there and goes on to the main table.
+//
+// Networks that other interfaces are connected to stay outside of it, unless a kill switch is on: each by a
+// rule that takes from the main table nothing that is wider than the network itself.
 #pragma once
 
 #include <cstdint>
@@ -46,6 +49,8 @@ struct HostPlan {
   std::vector<std::uint16_t> outer_ports{};
   /// What a full tunnel leaves outside.
   std::vector<net::IpPrefix> local_networks{};
+  /// What other interfaces are connected to (daemon/connected_networks.h).
+  std::vector<net::IpPrefix> connected_networks{};
   /// Nothing leaves but through the tunnel.
   bool kill_switch = false;
   /// For each family that the plan knows addresses of.
@@ -64,6 +69,15 @@ struct HostPlan {
   /// Where the host itself is on the tunnel's network: at the device, or the bridge that it is a port of.
   [[nodiscard]] const std::string& place() const { return bridge ? bridge->name.value : interface; }
   [[nodiscard]] bool is_full_tunnel(net::Family family) const;
+  /// Of some family.
+  [[nodiscard]] bool is_full_tunnel() const {
+    return is_full_tunnel(net::Family::kIpv4) || is_full_tunnel(net::Family::kIpv6);
+  }
+  /// What of `connected_networks` a full tunnel leaves outside: not what holds a network that is the tunnel's
+  /// by name, or a name server inside of it. None with a kill switch.
+  [[nodiscard]] std::vector<net::IpPrefix> left_outside() const;
+  /// The family that passes by a full tunnel of the other one, with nothing to stop it.
+  [[nodiscard]] std::optional<net::Family> uncovered_family() const;
   /// There is a default route through the tunnel, in whatever table.
   [[nodiscard]] bool takes_everything() const;
 };

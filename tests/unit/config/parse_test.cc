@@ -178,5 +178,21 @@ TEST_F(Parse, WarnsOfATunnelThatWouldCarryItself) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+TEST_F(Parse, WarnsOfAFullTunnelOfOneFamilyAndNotOfALoopThatIsNone) {
+  const auto with = [this](const std::string& networks, const std::string& more = "") {
+    parse(std::string(kInterface) + "peers: [ { name: a, public_key: " + key(kPublicA) +
+          ", endpoints: [\"192.0.2.1:51820\"], allowed_ips: [" + networks + "] } ]\n" + more);
+  };
+  with("0.0.0.0/0, \"::/0\"");
+  EXPECT_TRUE(warnings_.empty());
+  with("0.0.0.0/0, 192.0.0.0/8");
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_THAT(to_string(warnings_[0]), testing::HasSubstr("a full tunnel of IPv4 only: IPv6 passes by it"));
+  with("\"::/0\", 192.0.0.0/8");
+  EXPECT_EQ(warnings_.size(), 2U) << "the endpoint's family has routes as ever";
+  with("0.0.0.0/0", "client: { kill_switch: true }\n");
+  EXPECT_TRUE(warnings_.empty());
+}
+
 }  // namespace
 }  // namespace tunneld::config

@@ -129,6 +129,18 @@ TEST_F(FirewallTest, AKillSwitchLetsOutTheTunnelsOwnSocketsAndNotAMarkAlone) {
   expect_loads(closed);
 }
 
+TEST_F(FirewallTest, AFullTunnelLeavesAnswersOutsideAndAKillSwitchDoesNot) {
+  HostPlan full = plan();
+  full.allowed_ips = {prefix("0.0.0.0/0")};
+  EXPECT_THAT(firewall_of(full)->rules, HasSubstr("chain outside-out"));
+  expect_loads(full);
+  full.kill_switch = true;
+  EXPECT_THAT(firewall_of(full)->rules, Not(HasSubstr("outside-")));
+  full.kill_switch = false;
+  full.table = 777;
+  EXPECT_THAT(firewall_of(full)->rules, Not(HasSubstr("outside-"))) << "whose rules are the user's";
+}
+
 TEST_F(FirewallTest, TenThousandPeersLoadInSeconds) {
   HostPlan many = plan();
   many.access.groups = {{"guest", {rule("10.0.0.0/24")}}};

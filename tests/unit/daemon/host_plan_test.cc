@@ -84,6 +84,38 @@ TEST(HostPlan, AFullTunnelHasATableOfItsOwnAndARuleBeforeTheMainOne) {
                                                     "rule -6 32701: not fwmark 51820 table 51820"}));
 }
 
+TEST(HostPlan, AFullTunnelLeavesOutsideWhatOtherInterfacesAreConnectedTo) {
+  HostPlan plan = plan_of({"10.8.0.2/24", "10.9.0.7/32"}, {"0.0.0.0/0", "10.20.0.0/16"});
+  plan.fwmark = 51820;
+  plan.dns_servers = {net::IpAddress::parse("172.16.5.5").value()};
+  plan.connected_networks = prefixes({"192.168.1.0/24", "10.9.0.0/24", "2001:db8::/64"});
+  EXPECT_THAT(words(plan),
+              ::testing::IsSupersetOf({"rule 32580: to 192.168.1.0/24 table 254 suppress_prefixlength 23",
+                                       "rule 32580: to 10.9.0.0/24 table 254 suppress_prefixlength 23"}));
+  EXPECT_THAT(words(plan), ::testing::Not(::testing::Contains(::testing::HasSubstr("2001:db8"))))
+      << "IPv6 has no full tunnel";
+  // A network that holds what is the tunnel's by name: its own, a named one, a name server.
+  for (const char* network : {"10.8.0.0/16", "10.20.0.0/15", "10.20.0.0/16", "172.16.0.0/12"}) {
+    plan.connected_networks = prefixes({network});
+    EXPECT_THAT(plan.left_outside(), ::testing::IsEmpty()) << network;
+  }
+  plan.connected_networks = prefixes({"10.20.7.0/24"});
+  EXPECT_THAT(plan.left_outside(), ::testing::SizeIs(1)) << "within what the tunnel has";
+  plan.kill_switch = true;
+  EXPECT_THAT(plan.left_outside(), ::testing::IsEmpty());
+}
+
+TEST(HostPlan, AFullTunnelOfOneFamilyLeavesTheOther) {
+  EXPECT_EQ(plan_of({}, {"10.0.0.0/8"}).uncovered_family(), std::nullopt);
+  EXPECT_EQ(plan_of({}, {"0.0.0.0/0"}).uncovered_family(), net::Family::kIpv6);
+  EXPECT_EQ(plan_of({}, {"::/0"}).uncovered_family(), net::Family::kIpv4);
+  HostPlan both = plan_of({}, {"::/0", "0.0.0.0/0"});
+  EXPECT_EQ(both.uncovered_family(), std::nullopt);
+  both.allowed_ips.pop_back();
+  both.kill_switch = true;
+  EXPECT_EQ(both.uncovered_family(), std::nullopt);
+}
+
 TEST(HostPlan, AFullTunnelCanWaitForItsEndpoint) {
   HostPlan plan = plan_of({"10.8.0.2/24"}, {"0.0.0.0/0", "fd20::/48"});
   plan.fwmark = 51820;

@@ -1,0 +1,125 @@
+#include "daemon/connected_networks.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "common/net/address_class.h"
+
+namespace tunneld::daemon {
+namespace {
+
+/// Notices come in bursts: an address, its routes, the default route.
+constexpr std::chrono::milliseconds kQuiet{100};
+
+bool is_private(const net::IpPrefix& network) {
+  constexpr std::array kPrivate{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
+                                "fc00::/7"};
+  return std::ranges::any_of(kPrivate, [&network](const char* text) {
+    const net::IpPrefix range = net::IpPrefix::parse(text).value();
+    return network.length >= range.length && range.contains(network.address);
+  });
+}
+
+bool is_small(const net::IpPrefix& network) {
+  return network.length >= (network.address.is_v4() ? kShortestPublicIpv4 : kShortestPublicIpv6);
+}
+
+/// Link-local lookups of IPv6 name their interface, and pass by a full tunnel anyway.
+bool is_left_alone(const net::IpAddress& address) {
+  return net::is_multicast(address) || net::is_loopback(address) ||
+         (!address.is_v4() && net::is_link_local(address));
+}
+
+int duplicate(int file) {
+  const int copy = ::dup(file);
+  if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
+  return copy;
+}
+
+bool may_matter(const net::NetworkEvent& event) {
+  if (std::holds_alternative<net::Resynchronise>(event)) return true;
+  const auto* route = std::get_if<net::RouteEvent>(&event);
+  return route != nullptr && route->route.protocol == RTPROT_KERNEL && route->route.table == net::kMainTable;
+}
+
+}  // namespace
+
+std::vector<net::IpPrefix> connected_networks(const std::vector<net::Route>& routes,
+                                              std::uint32_t own_index) {
+  std::vector<net::IpPrefix> found;
+  for (const net::Route& route : routes) {
+    if (route.protocol != RTPROT_KERNEL || route.table != net::kMainTable) continue;
+    if (route.interface_index == 0 || route.interface_index == own_index) continue;
+    if (route.destination.length == 0 || is_left_alone(route.destination.address)) continue;
+    found.push_back(route.destination);
+  }
+  std::ranges::sort(found);
+  const auto repeated = std::ranges::unique(found);
+  found.erase(repeated.begin(), repeated.end());
+  std::array<std::size_t, 2> public_networks{};
+  std::erase_if(found, [&public_networks](const net::IpPrefix& network) {
+    if (is_private(network)) return false;
+    return !is_small(network) || ++public_networks[network.address.is_v4() ? 0 : 1] > kMostPublicNetworks;
+  });
+  return found;
+}
+
+std::vector<net::IpPrefix> connected_networks(net::Netlink& netlink, const std::string& own_name) {
+  std::vector<net::Route> routes;
+  for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
+    const auto some = netlink.routes({.family = family, .table = net::kMainTable, .protocol = RTPROT_KERNEL});
+    routes.insert(routes.end(), some.begin(), some.end());
+  }
+  return connected_networks(routes, ::if_nametoindex(own_name.c_str()));
+}
+
+ConnectedNetworks::ConnectedNetworks(boost::asio::io_context& io, std::string own_name,
+                                     std::function<void()> on_change)
+    : own_name_(std::move(own_name)),
+      on_change_(std::move(on_change)),
+      notices_(io, duplicate(monitor_.fd())),
+      pause_(io),
+      networks_(connected_networks(netlink_, own_name_)) {
+  wait_for_notices();
+}
+
+void ConnectedNetworks::wait_for_notices() {
+  notices_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                      [this](const boost::system::error_code& error) {
+                        if (error) return;
+                        events_.clear();
+                        monitor_.read(events_);
+                        if (std::ranges::any_of(events_, may_matter) && !std::exchange(is_waiting_, true)) {
+                          pause_.expires_after(kQuiet);
+                          pause_.async_wait([this](const boost::system::error_code& stopped) {
+                            is_waiting_ = false;
+                            if (!stopped) look_again();
+                          });
+                        }
+                        wait_for_notices();
+                      });
+}
+
+void ConnectedNetworks::look_again() {
+  try {
+    auto present = connected_networks(netlink_, own_name_);
+    if (present == networks_) return;
+    networks_ = std::move(present);
+  } catch (const std::exception& error) {
+    spdlog::warn("the networks of other interfaces: {}", error.what());
+    return;
+  }
+  on_change_();
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,60 @@
+// The networks that this host is connected to by its other interfaces, which a full tunnel leaves outside.
+//
+// They are those of its addresses: routes of the kernel's own making. What a DHCP server adds as routes does
+// not count, or it could take any traffic out of the tunnel (CVE-2024-3661); nor may it do so with the
+// address that it gives: public networks count up to a size, and up to a number.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/net/netlink.h"
+#include "common/net/netlink_monitor.h"
+
+namespace tunneld::daemon {
+
+/// Of public networks: what is larger (1024 addresses of IPv4) or comes after so many does not count.
+inline constexpr unsigned kShortestPublicIpv4 = 22;
+inline constexpr unsigned kShortestPublicIpv6 = 64;
+inline constexpr std::size_t kMostPublicNetworks = 4;  ///< of each family
+
+/// Of the main table's routes, in order and each once. `own_index`: where the tunnel's own networks are.
+[[nodiscard]] std::vector<net::IpPrefix> connected_networks(const std::vector<net::Route>& routes,
+                                                            std::uint32_t own_index);
+/// As they are now. Throws net::NetlinkError.
+[[nodiscard]] std::vector<net::IpPrefix> connected_networks(net::Netlink& netlink,
+                                                            const std::string& own_name);
+
+class ConnectedNetworks {
+ public:
+  /// `own_name`: the interface where the tunnel's own networks are. `on_change` is called a moment after they
+  /// have become others. Throws std::system_error, net::NetlinkError.
+  ConnectedNetworks(boost::asio::io_context& io, std::string own_name, std::function<void()> on_change);
+  ConnectedNetworks(const ConnectedNetworks&) = delete;
+  ConnectedNetworks& operator=(const ConnectedNetworks&) = delete;
+
+  [[nodiscard]] const std::vector<net::IpPrefix>& now() const { return networks_; }
+
+ private:
+  void wait_for_notices();
+  void look_again();
+
+  const std::string own_name_;
+  std::function<void()> on_change_;
+  net::NetlinkMonitor monitor_;
+  net::Netlink netlink_;
+  boost::asio::posix::stream_descriptor notices_;
+  boost::asio::steady_timer pause_;
+  bool is_waiting_ = false;
+  std::vector<net::NetworkEvent> events_;
+  std::vector<net::IpPrefix> networks_;
+};
+
+}  // namespace tunneld::daemon

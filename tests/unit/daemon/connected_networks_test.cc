@@ -1,0 +1,75 @@
+#include "daemon/connected_networks.h"
+
+#include <chrono>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/rtnetlink.h>
+
+#include "tests/unit/daemon/kept_device_fixture.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr std::uint32_t kOwn = 7;
+
+net::IpPrefix prefix(const std::string& text) {
+  return net::IpPrefix::parse(text).value();
+}
+
+net::Route route(const std::string& destination, std::uint8_t protocol = RTPROT_KERNEL,
+                 std::uint32_t index = 2) {
+  return {.destination = prefix(destination),
+          .table = net::kMainTable,
+          .interface_index = index,
+          .protocol = protocol};
+}
+
+TEST(ConnectedNetworks, AreTheKernelsRoutesOfOtherInterfaces) {
+  EXPECT_THAT(
+      connected_networks({route("192.168.1.0/24"), route("10.0.0.0/8"), route("192.168.1.0/24"),
+                          route("192.168.2.0/24", RTPROT_DHCP), route("192.168.3.0/24", RTPROT_STATIC),
+                          route("10.8.0.0/24", RTPROT_KERNEL, kOwn), route("fe80::/64"), route("ff00::/8"),
+                          route("fd01::/48"), route("0.0.0.0/0")},
+                         kOwn),
+      ElementsAre(prefix("10.0.0.0/8"), prefix("192.168.1.0/24"), prefix("fd01::/48")));
+}
+
+TEST(ConnectedNetworks, PublicOnesCountUpToASizeAndANumber) {
+  EXPECT_THAT(connected_networks({route("203.0.113.0/24"), route("198.18.0.0/21"), route("128.0.0.0/1"),
+                                  route("2001:db8::/64"), route("2001:db8:1::/63")},
+                                 kOwn),
+              ElementsAre(prefix("203.0.113.0/24"), prefix("2001:db8::/64")));
+  std::vector<net::Route> many;
+  for (int i = 0; i < 20; ++i) many.push_back(route("2001:db8:0:" + std::to_string(i) + "::/64"));
+  EXPECT_THAT(connected_networks(many, kOwn), SizeIs(kMostPublicNetworks));
+}
+
+class ConnectedNetworksTest : public KeptDeviceTest {};
+
+TEST_F(ConnectedNetworksTest, AreFollowed) {
+  boost::asio::io_context io;
+  int changes = 0;
+  const ConnectedNetworks networks(io, "kept", [&changes] { ++changes; });
+  EXPECT_THAT(networks.now(), ElementsAre(prefix("10.50.0.0/24")));
+  net::shell(
+      "ip address add 10.8.0.1/24 dev kept; ip link set kept up; ip route add 10.61.0.0/16 via 10.50.0.2");
+  io.run_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(changes, 0) << "neither our own nor routes that somebody sets";
+  net::shell("ip address add 10.51.0.1/24 dev other; ip address add 10.52.0.1/24 dev other");
+  io.run_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(changes, 1);
+  EXPECT_THAT(networks.now(), Contains(prefix("10.51.0.0/24")));
+  net::shell("ip link set other down");
+  io.run_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(changes, 2);
+  EXPECT_THAT(networks.now(), Not(Contains(prefix("10.50.0.0/24"))));
+}
+
+}  // namespace
+}  // namespace tunneld::daemon
