@@ -1,14 +1,22 @@
 #include "daemon/log.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include <spdlog/details/os.h>
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "daemon/log_stream.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -23,19 +31,71 @@ bool stderr_is_journal() {
 }
 
 /// syslog(3) priorities, as sd-daemon(3) reads them at the start of a line.
+const char* priority_of(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace:
+    case spdlog::level::debug:
+      return "<7>";
+    case spdlog::level::info:
+      return "<6>";
+    case spdlog::level::warn:
+      return "<4>";
+    case spdlog::level::err:
+      return "<3>";
+    default:
+      return "<2>";
+  }
+}
+
+const char* colour_of(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::info:
+      return "\033[32m";
+    case spdlog::level::warn:
+      return "\033[33m\033[1m";
+    case spdlog::level::err:
+    case spdlog::level::critical:
+      return "\033[31m\033[1m";
+    default:
+      return "\033[36m";
+  }
+}
+
 class JournalPriority final : public spdlog::custom_flag_formatter {
  public:
   void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
-    static const std::map<spdlog::level::level_enum, std::string> kPriorities = {
-        {spdlog::level::trace, "<7>"}, {spdlog::level::debug, "<7>"}, {spdlog::level::info, "<6>"},
-        {spdlog::level::warn, "<4>"},  {spdlog::level::err, "<3>"},   {spdlog::level::critical, "<2>"}};
-    const auto found = kPriorities.find(message.level);
-    if (found != kPriorities.end())
-      out.append(found->second.data(), found->second.data() + found->second.size());
+    const std::string_view priority = priority_of(message.level);
+    out.append(priority.data(), priority.data() + priority.size());
   }
   [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
     return spdlog::details::make_unique<JournalPriority>();
   }
+};
+
+/// The one door to stderr, which waits for nobody (daemon/log_stream.h).
+class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit StderrSink(bool is_journal)
+      : prefix_(is_journal ? priority_of(spdlog::level::warn) : ""),
+        is_coloured_(!is_journal && spdlog::details::os::in_terminal(stderr) &&
+                     spdlog::details::os::is_color_terminal()) {}
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(message, text);
+    std::string line(text.data(), text.size());
+    if (is_coloured_ && message.color_range_end > message.color_range_start) {
+      line.insert(message.color_range_end, "\033[m");
+      line.insert(message.color_range_start, colour_of(message.level));
+    }
+    stream_.write(line, prefix_);
+  }
+  void flush_() override {}
+
+  LogStream stream_{STDERR_FILENO};
+  std::string_view prefix_;
+  bool is_coloured_;
 };
 
 spdlog::level::level_enum level_of(config::LogLevel level) {
@@ -56,10 +116,27 @@ spdlog::level::level_enum level_of(config::LogLevel level) {
 
 }  // namespace
 
+void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
+  if (!stderr_is_journal()) {
+    std::fputs(to_string(diagnostics).c_str(), stderr);
+    return;
+  }
+  for (const config::Diagnostic& diagnostic : diagnostics) {
+    const bool is_error = diagnostic.severity == config::Severity::kError;
+    const char* const priority = priority_of(is_error ? spdlog::level::err : spdlog::level::warn);
+    std::string text = to_string(std::vector{diagnostic});
+    // The journal takes each line for a message of its own.
+    for (std::size_t begin = 0; begin < text.size();
+         begin = std::min(text.find('\n', begin), text.size()) + 1)
+      text.insert(begin, priority);
+    std::fputs(text.c_str(), stderr);
+  }
+}
+
 void start_logging(config::LogLevel level) {
-  auto logger =
-      std::make_shared<spdlog::logger>("tunneld", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-  if (stderr_is_journal()) {
+  const bool is_journal = stderr_is_journal();
+  auto logger = std::make_shared<spdlog::logger>("tunneld", std::make_shared<StderrSink>(is_journal));
+  if (is_journal) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     formatter->add_flag<JournalPriority>('*').set_pattern("%*%v");
     logger->set_formatter(std::move(formatter));

@@ -1,8 +1,6 @@
 // `tunneld --config FILE`: read the configuration, take the lock, run; and what ends it becomes an exit code.
 #include "daemon/run.h"
 
-#include <cstdio>
-
 #include <spdlog/spdlog.h>
 
 #include "config/load_keys.h"
@@ -15,12 +13,12 @@
 namespace tunneld::daemon {
 ExitCode run_daemon(const RunOptions& options) {
   config::ParseResult parsed = config::parse_file(options.config);
-  if (!parsed.diagnostics.empty()) std::fputs(to_string(parsed.diagnostics).c_str(), stderr);
+  print_diagnostics(parsed.diagnostics);
   if (!parsed.config) return ExitCode::kBadUsage;
   start_logging(parsed.config->log.level);
   if (options.log_level && !set_log_level(*options.log_level)) return ExitCode::kBadUsage;
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
-  if (!keys.diagnostics.empty()) std::fputs(to_string(keys.diagnostics).c_str(), stderr);
+  print_diagnostics(keys.diagnostics);
   if (!keys.keys) return ExitCode::kBadUsage;
 
   try {

@@ -1,14 +1,52 @@
 #include "daemon/service_notify.h"
 
-#include <systemd/sd-daemon.h>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+#include <thread>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "common/net/file_descriptor.h"
 
 namespace tunneld::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// As sd_notify(3), which waits for ever where the manager does not read: `patience` at most here, and none
+/// where losing the message does no harm.
+void notify(const std::string& text, std::chrono::milliseconds patience) {
+  const char* const path = std::getenv("NOTIFY_SOCKET");
+  if (path == nullptr || (*path != '/' && *path != '@')) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const std::string name(path);
+  if (name.size() >= sizeof address.sun_path) return;
+  name.copy(address.sun_path, name.size());
+  // An abstract name's length is what its address says; there is no end that is marked.
+  if (*path == '@') address.sun_path[0] = '\0';
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + (*path == '/'));
+  const net::FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket.is_open()) return;
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  while (::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL,
+                  reinterpret_cast<const sockaddr*>(&address), length) < 0 &&
+         (errno == EAGAIN || errno == EINTR) && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(10ms);
+  }
+}
+
+}  // namespace
 
 void notify_ready(const std::string& status) {
-  sd_notify(0, ("READY=1\nSTATUS=" + status).c_str());
+  // Without this one the start has failed.
+  notify("READY=1\nSTATUS=" + status, 1s);
 }
 void notify_stopping() {
-  sd_notify(0, "STOPPING=1");
+  notify("STOPPING=1", 0ms);
 }
 
 }  // namespace tunneld::daemon
