@@ -1,35 +1,123 @@
 #include "daemon/control_client.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
+#include <string_view>
+#include <thread>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/read_until.hpp>
-#include <boost/asio/write.hpp>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
+#include "common/net/file_descriptor.h"
+#include "daemon/interface_lock.h"
 #include "daemon/run_directory.h"
 
 namespace tunneld::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// A busy daemon takes seconds for a change of the host that other programs take part in (resolvconf).
+constexpr std::chrono::milliseconds kPatience = 10s;
+constexpr std::chrono::milliseconds kReloadPatience = 14s;
+
+/// A daemon hangs with its listening socket open, and what is sent to it waits in the kernel: every step here
+/// has the same end.
+class Connection {
+ public:
+  Connection(std::string interface, std::chrono::milliseconds patience)
+      : interface_(std::move(interface)),
+        patience_(patience),
+        end_(std::chrono::steady_clock::now() + patience),
+        socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+    const std::string path = control_path(interface_);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) is_not_there(path);
+    path.copy(address.sun_path, path.size());
+    while (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+      if (errno == EACCES || errno == EPERM)
+        throw ControlError(ExitCode::kNotPermitted, "not permitted to open " + path + ": run as root");
+      // Others wait to be accepted, as many as there is room for.
+      if (errno != EAGAIN && errno != EINTR) is_not_there(path);
+      if (std::chrono::steady_clock::now() >= end_) is_silent();
+      std::this_thread::sleep_for(20ms);
+    }
+  }
+
+  void send_all(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t sent = ::send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent > 0) {
+        text.remove_prefix(static_cast<std::size_t>(sent));
+      } else if (errno == EAGAIN || errno == EINTR) {
+        wait_for(POLLOUT);
+      } else {
+        hung_up();
+      }
+    }
+  }
+
+  std::string receive_line() {
+    std::string line;
+    std::string buffer(16384, '\0');
+    while (!line.ends_with('\n')) {
+      const ssize_t got = ::recv(socket_.get(), buffer.data(), buffer.size(), 0);
+      if (got > 0) {
+        line.append(buffer, 0, static_cast<std::size_t>(got));
+      } else if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        wait_for(POLLIN);
+      } else {
+        hung_up();
+      }
+    }
+    return line;
+  }
+
+  [[noreturn]] void hung_up() const {
+    throw ControlError(ExitCode::kRuntimeFailure, "the daemon of " + interface_ + " did not answer");
+  }
+
+ private:
+  void wait_for(short what) const {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - std::chrono::steady_clock::now());
+    if (left <= 0ms) is_silent();
+    pollfd waiting{.fd = socket_.get(), .events = what, .revents = 0};
+    (void)::poll(&waiting, 1, static_cast<int>(left.count()));
+  }
+
+  [[noreturn]] void is_not_there(const std::string& path) const {
+    throw NotRunning(ExitCode::kRuntimeFailure, "no tunneld runs on " + interface_ + " (" + path + ")");
+  }
+  [[noreturn]] void is_silent() const {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(patience_).count();
+    throw ControlError(ExitCode::kRuntimeFailure, "the daemon of " + interface_ + " (" +
+                                                      InterfaceLock::holder(interface_) +
+                                                      ") has not answered for " + std::to_string(seconds) +
+                                                      " s: it is stopped, or hangs; its log may say why");
+  }
+
+  std::string interface_;
+  std::chrono::milliseconds patience_;
+  TimePoint end_;
+  net::FileDescriptor socket_;
+};
+
+}  // namespace
 
 nlohmann::json ask(const std::string& interface, const std::string& command) {
-  boost::asio::io_context io;
-  boost::asio::local::stream_protocol::socket socket(io);
-  boost::system::error_code error;
-  const std::string path = control_path(interface);
-  socket.connect(path, error);
-  if (error == boost::asio::error::access_denied) {
-    throw ControlError(ExitCode::kNotPermitted, "not permitted to open " + path + ": run as root");
-  }
-  if (error)
-    throw NotRunning(ExitCode::kRuntimeFailure, "no tunneld runs on " + interface + " (" + path + ")");
-  boost::asio::write(socket, boost::asio::buffer(nlohmann::json{{"command", command}}.dump() + "\n"), error);
-  std::string reply;
-  boost::asio::read_until(socket, boost::asio::dynamic_buffer(reply), '\n', error);
-  nlohmann::json json = nlohmann::json::parse(reply, nullptr, false);
-  if (error || json.is_discarded()) {
-    throw ControlError(ExitCode::kRuntimeFailure, "the daemon of " + interface + " did not answer");
-  }
+  return ask(interface, command, command == "reload" ? kReloadPatience : kPatience);
+}
+
+nlohmann::json ask(const std::string& interface, const std::string& command,
+                   std::chrono::milliseconds patience) {
+  Connection connection(interface, patience);
+  connection.send_all(nlohmann::json{{"command", command}}.dump() + "\n");
+  nlohmann::json json = nlohmann::json::parse(connection.receive_line(), nullptr, false);
+  if (json.is_discarded()) connection.hung_up();
   if (json.is_object() && json.contains("error")) {
     throw ControlError(ExitCode::kRuntimeFailure, json["error"].get<std::string>());
   }

@@ -1,6 +1,7 @@
 // The other end of the control socket, for `status` and `down`.
 #pragma once
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -27,8 +28,11 @@ class NotRunning : public ControlError {
   using ControlError::ControlError;
 };
 
-/// Sends {"command": command} to the daemon of `interface`. Throws ControlError.
+/// Sends {"command": command} to the daemon of `interface`. Throws ControlError, also where no answer has
+/// come for 10 s (14 s to a reload).
 [[nodiscard]] nlohmann::json ask(const std::string& interface, const std::string& command);
+[[nodiscard]] nlohmann::json ask(const std::string& interface, const std::string& command,
+                                 std::chrono::milliseconds patience);
 
 /// Interfaces that have a control socket.
 [[nodiscard]] std::vector<std::string> running_interfaces();

@@ -46,12 +46,7 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
       : socket_(std::move(socket)), idle_(socket_.get_executor()), owner_(owner), alive_(std::move(alive)) {}
 
   void read() {
-    idle_.expires_after(kIdle);
-    idle_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
-      const auto connection = self.lock();
-      boost::system::error_code ignored;
-      if (!error && connection) connection->socket_.close(ignored);
-    });
+    wait_idle();
     boost::asio::async_read_until(
         socket_, input_, '\n',
         [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
@@ -60,12 +55,23 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
   }
 
  private:
+  void wait_idle() {
+    idle_.expires_after(kIdle);
+    idle_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
+      const auto connection = self.lock();
+      boost::system::error_code ignored;
+      if (!error && connection) connection->socket_.close(ignored);
+    });
+  }
+
   void reply() {
     std::string line;
     std::istream stream(&input_);
     std::getline(stream, line);
     if (alive_.expired()) return;
     output_ = owner_.answer(line);
+    // What the answer took (a reload, a busy host) is not the silence of who asked.
+    wait_idle();
     boost::asio::async_write(
         socket_, boost::asio::buffer(output_),
         [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {

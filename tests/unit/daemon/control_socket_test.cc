@@ -1,10 +1,13 @@
 // The control socket against those who behave and those who do not.
 #include "daemon/control_socket.h"
 
+#include <chrono>
 #include <ctime>
 #include <filesystem>
+#include <future>
 #include <stdexcept>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -150,6 +153,41 @@ TEST_F(ControlSocketTest, WithoutADescriptorLeftWaitsInsteadOfSpinning) {
   setrlimit(RLIMIT_NOFILE, &before);
   EXPECT_LT(busy, 0.15) << "seconds of the processor";
   EXPECT_EQ(exchange(fd, "{\"command\": \"status\"}\n"), "{\"answer\":42}\n");
+}
+
+TEST_F(ControlSocketTest, ADaemonThatHangsIsNotWaitedForWithoutLimit) {
+  using namespace std::chrono_literals;
+  std::promise<void> wake;
+  server_->on("hang", [&wake]() -> nlohmann::json {
+    wake.get_future().wait();
+    return {};
+  });
+  const auto waits_and_says = [](const std::string& command) -> std::string {
+    const auto begin = std::chrono::steady_clock::now();
+    try {
+      (void)ask("tun0", command, 300ms);
+    } catch (const ControlError& error) {
+      const auto took = std::chrono::steady_clock::now() - begin;
+      EXPECT_TRUE(took >= 300ms && took < 3s);
+      EXPECT_EQ(error.code(), ExitCode::kRuntimeFailure);
+      return error.what();
+    }
+    return "answered";
+  };
+  EXPECT_NE(waits_and_says("hang").find("has not answered"), std::string::npos);
+  EXPECT_NE(waits_and_says("status").find("has not answered"), std::string::npos) << "one that comes later";
+  // More than the kernel lets wait to be accepted.
+  std::vector<net::FileDescriptor> others;
+  for (bool has_room = true; has_room && others.size() < 10'000;) {
+    others.emplace_back(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path = control_path("tun0");
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    has_room = connect(others.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  EXPECT_NE(waits_and_says("status").find("has not answered"), std::string::npos) << "one of too many";
+  wake.set_value();
 }
 
 TEST(ControlClient, SaysThatNobodyIsThere) {
