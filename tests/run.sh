@@ -29,7 +29,7 @@ unit() {
   log=$(mktemp)
   echo "== $preset: build"
   # shellcheck disable=SC2086  # several targets
-  if ! { cmake --preset "$preset" >"$log" 2>&1 && cmake --build --preset "$preset" --target $targets >"$log" 2>&1; }; then
+  if ! { cmake --preset "$preset" -DTUNNELD_WERROR=ON >"$log" 2>&1 && cmake --build --preset "$preset" --target $targets >"$log" 2>&1; }; then
     tail -n 60 "$log"
     rm -f "$log"
     failed=$((failed + 1))
