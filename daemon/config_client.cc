@@ -1,6 +1,7 @@
 #include "daemon/config_client.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -81,9 +82,7 @@ void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& f
   const auto complain = [&](const std::string& words) {
     if (question == questions_.end() || question->second->logged == words) return;
     question->second->logged = words;
-    // Two complaints in turn are as many lines as the peer likes.
-    spdlog::log(complaints_.allow(net::boot_now()) ? spdlog::level::warn : spdlog::level::debug,
-                "peer {}: {}", driver_.info(id).name, words);
+    spdlog::warn("peer {}: {}", driver_.info(id).name, words);
   };
   const auto message = ConfigMessage::from(frame);
   if (!message) return complain("its configuration makes no sense, and is ignored");
@@ -108,26 +107,26 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   const std::uint64_t instance = tunnel_.peer(id).remote()->instance;
   const bool same_life = held_.source && held_.source->server == key && held_.source->instance == instance;
   if (same_life && message.serial < held_.source->message.serial) return false;  // late
-  Held before = held_;
+  ConfigMessage but_for_serial = message;
+  if (held_.source) but_for_serial.serial = held_.source->message.serial;
+  const bool is_other =
+      !held_.source || held_.source->server != key || held_.source->message != but_for_serial;
+  // Each rewrites the host; a server must not keep it busy with that.
+  if (is_other && !changes_.allow(net::boot_now())) return false;
+  const Held before = held_;
   held_.source = Source{.server = key,
                         .name = driver_.info(id).name,
                         .instance = instance,
                         .message = message,
                         .holds_until = net::boot_now() + std::chrono::seconds(message.lifetime)};
-  decide_and_tell();
+  held_.accepted = decide_and_tell();
   const bool server_changed = !before.source || before.source->server != key;
-  if (accepted() == before.accepted && !server_changed) return true;
-  // Each rewrites the host, and a server must not keep it busy with that: neither by what it says, nor by
-  // where it says it from, which decides as well.
-  if (!changes_.allow(net::boot_now())) {
-    go_back(std::move(before));
-    return false;
-  }
+  if (held_.accepted == before.accepted && !server_changed) return true;
   try {
     apply_();
   } catch (const std::exception& error) {
     spdlog::error("the configuration of {} cannot be applied: {}", held_.source->name, error.what());
-    go_back(std::move(before));
+    held_ = before;
     return false;
   }
   spdlog::info("configured by {}: addresses {}; routes {}", held_.source->name,
@@ -135,21 +134,22 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   return true;
 }
 
-void ConfigClient::decide_and_tell() {
-  held_.accepted = {};
-  held_.refused.clear();
-  if (!held_.source) return;
+AcceptedConfig ConfigClient::decide_and_tell() {
+  if (!held_.source) {
+    held_.refused.clear();
+    return {};
+  }
   std::vector<net::IpAddress> endpoints;
   tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
     if (const auto endpoint = peer.status(net::boot_now()).endpoint)
       endpoints.push_back(endpoint->remote.address);
   });
   Acceptance acceptance = decide(held_.source->message, config_, held_.source->server, endpoints);
-  held_.accepted = std::move(acceptance.accepted);
-  held_.refused = std::move(acceptance.refused);
+  held_.refused = acceptance.refused;
   if (!held_.refused.empty() && held_.refused != held_.told_refused)
     spdlog::warn("refused of what {} wants: {}", held_.source->name, joined(held_.refused));
   held_.told_refused = held_.refused;
+  return std::move(acceptance.accepted);
 }
 
 ConfigClient::Held ConfigClient::reconfigure() {
@@ -159,7 +159,7 @@ ConfigClient::Held ConfigClient::reconfigure() {
         return peer.public_key.value == held_.source->server;
       });
   if (!is_configured) held_.source.reset();
-  decide_and_tell();
+  held_.accepted = decide_and_tell();
   return before;
 }
 
@@ -209,15 +209,12 @@ void ConfigClient::look_at_lifetime() {
   if (now < held_.source->holds_until) return;
   spdlog::warn("the configuration of {} has expired: its addresses may be somebody else's now",
                held_.source->name);
-  Held before = held_;
-  held_.source.reset();
-  decide_and_tell();
+  Held before = std::exchange(held_, {});
   try {
     apply_();
   } catch (const std::exception& error) {
-    // It is still on the host; the next minute tries again.
     spdlog::error("the expired configuration cannot be taken back: {}", error.what());
-    go_back(std::move(before));
+    held_ = std::move(before);  // the next minute tries again
   }
 }
 

@@ -10,7 +10,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -44,16 +43,17 @@ class ConfigClient {
     protocol::ConfigMessage message;
     Instant holds_until{};
   };
-  /// What is held, and what was decided about it.
+  /// What a server has given, and what was made of it.
   struct Held {
     std::optional<Source> source;
     AcceptedConfig accepted;
     std::vector<std::string> refused;
+    /// As the log has it.
     std::vector<std::string> told_refused;
   };
-  /// The configuration has changed: decides anew. Applies nothing. Returns what held before, for go_back().
+  /// The configuration has changed: decides anew. Applies nothing. What was held before is for go_back().
   [[nodiscard]] Held reconfigure();
-  /// The host refused the new configuration: nothing of what the server has given is lost.
+  /// The changed configuration is not taken after all; the one before is back.
   void go_back(Held before) { held_ = std::move(before); }
   /// What is taken now.
   [[nodiscard]] const AcceptedConfig& accepted() const { return held_.accepted; }
@@ -76,7 +76,7 @@ class ConfigClient {
   void ask_after(protocol::PeerId id, Question& question, Duration wait);
   void received(protocol::PeerId id, const protocol::ControlFrame& frame);
   [[nodiscard]] bool take(protocol::PeerId id, const protocol::ConfigMessage& message);
-  void decide_and_tell();
+  [[nodiscard]] AcceptedConfig decide_and_tell();
   [[nodiscard]] bool is_live(const crypto::PublicKey& key) const;
   void wait_for_minute();
   void look_at_lifetime();
@@ -91,7 +91,6 @@ class ConfigClient {
   Held held_;
   /// Other configurations than before. One that comes sooner is repeated by its server, as one that was lost.
   Pace changes_{10, std::chrono::seconds(2)};
-  Pace complaints_{10, std::chrono::seconds(30)};
   boost::asio::steady_timer minute_;
 };
 

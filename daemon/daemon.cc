@@ -438,16 +438,20 @@ nlohmann::json Daemon::reload() {
     config_ = std::move(read.config);
     std::optional<AddressPool> leases;
     if (server_) leases = server_->reconfigure();
-    std::optional<ConfigClient::Held> taken;
-    if (client_) taken = client_->reconfigure();
+    std::optional<ConfigClient::Held> held;
+    if (client_) held = client_->reconfigure();
     // On a link that somebody has set down, no route could be added.
     host_watch_.repair_now();
+    const bool held_full_tunnel = held_;
+    const bool held_dns = held_dns_;
     try {
       become(wanted_changes(restricts));
     } catch (const std::exception&) {
       config_ = before;
       if (server_) server_->go_back(std::move(*leases));
-      if (client_) client_->go_back(std::move(*taken));
+      if (client_) client_->go_back(std::move(*held));
+      held_ = held_full_tunnel;
+      held_dns_ = held_dns;
       throw;
     }
     set_log_level(config_.log.level);
