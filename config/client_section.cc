@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <string_view>
+#include <vector>
 
+#include "config/names.h"
 #include "config/sections.h"
 
 namespace tunneld::config {
@@ -55,12 +59,29 @@ std::vector<Located<net::IpPrefix>> read_local_networks(const Node& node) {
   return networks;
 }
 
+std::vector<Located<std::string>> read_servers(const Node& node) {
+  const std::string_view expected = "the name of a peer, or a list of them";
+  std::vector<Located<std::string>> servers;
+  const bool is_single = node.yaml().kind == YamlNode::Kind::kScalar;
+  for (const Node& item : is_single ? std::vector{node} : node.items(expected)) {
+    const auto name = item.text(expected);
+    if (!name) continue;
+    if (!is_peer_name(*name)) {
+      item.error_expected(expected);
+      continue;
+    }
+    servers.push_back({*name, item.at()});
+  }
+  return servers;
+}
+
 }  // namespace
 
 ClientConfig read_client(const Node& node) {
   ClientConfig client;
   Mapping keys(node);
   if (const auto accept = keys.find("accept")) client.accept = read_accept(*accept);
+  if (const auto servers = keys.find("server")) client.servers = read_servers(*servers);
   if (const auto on = keys.find("kill_switch")) client.kill_switch = read_bool(*on).value_or(false);
   if (const auto networks = keys.find("local_networks"))
     client.local_networks = read_local_networks(*networks);

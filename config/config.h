@@ -190,6 +190,8 @@ struct AcceptConfig {
 /// What a client takes from its servers; its presence makes this host one.
 struct ClientConfig {
   AcceptConfig accept;
+  /// Names of the peers that may configure this host; empty: whoever has endpoints.
+  std::vector<Located<std::string>> servers;
   /// Nothing leaves but through the tunnel.
   bool kill_switch = false;
   /// Reached outside of the tunnel even so; private or link-local, without host bits.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "config/routing_table.h"
 #include "config/suggestion.h"
@@ -184,6 +186,27 @@ void check_groups(const Config& config, Diagnostics& diagnostics) {
   }
 }
 
+/// Who may configure this host must be a peer, and should be said where several could.
+void check_servers(const Config& config, Diagnostics& diagnostics) {
+  if (!config.client) return;
+  std::vector<std::string> names;
+  for (const PeerConfig& peer : config.peers) names.push_back(peer.name.value);
+  for (const auto& server : config.client->value.servers) {
+    if (std::ranges::find(names, server.value) != names.end()) continue;
+    const auto nearest = suggest(server.value, names);
+    diagnostics.error(server.at, "there is no peer " + in_quotes(server.value),
+                      nearest ? "did you mean " + in_quotes(*nearest) + "?" : "name one of 'peers'");
+  }
+  const auto may_serve =
+      std::ranges::count_if(config.peers, [](const PeerConfig& peer) { return !peer.endpoints.empty(); });
+  if (!config.client->value.servers.empty() || may_serve < 2) return;
+  diagnostics.warning(config.client->at,
+                      std::to_string(may_serve) +
+                          " peers have endpoints, and each of them may configure this host: the first that "
+                          "answers does",
+                      "name the one that is the server in 'client.server'");
+}
+
 /// With the kill switch, a name can only be looked up where the resolver is outside of the tunnel.
 void check_kill_switch(const Config& config, Diagnostics& diagnostics) {
   if (!config.client || !config.client->value.kill_switch || !config.client->value.local_networks.empty())
@@ -225,6 +248,7 @@ void check_across(const Config& config, Diagnostics& diagnostics) {
   check_servers_own(config, diagnostics);
   check_pool(config, diagnostics);
   check_groups(config, diagnostics);
+  check_servers(config, diagnostics);
   check_kill_switch(config, diagnostics);
   check_layer(config, diagnostics);
 }

@@ -196,6 +196,7 @@ void write_client(const ClientConfig& client, Writer& out) {
   out.line("    ", "dns", word(accept.dns));
   out.line("    ", "mtu", word(accept.mtu));
   out.line("    ", "keepalive", word(accept.keepalive));
+  if (!client.servers.empty()) out.line("  ", "server", names(client.servers));
   out.line("  ", "kill_switch", word(client.kill_switch));
   out.line("  ", "local_networks", list(client.local_networks));
 }

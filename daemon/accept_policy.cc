@@ -1,28 +1,18 @@
 #include "daemon/accept_policy.h"
 
 #include <algorithm>
-#include <array>
-#include <cmath>
+#include <cstddef>
+#include <iterator>
 
 #include "common/net/address_class.h"
+#include "common/net/netlink_types.h"
+#include "daemon/route_coverage.h"
 
 namespace tunneld::daemon {
 namespace {
 
-/// Without `accept.default_route`, all public networks of a family together may be this share of it: a /6 of
-/// IPv4, a /16 of IPv6, of which the registries have a few /12 in use.
-constexpr int kMostPublicIpv4 = 6;
-constexpr int kMostPublicIpv6 = 16;
-
-bool covers(const net::IpPrefix& network, const net::IpPrefix& other) {
-  return network.length <= other.length && network.contains(other.address);
-}
-
-bool is_private(const net::IpPrefix& network) {
-  constexpr std::array kPrivate{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
-  return std::ranges::any_of(
-      kPrivate, [&network](const char* text) { return covers(net::IpPrefix::parse(text).value(), network); });
-}
+/// A route is cut around `local_networks` into at most so many.
+constexpr std::size_t kMostPieces = 256;
 
 /// Whose the route's addresses are by our own configuration; null where nobody's, or only as a default route.
 const config::PeerConfig* configured_owner(const net::IpPrefix& route, const config::Config& config) {
@@ -39,19 +29,36 @@ const config::PeerConfig* configured_owner(const net::IpPrefix& route, const con
   return owner;
 }
 
+/// What the host itself has to say against a route; nullopt for nothing.
+std::optional<std::string> host_objection(const net::IpPrefix& route, const config::Config& config,
+                                          const HostNetworks& host) {
+  if (!route.address.is_v4() && !host.has_ipv6) return "IPv6 is off on this host";
+  if (config.routes.table != net::kMainTable || net::is_default_like(route)) return std::nullopt;
+  for (const HostNetworks::Connected& other : host.connected) {
+    if (other.address.network() == route) return "this host is connected to it by " + other.interface;
+    if (!covers(other.address.network(), route)) continue;
+    if (std::ranges::any_of(host.gateways, [&](const auto& gateway) { return route.contains(gateway); }))
+      return "this host's gateway at " + other.interface + " is in it";
+  }
+  return std::nullopt;
+}
+
 /// Why the route is refused; nullopt if it is taken.
 std::optional<std::string> objection(const net::IpPrefix& route, const config::Config& config,
                                      const crypto::PublicKey& server,
-                                     const std::vector<net::IpAddress>& endpoints) {
+                                     const std::vector<net::IpAddress>& endpoints, const HostNetworks& host) {
   const config::AcceptConfig& accept = config.client->value.accept;
-  if (net::is_default_like(route)) {
+  const bool leads_to_ipv4 = is_nat64(route) && amounts_to_default({route}, net::Family::kIpv6);
+  if (net::is_default_like(route) || leads_to_ipv4) {
     if (!accept.default_route) return "accept.default_route is false";
   } else {
     if (!accept.routes) return "accept.routes is false";
     const auto contains = [&](const auto& allowed) { return covers(allowed.value, route); };
     if (!accept.routes_within.empty() && std::ranges::none_of(accept.routes_within, contains))
       return "not within accept.routes";
-    if (std::ranges::any_of(endpoints, [&](const auto& address) { return route.contains(address); }))
+    // As a piece of a default route it may be taken; what is none is looked at again.
+    if (!accept.default_route &&
+        std::ranges::any_of(endpoints, [&](const auto& address) { return route.contains(address); }))
       return "the server itself is in it";
   }
   if (std::ranges::any_of(config.client->value.local_networks,
@@ -65,30 +72,59 @@ std::optional<std::string> objection(const net::IpPrefix& route, const config::C
       if (network.value == route) return "it is behind peer " + peer.name.value;
     }
   }
-  return std::nullopt;
-}
-
-/// Whether the public networks of a family among `routes` come near to a default route in pieces.
-bool is_default_in_pieces(const std::vector<net::IpPrefix>& routes, net::Family family) {
-  double share = 0;
-  for (const net::IpPrefix& route : routes) {
-    if (route.address.family() != family || is_private(route)) continue;
-    const bool counted = std::ranges::any_of(
-        routes, [&](const net::IpPrefix& other) { return other != route && covers(other, route); });
-    if (!counted) share += std::ldexp(1.0, -static_cast<int>(route.length));
-  }
-  return share > std::ldexp(1.0, family == net::Family::kIpv4 ? -kMostPublicIpv4 : -kMostPublicIpv6);
+  return host_objection(route, config, host);
 }
 
 /// Why the address cannot be ours; nullopt if it can.
 std::optional<std::string> objection(const net::IpAddress& address, const config::ClientConfig& client,
-                                     const std::vector<net::IpAddress>& endpoints) {
+                                     const std::vector<net::IpAddress>& endpoints, const HostNetworks& host) {
   if (!client.accept.addresses) return "accept.addresses is false";
   if (std::ranges::find(endpoints, address) != endpoints.end()) return "it is a server's own";
   if (std::ranges::any_of(client.local_networks,
                           [&](const auto& local) { return local.value.contains(address); }))
     return "it is in 'local_networks'";
+  if (!address.is_v4() && !host.has_ipv6) return "IPv6 is off on this host";
+  // We would answer for it there: it may be a neighbour's, or the gateway's.
+  for (const HostNetworks::Connected& other : host.connected) {
+    if (other.address.contains(address)) return "this host is connected to its network by " + other.interface;
+  }
+  if (std::ranges::find(host.gateways, address) != host.gateways.end()) return "it is this host's gateway";
   return std::nullopt;
+}
+
+/// The route without what stays local; empty where that takes too many pieces.
+std::vector<net::IpPrefix> around_local_networks(const net::IpPrefix& route,
+                                                 const config::ClientConfig& client) {
+  std::vector<net::IpPrefix> pieces{route};
+  // A default route stands back behind them by rules (host_plan.cc).
+  if (route.length == 0) return pieces;
+  for (const auto& local : client.local_networks) {
+    std::vector<net::IpPrefix> smaller;
+    for (const net::IpPrefix& piece : pieces)
+      std::ranges::copy(without(piece, local.value), std::back_inserter(smaller));
+    pieces = std::move(smaller);
+    if (pieces.size() > kMostPieces) return {};
+  }
+  return pieces;
+}
+
+/// A default route in pieces gets what a default route gets: a table and a rule of its own, the kill switch's
+/// trust. What the server has by configuration counts as well.
+void unite_default_routes(const config::Config& config, const crypto::PublicKey& server,
+                          std::vector<net::IpPrefix>& routes) {
+  std::vector<net::IpPrefix> all = routes;
+  for (const config::PeerConfig& peer : config.peers) {
+    if (peer.public_key.value != server) continue;
+    for (const auto& network : peer.allowed_ips) all.push_back(network.value);
+  }
+  for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
+    const auto is_piece = [family](const net::IpPrefix& route) {
+      return route.address.family() == family && !is_private(route);
+    };
+    if (std::ranges::none_of(routes, is_piece) || !takes_whole(all, family)) continue;
+    std::erase_if(routes, is_piece);
+    routes.push_back({net::IpAddress::unspecified(family), 0});
+  }
 }
 
 /// Whether IPv6 passes the interface, which ends with an MTU that is too small for it.
@@ -106,7 +142,8 @@ bool carries_ipv6(const AcceptedConfig& accepted, const config::Config& config) 
 }  // namespace
 
 Acceptance decide(const protocol::ConfigMessage& message, const config::Config& config,
-                  const crypto::PublicKey& server, const std::vector<net::IpAddress>& endpoints) {
+                  const crypto::PublicKey& server, const std::vector<net::IpAddress>& endpoints,
+                  const HostNetworks& host) {
   const config::AcceptConfig& accept = config.client->value.accept;
   Acceptance result;
   AcceptedConfig& accepted = result.accepted;
@@ -116,29 +153,45 @@ Acceptance decide(const protocol::ConfigMessage& message, const config::Config& 
   };
 
   for (const net::IpAddress& address : message.addresses) {
-    if (const auto why = objection(address, config.client->value, endpoints)) {
+    if (const auto why = objection(address, config.client->value, endpoints, host)) {
       refuse("address " + address.to_string(), *why);
     } else {
       accepted.addresses.push_back(address);
     }
   }
   for (const net::IpPrefix& route : message.routes) {
-    if (const auto why = objection(route, config, server, endpoints)) {
+    if (const auto why = objection(route, config, server, endpoints, host)) {
       refuse("route " + route.to_string(), *why);
     } else if (std::ranges::find(accepted.routes, route) == accepted.routes.end()) {
       accepted.routes.push_back(route);
     }
   }
   for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
-    if (accept.default_route || !accept.routes_within.empty() ||
-        !is_default_in_pieces(accepted.routes, family))
+    if (accept.default_route || !accept.routes_within.empty() || !amounts_to_default(accepted.routes, family))
       continue;
     std::erase_if(accepted.routes, [&](const net::IpPrefix& route) {
-      if (route.address.family() != family || is_private(route)) return false;
+      if (is_private(route) || (route.address.family() != family && !is_nat64(route))) return false;
       refuse("route " + route.to_string(), "with others it amounts to a default route");
       return true;
     });
   }
+  if (accept.default_route) unite_default_routes(config, server, accepted.routes);
+  std::vector<net::IpPrefix> routes;
+  for (const net::IpPrefix& route : accepted.routes) {
+    const std::vector<net::IpPrefix> pieces = around_local_networks(route, config.client->value);
+    const bool is_loop = route.length != 0 && std::ranges::any_of(endpoints, [&](const auto& address) {
+                           return route.contains(address);
+                         });
+    if (pieces.empty()) {
+      refuse("route " + route.to_string(), "it holds too many of 'local_networks'");
+    } else if (is_loop) {
+      refuse("route " + route.to_string(), "the server itself is in it");
+    } else {
+      if (pieces.size() > 1) refuse("a part of route " + route.to_string(), "it is in 'local_networks'");
+      std::ranges::copy(pieces, std::back_inserter(routes));
+    }
+  }
+  accepted.routes = std::move(routes);
   if (accept.dns) {
     accepted.dns_servers = message.dns_servers;
     accepted.dns_search = message.dns_search;

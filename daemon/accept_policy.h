@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/protocol/config_message.h"
 #include "config/config.h"
+#include "daemon/host_networks.h"
 
 namespace tunneld::daemon {
 
@@ -34,9 +35,9 @@ struct Acceptance {
 };
 
 /// `server`: the peer that sent it. `endpoints`: where servers are known to be; a route to one of them would
-/// lead the tunnel into itself. Precondition: config.client is set.
+/// lead the tunnel into itself. `host`: what must stay beside it. Precondition: config.client is set.
 [[nodiscard]] Acceptance decide(const protocol::ConfigMessage& message, const config::Config& config,
-                                const crypto::PublicKey& server,
-                                const std::vector<net::IpAddress>& endpoints);
+                                const crypto::PublicKey& server, const std::vector<net::IpAddress>& endpoints,
+                                const HostNetworks& host = {});
 
 }  // namespace tunneld::daemon

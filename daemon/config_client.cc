@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include <spdlog/spdlog.h>
 
 #include "common/net/system_clock.h"
+#include "daemon/host_networks.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -18,6 +20,14 @@ constexpr Duration kUsualKeepalive = 25s;
 /// An unanswered question is repeated after 1, 2, 4 … seconds up to this.
 constexpr Duration kLongestWait = 60s;
 constexpr auto kLookEvery = 1min;
+
+/// A server may promise addresses for years; one that has not been heard of for a month is believed no
+/// longer. It is what a server says if nobody tells it otherwise.
+constexpr std::chrono::seconds kLongestLifetime = std::chrono::days(30);
+
+Instant holds_until(const ConfigMessage& message) {
+  return net::boot_now() + std::min(kLongestLifetime, std::chrono::seconds(message.lifetime));
+}
 
 std::string joined(const std::vector<std::string>& words) {
   std::string all;
@@ -32,6 +42,11 @@ std::vector<std::string> texts(const std::vector<T>& items) {
   return out;
 }
 
+template <typename T>
+auto is_in(const std::vector<T>& items) {
+  return [&items](const T& item) { return std::ranges::find(items, item) != items.end(); };
+}
+
 }  // namespace
 
 ConfigClient::ConfigClient(boost::asio::io_context& io, const config::Config& config,
@@ -42,6 +57,7 @@ ConfigClient::ConfigClient(boost::asio::io_context& io, const config::Config& co
     if (event.kind == Kind::kHello) {
       const auto& remote = tunnel_.peer(event.peer).remote();
       if (!remote || !remote->capabilities.config) return;
+      if (const auto key = driver_.key_of(event.peer); !key || !is_server(*key)) return;
       questions_.erase(event.peer);
       ask(event.peer);
     } else if (event.kind == Kind::kHelloLost || event.kind == Kind::kBye) {
@@ -84,6 +100,7 @@ void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& f
     question->second->logged = words;
     spdlog::warn("peer {}: {}", driver_.info(id).name, words);
   };
+  if (!is_server(*key)) return refuse_other(id, driver_.info(id).name);
   const auto message = ConfigMessage::from(frame);
   if (!message) return complain("its configuration makes no sense, and is ignored");
   if (held_.source && held_.source->server != *key && is_live(held_.source->server))
@@ -94,6 +111,9 @@ void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& f
                  : "cannot keep a lease for this host; asking again every minute");
     (void)driver_.send_frame(id, protocol::config_ack(message->serial));
     if (question != questions_.end()) ask_after(id, *question->second, kLongestWait);
+    // Without an address for us, those that we had from it are others'.
+    const bool is_ours = held_.source && held_.source->server == *key;
+    if (is_ours && *message->refusal == ConfigMessage::Refusal::kExhausted) drop();
     return;
   }
   if (!take(id, *message)) return;
@@ -114,11 +134,16 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   // Each rewrites the host; a server must not keep it busy with that.
   if (is_other && !changes_.allow(net::boot_now())) return false;
   const Held before = held_;
+  // Something else deserves another try; the same again would only be refused again.
+  if (is_other) {
+    held_.left_out = {};
+    held_.why_left_out.clear();
+  }
   held_.source = Source{.server = key,
                         .name = driver_.info(id).name,
                         .instance = instance,
                         .message = message,
-                        .holds_until = net::boot_now() + std::chrono::seconds(message.lifetime)};
+                        .holds_until = holds_until(message)};
   held_.accepted = decide_and_tell();
   const bool server_changed = !before.source || before.source->server != key;
   if (held_.accepted == before.accepted && !server_changed) return true;
@@ -126,7 +151,9 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
     apply_();
   } catch (const std::exception& error) {
     spdlog::error("the configuration of {} cannot be applied: {}", held_.source->name, error.what());
+    std::vector<std::string> told = std::move(held_.told_refused);
     held_ = before;
+    held_.told_refused = std::move(told);
     return false;
   }
   spdlog::info("configured by {}: addresses {}; routes {}", held_.source->name,
@@ -139,27 +166,73 @@ AcceptedConfig ConfigClient::decide_and_tell() {
     held_.refused.clear();
     return {};
   }
+  const auto& bridge = config_.interface.bridge;
+  const std::string& place = bridge ? bridge->name.value : config_.interface.name.value;
   std::vector<net::IpAddress> endpoints;
   tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
     if (const auto endpoint = peer.status(net::boot_now()).endpoint)
       endpoints.push_back(endpoint->remote.address);
   });
-  Acceptance acceptance = decide(held_.source->message, config_, held_.source->server, endpoints);
+  Acceptance acceptance = decide(held_.source->message, config_, held_.source->server, endpoints,
+                                 host_networks(place, config_.interface.name.value));
+  std::erase_if(acceptance.accepted.addresses, is_in(held_.left_out.addresses));
+  std::erase_if(acceptance.accepted.routes, is_in(held_.left_out.routes));
+  if (held_.left_out.mtu == acceptance.accepted.mtu) acceptance.accepted.mtu.reset();
   held_.refused = acceptance.refused;
+  held_.refused.insert(held_.refused.end(), held_.why_left_out.begin(), held_.why_left_out.end());
   if (!held_.refused.empty() && held_.refused != held_.told_refused)
     spdlog::warn("refused of what {} wants: {}", held_.source->name, joined(held_.refused));
   held_.told_refused = held_.refused;
   return std::move(acceptance.accepted);
 }
 
+bool ConfigClient::leave_out(const HostChange& refused, const std::string& why) {
+  AcceptedConfig& accepted = held_.accepted;
+  AcceptedConfig& out = held_.left_out;
+  std::string what;
+  const auto take_out = [&what](auto& items, auto& others, const std::string& kind, const auto& item) {
+    if (std::erase(items, item) == 0) return;
+    others.push_back(item);
+    what = kind + item.to_string();
+  };
+  const auto take_out_default = [&](net::Family family) {
+    take_out(accepted.routes, out.routes, "route ", net::IpPrefix{net::IpAddress::unspecified(family), 0});
+  };
+  if (const auto* address = std::get_if<AddressAdded>(&refused)) {
+    take_out(accepted.addresses, out.addresses, "address ", address->address.address);
+  } else if (const auto* route = std::get_if<RouteAdded>(&refused)) {
+    take_out(accepted.routes, out.routes, "route ", route->destination);
+  } else if (const auto* rule = std::get_if<RuleAdded>(&refused)) {
+    take_out_default(rule->rule.family);
+  } else if (std::holds_alternative<SysctlSet>(refused)) {
+    take_out_default(net::Family::kIpv4);
+  } else if (const auto* link = std::get_if<LinkUp>(&refused); link && accepted.mtu == link->mtu) {
+    out.mtu = std::exchange(accepted.mtu, std::nullopt);
+    what = "mtu " + std::to_string(link->mtu);
+  }
+  if (what.empty()) return false;
+  held_.why_left_out.push_back(what + " (" + why + ")");
+  held_.refused.push_back(held_.why_left_out.back());
+  held_.told_refused = held_.refused;
+  spdlog::warn("left out of what {} wants: {}", held_.source ? held_.source->name : "the server",
+               held_.refused.back());
+  return true;
+}
+
 ConfigClient::Held ConfigClient::reconfigure() {
   Held before = held_;
-  const bool is_configured =
-      held_.source && std::ranges::any_of(config_.peers, [this](const config::PeerConfig& peer) {
-        return peer.public_key.value == held_.source->server;
-      });
-  if (!is_configured) held_.source.reset();
+  // Whoever reloads may have made room for it.
+  held_.left_out = {};
+  held_.why_left_out.clear();
+  if (held_.source && !is_server(held_.source->server)) held_.source.reset();
+  refused_peers_.clear();
   held_.accepted = decide_and_tell();
+  if (held_.source) return before;
+  // Who has become our server with this file has said HELLO long ago.
+  tunnel_.for_each_peer([this](protocol::PeerId id, protocol::Peer& peer) {
+    const crypto::PublicKey& key = peer.options().public_key;
+    if (!questions_.contains(id) && is_server(key) && is_serving(key)) ask(id);
+  });
   return before;
 }
 
@@ -190,36 +263,80 @@ bool ConfigClient::is_live(const crypto::PublicKey& key) const {
   return peer != nullptr && peer->status(net::boot_now()).session_live;
 }
 
+bool ConfigClient::is_serving(const crypto::PublicKey& key) const {
+  protocol::Peer* peer = tunnel_.find_peer(key);
+  if (peer == nullptr || !peer->status(net::boot_now()).session_live) return false;
+  // What it gave ages, too, when it is there as a server no longer.
+  return peer->remote() && peer->remote()->capabilities.config;
+}
+
+bool ConfigClient::is_server(const crypto::PublicKey& key) const {
+  const auto& servers = config_.client->value.servers;
+  const bool all_call_us = std::ranges::all_of(
+      config_.peers, [](const config::PeerConfig& peer) { return peer.endpoints.empty(); });
+  return std::ranges::any_of(config_.peers, [&](const config::PeerConfig& peer) {
+    if (peer.public_key.value != key) return false;
+    if (servers.empty()) return !peer.endpoints.empty() || (all_call_us && config_.peers.size() == 1);
+    return std::ranges::any_of(servers, [&](const auto& name) { return name.value == peer.name.value; });
+  });
+}
+
+void ConfigClient::refuse_other(protocol::PeerId id, const std::string& name) {
+  if (!refused_peers_.insert(name).second) return;
+  spdlog::warn("peer {}: wants to configure this host, and is not its server: refused (client.server)",
+               driver_.info(id).name);
+}
+
 void ConfigClient::wait_for_minute() {
   minute_.expires_after(kLookEvery);
   minute_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     look_at_lifetime();
+    look_at_host();
     wait_for_minute();
   });
 }
 
 void ConfigClient::look_at_lifetime() {
   if (!held_.source) return;
-  const Instant now = net::boot_now();
-  if (is_live(held_.source->server)) {
-    held_.source->holds_until = now + std::chrono::seconds(held_.source->message.lifetime);
+  if (is_serving(held_.source->server)) {
+    held_.source->holds_until = holds_until(held_.source->message);
     return;
   }
-  if (now < held_.source->holds_until) return;
+  if (net::boot_now() < held_.source->holds_until) return;
   spdlog::warn("the configuration of {} has expired: its addresses may be somebody else's now",
                held_.source->name);
+  drop();
+}
+
+void ConfigClient::drop() {
   Held before = std::exchange(held_, {});
   try {
     apply_();
   } catch (const std::exception& error) {
-    spdlog::error("the expired configuration cannot be taken back: {}", error.what());
+    spdlog::error("what {} has configured cannot be taken back: {}", before.source->name, error.what());
     held_ = std::move(before);  // the next minute tries again
   }
 }
 
+void ConfigClient::look_at_host() {
+  if (!held_.source) return;
+  Held before = held_;
+  held_.accepted = decide_and_tell();
+  if (held_.accepted == before.accepted) return;
+  try {
+    apply_();
+  } catch (const std::exception& error) {
+    spdlog::warn("what {} wants cannot follow this host's network: {}", held_.source->name, error.what());
+    held_ = std::move(before);
+  }
+}
+
 nlohmann::json ConfigClient::status() const {
-  nlohmann::json json{{"configured_by", nullptr}, {"refused", held_.refused}};
+  std::vector<std::string> refused = held_.refused;
+  for (const std::string& name : refused_peers_)
+    refused.push_back("configuration of " + name + " (it is not this host's server)");
+  nlohmann::json json{{"configured_by", nullptr}, {"refused", std::move(refused)}};
   if (!held_.source) return json;
   json["configured_by"] = held_.source->name;
   json["serial"] = held_.source->message.serial;

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "common/protocol/config_message.h"
 #include "config/config.h"
 #include "daemon/accept_policy.h"
+#include "daemon/host_change.h"
 #include "daemon/pace.h"
 #include "daemon/tunnel_driver.h"
 
@@ -50,9 +52,15 @@ class ConfigClient {
     std::vector<std::string> refused;
     /// As the log has it.
     std::vector<std::string> told_refused;
+    /// What the policy would take of the message, and the host has not.
+    AcceptedConfig left_out;
+    std::vector<std::string> why_left_out;
   };
   /// The configuration has changed: decides anew. Applies nothing. What was held before is for go_back().
   [[nodiscard]] Held reconfigure();
+  /// The host has refused this change, in words. False: nothing of it is a server's; otherwise accepted()
+  /// goes on without what it came from.
+  [[nodiscard]] bool leave_out(const HostChange& refused, const std::string& why);
   /// The changed configuration is not taken after all; the one before is back.
   void go_back(Held before) { held_ = std::move(before); }
   /// What is taken now.
@@ -78,8 +86,17 @@ class ConfigClient {
   [[nodiscard]] bool take(protocol::PeerId id, const protocol::ConfigMessage& message);
   [[nodiscard]] AcceptedConfig decide_and_tell();
   [[nodiscard]] bool is_live(const crypto::PublicKey& key) const;
+  /// Whether this peer may configure us.
+  [[nodiscard]] bool is_server(const crypto::PublicKey& key) const;
+  /// Whether it is there, and still a server.
+  [[nodiscard]] bool is_serving(const crypto::PublicKey& key) const;
+  void refuse_other(protocol::PeerId id, const std::string& name);
+  /// The server has taken back all that it gave, or it is not ours any more.
+  void drop();
   void wait_for_minute();
   void look_at_lifetime();
+  /// Decides anew: what stood in the way on this host may be gone, or have come.
+  void look_at_host();
 
   boost::asio::io_context& io_;
   const config::Config& config_;
@@ -91,6 +108,8 @@ class ConfigClient {
   Held held_;
   /// Other configurations than before. One that comes sooner is repeated by its server, as one that was lost.
   Pace changes_{10, std::chrono::seconds(2)};
+  /// Peers that wanted to configure us and may not.
+  std::set<std::string> refused_peers_;
   boost::asio::steady_timer minute_;
 };
 

@@ -261,7 +261,7 @@ void Daemon::tell_addresses_elsewhere() const {
 }
 
 void Daemon::apply_accepted() {
-  become(wanted_changes());
+  become_as_far_as_pushed();
   tell_addresses_elsewhere();
   // What the configuration itself leaves out is said when it is read.
   const bool was_told = std::exchange(told_of_uncovered_, wanted_plan().uncovered_family().has_value());
@@ -420,6 +420,7 @@ void Daemon::become(std::vector<HostChange> wanted) {
   try {
     host_.become(wanted);
   } catch (const std::exception&) {
+    refused_ = host_.failed();
     try {
       host_.become(changes_);
     } catch (const std::exception& error) {
@@ -428,6 +429,17 @@ void Daemon::become(std::vector<HostChange> wanted) {
     throw;
   }
   changes_ = std::move(wanted);
+}
+
+void Daemon::become_as_far_as_pushed(bool hold_access) {
+  for (;;) {
+    try {
+      return become(wanted_changes(hold_access));
+    } catch (const std::exception& error) {
+      // One item less each time.
+      if (!client_ || !refused_ || !client_->leave_out(*refused_, error.what())) throw;
+    }
+  }
 }
 
 nlohmann::json Daemon::reload() {
@@ -445,7 +457,7 @@ nlohmann::json Daemon::reload() {
     const bool held_full_tunnel = held_;
     const bool held_dns = held_dns_;
     try {
-      become(wanted_changes(restricts));
+      become_as_far_as_pushed(restricts);
     } catch (const std::exception&) {
       config_ = before;
       if (server_) server_->go_back(std::move(*leases));

@@ -85,6 +85,9 @@ class Daemon {
   [[nodiscard]] std::vector<HostChange> wanted_changes(bool hold_access = false);
   /// Makes it so; if it cannot be done, as before again. Throws as HostChanges::become does.
   void become(std::vector<HostChange> wanted);
+  /// The same of wanted_changes(), but for what a server has pushed and the host does not take: that is left
+  /// out, and said.
+  void become_as_far_as_pushed(bool hold_access = false);
   /// Whether a peer that takes everything has an endpoint of which nothing but the name is known.
   [[nodiscard]] bool waits_for_its_name(const config::PeerConfig& peer) const;
   [[nodiscard]] bool must_hold_full_tunnel() const;
@@ -106,6 +109,8 @@ class Daemon {
   HostChanges host_;
   /// As host_ has made them.
   std::vector<HostChange> changes_;
+  /// What the host has refused when become() threw last.
+  std::optional<HostChange> refused_;
   /// The full tunnel waits for its endpoint's address.
   bool held_ = false;
   bool held_dns_ = false;

@@ -49,6 +49,7 @@ HostChanges::~HostChanges() {
 }
 
 void HostChanges::become(const std::vector<HostChange>& wanted) {
+  failed_.reset();
   // Nearly everything stays, in its order; comparing all with all would take seconds for 10,000 routes.
   const auto [first, second] = std::ranges::mismatch(present_, wanted, {}, &Present::change);
   const std::vector<Present> present(first, present_.end());
@@ -113,6 +114,7 @@ void HostChanges::restore_what_went_along() {
 }
 
 void HostChanges::make(const HostChange& wish) {
+  failed_ = wish;
   try {
     make_it(wish);
   } catch (const std::system_error& error) {
@@ -120,6 +122,7 @@ void HostChanges::make(const HostChange& wish) {
     spdlog::warn("{}: not done: {}", in_words(wish), error.what());
     present_.push_back({wish, std::nullopt});
   }
+  failed_.reset();
 }
 
 void HostChanges::make_it(const HostChange& wish) {
@@ -167,7 +170,9 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
     journal_.rewrite(id, before);
     // It may have been done all the same, and only the answer been lost.
     restore_content(made, before);
+    failed_ = wish;
     if (!can_do_without(wish)) throw;
+    failed_.reset();
     spdlog::warn("{}: not done: {}", in_words(wish), error.what());
     return;
   }

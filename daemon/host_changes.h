@@ -87,6 +87,8 @@ class HostChanges {
   /// Makes again what is missing, in the order of a plan: each thing at once, but with kBounded not twice
   /// within kRepairPause. Throws where the kernel cannot be asked; nothing else.
   Repair repair(Instant now, Pace pace);
+  /// What the last make() or become() that threw could not do.
+  [[nodiscard]] const std::optional<HostChange>& failed() const { return failed_; }
 
   /// Whether the destructor leaves alone what is to fail closed; false at first.
   void stay_closed(bool stays) { stays_closed_ = stays; }
@@ -135,6 +137,7 @@ class HostChanges {
   net::Netlink netlink_;
   Journal journal_;
   std::vector<Present> present_;
+  std::optional<HostChange> failed_;
   bool stays_closed_ = false;
   /// What a dead run left closed is still there.
   bool inherited_closed_ = false;

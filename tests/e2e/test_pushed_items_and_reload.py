@@ -1,6 +1,6 @@
 """What a server has configured outlives what goes wrong on its client: a reload that the host refuses, and the reload of a
 good file after it."""
-from harness import check, check_same_state, main
+from harness import check, check_same_state, main, wait_for
 from road_warriors import Server, addresses, configured, routes
 
 OWN = {"addresses": ["10.99.0.1/32"]}
@@ -32,6 +32,44 @@ def run(lab):
     check("10.20.0.0/16" in routes(alice), f"routes after the good file: {routes(alice)}")
     check(alice.ping("10.8.0.1", extra=("-I", told["addresses"][0])) == 3, "nothing passes after the good file")
     check(daemon.status()["client"] == told, f"after the good file: {daemon.status()['client']}")
+
+    # What the host refuses is left out alone: a route that is there, by whatever metric, and IPv6 where that is off.
+    alice.ip("route", "add", "unreachable", "10.30.0.0/16")
+    server.section["push"] = {"routes": ["10.30.0.0/16", "10.20.0.0/16", "203.0.113.0/24", "10.40.0.0/16"]}
+    alice.ip("address", "add", "203.0.113.5/24", "dev", "wire")
+    server.reload()
+    wait_for(lambda: "10.40.0.0/16" in routes(alice), 5, "the routes that can be taken")
+    check("10.20.0.0/16" in routes(alice) and "10.30.0.0/16" not in routes(alice), f"routes: {routes(alice)}")
+    check("203.0.113.0/24" not in routes(alice), "the route to the host's own network")
+    refused = daemon.status()["client"]["refused"]
+    check(len(refused) == 2 and refused[0].startswith("route 203.0.113.0/24 (this host is connected") and
+          refused[1].startswith("route 10.30.0.0/16 ("), f"refused: {refused}")
+    check("10.30.0.0/16" not in daemon.peer("office")["allowed_ips"], "allowed IPs of what was left out")
+    check(daemon.log().count("left out of what office wants") == 1, "one line")
+    alice.ip("route", "del", "unreachable", "10.30.0.0/16")
+    alice.run(lab.tunneld, "reload", "tun0")
+    check("10.30.0.0/16" in routes(alice), "a reload tries again")
+
+    # Another peer is the server by the file: this one's words are refused, by its name, and it may come back.
+    lab.config(alice, OWN, [peer, {"name": "other", "public_key": lab.key(alice, "third.key")}],
+               client={"server": "other"})
+    alice.run(lab.tunneld, "reload", "tun0")
+    check(addresses(alice) == ["10.99.0.1"], f"addresses of no server: {addresses(alice)}")
+    server.section["push"] = {"routes": ["10.50.0.0/16"]}
+    server.reload()
+    wait_for(lambda: "configuration of office" in str(daemon.status()["client"]["refused"]), 5, "the refusal")
+    check(daemon.log().count("peer office") and daemon.log().count("is not its server: refused") == 1, "one line")
+    lab.config(alice, OWN, [peer], client={"server": "office"})
+    alice.run(lab.tunneld, "reload", "tun0")
+    wait_for(lambda: "10.50.0.0/16" in routes(alice), 5, "it is asked at once")
+
+    # IPv6 that is off: the rest is taken.
+    daemon.stop()
+    alice.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+    daemon = lab.start(alice, alice.config_path)
+    told = configured(daemon)
+    check(len(told["addresses"]) == 1 and "10.50.0.0/16" in routes(alice), f"without IPv6: {told}")
+    check(sum("IPv6 is off" in words for words in told["refused"]) == 2, f"refused: {told['refused']}")
 
 
 if __name__ == "__main__":

@@ -354,6 +354,7 @@ const Broken kBroken[] = {
     {"forwarding_on", "$I\nserver: { forwarding: ^on }\n", "off or a mapping"},
     {"masquerade_no_interface", "$I\nserver: { forwarding: { enabled: true, masquerade: ^\"a b\" } }\n",
      "the name of an interface"},
+    {"client_server_is_no_peer", "$I\nclient: { server: ^office }\n", "there is no peer 'office'"},
     {"local_network_is_public", "$I\nclient: { local_networks: [^8.8.8.0/24] }\n",
      "is not private or link-local"},
     {"local_network_too_wide", "$I\nclient: { local_networks: [^192.0.0.0/8] }\n",

@@ -30,10 +30,16 @@ struct Client {
     message.keepalive = 20;
   }
   config::AcceptConfig& accept() { return config.client->value.accept; }
-  Acceptance decided() { return decide(message, config, kServer, {address("192.0.2.1")}); }
+  Acceptance decided() { return decide(message, config, kServer, {address("192.0.2.1")}, host); }
+  std::vector<net::IpPrefix> routes_of(const std::vector<const char*>& texts) {
+    message.routes.clear();
+    for (const char* text : texts) message.routes.push_back(prefix(text));
+    return decided().accepted.routes;
+  }
 
   config::Config config;
   protocol::ConfigMessage message;
+  HostNetworks host;
 };
 
 TEST(AcceptPolicy, TakesAllButDefaultRoutesUnlessToldOtherwise) {
@@ -52,7 +58,7 @@ TEST(AcceptPolicy, DefaultRoutesNeedTheirOwnWord) {
   client.accept().default_route = true;
   client.accept().routes = false;
   const Acceptance result = client.decided();
-  EXPECT_EQ(result.accepted.routes, (std::vector{prefix("0.0.0.0/0"), prefix("128.0.0.0/1")}));
+  EXPECT_EQ(result.accepted.routes, std::vector{prefix("0.0.0.0/0")});
 }
 
 TEST(AcceptPolicy, AListOfRoutesIsABound) {
@@ -120,7 +126,12 @@ TEST(AcceptPolicy, LocalNetworksAreNeverTheServers) {
   client.message.routes = {prefix("192.168.1.0/25"), prefix("192.168.1.0/24"), prefix("192.168.0.0/16")};
   const Acceptance result = client.decided();
   EXPECT_EQ(result.accepted.addresses, std::vector{address("10.8.0.5")});
-  EXPECT_EQ(result.accepted.routes, std::vector{prefix("192.168.0.0/16")});
+  EXPECT_EQ(result.accepted.routes,
+            (std::vector{prefix("192.168.128.0/17"), prefix("192.168.64.0/18"), prefix("192.168.32.0/19"),
+                         prefix("192.168.16.0/20"), prefix("192.168.8.0/21"), prefix("192.168.4.0/22"),
+                         prefix("192.168.2.0/23"), prefix("192.168.0.0/24")}))
+      << "the rest of what holds them, around them";
+  EXPECT_EQ(result.refused.back(), "a part of route 192.168.0.0/16 (it is in 'local_networks')");
 }
 
 TEST(AcceptPolicy, TheServersOwnAddressIsNotOurs) {
@@ -170,6 +181,82 @@ TEST(AcceptPolicy, OurOwnMtuWinsAndIpv6NeedsItsOwn) {
   EXPECT_EQ(client.decided().accepted.mtu, 1000U);
   client.config.interface.mtu = 1300;
   EXPECT_FALSE(client.decided().accepted.mtu);
+}
+
+TEST(AcceptPolicy, Nat64IsADefaultRouteInOneOrMorePieces) {
+  Client client;
+  EXPECT_EQ(client.routes_of({"64:ff9b::/96", "198.51.100.0/24"}), std::vector{prefix("198.51.100.0/24")});
+  EXPECT_TRUE(client.routes_of({"64:ff9b:1::/48"}).empty());
+  EXPECT_TRUE(client.routes_of({"64:ff9b::/97", "64:ff9b::8000:0/97"}).empty());
+  std::vector<net::IpPrefix>& routes = client.message.routes;
+  routes.clear();
+  // A sixteenth of IPv4, each piece small.
+  for (unsigned i = 32; i < 48; ++i) {
+    const auto byte = static_cast<std::uint8_t>(i);
+    routes.push_back({net::IpAddress::v6(std::array<std::uint8_t, 16>{0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0,
+                                                                      0, 0, byte, 0, 0, 0}),
+                      104});
+  }
+  EXPECT_TRUE(client.decided().accepted.routes.empty());
+  EXPECT_EQ(client.routes_of({"64:ff9b::c633:6400/120"}).size(), 1U)
+      << "a single network behind it is no more";
+  client.accept().default_route = true;
+  EXPECT_EQ(client.routes_of({"64:ff9b::/96"}).size(), 1U);
+}
+
+TEST(AcceptPolicy, ADefaultRouteInPiecesBecomesOne) {
+  Client client;
+  client.accept().default_route = true;
+  EXPECT_EQ(client.routes_of({"128.0.0.0/1", "10.8.0.0/24", "0.0.0.0/1"}),
+            (std::vector{prefix("10.8.0.0/24"), prefix("0.0.0.0/0")}));
+  EXPECT_EQ(client.routes_of({"2000::/4", "3000::/4"}), std::vector{prefix("::/0")});
+  // The pieces that are never routed are not missed.
+  std::vector<net::IpPrefix>& routes = client.message.routes;
+  routes.clear();
+  for (unsigned i = 1; i < 224; ++i) {
+    if (i == 127) continue;
+    routes.push_back({net::IpAddress::v4(std::array{static_cast<std::uint8_t>(i), std::uint8_t{0},
+                                                    std::uint8_t{0}, std::uint8_t{0}}),
+                      8});
+  }
+  EXPECT_EQ(client.decided().accepted.routes, (std::vector{prefix("10.0.0.0/8"), prefix("0.0.0.0/0")}));
+  // One half by the configuration, the other by the server.
+  client.config.peers[0].allowed_ips = {{prefix("0.0.0.0/1"), {}}};
+  EXPECT_EQ(client.routes_of({"128.0.0.0/1"}), std::vector{prefix("0.0.0.0/0")});
+  client.config.peers[0].allowed_ips.clear();
+  // A part alone has no rule that keeps the tunnel's own packets out of it.
+  EXPECT_EQ(client.routes_of({"128.0.0.0/1"}), std::vector<net::IpPrefix>{});
+  EXPECT_EQ(client.routes_of({"0.0.0.0/1"}), std::vector{prefix("0.0.0.0/1")});
+}
+
+TEST(AcceptPolicy, WhatTheHostIsConnectedToStaysItsOwn) {
+  Client client;
+  client.host.connected = {{"eth0", prefix("192.168.1.20/24")}, {"eth1", prefix("10.0.0.7/8")}};
+  client.host.gateways = {address("192.168.1.1"), address("172.31.1.1")};
+  client.message.addresses = {address("192.168.1.1"), address("192.168.1.77"), address("172.31.1.1"),
+                              address("172.20.0.5")};
+  client.message.routes = {prefix("192.168.1.0/24"), prefix("192.168.1.1/32"), prefix("10.8.0.0/24"),
+                           prefix("192.168.0.0/16")};
+  const Acceptance result = client.decided();
+  EXPECT_EQ(result.accepted.addresses, std::vector{address("172.20.0.5")});
+  EXPECT_EQ(result.accepted.routes, (std::vector{prefix("10.8.0.0/24"), prefix("192.168.0.0/16")}));
+  ASSERT_EQ(result.refused.size(), 5U);
+  EXPECT_EQ(result.refused[0], "address 192.168.1.1 (this host is connected to its network by eth0)");
+  EXPECT_EQ(result.refused[2], "address 172.31.1.1 (it is this host's gateway)");
+  EXPECT_EQ(result.refused[3], "route 192.168.1.0/24 (this host is connected to it by eth0)");
+  // In a table of their own, routes are in nobody's way.
+  client.config.routes.table = 100;
+  EXPECT_EQ(client.decided().accepted.routes.size(), 4U);
+}
+
+TEST(AcceptPolicy, WithoutIpv6OnlyIpv6IsLeftOut) {
+  Client client;
+  client.host.has_ipv6 = false;
+  client.message.routes = {prefix("10.20.0.0/16"), prefix("fd20::/48")};
+  const Acceptance result = client.decided();
+  EXPECT_EQ(result.accepted.addresses, std::vector{address("10.8.0.5")});
+  EXPECT_EQ(result.accepted.routes, std::vector{prefix("10.20.0.0/16")});
+  EXPECT_EQ(result.refused.size(), 2U);
 }
 
 }  // namespace

@@ -1,0 +1,118 @@
+#include "daemon/host_networks.h"
+
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <span>
+#include <sstream>
+#include <string>
+#include <system_error>
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <net/route.h>
+#include <netinet/in.h>
+
+#include "common/net/address_class.h"
+#include "daemon/sysctl.h"
+
+namespace tunneld::daemon {
+namespace {
+
+std::optional<net::IpAddress> address_of(const sockaddr* address) {
+  if (address == nullptr) return std::nullopt;
+  const auto socket_address = net::SocketAddress::from_sockaddr(*address);
+  return socket_address ? std::optional(socket_address->address) : std::nullopt;
+}
+
+std::uint8_t length_of(const net::IpAddress& mask) {
+  int length = 0;
+  for (const std::uint8_t byte : mask.bytes()) length += std::popcount(byte);
+  return static_cast<std::uint8_t>(length);
+}
+
+bool matters(const net::IpAddress& address) {
+  return net::is_host_address(address);
+}
+
+void read_addresses(const std::string& place, const std::string& device, HostNetworks& host) {
+  ifaddrs* first = nullptr;
+  if (getifaddrs(&first) != 0) return;
+  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(first, freeifaddrs);
+  for (const ifaddrs* each = first; each != nullptr; each = each->ifa_next) {
+    if (each->ifa_name == place || each->ifa_name == device) continue;
+    const auto address = address_of(each->ifa_addr);
+    const auto mask = address_of(each->ifa_netmask);
+    if (!address || !mask || !matters(*address)) continue;
+    host.connected.push_back({each->ifa_name, {*address, length_of(*mask)}});
+  }
+}
+
+/// The main table as /proc shows it: numbers in hexadecimal, IPv4's as they lie in memory.
+net::IpAddress ipv4_of(const std::string& word) {
+  const auto number = static_cast<std::uint32_t>(std::strtoul(word.c_str(), nullptr, 16));
+  return net::IpAddress::v4(std::bit_cast<std::array<std::uint8_t, 4>>(number));
+}
+
+net::IpAddress ipv6_of(const std::string& word) {
+  std::array<std::uint8_t, 16> bytes{};
+  for (std::size_t i = 0; i < bytes.size() && 2 * i + 1 < word.size(); ++i)
+    bytes.at(i) = static_cast<std::uint8_t>(std::strtoul(word.substr(2 * i, 2).c_str(), nullptr, 16));
+  return net::IpAddress::v6(bytes);
+}
+
+void read_ipv4_routes(const std::string& place, const std::string& device, HostNetworks& host) {
+  std::ifstream file("/proc/net/route");
+  std::string line;
+  std::getline(file, line);  // the columns' names
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string interface, destination, gateway, flags, skipped, mask;
+    words >> interface >> destination >> gateway >> flags >> skipped >> skipped >> skipped >> mask;
+    if (!words || interface == place || interface == device || interface == "*") continue;
+    if ((std::strtoul(flags.c_str(), nullptr, 16) & RTF_GATEWAY) != 0) {
+      host.gateways.push_back(ipv4_of(gateway));
+    } else if (matters(ipv4_of(destination))) {
+      host.connected.push_back({interface, {ipv4_of(destination), length_of(ipv4_of(mask))}});
+    }
+  }
+}
+
+void read_ipv6_gateways(const std::string& place, const std::string& device, HostNetworks& host) {
+  std::ifstream file("/proc/net/ipv6_route");
+  std::string line;
+  while (std::getline(file, line)) {
+    std::istringstream words(line);
+    std::string skipped, next_hop, flags, interface;
+    words >> skipped >> skipped >> skipped >> skipped >> next_hop >> skipped >> skipped >> skipped >> flags >>
+        interface;
+    if (!words || interface == place || interface == device) continue;
+    if ((std::strtoul(flags.c_str(), nullptr, 16) & RTF_GATEWAY) != 0)
+      host.gateways.push_back(ipv6_of(next_hop));
+  }
+}
+
+bool takes_ipv6(const std::string& place) {
+  try {
+    return read_sysctl("net/ipv6/conf/" + place + "/disable_ipv6") == "0";
+  } catch (const std::system_error&) {
+    return true;
+  }
+}
+
+}  // namespace
+
+HostNetworks host_networks(const std::string& place, const std::string& device) {
+  HostNetworks host;
+  read_addresses(place, device, host);
+  read_ipv4_routes(place, device, host);
+  read_ipv6_gateways(place, device, host);
+  host.has_ipv6 = takes_ipv6(place);
+  return host;
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,29 @@
+// What this host is connected to beside the tunnel: asked before something that a server wants is put beside
+// it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/net/ip_address.h"
+
+namespace tunneld::daemon {
+
+struct HostNetworks {
+  struct Connected {
+    std::string interface;
+    /// The interface's address with its network's length, or a route straight out of it.
+    net::IpPrefix address;
+  };
+  std::vector<Connected> connected;
+  /// Next hops of routes that do not lead into the tunnel.
+  std::vector<net::IpAddress> gateways;
+  /// Whether the tunnel's own interface takes IPv6.
+  bool has_ipv6 = true;
+};
+
+/// `place`: where the tunnel's addresses are. `device`: its own. Both are left out. What cannot be read is
+/// taken for not there: the kernel has the last word in any case.
+[[nodiscard]] HostNetworks host_networks(const std::string& place, const std::string& device);
+
+}  // namespace tunneld::daemon
