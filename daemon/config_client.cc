@@ -98,7 +98,9 @@ void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& f
   const auto complain = [&](const std::string& words) {
     if (question == questions_.end() || question->second->logged == words) return;
     question->second->logged = words;
-    spdlog::warn("peer {}: {}", driver_.info(id).name, words);
+    // Two complaints in turn are as many lines as the peer likes.
+    spdlog::log(complaints_.allow(net::boot_now()) ? spdlog::level::warn : spdlog::level::debug,
+                "peer {}: {}", driver_.info(id).name, words);
   };
   if (!is_server(*key)) return refuse_other(id, driver_.info(id).name);
   const auto message = ConfigMessage::from(frame);
@@ -147,6 +149,11 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   held_.accepted = decide_and_tell();
   const bool server_changed = !before.source || before.source->server != key;
   if (held_.accepted == before.accepted && !server_changed) return true;
+  // Where the server says it from decides as well, and is as much in its hands.
+  if (!is_other && !changes_.allow(net::boot_now())) {
+    held_ = before;
+    return false;
+  }
   try {
     apply_();
   } catch (const std::exception& error) {

@@ -108,6 +108,7 @@ class ConfigClient {
   Held held_;
   /// Other configurations than before. One that comes sooner is repeated by its server, as one that was lost.
   Pace changes_{10, std::chrono::seconds(2)};
+  Pace complaints_{10, std::chrono::seconds(30)};
   /// Peers that wanted to configure us and may not.
   std::set<std::string> refused_peers_;
   boost::asio::steady_timer minute_;
