@@ -34,7 +34,7 @@
 namespace tunneld::daemon {
 
 /// All our rules are between these, and none of the kernel's: shortly before the main table's 32766.
-inline constexpr std::uint32_t kFirstRulePriority = 32690;
+inline constexpr std::uint32_t kFirstRulePriority = 32500;
 inline constexpr std::uint32_t kLastRulePriority = 32709;
 
 struct Interface {

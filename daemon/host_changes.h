@@ -128,7 +128,7 @@ class HostChanges {
   void restore_content(const HostChange& made, const HostChange& journaled) noexcept;
   [[nodiscard]] HostChange as_made(const Present& present) const;
   std::vector<Missing> compare();
-  void put_back(Present& present);
+  void make_again(Present& present);
   void check_device(const HostChange& change) const;
   LeftBehind undo_all(bool after_kill, bool keep_closed) noexcept;
   void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;

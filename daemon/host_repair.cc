@@ -80,7 +80,7 @@ bool HostChanges::has_route_in(std::uint32_t table) const {
   });
 }
 
-void HostChanges::put_back(Present& present) {
+void HostChanges::make_again(Present& present) {
   HostChange made = as_made(present);
   if (present.id) {
     apply_change(std::holds_alternative<NftTable>(made) ? present.change : made, netlink_);
@@ -121,7 +121,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace) {
     }
     present.put_back = now;
     try {
-      put_back(present);
+      make_again(present);
       repair.put_back.push_back(what);
       present.was_refused = false;
     } catch (const std::exception& error) {

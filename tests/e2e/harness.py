@@ -279,7 +279,7 @@ class Lab:
             daemon.stop()
         for host in {daemon.host for daemon in running}:
             for line in host.state().splitlines():
-                check(not re.search(r"proto 215|\b327[0-5]\d:\t|tunneld-|\.journal|\b(tun|tap)0\b", line), f"left behind on {host.name}: {line}")
+                check(not re.search(r"proto 215|\b32(?:[56]\d\d|7[0-5]\d):\t|tunneld-|\.journal|\b(tun|tap)0\b", line), f"left behind on {host.name}: {line}")
 
     def close(self):
         for process in self.processes:
