@@ -147,6 +147,10 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   if (config_.client)
     client_ = std::make_unique<ConfigClient>(io_, config_, tunnel_, driver_, [this] { apply_accepted(); });
   driver_.on_endpoint_found([this] { leave_hold(); });
+  driver_.on_port_useless([this] { return take_new_port(); });
+  tunnel_.timestamps().keep(
+      clock_mark_.load().value_or(WallTime()),
+      [this](WallTime timestamp, WallTime clock) { return clock_mark_.reserve(timestamp, clock); });
   network_watch_.on_sleep([this] { driver_.network_changed(); });
   set_up_host();
   tell_addresses_elsewhere();
@@ -304,6 +308,25 @@ void Daemon::guard_bridge() {
     bridge_guard_->forget();
     driver_.ways_changed();
   });
+}
+
+bool Daemon::take_new_port() {
+  if (config_.interface.listen_port || workers_.size() != sockets_.size()) return false;
+  try {
+    const auto fresh =
+        net::open_udp_sockets({.sockets = static_cast<unsigned>(sockets_.size()),
+                               .mark = fwmark_of(config_),
+                               .offload = config_.interface.offload == config::AutoOff::kAuto});
+    for (std::size_t i = 0; i < sockets_.size(); ++i) {
+      if (const auto error = sockets_[i].become(fresh[i])) throw std::system_error(error);
+      workers_[i]->socket_is_another();
+    }
+    spdlog::info("nobody answers: sending from udp port {} from now on", sockets_.front().port());
+    return true;
+  } catch (const std::exception& error) {
+    spdlog::warn("the UDP port stays: {}", error.what());
+    return false;
+  }
 }
 
 void Daemon::set_switch() {

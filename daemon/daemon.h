@@ -21,6 +21,7 @@
 #include "config/config.h"
 #include "config/load_keys.h"
 #include "daemon/bridge_guard.h"
+#include "daemon/clock_mark.h"
 #include "daemon/config_client.h"
 #include "daemon/config_server.h"
 #include "daemon/connected_networks.h"
@@ -34,6 +35,7 @@
 #include "daemon/host_watch.h"
 #include "daemon/network_watch.h"
 #include "daemon/path_watch.h"
+#include "daemon/state_directory.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {
@@ -67,6 +69,8 @@ class Daemon {
   void set_switch();
   /// Nor does a peer of a tap have any address of this host.
   void follow_stations();
+  /// Where the port is ours to choose: another one, for all sockets. False: it stays.
+  [[nodiscard]] bool take_new_port();
   /// Whether somebody has set it: the configuration, or the server that this client obeys.
   [[nodiscard]] bool mtu_is_set() const;
   [[nodiscard]] bool follows_path() const;
@@ -101,6 +105,7 @@ class Daemon {
   /// Of the device, where the configuration leaves it to us and the path has told; nullopt: the usual one.
   std::optional<std::uint32_t> found_mtu_;
   std::optional<DampedMtu> damped_mtu_;
+  ClockMark clock_mark_{clock_path(config_.interface.name.value)};
   ExitCode result_ = ExitCode::kFine;
 
   boost::asio::io_context io_{1};

@@ -77,6 +77,11 @@ DataWorker::~DataWorker() {
   device_reader_.notify_all();
 }
 
+// The kernel has forgotten the registration together with the old socket.
+void DataWorker::socket_is_another() {
+  watch(epoll_, socket_.fd());
+}
+
 void DataWorker::wake_control(std::size_t thread) {
   if (!plane_.doors[thread]->take_pending()) return;
   const std::uint64_t one = 1;

@@ -38,6 +38,8 @@ class DataWorker {
              net::UdpSocket& socket, std::vector<net::UdpSocket>& lanes, const net::TunFeatures& features,
              WorkerSignals& signals);
   ~DataWorker();
+  /// The socket has become another (UdpSocket::become). Called by any thread.
+  void socket_is_another();
   DataWorker(const DataWorker&) = delete;
   DataWorker& operator=(const DataWorker&) = delete;
 

@@ -136,6 +136,20 @@ std::vector<Finding> diagnose(const nlohmann::json& before, const nlohmann::json
                           std::to_string(interface.at("listen_port").get<int>()) + ", public key " +
                           interface.at("public_key").get<std::string>()});
   for (Finding& finding : diagnose_host(before, after)) findings.push_back(std::move(finding));
+  if (const auto clock = after.find("clock"); clock != after.end()) {
+    const std::string since =
+        "it was set back, or this host has no clock chip and waits for the time: handshakes of this host go "
+        "on, "
+        "but set it (`timedatectl`, NTP)";
+    if (const auto& behind = clock->at("behind_seconds"); !behind.is_null()) {
+      findings.push_back({Health::kBad, "",
+                          "this host's clock is at least " + std::to_string(behind.get<std::int64_t>()) +
+                              " s behind the time that it had before; " + since});
+    } else if (!clock->at("plausible").get<bool>()) {
+      findings.push_back(
+          {Health::kBad, "", "this host's clock is wrong: it shows a year long past; " + since});
+    }
+  }
   for (const Cause& cause : kCauses) {
     const std::uint64_t drops = new_drops(before, after, cause.drop);
     if (drops == 0) continue;

@@ -152,6 +152,7 @@ void EndpointResolver::answered(protocol::PeerId peer, std::vector<net::SocketAd
   }
   entry.backoff = 1s;
   entry.candidates = std::move(addresses);
+  if (candidates_) candidates_(peer, entry.candidates);
   const auto known = std::find(entry.candidates.begin(), entry.candidates.end(), entry.reported);
   if (known != entry.candidates.end()) {
     entry.chosen = static_cast<std::size_t>(known - entry.candidates.begin());

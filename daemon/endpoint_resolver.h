@@ -6,8 +6,8 @@
 // after 1 s, then 2 s, doubling up to 8 s: soon enough after the uplink has come, and no load for a resolver.
 //
 // A peer may have several endpoints, and a name several addresses. All together are its candidates, in order.
-// Every three unanswered initiations the next candidate is tried, and after the last the names are looked up
-// again.
+// The first is called first; after 2 s without an answer the protocol calls all of them (protocol/peer.h),
+// and the names are looked up again. After a BYE the next one is called.
 #pragma once
 
 #include <functional>
@@ -42,6 +42,11 @@ class EndpointResolver {
   /// Nobody answers at `current`: report the next candidate, or look the names up again.
   void next(protocol::PeerId peer, const std::optional<net::SocketAddress>& current);
 
+  /// Called with all of a peer's candidates, in order, whenever they have been looked up.
+  void on_candidates(std::function<void(protocol::PeerId, const std::vector<net::SocketAddress>&)> call) {
+    candidates_ = std::move(call);
+  }
+
   /// The network has changed: lookups that failed are tried again at once.
   void retry_failed();
 
@@ -56,6 +61,7 @@ class EndpointResolver {
 
   boost::asio::io_context& io_;
   Found found_;
+  std::function<void(protocol::PeerId, const std::vector<net::SocketAddress>&)> candidates_;
   std::map<protocol::PeerId, std::unique_ptr<Entry>> entries_;
   /// Outlives this object in the lookup threads.
   std::shared_ptr<Inbox> inbox_;

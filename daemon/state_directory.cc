@@ -19,4 +19,8 @@ std::filesystem::path leases_path(const std::string& interface) {
   return state_directory() / (interface + ".leases");
 }
 
+std::filesystem::path clock_path(const std::string& interface) {
+  return state_directory() / (interface + ".clock");
+}
+
 }  // namespace tunneld::daemon

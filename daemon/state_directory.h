@@ -1,4 +1,4 @@
-// Where what outlives a run is kept: leases. /run is for what does not.
+// Where what outlives a run is kept: leases, and how far timestamps have come. /run is for what does not.
 #pragma once
 
 #include <filesystem>
@@ -9,5 +9,7 @@ namespace tunneld::daemon {
 /// $TUNNELD_STATE_DIR, or systemd's $STATE_DIRECTORY, or /var/lib/tunneld. Not made by this call.
 [[nodiscard]] std::filesystem::path state_directory();
 [[nodiscard]] std::filesystem::path leases_path(const std::string& interface);
+/// See clock_mark.h.
+[[nodiscard]] std::filesystem::path clock_path(const std::string& interface);
 
 }  // namespace tunneld::daemon

@@ -5,6 +5,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "common/net/system_clock.h"
+#include "daemon/clock_mark.h"
 #include "daemon/host_status.h"
 
 namespace tunneld::daemon {
@@ -108,7 +109,7 @@ nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& inf
   json["path"] = path_json(status.path);
   if (status.endpoint) json["endpoint"] = status.endpoint->remote.to_string();
   if (status.latest_handshake)
-    json["latest_handshake_seconds_ago"] = seconds(now.wall - *status.latest_handshake);
+    json["latest_handshake_seconds_ago"] = seconds(now.boot - *status.latest_handshake);
   for (const net::IpPrefix& prefix : peer.options().allowed_ips)
     json["allowed_ips"].push_back(prefix.to_string());
   return json;
@@ -176,6 +177,7 @@ nlohmann::json make_status(const StatusSources& sources) {
   for (const auto& address : sources.config.interface.addresses) {
     status["interface"]["addresses"].push_back(address.value.to_string());
   }
+  status["clock"] = clock_status(sources.tunnel.timestamps(), now.wall);
   status["peers"] = nlohmann::json::array();
   sources.tunnel.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
     status["peers"].push_back(peer_json(peer, sources.driver.info(id), now));

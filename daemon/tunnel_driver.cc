@@ -24,10 +24,10 @@ constexpr std::uint8_t kHandshakeTrafficClass = 0x88;
 constexpr int kStrangersPerTurn = 64;
 /// The same for what known peers sent or caused: one of them must not keep the others waiting.
 constexpr int kPeerNoticesPerTurn = 256;
-/// A dead endpoint is left after so many unanswered initiations.
-constexpr unsigned kAttemptsPerEndpoint = 3;
 /// What one would have to be told again, if nobody has done anything about it.
 constexpr Duration kTellAgain = std::chrono::minutes(10);
+/// The names are looked up again after each of the first tries that nobody answers, and later so often.
+constexpr unsigned kFirstAttempts = 4, kAttemptsPerLookup = 3;
 /// What a peer's packets cause is logged for people at most so often.
 constexpr Duration kPauseBetweenMoves = std::chrono::seconds(10);
 
@@ -51,7 +51,6 @@ protocol::PeerOptions options_of(const config::PeerConfig& peer,
           .mac_addresses = stations_of(peer),
           .endpoint = std::nullopt,
           .persistent_keepalive = peer.persistent_keepalive.value_or(Duration::zero()),
-          .has_other_endpoints = peer.endpoints.size() > 1,
           .awaits_endpoint = !peer.endpoints.empty(),
           .isolated = isolate && peer.endpoints.empty()};
 }
@@ -93,6 +92,9 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
           handler({.kind = protocol::Event::Kind::kAskRoute, .peer = peer});
         arm_timer();
       }) {
+  resolver_.on_candidates([this](protocol::PeerId peer, const std::vector<net::SocketAddress>& addresses) {
+    tunnel_.peer(peer).set_addresses(addresses);
+  });
   wait_for_notices();
   wait_for_timer();
 }
@@ -181,7 +183,6 @@ bool TunnelDriver::change_peer(protocol::PeerId id, const config::PeerConfig& co
     tunnel_.reschedule(id);
   }
   if (before.endpoints != config.endpoints || before.endpoint_order != config.endpoint_order) {
-    tunnel_.peer(id).options().has_other_endpoints = config.endpoints.size() > 1;
     tunnel_.peer(id).link().awaits_endpoint.store(!config.endpoints.empty());
     look_up_endpoints(id);
   }
@@ -199,29 +200,6 @@ void TunnelDriver::look_up_endpoints(protocol::PeerId id) {
     std::ranges::shuffle(endpoints, random);
   }
   resolver_.add(id, config.name.value, std::move(endpoints));
-}
-
-void TunnelDriver::network_changed() {
-  // Those who call us learn from what we send; and what they called, they want their answers from.
-  for (const auto& [id, state] : peers_) {
-    if (!calls(id)) continue;
-    tunnel_.peer(id).network_changed(net::now(), actions_);
-    tunnel_.reschedule(id);
-  }
-  carry_out(actions_);
-  arm_timer();
-}
-
-void TunnelDriver::way_changed(protocol::PeerId peer) {
-  tunnel_.peer(peer).network_changed(net::now(), actions_);
-  tunnel_.reschedule(peer);
-  carry_out(actions_);
-  arm_timer();
-}
-
-bool TunnelDriver::calls(protocol::PeerId peer) const {
-  const auto found = peers_.find(peer);
-  return found != peers_.end() && !found->second.config.endpoints.empty();
 }
 
 // --- Wake-ups
@@ -299,7 +277,9 @@ void TunnelDriver::arm_timer() {
 // ---------------------------------------------------------------------------------------
 
 void TunnelDriver::carry_out(protocol::Actions& actions) {
+  change_port_if_useless(actions);
   datagrams_.clear();
+  initiations_.clear();
   for (const auto& datagram : actions.datagrams()) {
     if (!may_send(datagram.to)) continue;
     if (datagram.probe) {
@@ -311,11 +291,18 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
                         .traffic_class = datagram.handshake ? kHandshakeTrafficClass : std::uint8_t{0}};
     if (datagram.lane == 0) {
       datagrams_.push_back(ready);
+      initiations_.push_back(datagram.initiation);
     } else {
       lane_sockets_[datagram.lane - 1].send_batch(std::span(&ready, 1));
     }
   }
-  if (!datagrams_.empty()) socket_.send_batch(datagrams_);
+  if (!datagrams_.empty() && socket_.send_batch(datagrams_).dropped > 0) {
+    for (std::size_t i = 0; i < datagrams_.size(); ++i) {
+      if (!initiations_[i] || datagrams_[i].status != net::SendStatus::kUnreachable) continue;
+      tunnel_.peer(*initiations_[i]).initiation_unsent(net::now());
+      tunnel_.reschedule(*initiations_[i]);
+    }
+  }
   // An event or a frame may lead to further actions, so they are taken out first.
   const std::vector<protocol::Event> events = actions.events();
   const std::vector<protocol::Actions::Frame> frames = actions.frames();
@@ -417,8 +404,8 @@ void TunnelDriver::report(const protocol::Event& event) {
       state.problem = "no answer to " + std::to_string(event.attempt - 1) + " handshakes";
       if (event.attempt == 2 && state.forbidden_way.empty())
         spdlog::info("peer {}: no answer to a handshake, trying again", label(event.peer));
-      if (state.config.endpoints.size() > 1 || event.attempt % kAttemptsPerEndpoint == 0)
-        resolver_.next(event.peer, current_address(event.peer));
+      if (event.attempt <= kFirstAttempts || event.attempt % kAttemptsPerLookup == 0)
+        resolver_.refresh(event.peer, current_address(event.peer));
       break;
     case Kind::kHandshakeGaveUp:
       state.up = false;
@@ -457,11 +444,11 @@ void TunnelDriver::report(const protocol::Event& event) {
     case Kind::kBye:
       state.up = false;
       spdlog::log(level_of(spdlog::level::info, state), "peer {}: has ended the session", label(event.peer));
-      // Elsewhere at once; where there is no elsewhere, it may be back soon.
+      // Elsewhere at once; where there is no elsewhere, it may be back soon, or its name lead there.
       if (state.config.endpoints.size() > 1) {
         resolver_.next(event.peer, current_address(event.peer));
-      } else if (!state.config.endpoints.empty()) {
-        call_if_wanted(event.peer);
+      } else {
+        resolver_.refresh(event.peer, current_address(event.peer));
       }
       break;
     case Kind::kNoEndpoint:
@@ -478,15 +465,6 @@ void TunnelDriver::heard_from(protocol::PeerId peer, const net::SocketAddress& p
   if (!places || now < state.tell_two_places_at) return;
   state.tell_two_places_at = now + kTellAgain;
   spdlog::warn("peer {}: {}", label(peer), in_words(*places));
-}
-
-void TunnelDriver::call_if_wanted(protocol::PeerId peer) {
-  if (!tunnel_.peer(peer).status(net::boot_now()).wants_session) return;
-  protocol::Actions actions;
-  tunnel_.peer(peer).begin_handshake(net::now(), actions);
-  tunnel_.reschedule(peer);
-  carry_out(actions);
-  arm_timer();
 }
 
 spdlog::level::level_enum TunnelDriver::level_of(spdlog::level::level_enum usual, PeerState& state) {

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,9 @@ class TunnelDriver {
     std::string two_places{};
   };
   [[nodiscard]] bool has_endpoint(const crypto::PublicKey& peer) const;
+  /// Called when nobody answers a peer's handshakes, before the next one is sent: a device on the way may
+  /// hold on to what it knows of our port. True: they leave from another from now on.
+  void on_port_useless(std::function<bool()> call) { on_port_useless_ = std::move(call); }
   /// Called each time an endpoint's name has led to an address.
   void on_endpoint_found(std::function<void()> call) { on_endpoint_found_ = std::move(call); }
   [[nodiscard]] PeerInfo info(protocol::PeerId peer) const;
@@ -105,12 +109,13 @@ class TunnelDriver {
   void drain_doors();
   void advance();
   void carry_out(protocol::Actions& actions);
+  /// Before an initiation is sent again that has long had no answer.
+  void change_port_if_useless(protocol::Actions& actions);
   [[nodiscard]] bool may_send(const net::Endpoint& to);
   void check_way(protocol::PeerId peer);
   void send_probe(const protocol::Actions::Datagram& probe, ByteView bytes);
   void report(const protocol::Event& event);
   void arm_timer();
-  void call_if_wanted(protocol::PeerId peer);
   void heard_from(protocol::PeerId peer, const net::SocketAddress& place);
   [[nodiscard]] std::string label(protocol::PeerId peer) const;
   /// Of a line that the peer can cause: what is too much is there for debugging only.
@@ -123,6 +128,8 @@ class TunnelDriver {
   std::vector<net::UdpSocket>& lane_sockets_;
   std::function<void()> on_device_gone_;
   std::function<void()> on_endpoint_found_;
+  std::function<bool()> on_port_useless_;
+  Instant next_port_at_{};
   WayGuard way_guard_;
   boost::asio::posix::stream_descriptor wake_;   ///< eventfd
   boost::asio::posix::stream_descriptor timer_;  ///< timerfd on CLOCK_BOOTTIME: fires at once after a sleep
@@ -130,6 +137,7 @@ class TunnelDriver {
   EndpointResolver resolver_;
   protocol::Actions actions_;
   std::vector<net::Datagram> datagrams_;
+  std::vector<std::optional<protocol::PeerId>> initiations_;  ///< beside datagrams_
   Instant armed_ = kNever;
   bool told_segmentation_lost_ = false;
   bool told_lock_failed_ = false;

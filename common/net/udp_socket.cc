@@ -6,10 +6,12 @@
 #include <cstring>
 #include <string>
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/net/holder.h"
 
@@ -163,6 +165,12 @@ int UdpSocket::send_buffer_size() const {
 
 std::error_code UdpSocket::set_mark(std::uint32_t mark) {
   return set_option(fd_, SOL_SOCKET, SO_MARK, mark) ? std::error_code() : last_error();
+}
+
+std::error_code UdpSocket::become(const UdpSocket& fresh) {
+  if (::dup3(fresh.fd(), fd_.get(), O_CLOEXEC) < 0) return last_error();
+  port_ = fresh.port_;
+  return {};
 }
 
 bool UdpSocket::set_fragment_size(int bytes) {

@@ -127,6 +127,10 @@ class UdpSocket {
   [[nodiscard]] int receive_buffer_size() const;
   [[nodiscard]] int send_buffer_size() const;
 
+  /// Becomes `fresh`, under the descriptor's old number: other threads go on with it. Whoever waits for the
+  /// descriptor by epoll has to register it again. The error: it is what it was.
+  [[nodiscard]] std::error_code become(const UdpSocket& fresh);
+
   /// Routing mark of all later sends; 0 for none.
   [[nodiscard]] std::error_code set_mark(std::uint32_t mark);
   /// On: DF is set and the kernel's path MTU cache ignored, so probes of any size leave (RFC 8899); what is

@@ -50,6 +50,8 @@ class Actions {
     /// Set for a probe of the path: not to be fragmented by anybody. Its peer, and the size of its inner
     /// packet, for Peer::probe_refused().
     std::optional<std::pair<PeerId, std::uint32_t>> probe = std::nullopt;
+    /// Set for an initiation that goes nowhere else: whose it is, for Peer::initiation_unsent().
+    std::optional<PeerId> initiation = std::nullopt;
   };
 
   /// A control frame of an authenticated peer.
@@ -67,6 +69,7 @@ class Actions {
     return MutableBytes(bytes_).last(length);
   }
   void mark_probe(PeerId peer, std::uint32_t size) { datagrams_.back().probe = {peer, size}; }
+  void mark_initiation(PeerId peer) { datagrams_.back().initiation = peer; }
   void add_event(Event event) { events_.push_back(std::move(event)); }
   void add_frame(PeerId peer, std::uint32_t keypair_index, ControlFrame frame) {
     frames_.push_back({peer, keypair_index, std::move(frame)});

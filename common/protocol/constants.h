@@ -30,7 +30,7 @@ inline constexpr Duration kNewHandshakeAfter = kKeepaliveTimeout + kRekeyTimeout
 inline constexpr Duration kSilentAfter = kKeepaliveTimeout + 2s;
 /// Not the whitepaper's either, for a peer that answers PROBE: after so much silence it is asked, …
 inline constexpr Duration kProbeSilenceAfter = 2s;
-/// … and after so much it is called anew. A peer that has several addresses is then tried at the next one
+/// … and after so much it is called anew. A peer that may be at several addresses is tried at the others
 /// after kQuickTimeout instead of kRekeyTimeout.
 inline constexpr Duration kQuickHandshakeAfter = 4s;
 inline constexpr Duration kQuickTimeout = 2s;

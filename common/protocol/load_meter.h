@@ -22,8 +22,9 @@ class LoadMeter {
  private:
   /// Handshakes per second that are no load: in all (an X25519 handshake costs about 0.2 ms), and from one
   /// source.
-  static constexpr double kTotalRate = 500, kTotalBurst = 128;
-  static constexpr double kSourceRate = 20, kSourceBurst = 20;
+  static constexpr double kTotalRate = 500, kTotalBurst = 512;
+  /// The burst: all that call again when we have been started anew may be behind one address.
+  static constexpr double kSourceRate = 20, kSourceBurst = 128;
   static constexpr Duration kSticky = std::chrono::seconds(1);
 
   struct Bucket {

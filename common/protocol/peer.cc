@@ -35,6 +35,7 @@ Peer::Peer(PeerId id, PeerOptions options, std::size_t threads, Services& servic
 }
 
 Peer::~Peer() {
+  services_.timestamps.forget(last_timestamp_);
   drop_pending();
 }
 
@@ -44,14 +45,15 @@ Peer::~Peer() {
 void Peer::begin_handshake(Now now, Actions& actions) {
   if (retransmit_at_ != kNever) return;  // under way; its own timer repeats it
   attempts_ = 0;
-  if (last_initiation_sent_ && now.boot - *last_initiation_sent_ < kRekeyTimeout) {
-    retransmit_at_ = *last_initiation_sent_ + kRekeyTimeout;
+  cookie_used_ = false;
+  if (const Instant earliest = earliest_call(); earliest > now.boot) {
+    retransmit_at_ = earliest;
     return;
   }
-  send_initiation(now, actions);
+  send_initiation(now, actions, Reach::kEndpoint);
 }
 
-void Peer::send_initiation(Now now, Actions& actions) {
+void Peer::send_initiation(Now now, Actions& actions, Reach reach) {
   if (!static_static_) return;
   const net::Endpoint* endpoint = link_->endpoint.get();
   if (endpoint == nullptr) {
@@ -60,28 +62,26 @@ void Peer::send_initiation(Now now, Actions& actions) {
   }
   drop_pending();
   pending_index_ = services_.reserve_index(id_);
+  last_timestamp_ = services_.timestamps.next(now.wall, last_timestamp_);
   auto started = InitiatorHandshake::start(services_.identity, options_.public_key, *static_static_,
-                                           pending_index_, Tai64n::from(now.wall), services_.random);
+                                           pending_index_, Tai64n::from(last_timestamp_), services_.random);
   if (!started) {
     services_.release_index(pending_index_);
     return;
   }
   pending_ = std::move(started->handshake);
   cookies_.add_macs(started->message, now.boot);
-  const MutableBytes datagram = actions.add_datagram(*endpoint, sizeof started->message, true);
-  std::memcpy(datagram.data(), &started->message, sizeof started->message);
+  address_initiation(as_bytes(started->message), *endpoint, reach, now, actions);
 
-  ++attempts_;
+  if (attempts_++ == 0) calling_since_ = now.boot;
   last_initiation_sent_ = now.boot;
-  const Duration jitter =
-      Duration(services_.random_below(static_cast<std::uint32_t>(kRekeyTimeoutJitterMax.count())));
-  retransmit_at_ = now.boot + (options_.has_other_endpoints ? kQuickTimeout : kRekeyTimeout) + jitter;
+  retransmit_at_ = now.boot + patience(now);
   link_->activity.stamp_sent(now.boot, false);
 }
 
 void Peer::retry_or_give_up(Now now, Actions& actions) {
   retransmit_at_ = kNever;
-  if (attempts_ >= kMaxHandshakeAttempts) {
+  if (attempts_ >= kMaxHandshakeAttempts && now.boot - calling_since_ >= kRekeyAttemptTime) {
     drop_pending();
     attempts_ = 0;
     give_up_waiting(Drop::kUnanswered);
@@ -89,8 +89,9 @@ void Peer::retry_or_give_up(Now now, Actions& actions) {
     return;
   }
   forget_local_address();  // it may be what is wrong
-  send_initiation(now, actions);
-  actions.add_event({.kind = Event::Kind::kHandshakeRetry, .peer = id_, .attempt = attempts_});
+  const bool is_first = attempts_ == 0;
+  send_initiation(now, actions, is_first ? Reach::kEndpoint : Reach::kEverywhere);
+  if (!is_first) actions.add_event({.kind = Event::Kind::kHandshakeRetry, .peer = id_, .attempt = attempts_});
 }
 
 bool Peer::accept_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
@@ -115,7 +116,9 @@ bool Peer::accept_cookie(const CookieMessage& message, Now now) {
   // For our initiation, or for our response: an initiator under load answers either with a cookie.
   const bool is_ours =
       (pending_ && message.receiver() == pending_index_) || keypairs_.find(message.receiver()) != nullptr;
-  return is_ours && cookies_.consume_reply(message, now.boot) == crypto::Verdict::kAuthentic;
+  if (!is_ours || cookies_.consume_reply(message, now.boot) != crypto::Verdict::kAuthentic) return false;
+  if (pending_ && message.receiver() == pending_index_) call_with_cookie(now);
+  return true;
 }
 
 void Peer::drop_pending() {
@@ -173,8 +176,9 @@ void Peer::confirmed(std::uint32_t index, Now now, Actions& actions) {
 void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   retransmit_at_ = kNever;
   attempts_ = 0;
+  may_hurry_ = true;
   zero_keys_at_ = now.boot + kZeroKeysAfter;
-  latest_handshake_ = now.wall;
+  latest_handshake_ = now.boot;
   actions.add_event(
       {.kind = Event::Kind::kSessionUp, .peer = id_, .initiator = keypair.role == Role::kInitiator});
   // Waiting packets go out before workers can use the keypair, so that they keep their place in the order.
@@ -291,9 +295,12 @@ void Peer::try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions
   if (is_elsewhere && is_calling) {
     // Whoever is there has not been called yet. How often we have tried in all still counts.
     drop_pending();
-    send_initiation(now, actions);
+    send_initiation(now, actions, Reach::kEndpoint);
   } else if (status(now.boot).wants_session) {
-    if (is_elsewhere) last_initiation_sent_.reset();
+    if (is_elsewhere) {
+      last_initiation_sent_.reset();
+      not_before_ = Instant{};
+    }
     begin_handshake(now, actions);
   }
 }

@@ -31,8 +31,6 @@ struct PeerOptions {
   std::optional<net::Endpoint> endpoint;
   /// Zero: off.
   Duration persistent_keepalive{0};
-  /// There are other addresses to try: a handshake waits for less before it is given up.
-  bool has_other_endpoints = false;
   /// Without an endpoint now, there will be one: see PeerLink.
   bool awaits_endpoint = false;
   /// Packets between two isolated peers are dropped.
@@ -42,7 +40,7 @@ struct PeerOptions {
 /// What a person asks about a peer.
 struct PeerStatus {
   std::optional<net::Endpoint> endpoint;
-  std::optional<WallTime> latest_handshake;
+  std::optional<Instant> latest_handshake;
   bool session_live = false;
   bool handshake_pending = false;
   /// There are packets to send, or a keepalive is due, and no session.
@@ -126,6 +124,12 @@ class Peer {
 
   // Configuration, changed while running.
   void set_endpoint(const net::Endpoint& endpoint);
+  /// All that its names lead to. The first try of a handshake goes to the endpoint, the others to all of
+  /// them.
+  void set_addresses(std::vector<net::SocketAddress> addresses) { addresses_ = std::move(addresses); }
+  /// The host could not send the initiation anywhere: it does not count as sent, and other addresses are
+  /// tried at once.
+  void initiation_unsent(Now now);
   /// Somewhere else: a handshake that is under way or wanted begins there at once.
   void try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions);
   void set_preshared_key(std::optional<crypto::PresharedKey> key);
@@ -149,7 +153,20 @@ class Peer {
   [[nodiscard]] const PeerPath& path() const { return path_; }
 
  private:
-  void send_initiation(Now now, Actions& actions);
+  /// Whom an initiation goes to: the endpoint, or all addresses that the peer may be at.
+  enum class Reach : std::uint8_t { kEndpoint, kEverywhere };
+  void send_initiation(Now now, Actions& actions, Reach reach);
+  void address_initiation(ByteView message, const net::Endpoint& endpoint, Reach reach, Now now,
+                          Actions& actions);
+  /// How long the initiation that has just been sent waits for its response.
+  [[nodiscard]] Duration patience(Now now);
+  [[nodiscard]] Instant earliest_call() const;
+  [[nodiscard]] bool heard_lately(Now now) const;
+  [[nodiscard]] bool may_be_elsewhere() const;
+  /// The peer is likely to be back, or elsewhere, in a moment: the next tries come soon. False if they have
+  /// been used up since the last session.
+  bool hurry(Now now);
+  void call_with_cookie(Now now);
   void retry_or_give_up(Now now, Actions& actions);
   void drop_pending();
   void session_up(Keypair& keypair, Now now, Actions& actions);
@@ -176,7 +193,7 @@ class Peer {
   void give_up_waiting(Drop reason);
   /// By what the peer has said, or has not.
   void decide_layer2(Actions& actions);
-  void accept_bye(Actions& actions);
+  void accept_bye(Now now, Actions& actions);
   void advance_path(Now now, Actions& actions);
   void tell_path_mtu(Actions& actions);
   void answer_probe(const ControlFrame& probe, Now now, Actions& actions);
@@ -205,9 +222,19 @@ class Peer {
   std::uint32_t pending_index_ = 0;
   unsigned attempts_ = 0;
   std::optional<Instant> last_initiation_sent_;
+  Instant calling_since_{};
+  std::vector<net::SocketAddress> addresses_;
+  /// Where the first try of this handshake went.
+  std::optional<net::SocketAddress> tried_first_;
+  bool may_hurry_ = true;
+  bool cookie_used_ = false;
+  unsigned hurried_tries_ = 0;
+  Instant hurry_until_{};
+  Instant not_before_{};
   std::optional<Instant> last_initiation_received_;
   std::optional<Tai64n> greatest_timestamp_;
-  std::optional<WallTime> latest_handshake_;
+  std::optional<Instant> latest_handshake_;
+  WallTime last_timestamp_{};  ///< of an initiation of ours
 
   Keypairs keypairs_;
   WaitingPackets waiting_;

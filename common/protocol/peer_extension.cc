@@ -131,7 +131,7 @@ void Peer::control_frame(std::uint32_t index, ByteView plain, Now now, Actions& 
   if (frame->type == FrameType::kHello) {
     if (const auto hello = Hello::from(*frame)) accept_hello(*keypair, *hello, now, actions);
   } else if (frame->type == FrameType::kBye) {
-    if (keypair != keypairs_.previous()) accept_bye(actions);
+    if (keypair != keypairs_.previous()) accept_bye(now, actions);
   } else if (frame->type == FrameType::kLane || frame->type == FrameType::kLaneAck) {
     accept_lane_frame(*keypair, *frame, now, actions);
   } else if (frame->type == FrameType::kProbe) {
@@ -198,8 +198,10 @@ void Peer::say_bye(Now now, Actions& actions) {
   reset();
 }
 
-void Peer::accept_bye(Actions& actions) {
+void Peer::accept_bye(Now now, Actions& actions) {
   reset();
+  if (hurry(now)) last_initiation_sent_.reset();  // it has been answered
+  if (status(now.boot).wants_session) begin_handshake(now, actions);
   // Nothing is awaited from it any more, so nothing of before may begin a handshake.
   link_->activity.unanswered_send.store(0);
   link_->activity.unanswered_receive.store(0);

@@ -13,6 +13,7 @@
 #include "common/protocol/peer_path.h"
 #include "common/protocol/quiescence.h"
 #include "common/protocol/random_source.h"
+#include "common/protocol/timestamps.h"
 
 namespace tunneld::protocol {
 
@@ -42,6 +43,7 @@ struct Services {
   std::size_t control_thread;
   /// The control thread's.
   DropCounters& drops;
+  Timestamps timestamps{};
 
   /// What all peers' WaitingPackets hold together.
   std::size_t waiting_bytes = 0;

@@ -23,6 +23,7 @@ Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine,
                 .control_thread = plane.control_thread(),
                 .drops = plane.drops[plane.control_thread()],
                 .waiting_bytes = 0,
+                .timestamps = {},
                 .index_owner = {}},
       cookies_(services_.identity.public_key, random),
       load_(random),
@@ -237,6 +238,7 @@ void Tunnel::receive_cookie(const CookieMessage& message, Now now) {
   Peer* peer = owner_of(message.receiver());
   if (peer == nullptr) return count(Drop::kUnknownIndex);
   if (!peer->accept_cookie(message, now)) count(Drop::kHandshakeRefused);
+  reschedule(peer->link().id);
 }
 
 Peer* Tunnel::owner_of(std::uint32_t index) {

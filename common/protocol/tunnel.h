@@ -67,6 +67,8 @@ class Tunnel {
   }
   void advance(Now now, Actions& actions);
 
+  /// Of our initiations.
+  [[nodiscard]] Timestamps& timestamps() { return services_.timestamps; }
   void for_each_peer(const std::function<void(PeerId, Peer&)>& visit);
   [[nodiscard]] const crypto::PublicKey& public_key() const { return services_.identity.public_key; }
 

@@ -113,7 +113,7 @@ class Network {
   explicit Network(std::uint64_t seed) : random(seed) {}
 
   [[nodiscard]] Now now() const {
-    return {Instant(clock), WallTime(clock + std::chrono::hours(24 * 365 * 50))};
+    return {Instant(clock), WallTime(clock + std::chrono::hours(24 * 365 * 50) + wall_set_by)};
   }
   protocol::RandomBytes random_bytes() {
     return [this](MutableBytes out) {
@@ -123,6 +123,7 @@ class Network {
 
   void transmit(const Node& from, const net::Endpoint& to, ByteView datagram) {
     observe(from, datagram);
+    if (on_datagram_to) on_datagram_to(from, to, datagram);
     if (on_wire && !on_wire(from, datagram)) return;
     const int copies = chance(duplicate) ? 2 : 1;
     for (int i = 0; i < copies; ++i) {
@@ -168,8 +169,12 @@ class Network {
   Duration latency = 20ms, jitter = 0ms;
   /// Sees every datagram; false swallows it.
   std::function<bool(const Node&, ByteView)> on_wire;
+  /// Sees where every datagram goes.
+  std::function<void(const Node&, const net::Endpoint&, ByteView)> on_datagram_to;
 
   Duration clock = 1000s;
+  /// By how much somebody has set the hosts' clocks.
+  Duration wall_set_by{};
   std::mt19937_64 random;
   std::vector<Node*> nodes;
   std::string violation;

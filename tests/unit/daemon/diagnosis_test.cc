@@ -55,6 +55,16 @@ TEST(Diagnosis, SaysWhatThePathCarriesWhereThatIsKnown) {
               HasSubstr("1220 bytes pass and larger ones are lost"));
 }
 
+TEST(Diagnosis, NamesOurOwnClockWhenItIsBehindOrCannotBeRight) {
+  nlohmann::json now = status({}, {});
+  now["clock"] = {{"behind_seconds", nullptr}, {"plausible", true}};
+  EXPECT_TRUE(findings(now, now).empty());
+  now["clock"]["behind_seconds"] = 3600;
+  EXPECT_THAT(findings(now, now).at(0).words, HasSubstr("this host's clock is at least 3600 s behind"));
+  now["clock"] = {{"behind_seconds", nullptr}, {"plausible", false}};
+  EXPECT_THAT(findings(now, now).at(0).words, HasSubstr("this host's clock is wrong"));
+}
+
 TEST(Diagnosis, NamesOurKeyToThoseWhoCallUnderAnother) {
   const auto found = findings(status({{"bad_mac1", 2}}, {}), status({{"bad_mac1", 5}}, {}));
   ASSERT_EQ(found.size(), 1U);

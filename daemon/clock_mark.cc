@@ -1,0 +1,109 @@
+#include "daemon/clock_mark.h"
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <nlohmann/json.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/net/file_descriptor.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Reserved at once; little where the clock is behind, or restarts would run ahead of it.
+constexpr Duration kStep = 60s, kStepBehind = 1s;
+/// More than what a killed run had reserved.
+constexpr Duration kWorthSaying = 2 * kStep;
+/// 2025-01-01: this program is younger.
+constexpr WallTime kBeforeUs{std::chrono::seconds(1735689600)};
+
+[[noreturn]] void fail(int error, const std::filesystem::path& path) {
+  throw std::system_error(error, std::generic_category(), path.string());
+}
+
+}  // namespace
+
+std::optional<WallTime> ClockMark::load() const {
+  const net::FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.is_open()) {
+    if (errno != ENOENT) spdlog::warn("{}: {}", path_.string(), std::generic_category().message(errno));
+    return std::nullopt;
+  }
+  struct stat status {};
+  const bool is_trusted = ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+                          (status.st_uid == 0 || status.st_uid == ::geteuid()) && (status.st_mode & 022) == 0;
+  std::array<char, 32> text{};
+  const ssize_t length = is_trusted ? ::read(file.get(), text.data(), text.size()) : -1;
+  std::int64_t nanoseconds = 0;
+  if (length > 0) {
+    const char* end = text.data() + length;
+    const auto [rest, error] = std::from_chars(text.data(), end, nanoseconds);
+    if (error == std::errc() && nanoseconds > 0 && std::string_view(rest, end) == "\n")
+      return WallTime(Duration(nanoseconds));
+  }
+  spdlog::warn("{} is damaged, or could have been written by others: it does not count", path_.string());
+  return std::nullopt;
+}
+
+WallTime ClockMark::reserve(WallTime timestamp, WallTime clock) {
+  const bool is_behind = timestamp > clock;
+  if (timestamp - clock > kWorthSaying && !std::exchange(told_behind_, true)) {
+    spdlog::warn("this host's clock is at least {} s behind: handshakes go on by the time that was, set it",
+                 std::chrono::duration_cast<std::chrono::seconds>(timestamp - clock).count());
+  }
+  const WallTime mark = timestamp + (is_behind ? kStepBehind : kStep);
+  try {
+    save(mark);
+  } catch (const std::exception& error) {
+    if (!std::exchange(told_failed_, true))
+      spdlog::warn("if this host's clock is set back, its next start may be locked out for so long: {}",
+                   error.what());
+    return timestamp + kStep;  // not tried again with every handshake
+  }
+  return mark;
+}
+
+void ClockMark::save(WallTime mark) const {
+  const std::string text = std::to_string(mark.time_since_epoch().count()) + "\n";
+  const std::filesystem::path directory = path_.parent_path();
+  std::error_code ignored;
+  if (std::filesystem::create_directories(directory, ignored)) ::chmod(directory.c_str(), 0700);
+  const std::filesystem::path beside = path_.string() + ".new";
+  ::unlink(beside.c_str());  // a killed run's
+  try {
+    const net::FileDescriptor file(
+        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.is_open()) fail(errno, beside);
+    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+      fail(errno != 0 ? errno : EIO, beside);
+    if (::fsync(file.get()) != 0) fail(errno, beside);
+    if (::rename(beside.c_str(), path_.c_str()) != 0) fail(errno, path_);
+  } catch (const std::system_error&) {
+    ::unlink(beside.c_str());
+    throw;
+  }
+  const net::FileDescriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent.is_open() || ::fsync(parent.get()) != 0) fail(errno, directory);
+}
+
+nlohmann::json clock_status(const protocol::Timestamps& timestamps, WallTime clock) {
+  const Duration behind = timestamps.behind(clock);
+  nlohmann::json json{{"behind_seconds", nullptr}, {"plausible", clock >= kBeforeUs}};
+  if (behind > kWorthSaying)
+    json["behind_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(behind).count();
+  return json;
+}
+
+}  // namespace tunneld::daemon

@@ -1,0 +1,66 @@
+// The driver's part in ways that have changed: whom to tell, and when to leave from another port.
+#include <algorithm>
+#include <chrono>
+#include <vector>
+
+#include "common/net/system_clock.h"
+#include "daemon/tunnel_driver.h"
+
+namespace tunneld::daemon {
+namespace {
+
+/// So many unanswered initiations, and the next one leaves from another port. A peer that is off must not
+/// make the others' endpoints move again and again.
+constexpr unsigned kAttemptsPerPort = 4;
+constexpr Duration kPauseBetweenPorts = std::chrono::seconds(20);
+constexpr Duration kPauseBetweenPortsOfMany = std::chrono::minutes(10);
+}  // namespace
+
+void TunnelDriver::network_changed() {
+  // Those who call us learn from what we send; and what they called, they want their answers from.
+  for (const auto& [id, state] : peers_) {
+    if (!calls(id)) continue;
+    tunnel_.peer(id).network_changed(net::now(), actions_);
+    tunnel_.reschedule(id);
+  }
+  carry_out(actions_);
+  arm_timer();
+}
+
+void TunnelDriver::way_changed(protocol::PeerId peer) {
+  tunnel_.peer(peer).network_changed(net::now(), actions_);
+  tunnel_.reschedule(peer);
+  carry_out(actions_);
+  arm_timer();
+}
+
+bool TunnelDriver::calls(protocol::PeerId peer) const {
+  const auto found = peers_.find(peer);
+  return found != peers_.end() && !found->second.config.endpoints.empty();
+}
+
+// Peers with sessions hear at once where we are now. Those that have called us know only the port that they
+// called, so while one of them is here it stays.
+void TunnelDriver::change_port_if_useless(protocol::Actions& actions) {
+  const bool is_useless = std::ranges::any_of(actions.events(), [](const protocol::Event& event) {
+    return event.kind == protocol::Event::Kind::kHandshakeRetry && event.attempt >= kAttemptsPerPort;
+  });
+  if (!is_useless) return;
+  const Now now = net::now();
+  if (!on_port_useless_ || now.boot < next_port_at_) return;
+  std::vector<protocol::PeerId> live;
+  bool is_called = false;
+  tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
+    if (!peer.status(now.boot).session_live) return;
+    live.push_back(id);
+    is_called = is_called || !calls(id);
+  });
+  if (is_called || !on_port_useless_()) return;
+  next_port_at_ = now.boot + (live.empty() ? kPauseBetweenPorts : kPauseBetweenPortsOfMany);
+  for (const protocol::PeerId id : live) {
+    tunnel_.peer(id).network_changed(now, actions);
+    tunnel_.reschedule(id);
+  }
+}
+
+}  // namespace tunneld::daemon

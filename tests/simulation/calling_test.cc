@@ -1,0 +1,221 @@
+// Whom a handshake calls and when: dead addresses, peers that have gone on purpose, many at once.
+#include "tests/simulation/simulated_network.h"
+
+namespace tunneld::simulation {
+namespace {
+
+using Kind = protocol::Event::Kind;
+
+/// Initiations on the wire: when, and to which address.
+struct Calls {
+  explicit Calls(Network& network) {
+    network.on_datagram_to = [this, &network](const Node& from, const net::Endpoint& to, ByteView bytes) {
+      if (&from != caller || protocol::classify(bytes) != MessageType::kInitiation) return;
+      times.push_back(network.clock);
+      to_whom.push_back(to.remote.to_string());
+      messages.emplace_back(bytes.begin(), bytes.end());
+    };
+  }
+  [[nodiscard]] std::vector<Duration> gaps() const {
+    std::vector<Duration> result;
+    for (std::size_t i = 1; i < times.size(); ++i) result.push_back(times[i] - times[i - 1]);
+    return result;
+  }
+  const Node* caller = nullptr;
+  std::vector<Duration> times;
+  std::vector<std::string> to_whom;
+  std::vector<std::vector<std::uint8_t>> messages;
+};
+
+std::vector<net::SocketAddress> addresses(std::initializer_list<std::string> texts) {
+  std::vector<net::SocketAddress> result;
+  for (const std::string& text : texts) result.push_back(endpoint(text).remote);
+  return result;
+}
+
+TEST(Calling, ADeadFirstAddressCostsTwoSeconds) {
+  Pair pair(1);
+  protocol::Actions actions;
+  protocol::Peer& b = pair.a.tunnel->peer(pair.b_at_a);
+  b.try_endpoint(endpoint("192.0.2.77:7"), pair.network.now(), actions);
+  b.set_addresses(addresses({"192.0.2.77:7", "192.0.2.78:7", pair.b.outside}));
+  pair.a.send(pair.b, 7);
+  pair.network.run_for(2500ms);
+  EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{7});
+  EXPECT_EQ(b.status(pair.network.now().boot).endpoint->remote.to_string(), pair.b.outside);
+}
+
+TEST(Calling, AllAddressesGetTheSameInitiation) {
+  Pair pair(2);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  pair.network.loss = 1;
+  pair.a.tunnel->peer(pair.b_at_a).set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
+  pair.a.send(pair.b, 7);
+  pair.network.run_for(8s);
+  ASSERT_EQ(calls.times.size(), 6U);
+  EXPECT_EQ(calls.to_whom[0], pair.b.outside);
+  EXPECT_EQ(calls.to_whom[1], "192.0.2.78:7") << "the first may still answer";
+  EXPECT_EQ(calls.to_whom[2], "192.0.2.79:7");
+  EXPECT_EQ(calls.to_whom[3], pair.b.outside);
+  EXPECT_EQ(calls.messages[1], calls.messages[2]);
+  EXPECT_EQ(calls.messages[3], calls.messages[5]);
+  EXPECT_NE(calls.messages[0], calls.messages[1]);
+  EXPECT_GE(calls.times[1] - calls.times[0], 2s);
+  EXPECT_GE(calls.times[3] - calls.times[1], 5s);
+}
+
+TEST(Calling, ALostRenewalDoesNotLeaveAPeerThatIsHeard) {
+  Pair pair(3);
+  pair.a.tunnel->peer(pair.b_at_a).set_addresses(addresses({pair.b.outside, "192.0.2.78:7"}));
+  pair.a.send(pair.b, 0);
+  pair.network.run_for(1s);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  pair.network.on_wire = [&calls](const Node& from, ByteView bytes) {
+    return &from != calls.caller || protocol::classify(bytes) != MessageType::kInitiation;
+  };
+  for (std::uint64_t i = 1; i < 140; ++i) {
+    pair.a.send(pair.b, i);
+    pair.b.send(pair.a, i);
+    pair.network.run_for(1s);
+  }
+  ASSERT_GE(calls.times.size(), 3U);
+  for (const std::string& to : calls.to_whom) EXPECT_EQ(to, pair.b.outside);
+  for (const Duration gap : calls.gaps()) EXPECT_GE(gap, 5s);
+}
+
+TEST(Calling, InitiationsAreFiveSecondsApartWhateverTheNetworkDoesForNinetySeconds) {
+  Pair pair(4);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  pair.network.loss = 1;
+  pair.a.send(pair.b, 1);
+  const Duration begin = pair.network.clock;
+  while (pair.a.count(Kind::kHandshakeGaveUp) == 0 && pair.network.clock - begin < 200s) {
+    protocol::Actions actions;
+    pair.a.tunnel->peer(pair.b_at_a).network_changed(pair.network.now(), actions);
+    pair.a.tunnel->reschedule(pair.b_at_a);
+    pair.network.run_for(300ms);
+  }
+  EXPECT_GE(pair.network.clock - begin, 90s) << "as the log says";
+  EXPECT_LE(pair.network.clock - begin, 97s);
+  EXPECT_EQ(pair.network.violation, "");
+  ASSERT_GE(calls.times.size(), 17U);
+  for (const Duration gap : calls.gaps()) EXPECT_LE(gap, 5400ms);
+}
+
+/// Tunnelds whose client keeps its session alive.
+struct Clients {
+  Clients(std::uint64_t seed, unsigned count)
+      : network(seed), server(network, "192.0.2.2:51820", "10.0.0.2", kFast) {
+    for (unsigned i = 0; i < count; ++i) {
+      const std::string inside = "10.1." + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1);
+      nodes.push_back(
+          std::make_unique<Node>(network, "198.51.100.1:" + std::to_string(1000 + i), inside, kFast));
+      server_at.push_back(nodes.back()->add_peer(server, true, 25s));
+      server.add_peer(*nodes.back(), false);
+    }
+    network.run_for(20s);
+  }
+  [[nodiscard]] std::size_t up() {
+    std::size_t result = 0;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+      const auto status = nodes[i]->tunnel->peer(server_at[i]).status(network.now().boot);
+      result += status.session_live ? 1U : 0U;
+    }
+    return result;
+  }
+  void say_bye() {
+    protocol::Actions actions;
+    server.tunnel->for_each_peer(
+        [&](protocol::PeerId, protocol::Peer& peer) { peer.say_bye(network.now(), actions); });
+    for (const auto& datagram : actions.datagrams())
+      network.transmit(server, datagram.to, actions.bytes(datagram));
+  }
+  Network network;
+  Node server;
+  std::vector<std::unique_ptr<Node>> nodes;
+  std::vector<protocol::PeerId> server_at;
+};
+
+TEST(Calling, APeerThatSaidByeIsCalledSoonAndThenAsUsual) {
+  Clients one(5, 1);
+  ASSERT_EQ(one.up(), 1U);
+  Calls calls(one.network);
+  calls.caller = one.nodes[0].get();
+  one.say_bye();
+  one.network.on_wire = [&one](const Node& from, ByteView) { return &from == &one.server; };
+  const Duration left = one.network.clock;
+  one.network.run_for(30s);
+  ASSERT_GE(calls.times.size(), 6U);
+  EXPECT_GE(calls.times[0] - left, 300ms);
+  EXPECT_LE(calls.times[0] - left, 700ms);
+  EXPECT_LE(calls.times[1] - left, 1500ms);
+  EXPECT_LE(calls.times[2] - left, 2800ms);
+  EXPECT_LE(calls.times[3] - left, 5300ms);
+  for (std::size_t i = 4; i < calls.times.size(); ++i) EXPECT_GE(calls.times[i] - calls.times[i - 1], 5s);
+}
+
+Duration all_back(unsigned count) {
+  Clients clients(7, count);
+  EXPECT_EQ(clients.up(), count);
+  clients.say_bye();
+  clients.network.run_for(100ms);
+  EXPECT_EQ(clients.up(), 0U);
+  // Started anew after 1.5 s, with nothing of before.
+  bool running = false;
+  clients.network.on_wire = [&](const Node& from, ByteView) { return running || &from == &clients.server; };
+  const Duration left = clients.network.clock;
+  clients.network.run_for(1500ms);
+  running = true;
+  while (clients.up() < count && clients.network.clock - left < 60s) clients.network.run_for(100ms);
+  return clients.network.clock - left;
+}
+
+TEST(Calling, AHundredClientsBehindOneAddressAreBackInUnderTenSeconds) {
+  EXPECT_LT(all_back(100), 5s);
+}
+
+TEST(Calling, MoreClientsThanAreTakenAtOnceComeBackByCookies) {
+  EXPECT_LT(all_back(220), 20s);
+}
+
+TEST(Calling, AClockThatIsSetBackDoesNotLockARunningInitiatorOut) {
+  Pair pair(8);
+  pair.a.send(pair.b, 0);
+  pair.network.run_for(1s);
+  pair.network.wall_set_by = -1h;
+  for (std::uint64_t i = 1; i < 250; ++i) {
+    pair.a.send(pair.b, i);
+    pair.network.run_for(1s);
+  }
+  EXPECT_EQ(pair.network.handshakes, 3U) << "at 0, 120 and 240 s, each answered";
+  EXPECT_EQ(pair.a.count(Kind::kHandshakeRetry), 0U);
+  EXPECT_EQ(pair.b.delivered.size(), 250U);
+  const auto status = pair.a.tunnel->peer(pair.b_at_a).status(pair.network.now().boot);
+  EXPECT_LT(pair.network.now().boot - *status.latest_handshake, 15s) << "ages are the boot clock's";
+}
+
+TEST(Calling, AnInitiatorThatStartsInThePastIsNotLockedOut) {
+  Pair pair(9);
+  WallTime mark{};
+  const auto reserve = [&mark](WallTime timestamp, WallTime) { return mark = timestamp + 60s; };
+  pair.a.tunnel->timestamps().keep(WallTime(), reserve);
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(1s);
+  ASSERT_EQ(pair.b.delivered.size(), 1U);
+  // Another run of the same host, a year earlier.
+  pair.network.wall_set_by = -std::chrono::hours(24 * 365);
+  pair.a.tunnel = std::make_unique<protocol::Tunnel>(pair.a.key.clone(), *pair.a.engine,
+                                                     pair.network.random_bytes(), pair.a.plane, kStock);
+  pair.a.tunnel->timestamps().keep(mark, reserve);
+  pair.a.add_peer(pair.b, true);
+  pair.a.send(pair.b, 2);
+  pair.network.run_for(1s);
+  EXPECT_EQ(pair.b.delivered.size(), 2U);
+  EXPECT_GT(pair.a.tunnel->timestamps().behind(pair.network.now().wall), 24h * 364);
+}
+
+}  // namespace
+}  // namespace tunneld::simulation
