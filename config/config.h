@@ -209,6 +209,8 @@ struct GroupConfig {
 /// The switch of a tap interface.
 struct SwitchConfig {
   bool client_to_client = false;
+  /// Whether this host itself believes peers' router advertisements and redirects.
+  bool router_advertisements = false;
   /// Whole seconds.
   Duration ageing = std::chrono::seconds(300);
   std::uint32_t addresses = 16384;

@@ -167,6 +167,7 @@ void write_peer(const PeerConfig& peer, Writer& out) {
 void write_switch(const SwitchConfig& section, Writer& out) {
   out.line("", "switch", "");
   out.line("  ", "client_to_client", section.client_to_client ? "true" : "false");
+  out.line("  ", "router_advertisements", section.router_advertisements ? "true" : "false");
   out.line("  ", "ageing", format_duration(section.ageing));
   out.line("  ", "addresses", std::to_string(section.addresses));
   out.line("  ", "addresses_per_peer", std::to_string(section.addresses_per_peer));

@@ -31,6 +31,9 @@ SwitchConfig read_switch(const Node& node) {
   if (const auto open = keys.find("client_to_client")) {
     section.client_to_client = open->choice(kYesNo).value_or(section.client_to_client);
   }
+  if (const auto believed = keys.find("router_advertisements")) {
+    section.router_advertisements = believed->choice(kYesNo).value_or(section.router_advertisements);
+  }
   if (const auto ageing = keys.find("ageing")) read_ageing(*ageing, section);
   if (const auto addresses = keys.find("addresses")) {
     const auto number = addresses->number(16, kMostAddresses, "a number from 16 to 1048576");

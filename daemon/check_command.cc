@@ -9,6 +9,7 @@
 #include "daemon/bridge_guard.h"
 #include "daemon/connected_networks.h"
 #include "daemon/host_plan.h"
+#include "daemon/nft_table.h"
 
 namespace tunneld::daemon {
 
@@ -68,6 +69,7 @@ ExitCode check_config(const CheckOptions& options) {
     for (const HostChange& change : changes_of(plan)) {
       std::cout << in_words(change) << "\n";
       if (const auto* table = std::get_if<NftTable>(&change)) std::cout << table->rules;
+      if (const auto* filter = std::get_if<BridgeFilter>(&change)) std::cout << nft_text(*filter);
     }
   }
   if (!options.show && !options.plan) std::cout << options.config << ": ok\n";

@@ -82,6 +82,7 @@ void keep_as_found(const config::Config& config, std::uint32_t interface_index, 
   if (!config.interface.mtu) plan.mtu = present.mtu;
   if (!config.interface.mac_address) plan.mac_address.reset();
   plan.link_local_stays = true;
+  plan.no_routers = plan.isolates_peers = false;
 }
 
 }  // namespace
@@ -172,6 +173,12 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   if (const auto& persist = config_.interface.persist; persist && !device_.attached())
     device_.persist(persist->owner, persist->group);
   log_device(device_, config_);
+  if (const HostPlan all = host_plan(config_); !may_configure_ && (all.no_routers || all.isolates_peers)) {
+    spdlog::warn(
+        "without CAP_NET_ADMIN, this host believes router advertisements of {}'s peers, and may pass "
+        "packets from one to another",
+        device_.name());
+  }
   log_start(device_, sockets_.front(), engine_->name(), workers_.size());
 }
 

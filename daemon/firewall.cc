@@ -3,6 +3,7 @@
 //   input, forward     what comes out of the tunnel from a restricted peer goes to the chain of that peer or
 //                      its group, every packet of it: a rule that is taken away ends the connections that it
 //                      had allowed. Only answers to what others began are let through by connection tracking.
+//   between-peers      peers of a tap that are not to see each other do not do so through this host either.
 //   leak-*             the kill switch. Chains of their own, since an `accept` ends the chain it stands in.
 //   The
 //                      outer packets are known by their mark, the owner of their socket and its port: a
@@ -174,6 +175,15 @@ void add_masquerade(const HostPlan& plan, Rules& rules) {
                    {"iifname \"" + plan.place() + "\" oifname { " + names + " } masquerade"});
 }
 
+/// What the switch refuses, the host would pass on as a router. (On a bridge: BridgeFilter.)
+void add_isolation(const HostPlan& plan, Rules& rules) {
+  if (!plan.isolates_peers || plan.bridge) return;
+  const std::string device = "\"" + plan.interface + "\"";
+  rules.counter("between-peers");
+  rules.base_chain("between-peers", "filter", "forward priority filter",
+                   {"iifname " + device + " oifname " + device + " counter name \"between-peers\" drop"});
+}
+
 // --- full tunnel
 // -------------------------------------------------------------------------------------------------------
 
@@ -279,6 +289,7 @@ std::optional<NftTable> firewall_of(const HostPlan& plan) {
   Rules rules;
   add_access(plan, rules);
   add_masquerade(plan, rules);
+  add_isolation(plan, rules);
   add_kill_switch(plan, rules);
   add_full_tunnel(plan, rules);
   add_answers_outside(plan, rules);

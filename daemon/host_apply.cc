@@ -124,6 +124,7 @@ Preparation prepare(RuleAdded& added, net::Netlink&) {
 
 Preparation prepare(SysctlSet& set, net::Netlink&) {
   set.before = read_sysctl(set.name);
+  if (!set.before && set.is_wish) return Preparation::kAlreadyThere;
   if (!set.before) throw std::system_error(ENOENT, std::generic_category(), "sysctl " + set.name);
   return *set.before == set.value ? Preparation::kAlreadyThere : Preparation::kReady;
 }
@@ -134,6 +135,11 @@ Preparation prepare(ForwardingOn& on, net::Netlink&) {
 }
 
 Preparation prepare(NftTable&, net::Netlink&) {
+  return Preparation::kReady;
+}
+
+Preparation prepare(BridgeFilter& filter, net::Netlink&) {
+  find_index(filter.interface);
   return Preparation::kReady;
 }
 
@@ -228,6 +234,10 @@ void apply(const NftTable& table, net::Netlink&) {
   make_nft_table(table);
 }
 
+void apply(const BridgeFilter& filter, net::Netlink&) {
+  make_bridge_filter(filter);
+}
+
 void apply(const DnsSet& set, net::Netlink&) {
   apply_dns(set);
 }
@@ -248,6 +258,12 @@ bool takes_over(LinkUp& wanted, const LinkUp& made) {
 
 bool takes_over(NftTable& wanted, const NftTable& made) {
   return wanted.name == made.name;
+}
+
+bool takes_over(BridgeFilter& wanted, const BridgeFilter& made) {
+  if (wanted.interface != made.interface) return false;
+  wanted.interface = made.interface;
+  return true;
 }
 
 bool takes_over(DnsSet& wanted, const DnsSet& made) {

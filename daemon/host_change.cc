@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/net/dns_name.h"
+#include "daemon/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -65,6 +66,13 @@ std::string words_of(const ForwardingOn& on) {
 
 std::string words_of(const NftTable& table) {
   return "nft table inet " + table.name + (table.fail_closed ? ", which outlives a crash" : "");
+}
+
+std::string words_of(const BridgeFilter& filter) {
+  std::string words = "nft table bridge " + nft_table_name(filter.interface.name) + ":";
+  if (filter.no_routers) words += " no router of this host is a peer";
+  if (filter.isolates) words += filter.no_routers ? ", peers kept apart" : " peers kept apart";
+  return words;
 }
 
 std::string words_of(const DnsSet& set) {
@@ -163,6 +171,13 @@ json json_of(const ForwardingOn& on) {
 
 json json_of(const NftTable& table) {
   return {{"kind", "nft"}, {"name", table.name}, {"fail_closed", table.fail_closed}};
+}
+
+json json_of(const BridgeFilter& filter) {
+  json object = interface_json("bridge_filter", filter.interface);
+  object["no_routers"] = filter.no_routers;
+  object["isolates"] = filter.isolates;
+  return object;
 }
 
 json json_of(const DnsSet& set) {
@@ -268,6 +283,12 @@ NftTable nft_in(const json& object) {
   return {.name = object.at("name"), .rules = {}, .fail_closed = object.at("fail_closed")};
 }
 
+BridgeFilter bridge_filter_in(const json& object) {
+  return {.interface = interface_in(object),
+          .no_routers = object.at("no_routers"),
+          .isolates = object.at("isolates")};
+}
+
 std::optional<DnsSet> dns_in(const json& object) {
   DnsSet set{.interface = interface_in(object), .servers = {}, .search = object.at("search")};
   for (const json& text : object.at("servers")) {
@@ -296,7 +317,8 @@ bool is_our_rule(const net::Rule& rule) {
 }
 
 bool can_do_without(const HostChange& change) {
-  return std::holds_alternative<DnsSet>(change);
+  const auto* sysctl = std::get_if<SysctlSet>(&change);
+  return std::holds_alternative<DnsSet>(change) || (sysctl != nullptr && sysctl->is_wish);
 }
 
 Interface* interface_of(HostChange& change) {
@@ -338,6 +360,7 @@ std::optional<HostChange> from_json(const nlohmann::json& object) {
     if (kind == "sysctl") return sysctl_in(object);
     if (kind == "forwarding") return forwarding_in(object);
     if (kind == "nft") return nft_in(object);
+    if (kind == "bridge_filter") return bridge_filter_in(object);
     if (kind == "dns") return dns_in(object);
   } catch (const json::exception&) {
     // Not a change as this version writes it; the caller says so.

@@ -112,6 +112,9 @@ struct SysctlSet {
   std::string name;
   std::string value;
   std::optional<std::string> before = std::nullopt;
+  /// A host that lacks the setting needs none, and one that may not be changed (a container with a read-only
+  /// /proc/sys) is a warning.
+  bool is_wish = false;
   bool operator==(const SysctlSet& other) const { return name == other.name && value == other.value; }
 };
 
@@ -132,6 +135,17 @@ struct NftTable {
   /// Holds when a run dies, and until the next one has its own in place (see HostChanges).
   bool fail_closed = false;
   bool operator==(const NftTable&) const = default;
+};
+
+/// What comes out of a tap that is a port of a bridge, on its way to this host itself; machines on the bridge
+/// get it all. A table of the bridge family, with the name of our table of the inet family.
+struct BridgeFilter {
+  Interface interface;
+  /// No peer becomes this host's router by advertisements or redirects.
+  bool no_routers = false;
+  /// Nothing that a peer sent leaves by the tap again.
+  bool isolates = false;
+  bool operator==(const BridgeFilter&) const = default;
 };
 
 enum class DnsKeeper : std::uint8_t { kNobody, kResolved, kResolvconf, kFile };
@@ -160,7 +174,7 @@ struct DnsSet {
 };
 
 using HostChange = std::variant<LinkAddress, BridgeMade, BridgePort, LinkUp, AddressAdded, RouteAdded,
-                                RuleAdded, SysctlSet, ForwardingOn, NftTable, DnsSet>;
+                                RuleAdded, SysctlSet, ForwardingOn, NftTable, BridgeFilter, DnsSet>;
 
 /// Whether the tunnel is worth having without it: then a failure is a warning.
 [[nodiscard]] bool can_do_without(const HostChange& change);

@@ -113,6 +113,20 @@ bool knows(const HostPlan& plan, net::Family family) {
 void add_firewall(const HostPlan& plan, std::vector<HostChange>& changes) {
   // Before the link, so that there is no moment without the rules, and undone after it.
   if (auto table = firewall_of(plan)) changes.emplace_back(std::move(*table));
+  // The bridge may have its routers elsewhere, and passes on what is for other machines: only the device's
+  // own frames to this host are looked at.
+  if (plan.bridge && (plan.no_routers || plan.isolates_peers)) {
+    changes.emplace_back(BridgeFilter{
+        .interface = {plan.interface}, .no_routers = plan.no_routers, .isolates = plan.isolates_peers});
+  }
+  if (plan.no_routers && !plan.bridge) {
+    for (const char* name : {"accept_ra", "accept_redirects"}) {
+      changes.emplace_back(SysctlSet{.name = "net/ipv6/conf/" + plan.interface + "/" + name,
+                                     .value = "0",
+                                     .before = std::nullopt,
+                                     .is_wish = true});
+    }
+  }
   if (!plan.forwarding) return;
   for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
     if (knows(plan, family))
@@ -238,6 +252,8 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
     plan.forwarding = config.server->value.forwarding.enabled;
     for (const auto& name : config.server->value.forwarding.masquerade) plan.masquerade.push_back(name.value);
   }
+  plan.no_routers = tap && !config.ethernet_switch.router_advertisements;
+  plan.isolates_peers = tap && !config.ethernet_switch.client_to_client && config.peers.size() > 1;
   plan.access = access_plan(config.groups, with_accepted_routes(config.peers, accepted));
   if (tap && interface.mac_address) {
     plan.mac_address = interface.mac_address->value;

@@ -58,6 +58,9 @@ struct HostPlan {
   /// Interfaces behind which the tunnel's addresses are hidden.
   std::vector<std::string> masquerade{};
   AccessPlan access{};
+  /// Of a tap: no peer becomes this host's router, and peers do not reach each other through it.
+  bool no_routers = false;
+  bool isolates_peers = false;
   /// A full tunnel does not take effect yet: its endpoint's name can only be looked up outside of it.
   bool hold_full_tunnel = false;
   /// Resolvers inside the tunnel, and the domains that they know.

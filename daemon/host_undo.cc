@@ -124,6 +124,10 @@ Undone undo(const NftTable& table, net::Netlink&) {
   return remove_nft_table(table.name) ? Undone::kDone : Undone::kNotOurs;
 }
 
+Undone undo(const BridgeFilter& filter, net::Netlink&) {
+  return remove_nft_table(nft_table_name(filter.interface.name), "bridge") ? Undone::kDone : Undone::kNotOurs;
+}
+
 Undone undo(const DnsSet& set, net::Netlink&) {
   return undo_dns(set);
 }

@@ -19,7 +19,11 @@ namespace tunneld::daemon {
 /// same name go on counting. Throws net::NetlinkError; kExists: a table of this name is not ours.
 void make_nft_table(const NftTable& table);
 /// False: there is none, or it is not ours. Throws net::NetlinkError.
-bool remove_nft_table(const std::string& name);
+bool remove_nft_table(const std::string& name, const std::string& family = "inet");
+
+/// The same of the bridge family, and of a filter: made, or put in the place of ours.
+[[nodiscard]] std::string nft_text(const BridgeFilter& filter);
+void make_bridge_filter(const BridgeFilter& filter);
 
 /// The table as the kernel has it now, to be compared later; nullopt where that cannot be told. Never throws
 /// NetlinkError.

@@ -64,9 +64,9 @@ std::string answer_to(const std::string& question, unsigned flags) {
 }
 
 /// Empty where there is no such table.
-std::string listed(const std::string& what, const std::string& table) {
+std::string listed(const std::string& what, const std::string& table, const std::string& family = "inet") {
   try {
-    return answer_to("list " + what + " inet " + table,
+    return answer_to("list " + what + " " + family + " " + table,
                      NFT_CTX_OUTPUT_TERSE | NFT_CTX_OUTPUT_STATELESS * (what == "table"));
   } catch (const NetlinkError& error) {
     if (error.reason() != Reason::kNotFound) throw;
@@ -94,10 +94,10 @@ std::string nft_name(std::string_view text) {
   return name;
 }
 
-std::optional<std::string> nft_table_comment(const std::string& table) {
-  const std::string text = listed("table", table);
+std::optional<std::string> nft_table_comment(const std::string& table, const std::string& family) {
+  const std::string text = listed("table", table, family);
   if (text.empty()) return std::nullopt;
-  // table inet NAME {
+  // table FAMILY NAME {
   //         comment "WORDS"
   std::istringstream lines(text);
   std::string line;
@@ -110,9 +110,9 @@ std::optional<std::string> nft_table_comment(const std::string& table) {
   return line.substr(kBegin.size(), line.size() - kBegin.size() - 1);
 }
 
-std::vector<std::string> nft_tables() {
+std::vector<std::string> nft_tables(const std::string& family) {
   std::vector<std::string> tables;
-  std::istringstream words(answer_to("list tables inet", 0));
+  std::istringstream words(answer_to("list tables " + family, 0));
   std::string name;
   while (words >> name >> name >> name) tables.push_back(name);
   return tables;

@@ -30,12 +30,12 @@ void run_nft(const std::string& commands);
 /// Precondition: `text` has no '/'. The whole has to start with a letter.
 [[nodiscard]] std::string nft_name(std::string_view text);
 
-/// The comment of a table of the inet family, empty where it has none; nullopt: there is no such table.
-/// Throws NetlinkError.
-[[nodiscard]] std::optional<std::string> nft_table_comment(const std::string& table);
+/// The comment of a table, empty where it has none; nullopt: there is no such table. Throws NetlinkError.
+[[nodiscard]] std::optional<std::string> nft_table_comment(const std::string& table,
+                                                           const std::string& family = "inet");
 
-/// The names of all tables of the inet family. Throws NetlinkError.
-[[nodiscard]] std::vector<std::string> nft_tables();
+/// The names of all tables of a family. Throws NetlinkError.
+[[nodiscard]] std::vector<std::string> nft_tables(const std::string& family = "inet");
 
 struct NftCounter {
   std::uint64_t packets = 0;

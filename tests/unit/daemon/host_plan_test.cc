@@ -3,10 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/firewall.h"
+
 namespace tunneld::daemon {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 net::IpPrefix prefix(const char* text) {
   return net::IpPrefix::parse(text).value();
@@ -159,8 +162,10 @@ TEST(HostPlan, ATapHasAnAddressThatIsAlwaysTheSame) {
   EXPECT_THAT(words(plan),
               ElementsAre("link tap0 address " + plan.mac_address->to_string(), "link tap0 up, mtu 1396"));
   config.interface.mac_address = {*net::MacAddress::parse("02:00:00:00:00:01"), {}};
-  EXPECT_THAT(words(host_plan(config, {}, key)),
-              ElementsAre("link tap0 address 02:00:00:00:00:01", "link tap0 up, mtu 1396"));
+  EXPECT_THAT(
+      words(host_plan(config, {}, key)),
+      ElementsAre("sysctl net/ipv6/conf/tap0/accept_ra = 0", "sysctl net/ipv6/conf/tap0/accept_redirects = 0",
+                  "link tap0 address 02:00:00:00:00:01", "link tap0 up, mtu 1396"));
   config.interface.type = config::DeviceType::kTun;
   EXPECT_FALSE(host_plan(config, {}, key).mac_address);
 }
@@ -177,6 +182,31 @@ TEST(HostPlan, ATapBecomesAPortOfItsBridgeWhichHasTheAddresses) {
   EXPECT_THAT(words(plan),
               ElementsAre("bridge br0 up, stp on", "link eth1 master br0, up", "link tap0 master br0",
                           "link tap0 up, mtu 1420", "address 10.20.0.1/24 dev br0"));
+}
+
+TEST(HostPlan, NoPeerOfATapIsThisHostsRouterAndPeersAreKeptApart) {
+  config::Config config;
+  config.interface.name.value = "tap0";
+  config.interface.type = config::DeviceType::kTap;
+  config.peers.resize(2);
+  EXPECT_THAT(words(host_plan(config)),
+              ElementsAre("nft table inet tunneld-tap0", "sysctl net/ipv6/conf/tap0/accept_ra = 0",
+                          "sysctl net/ipv6/conf/tap0/accept_redirects = 0", "link tap0 up, mtu 1396"));
+  EXPECT_THAT(firewall_of(host_plan(config))->rules,
+              HasSubstr("iifname \"tap0\" oifname \"tap0\" counter name \"between-peers\" drop"));
+  // On a bridge it is not the host's own settings, which are for its other ports as well.
+  config.interface.bridge = config::BridgeConfig{.name = {.value = "br0", .at = {}}, .members = {}};
+  EXPECT_THAT(words(host_plan(config)),
+              ElementsAre("nft table bridge tunneld-tap0: no router of this host is a peer, peers kept apart",
+                          "link tap0 master br0", "link tap0 up, mtu 1500"));
+  config.ethernet_switch.client_to_client = true;
+  EXPECT_THAT(words(host_plan(config)),
+              ElementsAre("nft table bridge tunneld-tap0: no router of this host is a peer",
+                          "link tap0 master br0", "link tap0 up, mtu 1500"));
+  config.ethernet_switch.router_advertisements = true;
+  EXPECT_THAT(words(host_plan(config)), ElementsAre("link tap0 master br0", "link tap0 up, mtu 1500"));
+  config.interface.bridge.reset();
+  EXPECT_THAT(words(host_plan(config)), ElementsAre("link tap0 up, mtu 1396"));
 }
 
 TEST(HostPlan, ARestrictedServerIsRestrictedInWhatItPushesAsWell) {
