@@ -159,8 +159,10 @@ TEST(HostPlan, ATapHasAnAddressThatIsAlwaysTheSame) {
   EXPECT_EQ(plan.mac_address, derived_mac_address(key));
   EXPECT_TRUE(plan.mac_address->is_station());
   EXPECT_EQ(plan.mac_address->bytes()[0], 0xfe) << "above those of real cards";
-  EXPECT_THAT(words(plan),
-              ElementsAre("link tap0 address " + plan.mac_address->to_string(), "link tap0 up, mtu 1396"));
+  EXPECT_THAT(
+      words(plan),
+      ElementsAre("sysctl net/ipv6/conf/tap0/accept_ra = 0", "sysctl net/ipv6/conf/tap0/accept_redirects = 0",
+                  "link tap0 address " + plan.mac_address->to_string(), "link tap0 up, mtu 1396"));
   config.interface.mac_address = {*net::MacAddress::parse("02:00:00:00:00:01"), {}};
   EXPECT_THAT(
       words(host_plan(config, {}, key)),

@@ -58,7 +58,7 @@ class HostStationsTest : public net::NamespaceTest {};
 
 TEST_F(HostStationsTest, AreFollowedWhenTheyChange) {
   net::shell(
-      "ip tuntap add dev tap0 mode tap && ip link add br0 type bridge && ip link add port1 type dummy");
+      "ip tuntap add dev tap0 mode tap && ip link add br0 type bridge && ip tuntap add dev port1 mode tap");
   boost::asio::io_context io;
   std::optional<Stations> told;
   HostStations stations(io, if_nametoindex("tap0"), [&](const Stations& now) { told = now; });
