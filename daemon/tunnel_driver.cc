@@ -14,6 +14,7 @@
 
 #include "common/crypto/secret_memory.h"
 #include "common/net/system_clock.h"
+#include "common/protocol/messages.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -281,7 +282,7 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
   datagrams_.clear();
   initiations_.clear();
   for (const auto& datagram : actions.datagrams()) {
-    if (!may_send(datagram.to)) continue;
+    if (way_guard_ && is_worth_a_look(actions.bytes(datagram)) && !may_send(datagram.to)) continue;
     if (datagram.probe) {
       send_probe(datagram, actions.bytes(datagram));
       continue;
@@ -326,6 +327,13 @@ bool TunnelDriver::may_send(const net::Endpoint& to) {
     if (current_address(id) == to.remote) check_way(id);
   }
   return false;
+}
+
+bool TunnelDriver::is_worth_a_look(ByteView message) {
+  // One that leaves by the bridge after all is no loop: it is smaller than what it answers, and answered by
+  // nobody.
+  const bool is_cookie = protocol::classify(message) == protocol::MessageType::kCookie;
+  return !is_cookie || looks_for_strangers_.allow(net::boot_now());
 }
 
 void TunnelDriver::check_way(protocol::PeerId peer) {

@@ -112,6 +112,9 @@ class TunnelDriver {
   /// Before an initiation is sent again that has long had no answer.
   void change_port_if_useless(protocol::Actions& actions);
   [[nodiscard]] bool may_send(const net::Endpoint& to);
+  /// Whether the way of this one is looked up: not of every cookie, which strangers with false addresses
+  /// cause.
+  [[nodiscard]] bool is_worth_a_look(ByteView message);
   void check_way(protocol::PeerId peer);
   void send_probe(const protocol::Actions::Datagram& probe, ByteView bytes);
   void report(const protocol::Event& event);
@@ -131,6 +134,7 @@ class TunnelDriver {
   std::function<bool()> on_port_useless_;
   Instant next_port_at_{};
   WayGuard way_guard_;
+  Pace looks_for_strangers_{20, std::chrono::milliseconds(100)};
   boost::asio::posix::stream_descriptor wake_;   ///< eventfd
   boost::asio::posix::stream_descriptor timer_;  ///< timerfd on CLOCK_BOOTTIME: fires at once after a sleep
   WorkerSignals signals_;
