@@ -4,6 +4,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "common/net/netlink.h"
 #include "common/net/system_clock.h"
 #include "daemon/clock_mark.h"
 #include "daemon/host_status.h"
@@ -146,6 +147,15 @@ std::string joined(const nlohmann::json& words) {
   return all.empty() ? "-" : all;
 }
 
+/// As the kernel has it: somebody else may have set it.
+std::uint32_t device_mtu(const StatusSources& sources) {
+  try {
+    return net::Netlink().link(sources.device.interface_index()).mtu;
+  } catch (const net::NetlinkError&) {
+    return sources.plane.mtu.load();
+  }
+}
+
 }  // namespace
 
 nlohmann::json make_status(const StatusSources& sources) {
@@ -154,7 +164,7 @@ nlohmann::json make_status(const StatusSources& sources) {
   nlohmann::json status;
   status["interface"] = {{"name", sources.device.name()},
                          {"type", sources.plane.ethernet ? "tap" : "tun"},
-                         {"mtu", sources.plane.mtu.load()},
+                         {"mtu", device_mtu(sources)},
                          {"device", sources.device.attached()          ? "taken over"
                                     : sources.config.interface.persist ? "made to stay"
                                                                        : "made"},
