@@ -50,6 +50,7 @@ std::vector<HostChange> all_kinds() {
       RuleAdded{{.priority = 1, .table = 2, .protocol = net::kRuleProtocol}},
       SysctlSet{"net/ipv4/ip_forward", "1", "0"},
       SysctlSet{"net/ipv4/ip_forward", "1"},
+      BridgeFilter{{"tap0", 7}, true, true},
       DnsSet{.interface = {"tun0", 7},
              .servers = {net::IpAddress::parse("10.8.0.1").value(), net::IpAddress::parse("fd08::1").value()},
              .search = {"corp.example"},
