@@ -206,6 +206,7 @@ void Daemon::answer_requests() {
     if (server_) status["server"] = server_->status();
     if (client_) status["client"] = client_->status();
     status["host"] = host_status(host_watch_);
+    if (config_.server && config_.server->value.forwarding.enabled) status["forwarding"] = true;
     if (auto access = access_status(device_.name(), access_plan(config_.groups, config_.peers));
         !access.empty()) {
       status["access"] = std::move(access);

@@ -13,6 +13,7 @@
 #include "common/net/ip_address.h"
 #include "daemon/control_client.h"
 #include "daemon/diagnosis.h"
+#include "daemon/forward_chains.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -95,7 +96,12 @@ ExitCode examine(const std::string& interface, const std::string& peer) {
   std::this_thread::sleep_for(kWatch);
   const nlohmann::json after = ask(interface, "status");
   bool is_well = true;
-  for (const Finding& finding : diagnose(before, after, probe_all(after, peer), peer)) {
+  std::vector<Finding> findings = diagnose(before, after, probe_all(after, peer), peer);
+  if (after.value("forwarding", false)) {
+    const std::vector<Finding> found = forward_findings(interface);
+    findings.insert(findings.end(), found.begin(), found.end());
+  }
+  for (const Finding& finding : findings) {
     std::cout << mark(finding.health) << (finding.peer.empty() ? "" : finding.peer + ": ") << finding.words
               << "\n";
     is_well = is_well && finding.health != Health::kBad;

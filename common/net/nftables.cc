@@ -118,6 +118,10 @@ std::vector<std::string> nft_tables(const std::string& family) {
   return tables;
 }
 
+std::string nft_ruleset() {
+  return answer_to("list ruleset", NFT_CTX_OUTPUT_TERSE | NFT_CTX_OUTPUT_STATELESS);
+}
+
 std::map<std::string, NftCounter> nft_counters(const std::string& table) {
   // table inet NAME {
   //         counter NAME {

@@ -37,6 +37,10 @@ void run_nft(const std::string& commands);
 /// The names of all tables of a family. Throws NetlinkError.
 [[nodiscard]] std::vector<std::string> nft_tables(const std::string& family = "inet");
 
+/// All tables of all families, in nft(8)'s words, without counters and the elements of sets. Throws
+/// NetlinkError.
+[[nodiscard]] std::string nft_ruleset();
+
 struct NftCounter {
   std::uint64_t packets = 0;
   std::uint64_t bytes = 0;
