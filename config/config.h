@@ -38,6 +38,8 @@ struct DnsConfig {
   std::vector<Located<net::IpAddress>> servers;
   /// Search domains, without a dot at the end.
   std::vector<Located<std::string>> search;
+  /// Of an interface: the user says that the resolver that is told serves tunneld's network namespace.
+  bool own_resolver = false;
   bool operator==(const DnsConfig&) const = default;
 };
 

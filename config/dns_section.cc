@@ -48,11 +48,14 @@ void read_search(const Node& node, DnsConfig& dns) {
 
 }  // namespace
 
-DnsConfig read_dns(const Node& node) {
+DnsConfig read_dns(const Node& node, DnsOf whose) {
   DnsConfig dns;
   Mapping keys(node);
   if (const auto servers = keys.find("servers")) read_servers(*servers, dns);
   if (const auto search = keys.find("search")) read_search(*search, dns);
+  if (whose == DnsOf::kInterface) {
+    if (const auto own = keys.find("own_resolver")) dns.own_resolver = read_bool(*own).value_or(false);
+  }
   keys.finish();
   return dns;
 }

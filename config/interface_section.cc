@@ -118,7 +118,7 @@ InterfaceConfig read_interface(const Node& node, const Directory& directory) {
   if (const auto mtu = keys.find("mtu")) read_mtu(*mtu, interface);
   if (const auto mss = keys.find("mss_clamp")) read_mss_clamp(*mss, interface);
   if (const auto fwmark = keys.find("fwmark")) read_fwmark(*fwmark, interface);
-  if (const auto dns = keys.find("dns")) interface.dns = read_dns(*dns);
+  if (const auto dns = keys.find("dns")) interface.dns = read_dns(*dns, DnsOf::kInterface);
   if (const auto offload = keys.find("offload"))
     interface.offload = offload->choice(kAutoOff).value_or(AutoOff::kAuto);
   if (const auto extension = keys.find("extension"))

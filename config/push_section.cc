@@ -43,7 +43,7 @@ PushConfig read_push(const Node& node) {
   PushConfig push;
   Mapping keys(node);
   if (const auto routes = keys.find("routes")) read_routes(*routes, push);
-  if (const auto dns = keys.find("dns")) push.dns = read_dns(*dns);
+  if (const auto dns = keys.find("dns")) push.dns = read_dns(*dns, DnsOf::kPush);
   if (const auto mtu = keys.find("mtu")) read_mtu(*mtu, push);
   if (const auto keepalive = keys.find("keepalive")) push.keepalive = read_keepalive(*keepalive);
   keys.finish();

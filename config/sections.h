@@ -54,7 +54,8 @@ struct IncludedFile {
 [[nodiscard]] std::optional<BridgeConfig> read_bridge(const Node& node);
 
 /// Values that several sections have.
-[[nodiscard]] DnsConfig read_dns(const Node& node);
+enum class DnsOf : std::uint8_t { kInterface, kPush };
+[[nodiscard]] DnsConfig read_dns(const Node& node, DnsOf whose);
 [[nodiscard]] std::optional<bool> read_bool(const Node& node);
 /// A list of networks without host bits. `example` is one, like "10.20.0.0/16".
 [[nodiscard]] std::vector<Located<net::IpPrefix>> read_networks(const Node& node, std::string_view example);

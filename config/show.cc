@@ -97,6 +97,7 @@ void write_dns(const DnsConfig& dns, const std::string& indentation, Writer& out
   out.line(indentation, "dns", "");
   out.line(indentation + "  ", "servers", list(dns.servers));
   out.line(indentation + "  ", "search", names(dns.search));
+  if (dns.own_resolver) out.line(indentation + "  ", "own_resolver", word(true));
 }
 
 void write_bridge(const BridgeConfig& bridge, Writer& out) {

@@ -15,6 +15,7 @@
 #include "daemon/interface_lock.h"
 #include "daemon/journal_owner.h"
 #include "daemon/nft_table.h"
+#include "daemon/own_namespace.h"
 #include "daemon/resolv_conf_file.h"
 #include "daemon/resolv_conf_text.h"
 #include "daemon/run_directory.h"
@@ -107,7 +108,7 @@ std::size_t remove_lost_tables() {
 /// The same in /etc/resolv.conf, which also outlives a power failure.
 std::size_t remove_dns_lines() {
   const std::optional<std::string> text = read_resolv_conf("/etc/resolv.conf");
-  if (!text || is_shared_between_namespaces("/etc/resolv.conf")) return 0;
+  if (!text || whom_serves("/etc/resolv.conf") != Whose::kOurs) return 0;
   const std::vector<std::string> interfaces = interfaces_with_dns_lines(*text);
   if (interfaces.empty()) return 0;
   std::string rest = *text;

@@ -186,6 +186,7 @@ json json_of(const DnsSet& set) {
   for (const net::IpAddress& server : set.servers) servers.push_back(server.to_string());
   object["search"] = set.search;
   object["all_names"] = set.all_names;
+  if (set.own_resolver) object["own_resolver"] = true;
   object["keeper"] = static_cast<int>(set.keeper);
   object["place"] = set.place;
   object["program"] = set.program;
@@ -300,6 +301,7 @@ std::optional<DnsSet> dns_in(const json& object) {
   const int keeper = object.at("keeper");
   if (keeper < 0 || keeper > static_cast<int>(DnsKeeper::kFile)) return std::nullopt;
   set.all_names = object.at("all_names");
+  set.own_resolver = object.value("own_resolver", false);
   set.keeper = static_cast<DnsKeeper>(keeper);
   set.place = object.at("place");
   set.program = object.at("program");

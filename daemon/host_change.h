@@ -159,6 +159,8 @@ struct DnsSet {
   /// Every name is asked for inside the tunnel. Otherwise only those of `search`, where the keeper can tell
   /// names apart (systemd-resolved).
   bool all_names = false;
+  /// The user says that the resolver is this network namespace's (daemon/own_namespace.h).
+  bool own_resolver = false;
   /// From prepare() on.
   DnsKeeper keeper = DnsKeeper::kNobody;
   /// The file's path, or the name of resolvconf's record.
@@ -169,7 +171,7 @@ struct DnsSet {
   bool made_file = false;
   bool operator==(const DnsSet& other) const {
     return interface == other.interface && servers == other.servers && search == other.search &&
-           all_names == other.all_names;
+           all_names == other.all_names && own_resolver == other.own_resolver;
   }
 };
 

@@ -102,7 +102,8 @@ void add_dns(const HostPlan& plan, std::vector<HostChange>& changes) {
   changes.emplace_back(DnsSet{.interface = {plan.place()},
                               .servers = plan.dns_servers,
                               .search = plan.dns_search,
-                              .all_names = all_names});
+                              .all_names = all_names,
+                              .own_resolver = plan.own_resolver});
 }
 
 bool knows(const HostPlan& plan, net::Family family) {
@@ -236,6 +237,7 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
   };
   for (const auto& server : config.interface.dns.servers) plan.dns_servers.push_back(server.value);
   for (const auto& domain : config.interface.dns.search) plan.dns_search.push_back(domain.value);
+  plan.own_resolver = config.interface.dns.own_resolver;
   for (const config::PeerConfig& peer : config.peers) {
     for (const auto& network : peer.allowed_ips) plan.allowed_ips.push_back(network.value);
     for (const auto& address : peer.addresses) {

@@ -66,6 +66,8 @@ struct HostPlan {
   /// Resolvers inside the tunnel, and the domains that they know.
   std::vector<net::IpAddress> dns_servers{};
   std::vector<std::string> dns_search{};
+  /// The user says that it is this network namespace's.
+  bool own_resolver = false;
   /// They are not asked yet: the endpoint's name of the peer that leads to them is to be looked up before.
   bool hold_dns = false;
 

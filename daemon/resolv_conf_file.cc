@@ -127,15 +127,4 @@ void remove_half_written(const std::string& path) {
   ::unlink(hidden_name(real_path(path)).c_str());
 }
 
-bool is_shared_between_namespaces(const std::string& path) {
-  std::error_code unreadable;
-  const auto ours = std::filesystem::read_symlink("/proc/self/ns/net", unreadable);
-  const auto first = std::filesystem::read_symlink("/proc/1/ns/net", unreadable);
-  if (unreadable || ours == first) return false;
-  struct stat here {};
-  struct stat there {};
-  if (::stat(path.c_str(), &here) != 0 || ::stat(("/proc/1/root" + path).c_str(), &there) != 0) return false;
-  return here.st_dev == there.st_dev && here.st_ino == there.st_ino;
-}
-
 }  // namespace tunneld::daemon

@@ -22,7 +22,4 @@ void remove_resolv_conf(const std::string& path);
 /// What a kill in the middle of write_resolv_conf() has left beside it, if anything.
 void remove_half_written(const std::string& path);
 
-/// Whether it is a file of another network namespace too, which must not be asked to follow our tunnel.
-[[nodiscard]] bool is_shared_between_namespaces(const std::string& path);
-
 }  // namespace tunneld::daemon

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 
+#include "daemon/own_namespace.h"
 #include "daemon/resolv_conf_file.h"
 #include "daemon/resolv_conf_text.h"
 
@@ -19,6 +20,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kService = "org.freedesktop.resolve1";
+/// Its own, bound when it starts.
+constexpr const char* kSocket = "/run/systemd/resolve/io.systemd.Resolve";
 constexpr const char* kPath = "/org/freedesktop/resolve1";
 constexpr const char* kManager = "org.freedesktop.resolve1.Manager";
 constexpr std::uint64_t kTimeout = 2'000'000;  // microseconds
@@ -118,19 +121,32 @@ void flush_caches(sd_bus* bus) {
   sd_bus_call_method(bus, kService, kPath, kManager, "FlushCaches", nullptr, nullptr, "");
 }
 
-/// The system bus may be shared with other network namespaces; a link's number means nothing there.
-void expect_same_namespace(sd_bus* bus) {
+/// Of its process. kUnknown: there is none yet, or it may not be looked at.
+Whose namespace_of_process(sd_bus* bus) {
   sd_bus_creds* raw = nullptr;
-  if (sd_bus_get_name_creds(bus, kService, SD_BUS_CREDS_PID, &raw) < 0) return;  // not running yet
+  if (sd_bus_get_name_creds(bus, kService, SD_BUS_CREDS_PID, &raw) < 0) return Whose::kUnknown;
   const std::unique_ptr<sd_bus_creds, Unref> creds(raw);
   pid_t pid = 0;
-  if (sd_bus_creds_get_pid(creds.get(), &pid) < 0) return;
-  std::error_code hidden;
-  const auto theirs = std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/net", hidden);
-  if (hidden) return;
-  if (theirs != std::filesystem::read_symlink("/proc/self/ns/net", hidden)) {
-    fail(ENXIO, "it runs in another network namespace");
-  }
+  if (sd_bus_creds_get_pid(creds.get(), &pid) < 0) return Whose::kUnknown;
+  std::error_code error;
+  const auto theirs = std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/ns/net", error);
+  if (error) return Whose::kUnknown;
+  const auto ours = std::filesystem::read_symlink("/proc/thread-self/ns/net", error);
+  if (error) return Whose::kUnknown;
+  return theirs == ours ? Whose::kOurs : Whose::kOthers;
+}
+
+/// The system bus may be shared with other network namespaces; a link's number means nothing there, or
+/// another link.
+void expect_same_namespace(sd_bus* bus) {
+  const Whose whose = namespace_of_process(bus);
+  if (whose == Whose::kOurs || (whose == Whose::kUnknown && is_bound_in_our_namespace(kSocket))) return;
+  if (whose == Whose::kOthers) fail(ENXIO, "it runs in another network namespace");
+  // It is a service of process 1, and runs where that does.
+  if (host_namespace() == Whose::kOurs) return;
+  fail(EXDEV,
+       "it may run in another network namespace, which cannot be told here: if it does not, say so (`dns: { "
+       "own_resolver: true }`)");
 }
 
 }  // namespace
@@ -148,9 +164,9 @@ bool leads_to_resolved(const std::string& resolv_conf) {
   return servers.size() == 1 && (servers.front() == "127.0.0.53" || servers.front() == "127.0.0.54");
 }
 
-void expect_resolved(std::uint32_t interface_index) {
+void expect_resolved(std::uint32_t interface_index, bool is_known) {
   const Bus bus = open_bus();
-  expect_same_namespace(bus.get());
+  if (!is_known) expect_same_namespace(bus.get());
   const auto give_up = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
     try {

@@ -61,7 +61,7 @@ def each_way(lab, a, package):
     before = state()
     check("nameserver 203.0.113.99" in text(), f"{package}: resolvconf keeps the file: {text()}")
     config = json.loads(a.config_path.read_text())
-    config["interface"]["dns"] = {"servers": ["10.9.0.2", "fd09::2"], "search": ["corp.example"]}
+    config["interface"]["dns"] = {"servers": ["10.9.0.2", "fd09::2"], "search": ["corp.example"], "own_resolver": True}
     config["peers"][0]["allowed_ips"] += ["0.0.0.0/0"]
     config["routes"] = {"table": 1234}
     a.config_path.write_text(json.dumps(config))
@@ -79,7 +79,7 @@ def each_way(lab, a, package):
     wait_for(lambda: a.reaches("10.9.0.2"), 5, "the tunnel")
     check("198.51.100.7" in a.run("getent", "ahostsv4", "www").stdout, f"{package}: www is found through the tunnel")
 
-    config["interface"]["dns"] = {"servers": ["fd09::2"]}
+    config["interface"]["dns"] = {"servers": ["fd09::2"], "own_resolver": True}
     a.config_path.write_text(json.dumps(config))
     a.run(lab.tunneld, "reload", "tun0")
     check("nameserver fd09::2" in text() and "10.9.0.2" not in text() and "corp.example" not in text(),
