@@ -13,6 +13,15 @@ std::string conf_directory(net::Family family) {
   return family == net::Family::kIpv4 ? "net/ipv4/conf/" : "net/ipv6/conf/";
 }
 
+constexpr const char* kAcceptRa = "/accept_ra";
+
+/// Now, and would not as a router. Such interfaces alone get a 2: `all` and `default` would hand it to those
+/// that are made later (containers), which could then take the host's IPv6.
+/// `interface`: its directory.
+bool takes_advertisements(const std::string& interface) {
+  return read_sysctl(interface + kAcceptRa) == "1" && read_sysctl(interface + "/forwarding") == "0";
+}
+
 }  // namespace
 
 std::string forwarding_switch(net::Family family) {
@@ -33,20 +42,18 @@ SysctlValues before_forwarding(net::Family family, const std::string& own_interf
   for (const auto& entry : std::filesystem::directory_iterator("/proc/sys/" + directory, ignored)) {
     const std::string interface = directory + entry.path().filename().string();
     note(interface + "/forwarding");
-    if (family == net::Family::kIpv6 && entry.path().filename() != own_interface)
-      note(interface + "/accept_ra");
+    const std::string name = entry.path().filename();
+    const bool is_foreign = name != own_interface && name != "all" && name != "default" && name != "lo";
+    if (family == net::Family::kIpv6 && is_foreign && takes_advertisements(interface))
+      note(interface + kAcceptRa);
   }
   return before;
 }
 
 void forwarding_on(net::Family family, const SysctlValues& before) {
-  constexpr std::string_view kAcceptRa = "/accept_ra";
   for (const auto& [name, value] : before) {
-    if (!name.ends_with(kAcceptRa) || value != "1") continue;
-    const std::string interface = name.substr(0, name.size() - kAcceptRa.size());
-    const auto forwarded = before.find(interface + "/forwarding");
     // One that is gone meanwhile needs nothing.
-    if (forwarded != before.end() && forwarded->second == "0" && read_sysctl(name)) write_sysctl(name, "2");
+    if (name.ends_with(kAcceptRa) && read_sysctl(name) == value) write_sysctl(name, "2");
   }
   write_sysctl(forwarding_switch(family), "1");
 }
@@ -60,7 +67,9 @@ void forwarding_as_before(net::Family family, const SysctlValues& before) {
   // First the one that writes the others.
   if (const auto value = before.find(master); value != before.end()) restore(master, value->second);
   for (const auto& [name, value] : before) {
-    if (name != master) restore(name, value);
+    // What somebody else has set meanwhile is theirs.
+    const bool is_theirs = name.ends_with(kAcceptRa) && read_sysctl(name) != "2";
+    if (name != master && !is_theirs) restore(name, value);
   }
 }
 
