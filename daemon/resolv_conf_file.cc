@@ -1,5 +1,6 @@
 #include "daemon/resolv_conf_file.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -52,6 +53,38 @@ void write_all(int fd, const std::string& text, const std::string& path) {
   if (::fsync(fd) != 0) fail(errno, path);
 }
 
+/// The file's bytes in one write, which a kill does not cut in two (within a page of 4096 bytes: larger than
+/// any resolv.conf of use). What is shorter than before is filled up with zeros, which no resolver reads and
+/// no text has, so that no old line is left behind the new ones; read_resolv_conf() leaves them out, and
+/// remove_half_written() takes them away.
+void write_over(int fd, const std::string& text, const std::string& path) {
+  struct stat before {};
+  if (::fstat(fd, &before) != 0) fail(errno, path);
+  const auto old_size = static_cast<std::size_t>(before.st_size);
+  // Room first, which shows as zeros too: a full disk must not be noticed half way.
+  if (text.size() > old_size) {
+    const int error = ::posix_fallocate(fd, 0, static_cast<off_t>(text.size()));
+    if (error != 0 && error != EOPNOTSUPP && error != EINVAL) {
+      if (::ftruncate(fd, before.st_size) != 0) fail(errno, path);
+      fail(error, path);
+    }
+  }
+  std::string whole = text;
+  whole.resize(std::max(text.size(), old_size), '\0');
+  std::size_t written = 0;
+  while (written < whole.size()) {
+    const ssize_t count =
+        ::pwrite(fd, whole.data() + written, whole.size() - written, static_cast<off_t>(written));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(errno, path);
+    written += static_cast<std::size_t>(count);
+  }
+  // On disk before it is cut: a power failure must not leave the old text's beginning.
+  if (::fdatasync(fd) != 0) fail(errno, path);
+  if (::ftruncate(fd, static_cast<off_t>(text.size())) != 0) fail(errno, path);
+  if (::fsync(fd) != 0) fail(errno, path);
+}
+
 void write_in_place(const std::filesystem::path& path, const std::string& text) {
   net::FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.is_open() && errno == ENOENT) {
@@ -60,7 +93,7 @@ void write_in_place(const std::filesystem::path& path, const std::string& text) 
     if (file.is_open() && ::fchmod(file.get(), 0644) != 0) fail(errno, path);
   }
   if (!file.is_open()) fail(errno, path);
-  write_all(file.get(), text, path);
+  write_over(file.get(), text, path);
 }
 
 /// One name for all of us, so that what a kill leaves is taken up by the next.
@@ -106,10 +139,12 @@ std::optional<std::string> read_resolv_conf(const std::string& path) {
     const ssize_t count = ::read(file.get(), part.data(), part.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail(errno, path);
-    if (count == 0) return text;
+    if (count == 0) break;
     text.append(part.data(), static_cast<std::size_t>(count));
     if (text.size() > kLargest) fail(EFBIG, path);
   }
+  text.resize(text.find_last_not_of('\0') + 1);  // see write_over()
+  return text;
 }
 
 void write_resolv_conf(const std::string& path, const std::string& text) {
@@ -124,7 +159,13 @@ void remove_resolv_conf(const std::string& path) {
 }
 
 void remove_half_written(const std::string& path) {
-  ::unlink(hidden_name(real_path(path)).c_str());
+  const std::filesystem::path real = real_path(path);
+  ::unlink(hidden_name(real).c_str());
+  const auto text = read_resolv_conf(real);
+  struct stat present {};
+  if (!text || ::stat(real.c_str(), &present) != 0) return;
+  const auto size = static_cast<off_t>(text->size());
+  if (present.st_size > size && ::truncate(real.c_str(), size) != 0) fail(errno, path);
 }
 
 }  // namespace tunneld::daemon

@@ -1,8 +1,15 @@
 #include "daemon/resolv_conf_file.h"
 
+#include <csignal>
+#include <map>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/unit/daemon/run_directory_fixture.h"
 
@@ -67,6 +74,56 @@ TEST_F(ResolvConfFileTest, SaysWhatCannotBeDone) {
   EXPECT_THROW(write_resolv_conf(path(), "x\n"), std::system_error);
   write_file(path("large"), std::string(2U << 20, 'x'));
   EXPECT_THROW((void)read_resolv_conf(path("large")), std::system_error);
+}
+
+/// Writes `text` at `path` in a child that is killed at its `stop`th beginning or end of a system call.
+/// False: it ended before.
+bool write_and_kill_at(int stop, const std::string& path, const std::string& text) {
+  const pid_t child = fork();
+  if (child == 0) {
+    ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    raise(SIGSTOP);
+    write_resolv_conf(path, text);
+    _exit(0);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ptrace(PTRACE_SETOPTIONS, child, nullptr, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD);
+  for (int i = 0; i < stop; ++i) {
+    ptrace(PTRACE_SYSCALL, child, nullptr, nullptr);
+    waitpid(child, &status, 0);
+    if (!WIFSTOPPED(status)) return false;
+  }
+  kill(child, SIGKILL);
+  waitpid(child, &status, 0);
+  return true;
+}
+
+TEST_F(ResolvConfFileTest, AMountedFileIsTheOldOrTheNewOneWhereverAKillHits) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: a mount";
+  const std::string small = "nameserver 192.168.1.1\n";
+  const std::string large = "nameserver 10.8.0.1\nsearch corp.example\nnameserver 10.8.0.2\noptions edns0\n";
+  write_file(path("behind"), small);
+  write_file(path(), "");
+  ASSERT_EQ(mount(path("behind").c_str(), path().c_str(), nullptr, MS_BIND, nullptr), 0);
+  std::map<std::string, int> left;
+  for (const auto& [before, after] : {std::pair(small, large), std::pair(large, small)}) {
+    int stop = 1;
+    write_file(path("behind"), before);
+    for (; write_and_kill_at(stop, path(), after); ++stop) {
+      const std::string text = read_resolv_conf(path()).value_or("none");
+      EXPECT_TRUE(text == before || text == after) << "stop " << stop << ": " << text;
+      ++left[text];
+      remove_half_written(path());
+      EXPECT_EQ(read_file(path()), text) << "stop " << stop;
+      write_file(path("behind"), before);
+    }
+    EXPECT_GT(stop, 10);
+  }
+  // Kills on both sides of the write, or they have shown nothing.
+  EXPECT_GT(left[small], 4);
+  EXPECT_GT(left[large], 4);
+  umount(path().c_str());
 }
 
 }  // namespace
