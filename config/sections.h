@@ -4,6 +4,7 @@
 // spans sections or files is in cross_checks.h.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
