@@ -13,6 +13,7 @@
 
 #include "common/net/file_descriptor.h"
 #include "config/diagnostic.h"
+#include "config/trusted_path.h"
 
 namespace tunneld::config {
 namespace {
@@ -108,6 +109,19 @@ KeyFileProblem explain_unopened(const std::string& path, bool is_credential, int
           error == ENOENT ? "make it with: tunneld genkey -o " + path : ""};
 }
 
+KeyFileProblem explain_link(const std::string& path, const UntrustedPath& untrusted) {
+  const std::string message = "key file " + in_quotes(path) + " is a symbolic link, and on its way " +
+                              in_quotes(untrusted.path) + ' ' + untrusted.reason;
+  if (untrusted.error == EACCES) return {message, "run as root or as the file's owner", true};
+  if (untrusted.error != 0) {
+    return {"key file " + in_quotes(path) + " is a symbolic link that leads nowhere: " +
+                in_quotes(untrusted.path) + ": " + untrusted.reason,
+            ""};
+  }
+  return {message + ", who could put another key there",
+          "let only root change it, or name the file that the link leads to"};
+}
+
 /// Fills `text`, or says why not.
 std::optional<KeyFileProblem> read_text(const KeyFile& file, KeyText& text) {
   std::string path = file.name;
@@ -120,8 +134,14 @@ std::optional<KeyFileProblem> read_text(const KeyFile& file, KeyText& text) {
     }
     path = std::string(directory) + '/' + file.name;
   }
-  const net::FileDescriptor fd(
-      ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  constexpr int kFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  net::FileDescriptor fd(::open(path.c_str(), kFlags));
+  if (!fd.is_open() && errno == ELOOP) {
+    const auto followed = follow_links(path);
+    if (const auto* untrusted = std::get_if<UntrustedPath>(&followed)) return explain_link(path, *untrusted);
+    path = std::get<std::string>(followed);
+    fd = net::FileDescriptor(::open(path.c_str(), kFlags));
+  }
   if (!fd.is_open()) return explain_unopened(path, file.is_credential, errno);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {

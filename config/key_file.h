@@ -1,8 +1,8 @@
 // Reading a secret key from its file, and refusing a file that does not keep it secret.
 //
-// A key that others can read is no key, and a link or a FIFO in its place is somebody's trick. Everything is
-// checked on the open descriptor, so that what was checked is what is read. The text lives in memory that is
-// wiped.
+// A key that others can read is no key, and a FIFO in its place is somebody's trick, as is a link that others
+// could turn elsewhere (config/trusted_path.h). Everything is checked on the open descriptor, so that what
+// was checked is what is read. The text lives in memory that is wiped.
 #pragma once
 
 #include <string>
@@ -28,9 +28,9 @@ struct KeyFileProblem {
 template <typename Key>
 using KeyFileResult = std::variant<Key, KeyFileProblem>;
 
-/// The file must be regular and no link, belong to root or to us, and grant nothing to group or others. A
-/// systemd credential may be readable by a group: systemd grants its service's user access by an ACL, whose
-/// mask shows there.
+/// The file must be regular, or a link to such a file that nobody else can turn elsewhere, belong to root or
+/// to us, and grant nothing to group or others. A systemd credential may be readable by a group: systemd
+/// grants its service's user access by an ACL, whose mask shows there.
 [[nodiscard]] KeyFileResult<crypto::PrivateKey> read_private_key(const KeyFile& file);
 [[nodiscard]] KeyFileResult<crypto::PresharedKey> read_preshared_key(const KeyFile& file);
 

@@ -110,10 +110,40 @@ TEST_F(KeyFileTest, MissingIsToldHowToBeMade) {
   EXPECT_THAT(read(path), HasSubstr("No such file or directory; make it with: tunneld genkey -o " + path));
 }
 
-TEST_F(KeyFileTest, IsNoSymbolicLink) {
-  write_key(0600);
-  std::filesystem::create_symlink("a.key", files_.path("link.key"));
-  EXPECT_THAT(read(files_.path("link.key")), HasSubstr("is a symbolic link"));
+TEST_F(KeyFileTest, MayBeReachedThroughALinkFarmThatIsOurs) {
+  files_.write("secret/..2026_01/key", std::string(kPrivateA) + '\n', 0400);
+  std::filesystem::create_directory_symlink("..2026_01", files_.path("secret/..data"));
+  std::filesystem::create_symlink("..data/key", files_.path("secret/key"));
+  std::filesystem::create_symlink(files_.path("secret/./../secret/key"), files_.path("absolute"));
+  // As Kubernetes makes the volume.
+  ASSERT_EQ(::chmod(files_.path("secret").c_str(), 01777), 0);
+  EXPECT_EQ(read(files_.path("secret/key")), "a key");
+  EXPECT_EQ(read(files_.path("absolute")), "a key");
+  // What it leads to is checked as any other key file.
+  ASSERT_EQ(::chmod(files_.path("secret/..2026_01/key").c_str(), 0444), 0);
+  EXPECT_THAT(read(files_.path("secret/key")), HasSubstr("is open to others (mode 0444)"));
+}
+
+TEST_F(KeyFileTest, IsNoLinkThatOthersCouldTurnElsewhere) {
+  files_.write("open/a.key", std::string(kPrivateA) + '\n', 0600);
+  std::filesystem::create_symlink("open/a.key", files_.path("link.key"));
+  EXPECT_EQ(read(files_.path("link.key")), "a key");
+  ASSERT_EQ(::chmod(files_.path("open").c_str(), 0777), 0);
+  EXPECT_THAT(read(files_.path("link.key")), HasSubstr("can be written by everybody"));
+  ASSERT_EQ(::chmod(files_.path("open").c_str(), 0755), 0);
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_EQ(::chown(files_.path("open").c_str(), kNobody, 0), 0);
+  EXPECT_THAT(read(files_.path("link.key")), HasSubstr("belongs to user 65534, who could put another key"));
+  ASSERT_EQ(::chown(files_.path("open").c_str(), 0, 0), 0);
+  ASSERT_EQ(::lchown(files_.path("link.key").c_str(), kNobody, 0), 0);
+  EXPECT_THAT(read(files_.path("link.key")), HasSubstr("link.key' belongs to user 65534"));
+}
+
+TEST_F(KeyFileTest, IsNoLinkThatLeadsNowhere) {
+  std::filesystem::create_symlink("nothere", files_.path("link.key"));
+  EXPECT_THAT(read(files_.path("link.key")), HasSubstr("leads nowhere"));
+  std::filesystem::create_symlink("loop", files_.path("loop"));
+  EXPECT_THAT(read(files_.path("loop")), HasSubstr("leads nowhere"));
 }
 
 TEST_F(KeyFileTest, IsNoDirectory) {

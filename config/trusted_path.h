@@ -1,0 +1,33 @@
+// Who else could put another file where a path leads.
+//
+// A link, or a directory on the way, is as good as the key at its end: whoever may change it chooses the key.
+// Link farms are common where secrets are handed over as directories (Kubernetes: key → ..data/key →
+// ..2026_01/key), so a link is followed here step by step, and only through hands that are trusted.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include <sys/stat.h>
+
+namespace tunneld::config {
+
+/// Empty if only root and this process's user can change what names in this directory mean; else why not, as
+/// in "belongs to user 1000". In a sticky directory (/tmp) everybody can make names, and nobody can change
+/// those of others.
+[[nodiscard]] std::string who_changes_names_in(const struct stat& directory);
+
+struct UntrustedPath {
+  /// The directory or link that is the reason, and what is wrong with it: "belongs to user 1000".
+  std::string path;
+  std::string reason;
+  /// An errno where the path leads nowhere.
+  int error = 0;
+};
+
+/// The absolute path without links that `path` leads to. Each link belongs to root or to this process's user,
+/// and nobody else can change names in any directory on the way. That holds afterwards, too, so the result
+/// may be opened without a race.
+[[nodiscard]] std::variant<std::string, UntrustedPath> follow_links(const std::string& path);
+
+}  // namespace tunneld::config
