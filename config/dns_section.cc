@@ -25,12 +25,12 @@ void read_servers(const Node& node, DnsConfig& dns) {
       dns.servers.push_back({*address, item.at()});
     }
   }
-  if (dns.servers.size() > kMostDnsServers) node.error("more than 8 DNS servers", "name fewer");
+  if (const std::string excess = excess_of({dns.servers, {}}); !excess.empty())
+    node.error(excess, "name fewer");
 }
 
 void read_search(const Node& node, DnsConfig& dns) {
   const std::string_view expected = "a list of domains like [corp.example]";
-  std::size_t bytes = 0;
   for (const Node& item : node.items(expected)) {
     auto text = item.text(expected);
     if (!text) continue;
@@ -39,14 +39,21 @@ void read_search(const Node& node, DnsConfig& dns) {
       continue;
     }
     if (text->ends_with('.')) text->pop_back();
-    bytes += text->size() + 2;
     dns.search.push_back({*text, item.at()});
   }
-  if (dns.search.size() > kMostSearchDomains || bytes > kMostBytesOfDomains)
-    node.error("more than 16 search domains, or too long ones", "name fewer");
+  if (const std::string excess = excess_of({{}, dns.search}); !excess.empty())
+    node.error(excess, "name fewer");
 }
 
 }  // namespace
+
+std::string excess_of(const DnsConfig& dns) {
+  if (dns.servers.size() > kMostDnsServers) return "more than 8 DNS servers";
+  std::size_t bytes = 0;
+  for (const auto& domain : dns.search) bytes += domain.value.size() + 2;
+  const bool is_too_much = dns.search.size() > kMostSearchDomains || bytes > kMostBytesOfDomains;
+  return is_too_much ? "more than 16 search domains, or too long ones" : "";
+}
 
 DnsConfig read_dns(const Node& node, DnsOf whose) {
   DnsConfig dns;

@@ -57,6 +57,8 @@ struct IncludedFile {
 /// Values that several sections have.
 enum class DnsOf : std::uint8_t { kInterface, kPush };
 [[nodiscard]] DnsConfig read_dns(const Node& node, DnsOf whose);
+/// What is more in it than may be, in words; else empty.
+[[nodiscard]] std::string excess_of(const DnsConfig& dns);
 [[nodiscard]] std::optional<bool> read_bool(const Node& node);
 /// A list of networks without host bits. `example` is one, like "10.20.0.0/16".
 [[nodiscard]] std::vector<Located<net::IpPrefix>> read_networks(const Node& node, std::string_view example);

@@ -16,14 +16,13 @@ std::string scalar(const KeyFile& file) {
   return scalar(file.is_credential ? "credential:" + file.name : file.name);
 }
 
+/// With what separates it from its key.
 template <typename T>
 std::string list(const std::vector<Located<T>>& items) {
-  std::string out = "[";
-  for (const auto& item : items) {
-    if (out.size() > 1) out += ", ";
-    out += scalar(item.value.to_string());
-  }
-  return out + "]";
+  std::vector<std::string> words;
+  words.reserve(items.size());
+  for (const auto& item : items) words.push_back(item.value.to_string());
+  return yaml_list(words);
 }
 
 template <typename T>
@@ -73,7 +72,9 @@ class Writer {
  public:
   void line(std::string_view indentation, std::string_view key, std::string_view value) {
     text_.append(indentation).append(key).append(":");
-    if (!value.empty()) text_.append(" ").append(value);
+    // A list says itself whether it stands here or below.
+    const bool is_separated = value.starts_with(' ') || value.starts_with('\n');
+    if (!value.empty()) text_.append(is_separated ? "" : " ").append(value);
     text_ += '\n';
   }
   [[nodiscard]] std::string take() { return std::move(text_); }
@@ -88,9 +89,10 @@ std::string mss_clamp(std::uint16_t mss) {
 }
 
 std::string names(const std::vector<Located<std::string>>& items) {
-  std::string out = "[";
-  for (const auto& item : items) out += (out.size() > 1 ? ", " : "") + scalar(item.value);
-  return out + "]";
+  std::vector<std::string> words;
+  words.reserve(items.size());
+  for (const auto& item : items) words.push_back(item.value);
+  return yaml_list(words);
 }
 
 void write_dns(const DnsConfig& dns, const std::string& indentation, Writer& out) {

@@ -7,14 +7,17 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "common/net/dns_name.h"
 #include "config/cross_checks.h"
 #include "config/names.h"
 #include "config/routing_table.h"
 #include "config/scalars.h"
+#include "config/sections.h"
 #include "config/suggestion.h"
 #include "config/wg_quick.h"
+#include "config/wg_quick_comment.h"
 
 namespace tunneld::config {
 namespace {
@@ -22,6 +25,8 @@ namespace {
 constexpr std::string_view kSpaces = " \t\v\f\r";
 /// Longer words are no key of wg-quick, but may be a secret on a line of its own: not to be repeated.
 constexpr std::size_t kLongestKey = 24;
+/// Leaves room for a number that tells it from others.
+constexpr std::size_t kLongestUsedName = 56;
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(kSpaces);
@@ -57,6 +62,9 @@ class Parser {
   }
 
   WgQuickResult run(std::string_view text) {
+    // Windows' editors put it there.
+    constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+    if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
     if (text.find('\0') != std::string_view::npos) {
       error({file_, 1, 1}, "the file holds NUL bytes", "it should be text, as wg-quick reads it");
       text = {};
@@ -103,27 +111,44 @@ class Parser {
     whole_line_ = line;
     const std::size_t comment = line.find('#');
     const std::string_view content = trimmed(line.substr(0, comment));
+    const bool follows_header = std::exchange(follows_header_, false);
     if (content.empty()) {
-      if (comment != std::string_view::npos) read_comment(line.substr(comment + 1));
+      if (comment != std::string_view::npos) {
+        read_comment(line.substr(comment), follows_header);
+      } else {
+        name_before_ = {};
+      }
     } else if (content.front() == '[') {
       read_section(content);
     } else {
+      name_before_ = {};
       read_setting(content);
     }
   }
 
-  void read_comment(std::string_view comment) {
-    const std::size_t equals = comment.find('=');
-    if (section_ != Section::kPeer || equals == std::string_view::npos) return;
-    if (lower(trimmed(comment.substr(0, equals))) != "name") return;
-    const std::string_view name = trimmed(comment.substr(equals + 1));
-    if (is_peer_name(name)) peer().name = {std::string(name), at(name)};
+  /// Inside of a peer, a name that is called one holds, and a word right below the header if there is none.
+  /// What stands right above a header is for that.
+  void read_comment(std::string_view comment, bool follows_header) {
+    const CommentedName found = name_in_comment(comment);
+    if (found.name.empty()) {
+      name_before_ = {};
+      return;
+    }
+    const Located<std::string> name{found.name, at(comment)};
+    const bool is_named = section_ == Section::kPeer && !peer().name.value.empty();
+    if (section_ == Section::kPeer && (found.is_setting || (follows_header && !is_named))) {
+      peer().name = name;
+      name_before_ = {};
+    } else {
+      name_before_ = name;
+    }
   }
 
   void read_section(std::string_view header) {
     const std::string name = lower(header);
     finish_peer();
     seen_.clear();
+    const Located<std::string> name_before = std::exchange(name_before_, {});
     if (name == "[interface]") {
       if (has_interface_) {
         error(at(header), "a second [Interface] section", "a file describes one interface: merge the two");
@@ -133,6 +158,9 @@ class Parser {
     } else if (name == "[peer]") {
       section_ = Section::kPeer;
       config_.peers.emplace_back();
+      peer().name = name_before;
+      allowed_.clear();
+      follows_header_ = true;
       keys_.preshared_keys.emplace_back();
       peer_at_ = at(header);
     } else {
@@ -221,6 +249,8 @@ class Parser {
         error_value(piece, "the address of a server or a search domain");
       }
     }
+    if (const std::string excess = excess_of(config().interface.dns); !excess.empty())
+      error(at(value), excess, "name fewer");
   }
 
   void read_mtu(std::string_view value) {
@@ -305,7 +335,7 @@ class Parser {
       const Located<net::IpPrefix> network{prefix->network(), at(piece)};
       auto& networks = peer().allowed_ips;
       // For wg the second time changes nothing.
-      if (std::find(networks.begin(), networks.end(), network) == networks.end()) networks.push_back(network);
+      if (allowed_.emplace(network.value.address, network.value.length).second) networks.push_back(network);
     }
   }
 
@@ -330,17 +360,37 @@ class Parser {
   void finish_peer() {
     if (section_ != Section::kPeer) return;
     PeerConfig& last = peer();
-    if (last.name.value.empty()) last.name = {"peer-" + std::to_string(config_.peers.size()), peer_at_};
+    if (!last.name.at.file) last.name.at = peer_at_;
     if (!last.public_key.at.file && seen_.count("PublicKey") == 0) {
       error(peer_at_, "a [Peer] without a PublicKey", "ask the peer for it");
     }
-    if (last.preshared_key_file) {
-      last.preshared_key_file->value.name = interface_ + '-' + last.name.value + ".psk";
+  }
+
+  /// Comments may say the same of two peers, or call one as another without a name would be called.
+  void name_peers() {
+    std::set<std::string> taken;
+    for (PeerConfig& each : config_.peers) {
+      if (each.name.value.empty()) continue;
+      const std::string wanted = each.name.value.substr(0, kLongestUsedName);
+      for (int n = 2; !taken.insert(each.name.value).second; ++n)
+        each.name.value = wanted + '-' + std::to_string(n);
+    }
+    for (std::size_t i = 0; i < config_.peers.size(); ++i) {
+      PeerConfig& each = config_.peers[i];
+      const std::string wanted = "peer-" + std::to_string(i + 1);
+      if (each.name.value.empty()) {
+        each.name.value = wanted;
+        for (int n = 2; !taken.insert(each.name.value).second; ++n)
+          each.name.value = wanted + '-' + std::to_string(n);
+      }
+      if (each.preshared_key_file)
+        each.preshared_key_file->value.name = interface_ + '-' + each.name.value + ".psk";
     }
   }
 
   void finish() {
     finish_peer();
+    name_peers();
     if (!has_interface_) {
       error({file_, 1, 1}, "there is no [Interface] section");
     } else if (!config().interface.private_key_file.at.file && !diagnostics_.has_errors()) {
@@ -359,6 +409,8 @@ class Parser {
   Config config_;
   Keys keys_{crypto::PrivateKey::from_bytes(std::array<std::uint8_t, crypto::kKeySize>{}), {}};
   std::set<net::IpAddress> addresses_;
+  /// Of the last peer.
+  std::set<std::pair<net::IpAddress, std::uint8_t>> allowed_;
   Diagnostics diagnostics_;
 
   std::uint32_t line_ = 0;
@@ -366,6 +418,9 @@ class Parser {
   std::string key_;
   Section section_ = Section::kNone;
   bool in_unknown_section_ = false;
+  /// From a comment right above this line.
+  Located<std::string> name_before_;
+  bool follows_header_ = false;
   bool has_interface_ = false;
   Location peer_at_;
   /// Keys of this section, and their lines.

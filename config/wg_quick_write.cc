@@ -1,4 +1,5 @@
-#include <algorithm>
+#include <string>
+#include <utility>
 
 #include "config/routing_table.h"
 #include "config/wg_quick.h"
@@ -77,25 +78,51 @@ void write_peer(const PeerConfig& peer, const std::optional<crypto::PresharedKey
   }
 }
 
-std::vector<std::string> left_out(const Config& config) {
-  std::vector<std::string> lines;
-  const auto add_if = [&lines](bool has_it, const char* option) {
-    if (has_it) lines.push_back(std::string(option) + ": wg-quick has nothing like it");
-  };
-  add_if(config.interface.type != DeviceType::kTun, "interface.type");
-  add_if(config.interface.mss_clamp != 0, "interface.mss_clamp");
-  add_if(config.routes.metric.has_value(), "routes.metric");
-  add_if(config.server.has_value(), "server");
-  add_if(config.client.has_value(), "client");
-  add_if(std::any_of(config.peers.begin(), config.peers.end(),
-                     [](const auto& peer) { return peer.push != PushConfig(); }),
-         "push");
-  for (const PeerConfig& peer : config.peers) {
-    if (peer.endpoints.size() > 1) {
-      lines.push_back("peer " + peer.name.value + ": all endpoints but the first: wg-quick knows one");
-    }
+class LeftOut {
+ public:
+  void add_if(bool has_it, const std::string& option) {
+    if (has_it) lines_.push_back(option + ": wg-quick has nothing like it");
   }
-  return lines;
+  void add(std::string line) { lines_.push_back(std::move(line)); }
+  [[nodiscard]] std::vector<std::string> take() { return std::move(lines_); }
+
+ private:
+  std::vector<std::string> lines_;
+};
+
+void find_left_out(const PeerConfig& peer, LeftOut& out) {
+  const std::string name = "peer " + peer.name.value + ": ";
+  if (peer.endpoints.size() > 1) out.add(name + "all endpoints but the first: wg-quick knows one");
+  out.add_if(peer.endpoint_order != EndpointOrder::kInOrder, name + "endpoint_order");
+  out.add_if(!peer.mac_addresses.empty(), name + "mac_addresses");
+  out.add_if(peer.push != PushConfig(), name + "push");
+  out.add_if(peer.group.has_value(), name + "group");
+  out.add_if(peer.allow.has_value(), name + "allow");
+}
+
+/// Whatever differs from its default and was not written.
+std::vector<std::string> left_out(const Config& config) {
+  LeftOut out;
+  const InterfaceConfig& interface = config.interface;
+  const InterfaceConfig defaults;
+  out.add_if(interface.type != defaults.type, "interface.type");
+  out.add_if(interface.mac_address.has_value(), "interface.mac_address");
+  out.add_if(interface.bridge.has_value(), "interface.bridge");
+  out.add_if(interface.persist.has_value(), "interface.persist");
+  out.add_if(interface.mss_clamp != defaults.mss_clamp, "interface.mss_clamp");
+  out.add_if(interface.offload != defaults.offload, "interface.offload");
+  out.add_if(interface.extension != defaults.extension, "interface.extension");
+  out.add_if(config.routes.metric.has_value(), "routes.metric");
+  out.add_if(config.crypto.engine != CryptoConfig().engine, "crypto.engine");
+  out.add_if(config.crypto.fast_cipher != CryptoConfig().fast_cipher, "crypto.fast_cipher");
+  out.add_if(config.workers.has_value(), "workers");
+  out.add_if(config.ethernet_switch != SwitchConfig(), "switch");
+  out.add_if(!config.groups.empty(), "groups");
+  out.add_if(config.server.has_value(), "server");
+  out.add_if(config.client.has_value(), "client");
+  out.add_if(config.log != LogConfig(), "log");
+  for (const PeerConfig& peer : config.peers) find_left_out(peer, out);
+  return out.take();
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "config/yaml_scalar.h"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace tunneld::config {
@@ -19,6 +20,19 @@ std::string yaml_scalar(std::string_view text) {
     }
   }
   return out + '"';
+}
+
+std::string yaml_list(const std::vector<std::string>& items) {
+  constexpr std::size_t kMostInALine = 16;
+  // Deeper than any key.
+  constexpr std::string_view kItem = "\n          - ";
+  std::string out;
+  if (items.size() > kMostInALine) {
+    for (const std::string& item : items) out.append(kItem) += yaml_scalar(item);
+    return out;
+  }
+  for (const std::string& item : items) out += (out.empty() ? "" : ", ") + yaml_scalar(item);
+  return " [" + out + ']';
 }
 
 }  // namespace tunneld::config

@@ -75,7 +75,9 @@ ExitCode import_wg_quick(const ImportOptions& options) {
     const std::string path = write_all(files, *parsed.file, options);
     const config::ParseResult read_back = config::parse_file(path);
     if (!read_back.config) {
-      std::cerr << to_string(read_back.diagnostics);
+      std::cerr << options.file
+                << ": tunneld does not take what this says, and nothing was written. In its own words:\n"
+                << to_string(read_back.diagnostics);
       return ExitCode::kBadUsage;
     }
     for (const std::string& file : files.paths()) std::cout << "wrote " << file << "\n";

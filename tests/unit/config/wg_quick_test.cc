@@ -4,6 +4,8 @@
 #include "config/wg_quick.h"
 
 #include <algorithm>
+#include <array>
+#include <filesystem>
 #include <ostream>
 #include <random>
 
@@ -11,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "config/parse.h"
+#include "config/show.h"
 #include "tests/unit/config/temporary_files.h"
 
 namespace tunneld::config {
@@ -325,6 +328,133 @@ TEST(WgQuick, SaysWhatWgQuickHasNoWordsFor) {
   EXPECT_THAT(text.left_out,
               testing::ElementsAre(HasSubstr("routes.metric"), HasSubstr("peer berlin: all endpoints")));
   EXPECT_EQ(text.text.find(kPrivateA), std::string::npos);
+}
+
+TEST(WgQuick, SaysEverythingThatItDrops) {
+  WgQuickResult result = parse(kWithEveryKey);
+  ASSERT_TRUE(result.file);
+  Config config = result.file->config;
+  const auto dropped = [&config, &result] {
+    std::string all;
+    const WgQuickText text = write_wg_quick(config, result.file->keys, {}, WhosePrivateKey::kTheirs);
+    for (const std::string& line : text.left_out) all += line + '\n';
+    return all;
+  };
+  EXPECT_EQ(dropped(), "");
+  config.interface.type = DeviceType::kTap;
+  config.interface.mac_address = {*net::MacAddress::parse("02:00:00:00:00:01"), {}};
+  config.interface.bridge.emplace();
+  config.interface.persist.emplace();
+  config.interface.offload = AutoOff::kOff;
+  config.interface.extension = AutoOff::kOff;
+  config.crypto = {.engine = crypto::EngineChoice::kLibsodium, .fast_cipher = AutoOff::kOff};
+  config.workers = 2;
+  config.ethernet_switch.client_to_client = true;
+  config.groups.push_back({{"staff", {}}, {}});
+  config.log.level = LogLevel::kDebug;
+  config.peers[0].endpoint_order = EndpointOrder::kRandom;
+  config.peers[0].mac_addresses.push_back({*net::MacAddress::parse("02:00:00:00:00:01"), {}});
+  config.peers[0].group = {"staff", {}};
+  config.peers[0].allow.emplace();
+  config.peers[0].push.mtu = 1400;
+  for (const char* option :
+       {"interface.type", "interface.mac_address", "interface.bridge", "interface.persist",
+        "interface.offload", "interface.extension", "crypto.engine", "crypto.fast_cipher", "workers",
+        "switch", "groups", "log", "peer berlin: endpoint_order", "peer berlin: mac_addresses",
+        "peer berlin: group", "peer berlin: allow", "peer berlin: push"}) {
+    EXPECT_THAT(dropped(), HasSubstr(std::string(option) + ": "));
+  }
+}
+
+TEST(WgQuick, TakesNamesFromCommentsAsPeopleWriteThem) {
+  const WgQuickResult result = parse(
+      "\xef\xbb\xbf[Interface]\nPrivateKey = $P\n# PostUp = iptables\n\n"
+      "### Client alice\n[Peer]\nPublicKey = $A\n\n"
+      "# A long sentence about the peer that follows\n[Peer]\nPublicKey = $B\n#friendly_name=OnePlus 6T\n"
+      "# AllowedIPs = 10.0.0.0/8\n# bob's phone\n[Peer]\nPublicKey = $C\nAllowedIPs = 10.0.3.1/32\n\n"
+      "# lost\n\n[Peer]\n# alice\nPublicKey = HIgo9xNzJMWLKASShiTqIybxZ0U3wGLiUeJ1PKf8ykw=\n"
+      "# END_PEER alice\n# BEGIN_PEER carol\n[Peer]\n"
+      "PublicKey = xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=\n# $P\n"
+      "[Peer]\nPublicKey = TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=\n");
+  ASSERT_TRUE(result.file) << to_string(result.diagnostics);
+  std::vector<std::string> names;
+  for (const PeerConfig& peer : result.file->config.peers) names.push_back(peer.name.value);
+  EXPECT_THAT(names,
+              testing::ElementsAre("alice", "OnePlus-6T", "bob-s-phone", "alice-2", "carol", "peer-6"));
+}
+
+TEST(WgQuick, SaysWithItsLineWhatIsTooMuch) {
+  std::string servers;
+  for (int i = 1; i <= 9; ++i) servers += (i == 1 ? "" : ", ") + std::string("10.0.0.") + std::to_string(i);
+  const WgQuickResult result = parse("[Interface]\nPrivateKey = $P\nDNS = " + servers + "\n");
+  EXPECT_FALSE(result.file);
+  EXPECT_THAT(to_string(result.diagnostics), HasSubstr("wg0.conf:3:7: more than 8 DNS servers"));
+}
+
+/// Anything that wg-quick takes, in any size, becomes a configuration that says the same.
+TEST(WgQuick, WhatImportWritesIsWhatCheckReads) {
+  std::mt19937 random(64);
+  const auto below = [&random](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>(0, n - 1)(random);
+  };
+  const TemporaryFiles files;
+  for (int round = 0; round < 60; ++round) {
+    const std::string interface =
+        std::array{"wg0", "1e3", "null", "0x10", "true", "a=b", "-", "_.+"}[below(8)];
+    std::string text = "[Interface]\nPrivateKey = $P\n";
+    const auto maybe = [&](const std::string& line) {
+      if (below(2) == 0) text += line + '\n';
+    };
+    const auto many = [&](const std::string& key, std::size_t most, const auto& item) {
+      const std::size_t count = most > 1000 ? most : below(most);
+      for (std::size_t i = 0; i < count; ++i) text += (i == 0 ? key + " = " : ", ") + item(i);
+      text += '\n';
+    };
+    many("Address", 40, [](std::size_t i) { return "10.0." + std::to_string(i) + ".1/24"; });
+    many("DNS", 17, [](std::size_t i) {
+      return i % 2 == 0 ? "192.0.2." + std::to_string(i + 1) : "d" + std::to_string(i) + ".example.";
+    });
+    maybe("MTU = " + std::to_string(576 + below(64900)));
+    maybe("ListenPort = " + std::to_string(below(65536)));
+    maybe("FwMark = 0x" + std::to_string(below(99999999)));
+    maybe(std::array{"Table = off", "Table = auto", "Table = 4294967295", "Table = main"}[below(4)]);
+    const std::size_t peers = round == 0 ? 1 : below(4);
+    for (std::size_t i = 0; i < peers; ++i) {
+      maybe(std::array{"# 007", "# null", "### Client ~", "# yes", "# 1e3", "# peer-2"}[below(6)]);
+      text += "[Peer]\n";
+      maybe(std::array{"# Name = alice", "#Name = - x", "# Name = \"", "# Name = .",
+                       "# Name=\xc3\xa9"}[below(5)]);
+      text += std::string("PublicKey = ") + std::array{"$A", "$B", "$C"}[i] + "\n";
+      maybe("PresharedKey = $S");
+      maybe(std::array{"Endpoint = 192.0.2.1:1", "Endpoint = [2001:db8::1]:65535",
+                       "Endpoint = vpn.example.org:51820"}[below(3)]);
+      maybe("PersistentKeepalive = " + std::to_string(below(65536)));
+      many("AllowedIPs", round == 0 ? 8'000 : 40, [i](std::size_t n) {
+        return std::to_string(20 + i * 50 + n / 65536) + '.' + std::to_string(n / 256 % 256) + '.' +
+               std::to_string(n % 256) + ".0/24";
+      });
+    }
+    const std::string filled = filled_in(text);
+    const WgQuickResult imported = parse_wg_quick(filled, interface + ".conf", interface);
+    ASSERT_TRUE(imported.file) << to_string(imported.diagnostics) << text.substr(0, 3000);
+    const std::string path = files.write("t.yaml", write_yaml(*imported.file, "t.conf"), 0600);
+    const ParseResult read = parse_file(path);
+    ASSERT_TRUE(read.config) << to_string(read.diagnostics) << text.substr(0, 3000);
+    Config expected = imported.file->config;
+    Config got = *read.config;
+    for (Config* config : {&expected, &got}) {
+      const auto base = [](KeyFile& file) { file.name = std::filesystem::path(file.name).filename(); };
+      base(config->interface.private_key_file.value);
+      for (PeerConfig& peer : config->peers)
+        if (peer.preshared_key_file) base(peer.preshared_key_file->value);
+    }
+    ASSERT_TRUE(got == expected) << text.substr(0, 3000);
+    // What `check --show` prints, too.
+    const std::string shown = files.write("s.yaml", show(*read.config), 0600);
+    const ParseResult again = parse_file(shown);
+    ASSERT_TRUE(again.config) << to_string(again.diagnostics);
+    ASSERT_TRUE(*again.config == *read.config) << text.substr(0, 3000);
+  }
 }
 
 TEST(WgQuick, DamagedAtRandomIsRefusedOrStillTheSameBothWays) {

@@ -1,0 +1,21 @@
+// Names of peers in the comments of wg-quick files, which has no other place for them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tunneld::config {
+
+struct CommentedName {
+  /// A peer's name (is_peer_name()), or empty.
+  std::string name;
+  /// It is said to be the name, as in "# Name = alice": it belongs to the section that it stands in.
+  bool is_setting = false;
+};
+
+/// `comment` starts with '#'. Taken for names are, as managers of WireGuard and people write them: "# Name =
+/// alice", "# friendly_name = alice", "### Client alice", "# BEGIN_PEER alice", and a comment of one to three
+/// words that are neither a setting nor a key. What a name cannot hold becomes '-'.
+[[nodiscard]] CommentedName name_in_comment(std::string_view comment);
+
+}  // namespace tunneld::config
