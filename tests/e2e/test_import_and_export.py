@@ -51,7 +51,7 @@ PersistentKeepalive = 25
     for path in out.iterdir():
         check(path.stat().st_mode & 0o777 == 0o600, f"{path} is open to others")
     yaml = (out / "wg0.yaml").read_text()
-    check('dns: { servers: ["10.9.0.1"], search: ["corp.example"] }' in yaml, f"DNS in {yaml}")
+    check('dns:\n    servers: ["10.9.0.1"]\n    search: ["corp.example"]' in yaml, f"DNS in {yaml}")
     check(private not in yaml + output and psk not in yaml + output, "a secret in the YAML or on the terminal")
 
     # A second import touches nothing.

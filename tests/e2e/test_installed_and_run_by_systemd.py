@@ -66,6 +66,7 @@ while True:
 exec > /result 2>&1
 set -x
 ip address show dev tun0 && exit 1
+sed -i 's/listen_port: 51820/listen_port: 443/' /etc/tunneld/site.yaml
 ip route > /before
 systemctl start tunneld@site && echo STARTED
 systemctl show -p ActiveState -p StatusText tunneld@site
@@ -87,6 +88,7 @@ sleep 1
 ls /run/tunneld/tun0.journal || echo CLEANED
 sleep 3
 systemctl show -p ActiveState -p NRestarts tunneld@site
+ss -Hlun sport = 443 | grep -q 443 && echo LOW-PORT
 systemctl stop tunneld@site
 ip netns add far
 ip link add wire type veth peer name wire netns far
@@ -110,6 +112,13 @@ sleep 0.3
 heard > /closed3
 cmp -s /closed2 /closed3 || echo STOP-OPENS
 nft list tables | grep tunneld || echo NO-TABLE
+echo 'nonsense: 1' >> /etc/tunneld/site.yaml
+systemctl start tunneld@site || echo NOT-STARTED
+sleep 3
+systemctl show -p ActiveState -p NRestarts tunneld@site | tr '\\n' ' '
+journalctl --sync
+echo
+journalctl -q -o cat -p err -u tunneld@site
 echo DONE
 """)
         script.chmod(0o755)
@@ -129,8 +138,9 @@ echo DONE
         text = result.read_text()
         for words in ("STARTED", "ActiveState=active", "StatusText=tun0: 1 peers",
                       "10.255.0.0/31", "RELOADED", "REFUSED", "STILL-THERE", "STOPPED", "Result=success", "JOURNAL", "CLEANED", "SAME-ROUTES", "NRestarts=1",
-                      "SENDER-IS-HEARD", "RESTARTED", "RESTART-KEEPS-CLOSED", "STOP-OPENS", "NO-TABLE"):
+                      "SENDER-IS-HEARD", "RESTARTED", "RESTART-KEEPS-CLOSED", "STOP-OPENS", "NO-TABLE", "LOW-PORT", "NOT-STARTED", "NRestarts=0 ActiveState=failed"):
             check(words in text, f"{words!r} is missing:\n{text}")
+        check("unknown key" in text.rpartition("-p err -u")[2], f"the mistake is no error in the journal:\n{text}")
     finally:
         if container is not None:
             container.terminate()
