@@ -2,13 +2,12 @@
 
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <sstream>
 #include <system_error>
 
 #include "common/crypto/keys.h"
-#include "daemon/key_commands.h"
+#include "daemon/new_files.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -21,19 +20,6 @@ struct Site {
 };
 constexpr std::array<Site, 2> kSites = {Site{"site-a", "203.0.113.1", "10.255.0.0/31", "10.10.0.0/16"},
                                         Site{"site-b", "203.0.113.2", "10.255.0.1/31", "10.20.0.0/16"}};
-
-template <typename Key>
-void write_key(const std::filesystem::path& path, const Key& key) {
-  std::array<char, 45> text{};
-  key.to_base64(text);
-  try {
-    write_key_file(path, text.data());
-  } catch (...) {
-    sodium_memzero(text.data(), text.size());
-    throw;
-  }
-  sodium_memzero(text.data(), text.size());
-}
 
 std::string site_config(const Site& own, const Site& other, const crypto::PublicKey& other_key) {
   std::ostringstream text;
@@ -64,17 +50,20 @@ ExitCode init_site_to_site(const std::string& directory) {
     const std::array<crypto::PrivateKey, 2> keys = {crypto::PrivateKey::generate(),
                                                     crypto::PrivateKey::generate()};
     const crypto::PresharedKey preshared = crypto::PresharedKey::generate();
+    NewFiles files;
+    files.make_directory(directory);
     for (std::size_t i = 0; i < kSites.size(); ++i) {
       const std::filesystem::path folder = std::filesystem::path(directory) / kSites[i].name;
-      std::filesystem::create_directories(folder);
-      write_key(folder / "private.key", keys[i]);
-      write_key(folder / "preshared.key", preshared);
-      std::ofstream file(folder / "site.yaml");
-      file << site_config(kSites[i], kSites[1 - i], keys[1 - i].public_key());
-      file.close();
-      if (!file) throw std::system_error(errno, std::generic_category(), (folder / "site.yaml").string());
-      std::cout << "wrote " << (folder / "site.yaml").string() << "\n";
+      files.make_directory(folder.string());
+      write_key(files, (folder / "private.key").string(), keys[i]);
+      write_key(files, (folder / "preshared.key").string(), preshared);
+      files.write((folder / "site.yaml").string(),
+                  site_config(kSites[i], kSites[1 - i], keys[1 - i].public_key()));
     }
+    for (const Site& site : kSites) {
+      std::cout << "wrote " << (std::filesystem::path(directory) / site.name / "site.yaml").string() << "\n";
+    }
+    files.keep();
   } catch (const std::system_error& error) {
     std::cerr << "tunneld: " << error.what() << "\n";
     return ExitCode::kRuntimeFailure;

@@ -1,6 +1,7 @@
 #include "daemon/new_files.h"
 
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
@@ -9,12 +10,32 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "config/trusted_path.h"
 
 namespace tunneld::daemon {
 namespace {
 
 [[noreturn]] void fail(const std::string& path) {
   throw std::system_error(errno, std::generic_category(), path);
+}
+
+/// sudo's user is the one who is at work, and may own the directory that it works in.
+bool belongs_to_sudo_user(const struct stat& directory) {
+  const char* const user = ::geteuid() == 0 ? std::getenv("SUDO_UID") : nullptr;
+  return user != nullptr && std::to_string(directory.st_uid) == user;
+}
+
+/// Whoever can change names in it could put other files in the place of ours, or ours elsewhere.
+/// `may_be_sticky`: only a directory of ours is made there, and nobody else may rename it.
+void refuse_others(const std::string& path, bool may_be_sticky) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) fail(path);
+  if (belongs_to_sudo_user(status)) status.st_uid = 0;
+  if (!may_be_sticky) status.st_mode &= ~static_cast<mode_t>(S_ISVTX);
+  const std::string reason = config::who_changes_names_in(status);
+  if (reason.empty()) return;
+  throw std::system_error(std::make_error_code(std::errc::operation_not_permitted),
+                          path + " " + reason + ": use a directory that only you can change");
 }
 
 }  // namespace
@@ -45,6 +66,10 @@ void NewFiles::write(const std::string& path, std::string_view text, mode_t mode
 
 void NewFiles::make_directory(const std::string& path) {
   const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  struct stat above {};
+  const std::string parent_name = parent.empty() ? "." : parent.string();
+  if (::access(path.c_str(), F_OK) != 0 && ::stat(parent_name.c_str(), &above) == 0)
+    refuse_others(parent_name, true);
   if (::mkdir(path.c_str(), 0700) == 0) {
     directories_.push_back(path);
     return;
@@ -57,6 +82,7 @@ void NewFiles::make_directory(const std::string& path) {
   if (errno != EEXIST) fail(path);
   if (::stat(path.c_str(), &status) != 0) fail(path);
   if (!S_ISDIR(status.st_mode)) throw std::system_error(ENOTDIR, std::generic_category(), path);
+  refuse_others(path, false);
 }
 
 void NewFiles::keep() {

@@ -25,7 +25,8 @@ class NewFiles {
 
   /// Throws std::system_error, also where the file exists.
   void write(const std::string& path, std::string_view text, mode_t mode = 0600);
-  /// With its parents; an existing directory stays as it is. Throws std::system_error.
+  /// With its parents; an existing directory stays as it is. Throws std::system_error, also where somebody
+  /// else owns that directory (sudo's user may) or can write to it.
   void make_directory(const std::string& path);
   void keep();
   [[nodiscard]] const std::vector<std::string>& paths() const { return files_; }

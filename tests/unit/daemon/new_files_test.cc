@@ -6,9 +6,12 @@
 #include <fstream>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/peer_file.h"
 #include "tests/unit/config/temporary_files.h"
@@ -40,6 +43,39 @@ TEST(NewFiles, StayOnlyWhenKept) {
     kept.keep();
   }
   EXPECT_EQ(read(files.path("a/b/x")), "text");
+}
+
+TEST(NewFiles, GoIntoNoDirectoryThatOthersOwnOrCanWrite) {
+  const TemporaryFiles files;
+  const auto refusal = [](const std::string& path) -> std::string {
+    try {
+      NewFiles made;
+      made.make_directory(path);
+      made.write(path + "/x", "text");
+    } catch (const std::system_error& error) {
+      return error.what();
+    }
+    return "taken";
+  };
+  const std::string shared = files.path("shared");
+  std::filesystem::create_directory(shared);
+  for (const auto& [mode, words] :
+       {std::pair{0755U, "taken"}, std::pair{0777U, "can be written by everybody"},
+        std::pair{0775U, "can be written by group"}, std::pair{01777U, "can be written by everybody"}}) {
+    ASSERT_EQ(::chmod(shared.c_str(), mode), 0);
+    EXPECT_NE(refusal(shared).find(words), std::string::npos) << std::oct << mode;
+    // A directory of our own is safe in a sticky one.
+    EXPECT_EQ(refusal(shared + "/a/b") == "taken", mode == 0755U || mode == 01777U) << std::oct << mode;
+    EXPECT_FALSE(std::filesystem::exists(shared + "/a"));
+  }
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  ASSERT_EQ(::chmod(shared.c_str(), 0755), 0);
+  ASSERT_EQ(::chown(shared.c_str(), 65534, 65534), 0);
+  EXPECT_NE(refusal(shared).find("belongs to user 65534"), std::string::npos);
+  EXPECT_NE(refusal(shared + "/a").find("belongs to user 65534"), std::string::npos);
+  ::setenv("SUDO_UID", "65534", 1);
+  EXPECT_EQ(refusal(shared), "taken");
+  ::unsetenv("SUDO_UID");
 }
 
 TEST(NewFiles, ArePrivateWhateverTheUmask) {
