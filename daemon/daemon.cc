@@ -329,6 +329,8 @@ bool Daemon::take_new_port() {
       if (const auto error = sockets_[i].become(fresh[i])) throw std::system_error(error);
       workers_[i]->socket_is_another();
     }
+    // A kill switch lets out these ports only.
+    become(wanted_changes());
     spdlog::info("nobody answers: sending from udp port {} from now on", sockets_.front().port());
     return true;
   } catch (const std::exception& error) {

@@ -23,12 +23,14 @@ std::uint32_t index_of(const HostChange& change) {
   return interface == nullptr ? 0 : interface->index;
 }
 
-std::optional<net::NftTableState> table_of(const HostChange& change) {
-  const auto* table = std::get_if<NftTable>(&change);
-  return table == nullptr ? std::nullopt : nft_table_as_made(table->name);
-}
-
 }  // namespace
+
+std::optional<net::NftTableState> HostChanges::table_of(const HostChange& change) {
+  if (const auto* table = std::get_if<NftTable>(&change)) return nft_table_as_made(table->name);
+  if (const auto* filter = std::get_if<BridgeFilter>(&change))
+    return nft_table_as_made(nft_table_name(filter->interface.name), net::NftFamily::kBridge);
+  return std::nullopt;
+}
 
 HostChanges::HostChanges(const std::string& interface, LeftClosed left_closed)
     : journal_(interface), left_behind_(undo_all(true, left_closed == LeftClosed::kStays)) {
@@ -170,6 +172,7 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
     journal_.rewrite(id, before);
     // It may have been done all the same, and only the answer been lost.
     restore_content(made, before);
+    place->table = table_of(made);
     failed_ = wish;
     if (!can_do_without(wish)) throw;
     failed_.reset();

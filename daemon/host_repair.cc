@@ -9,7 +9,6 @@
 #include <net/if.h>
 
 #include "daemon/host_changes.h"
-#include "daemon/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -22,6 +21,7 @@ constexpr Duration kPeace = std::chrono::minutes(1);
 int rank(const HostChange& change) {
   struct Rank {
     int operator()(const NftTable&) const { return 0; }
+    int operator()(const BridgeFilter&) const { return 0; }
     int operator()(const BridgeMade&) const { return 1; }
     int operator()(const LinkAddress&) const { return 2; }
     int operator()(const BridgePort&) const { return 3; }
@@ -96,7 +96,7 @@ void HostChanges::make_again(Present& present) {
     }
     present.id = id;
   }
-  if (const auto* table = std::get_if<NftTable>(&made)) present.table = nft_table_as_made(table->name);
+  present.table = table_of(made);
 }
 
 HostChanges::Repair HostChanges::repair(Instant now, Pace pace) {

@@ -111,4 +111,9 @@ Standing HostState::of(const NftTable& table) const {
   return standing_if(nft_table_stands(table.name, *table_));
 }
 
+Standing HostState::of(const BridgeFilter& filter) const {
+  return standing_if(
+      nft_table_stands(nft_table_name(filter.interface.name), *table_, net::NftFamily::kBridge));
+}
+
 }  // namespace tunneld::daemon

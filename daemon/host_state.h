@@ -53,6 +53,7 @@ class HostState {
   static Standing of(const SysctlSet&) { return Standing::kStands; }
   static Standing of(const ForwardingOn&) { return Standing::kStands; }
   Standing of(const NftTable& table) const;
+  Standing of(const BridgeFilter& filter) const;
   static Standing of(const DnsSet&) { return Standing::kStands; }
 
   /// nullopt: there is none of this name and index.

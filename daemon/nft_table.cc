@@ -69,16 +69,17 @@ bool remove_nft_table(const std::string& name, const std::string& family) {
   return true;
 }
 
-std::optional<net::NftTableState> nft_table_as_made(const std::string& name) {
+std::optional<net::NftTableState> nft_table_as_made(const std::string& name, net::NftFamily family) {
   try {
-    return net::nft_table_state(name);
+    return net::nft_table_state(name, family);
   } catch (const net::NetlinkError&) {
     return std::nullopt;
   }
 }
 
-bool nft_table_stands(const std::string& name, const std::optional<net::NftTableState>& made) {
-  const auto present = net::nft_table_state(name);
+bool nft_table_stands(const std::string& name, const std::optional<net::NftTableState>& made,
+                      net::NftFamily family) {
+  const auto present = net::nft_table_state(name, family);
   return made ? present == made : present.has_value();
 }
 

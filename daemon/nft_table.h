@@ -27,10 +27,12 @@ void make_bridge_filter(const BridgeFilter& filter);
 
 /// The table as the kernel has it now, to be compared later; nullopt where that cannot be told. Never throws
 /// NetlinkError.
-[[nodiscard]] std::optional<net::NftTableState> nft_table_as_made(const std::string& name);
+[[nodiscard]] std::optional<net::NftTableState> nft_table_as_made(
+    const std::string& name, net::NftFamily family = net::NftFamily::kInet);
 /// Whether nobody has deleted it or emptied it since. `made` nullopt: whether there is one. Throws
 /// net::NetlinkError.
-[[nodiscard]] bool nft_table_stands(const std::string& name, const std::optional<net::NftTableState>& made);
+[[nodiscard]] bool nft_table_stands(const std::string& name, const std::optional<net::NftTableState>& made,
+                                    net::NftFamily family = net::NftFamily::kInet);
 
 /// All of ours, for the case that no journal names them. Returns how many. Throws net::NetlinkError.
 std::size_t remove_all_nft_tables();

@@ -27,6 +27,7 @@ using Reason = NetlinkError::Reason;
 
 /// NFPROTO_INET of linux/netfilter.h, which cannot stand beside netinet/in.h.
 constexpr std::uint8_t kInetFamily = 1;
+constexpr std::uint8_t kBridgeFamily = 7;
 
 /// Each change of the rules while a dump runs makes it start over.
 constexpr int kDumpTries = 10;
@@ -103,9 +104,10 @@ int on_error(sockaddr_nl*, nlmsgerr* error, void* argument) {
 }
 
 /// The errno of the answer; -1: the rules have changed meanwhile.
-int ask(nl_sock* socket, int operation, int flags, const std::string& table, NftTableState& state) {
+int ask(nl_sock* socket, int operation, int flags, std::uint8_t family, const std::string& table,
+        NftTableState& state) {
   NetlinkMessage message(message_type(operation), flags);
-  message.header(nfgenmsg{.nfgen_family = kInetFamily, .version = NFNETLINK_V0, .res_id = 0});
+  message.header(nfgenmsg{.nfgen_family = family, .version = NFNETLINK_V0, .res_id = 0});
   message.put(kTableName, table);
   Answer answer{.state = state};
   nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, on_message, &answer);
@@ -130,16 +132,17 @@ int ask(nl_sock* socket, int operation, int flags, const std::string& table, Nft
 
 }  // namespace
 
-std::optional<NftTableState> nft_table_state(const std::string& table) {
+std::optional<NftTableState> nft_table_state(const std::string& table, NftFamily family) {
+  const std::uint8_t number = family == NftFamily::kInet ? kInetFamily : kBridgeFamily;
   for (int i = 0; i < kDumpTries; ++i) {
     // A new one each time: after an interrupted dump, the rest of the old answer waits in it.
     const Socket socket = open_socket();
     NftTableState state;
-    if (const int error = ask(socket.get(), NFT_MSG_GETTABLE, 0, table, state); error != 0) {
+    if (const int error = ask(socket.get(), NFT_MSG_GETTABLE, 0, number, table, state); error != 0) {
       if (error == ENOENT) return std::nullopt;
       throw_error(error);
     }
-    const int error = ask(socket.get(), NFT_MSG_GETRULE, NLM_F_DUMP, table, state);
+    const int error = ask(socket.get(), NFT_MSG_GETRULE, NLM_F_DUMP, number, table, state);
     if (error == 0) return state;
     if (error > 0) throw_error(error);
   }

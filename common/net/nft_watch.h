@@ -16,7 +16,9 @@
 
 namespace tunneld::net {
 
-/// One moment of a table of the inet family. Numbers only: to be compared with another.
+enum class NftFamily : std::uint8_t { kInet, kBridge };
+
+/// One moment of a table. Numbers only: to be compared with another.
 struct NftTableState {
   std::uint64_t handle = 0;
   std::uint32_t flags = 0;  ///< NFT_TABLE_F_*: a dormant one does nothing
@@ -26,7 +28,8 @@ struct NftTableState {
 };
 
 /// nullopt: there is no such table. Throws NetlinkError.
-[[nodiscard]] std::optional<NftTableState> nft_table_state(const std::string& table);
+[[nodiscard]] std::optional<NftTableState> nft_table_state(const std::string& table,
+                                                           NftFamily family = NftFamily::kInet);
 
 /// Tells that somebody has changed a table of the inet family. Needs CAP_NET_ADMIN.
 class NftMonitor {
