@@ -1,5 +1,5 @@
-"""What a server has configured outlives what goes wrong on its client: a reload that the host refuses, and the reload of a
-good file after it."""
+"""What a server pushes is taken item by item, by the server that the file names, until it is taken back; and it outlives what
+goes wrong on its client: a reload that the host refuses, and the reload of a good file after it."""
 from harness import check, check_same_state, main, wait_for
 from road_warriors import Server, addresses, configured, routes
 
@@ -70,6 +70,13 @@ def run(lab):
     told = configured(daemon)
     check(len(told["addresses"]) == 1 and "10.50.0.0/16" in routes(alice), f"without IPv6: {told}")
     check(sum("IPv6 is off" in words for words in told["refused"]) == 2, f"refused: {told['refused']}")
+
+    # A server that has no address for this host any more has taken back all that it gave.
+    server.section["pool"] = ["10.8.0.0/30"]
+    server.peers.append({"name": "bob", "public_key": lab.key(alice, "bob.key"), "address": ["10.8.0.2"]})
+    server.reload()
+    wait_for(lambda: not daemon.status()["client"]["configured_by"], 8, "what is taken back is gone")
+    check(addresses(alice) == ["10.99.0.1"] and not routes(alice), f"left: {addresses(alice)}, {routes(alice)}")
 
 
 if __name__ == "__main__":
