@@ -9,6 +9,8 @@ install(CODE "
 # systemd looks in lib, whatever the prefix's library directory is called.
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/tunneld@.service DESTINATION lib/systemd/system)
 file(GLOB examples ${PROJECT_SOURCE_DIR}/config/*.yaml)
-install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
-file(GLOB documents ${PROJECT_SOURCE_DIR}/docs/*.md)
-install(FILES ${documents} README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# As in the source, so that the documents' links lead somewhere.
+install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DOCDIR}/config)
+file(GLOB documents ${PROJECT_SOURCE_DIR}/docs/*.md ${PROJECT_SOURCE_DIR}/docs/*.svg)
+install(FILES ${documents} DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
+install(FILES README.md CHANGELOG.md SECURITY.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

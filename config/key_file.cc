@@ -95,7 +95,9 @@ std::optional<KeyFileProblem> check_owner(const std::string& path, const struct 
 }
 
 /// A file that cannot be opened can still be looked at, so that `check` without root finds what it can.
-KeyFileProblem explain_unopened(const std::string& path, bool is_credential, int error) {
+/// `maker`: the subcommand that makes such a key.
+KeyFileProblem explain_unopened(const std::string& path, bool is_credential, std::string_view maker,
+                                int error) {
   const net::FileDescriptor handle(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat status {};
   if (handle.is_open() && ::fstat(handle.get(), &status) == 0) {
@@ -106,7 +108,7 @@ KeyFileProblem explain_unopened(const std::string& path, bool is_credential, int
             "run as root or as the file's owner", true};
   }
   return {"cannot open key file " + in_quotes(path) + ": " + reason(error),
-          error == ENOENT ? "make it with: tunneld genkey -o " + path : ""};
+          error == ENOENT ? "make it with: tunneld " + std::string(maker) + " -o " + path : ""};
 }
 
 KeyFileProblem explain_link(const std::string& path, const UntrustedPath& untrusted) {
@@ -123,7 +125,7 @@ KeyFileProblem explain_link(const std::string& path, const UntrustedPath& untrus
 }
 
 /// Fills `text`, or says why not.
-std::optional<KeyFileProblem> read_text(const KeyFile& file, KeyText& text) {
+std::optional<KeyFileProblem> read_text(const KeyFile& file, std::string_view maker, KeyText& text) {
   std::string path = file.name;
   if (file.is_credential) {
     const char* const directory = std::getenv("CREDENTIALS_DIRECTORY");
@@ -142,7 +144,7 @@ std::optional<KeyFileProblem> read_text(const KeyFile& file, KeyText& text) {
     path = std::get<std::string>(followed);
     fd = net::FileDescriptor(::open(path.c_str(), kFlags));
   }
-  if (!fd.is_open()) return explain_unopened(path, file.is_credential, errno);
+  if (!fd.is_open()) return explain_unopened(path, file.is_credential, maker, errno);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
     return KeyFileProblem{"cannot examine key file " + in_quotes(path) + ": " + reason(errno), ""};
@@ -158,7 +160,7 @@ std::optional<KeyFileProblem> read_text(const KeyFile& file, KeyText& text) {
 template <typename Key>
 KeyFileResult<Key> read_key(const KeyFile& file, std::string_view maker) {
   KeyText text;
-  if (auto problem = read_text(file, text)) return std::move(*problem);
+  if (auto problem = read_text(file, maker, text)) return std::move(*problem);
   const std::string_view base64 = text.trimmed();
   // What base64 makes of 32 zero bytes: an empty slot that was never filled.
   const bool is_zero = base64.find_first_not_of('A') == 43;

@@ -183,7 +183,8 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
 }
 
 ExitCode Daemon::run() {
-  notify_ready(device_.name() + ": " + std::to_string(config_.peers.size()) + " peers");
+  notify_ready(device_.name() + ": " + std::to_string(config_.peers.size()) +
+               (config_.peers.size() == 1 ? " peer" : " peers"));
   io_.run();
   return result_;
 }

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <thread>
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -14,6 +15,7 @@
 #include "daemon/control_client.h"
 #include "daemon/diagnosis.h"
 #include "daemon/forward_chains.h"
+#include "daemon/icmp_refusal.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -29,33 +31,20 @@ std::string probe(const net::SocketAddress& remote) {
   const std::uint32_t length = remote.to_sockaddr(address);
   const net::FileDescriptor socket(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.is_open()) return {};
-  int error = 0;
+  const bool v4 = address.ss_family == AF_INET;
+  const int on = 1;
+  // With it the kernel keeps each ICMP error, its type, its code and who sent it (ip(7)).
+  (void)::setsockopt(socket.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
+                     sizeof on);
   const char byte = 0;
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
       ::send(socket.get(), &byte, 1, MSG_NOSIGNAL) < 0) {
-    error = errno;
-  } else {
-    pollfd waiting{.fd = socket.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&waiting, 1, static_cast<int>(kIcmpPatience.count())) > 0) {
-      socklen_t size = sizeof(error);
-      (void)::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    }
+    return words_of_refusal({.error = errno});
   }
-  switch (error) {
-    case 0:
-      return {};
-    case ECONNREFUSED:
-      return "nothing listens there: is tunneld or WireGuard running on that host, and is this its port?";
-    case ENETUNREACH:
-      return "this host has no route there";
-    case EHOSTUNREACH:
-      return "that host cannot be reached: it is off, or the address is wrong";
-    case EACCES:
-    case EPERM:
-      return "a firewall on this host forbids it";
-    default:
-      return std::generic_category().message(error);
-  }
+  pollfd waiting{.fd = socket.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&waiting, 1, static_cast<int>(kIcmpPatience.count())) <= 0) return {};
+  const auto refusal = read_refusal(socket.get());
+  return refusal ? words_of_refusal(*refusal) : "";
 }
 
 Unreachable probe_all(const nlohmann::json& status, const std::string& only) {

@@ -53,7 +53,8 @@ struct TunFeatures {
   bool operator==(const TunFeatures&) const = default;
 };
 
-/// A failed start. code() holds the errno, what() names the device and the fix.
+/// A failed start. code() holds the errno; what() names the device and the fix, and says what the kernel said
+/// only where nothing better is known.
 class TunError : public std::system_error {
  public:
   enum class Reason : std::uint8_t {
@@ -66,11 +67,15 @@ class TunError : public std::system_error {
     kOther,
   };
   TunError(Reason reason, int error, const std::string& words)
-      : std::system_error(error, std::generic_category(), words), reason_(reason) {}
+      : std::system_error(error, std::generic_category()),
+        reason_(reason),
+        words_(reason == Reason::kOther ? words + ": " + code().message() : words) {}
   [[nodiscard]] Reason reason() const { return reason_; }
+  [[nodiscard]] const char* what() const noexcept override { return words_.c_str(); }
 
  private:
   Reason reason_;
+  std::string words_;
 };
 
 enum class TunReadStatus : std::uint8_t {

@@ -3,6 +3,7 @@ restart leaves a kill switch closed, a stop opens it."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import time
@@ -17,9 +18,13 @@ def run(lab):
     check((build / "cmake_install.cmake").exists(), "--tunneld must be in its build directory")
     root = lab.directory / "root"
     sh("cmake", "--install", build, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
-    for path in ("usr/sbin/tunneld", "usr/lib/systemd/system/tunneld@.service", "usr/share/doc/tunneld/config.md",
-                 "usr/share/doc/tunneld/examples/site-a.yaml"):
+    for path in ("usr/sbin/tunneld", "usr/lib/systemd/system/tunneld@.service", "usr/share/doc/tunneld/docs/config.md",
+                 "usr/share/doc/tunneld/config/site-a.yaml"):
         check((root / path).exists(), f"{path} is not installed")
+    documents = root / "usr/share/doc/tunneld"
+    for document in documents.rglob("*.md"):
+        for link in re.findall(r"\]\(([^)#:]+)", document.read_text()):
+            check((document.parent / link).exists(), f"{document.relative_to(root)} links to {link}, which is not installed")
     unit = root / "usr/lib/systemd/system/tunneld@.service"
     check("ExecStart=/usr/sbin/tunneld" in unit.read_text(), unit.read_text())
     score = sh("systemd-analyze", "security", "--offline=true", "--threshold=25", unit, check_exit=False)
@@ -136,7 +141,7 @@ echo DONE
         result = merged / "result"
         wait_for(lambda: result.exists() and "+ echo DONE" in result.read_text(), 60, "the test unit ends")
         text = result.read_text()
-        for words in ("STARTED", "ActiveState=active", "StatusText=tun0: 1 peers",
+        for words in ("STARTED", "ActiveState=active", "StatusText=tun0: 1 peer\n",
                       "10.255.0.0/31", "RELOADED", "REFUSED", "STILL-THERE", "STOPPED", "Result=success", "JOURNAL", "CLEANED", "SAME-ROUTES", "NRestarts=1",
                       "SENDER-IS-HEARD", "RESTARTED", "RESTART-KEEPS-CLOSED", "STOP-OPENS", "NO-TABLE", "LOW-PORT", "NOT-STARTED", "NRestarts=0 ActiveState=failed"):
             check(words in text, f"{words!r} is missing:\n{text}")

@@ -63,7 +63,7 @@ def run(lab):
     a.ip("tuntap", "add", "dev", "tun0", "mode", "tun")
     holder = a.popen("python3", "-c", HOLD, stdout=-1, text=True)
     check(holder.stdout.readline() == "held\n", "the device is held")
-    fails("tun0 is in use by another program")
+    fails(f"tun0 is in use by python3 (pid {holder.pid})")
     holder.kill()
     holder.wait()
     # At a tap there are no allowed IPs.

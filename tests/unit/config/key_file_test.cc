@@ -108,6 +108,8 @@ TEST_F(KeyFileTest, ShowsItsModeEvenToAUserWhoMayNotOpenIt) {
 TEST_F(KeyFileTest, MissingIsToldHowToBeMade) {
   const std::string path = files_.path("nothere.key");
   EXPECT_THAT(read(path), HasSubstr("No such file or directory; make it with: tunneld genkey -o " + path));
+  const KeyFileResult<crypto::PresharedKey> psk = read_preshared_key({path, false});
+  EXPECT_EQ(std::get<KeyFileProblem>(psk).hint, "make it with: tunneld genpsk -o " + path);
 }
 
 TEST_F(KeyFileTest, MayBeReachedThroughALinkFarmThatIsOurs) {

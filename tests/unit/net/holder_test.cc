@@ -39,5 +39,23 @@ TEST(Holder, TheProcessWithATunDeviceIsNamed) {
   EXPECT_EQ(holder_of_tun_device("held1"), "");
 }
 
+TEST(Holder, AnErrorAboutATakenNameEndsWithTheFix) {
+  const NetworkNamespace place;
+  if (!place.works()) GTEST_SKIP() << "needs root";
+  shell("ip link add taken0 type veth peer name taken1");
+  const TunDevice device({.name = "held0"});
+  const auto refusal = [](const char* name) -> std::string {
+    try {
+      const TunDevice second({.name = name});
+      return "made";
+    } catch (const TunError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_THAT(refusal("taken0"), testing::EndsWith("choose another name"));
+  EXPECT_THAT(refusal("held0"), testing::AllOf(testing::HasSubstr(this_process() + " has it open"),
+                                               testing::EndsWith("choose another name")));
+}
+
 }  // namespace
 }  // namespace tunneld::net
