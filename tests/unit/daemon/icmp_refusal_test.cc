@@ -55,7 +55,8 @@ TEST(IcmpRefusal, TellsIcmpv6CodesApart) {
     return words_of_refusal({.error = EHOSTUNREACH, .icmp = net::Family::kIpv6, .type = 1, .code = code});
   };
   EXPECT_THAT(words(0), HasSubstr("has no route"));
-  for (const std::uint8_t code : {1, 5, 6}) EXPECT_THAT(words(code), HasSubstr("firewall")) << int{code};
+  for (const int code : {1, 5, 6})
+    EXPECT_THAT(words(static_cast<std::uint8_t>(code)), HasSubstr("firewall")) << code;
   EXPECT_THAT(words(3), HasSubstr("it is off"));
   EXPECT_THAT(words(4), HasSubstr("nothing listens there"));
 }
