@@ -318,44 +318,6 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
   }
 }
 
-// --- Where nothing may be sent
-// --------------------------------------------------------------------------------------
-
-bool TunnelDriver::may_send(const net::Endpoint& to) {
-  if (!way_guard_ || !way_guard_(to)) return true;
-  for (const auto& [id, state] : peers_) {
-    if (current_address(id) == to.remote) check_way(id);
-  }
-  return false;
-}
-
-bool TunnelDriver::is_worth_a_look(ByteView message) {
-  // One that leaves by the bridge after all is no loop: it is smaller than what it answers, and answered by
-  // nobody.
-  const bool is_cookie = protocol::classify(message) == protocol::MessageType::kCookie;
-  return !is_cookie || looks_for_strangers_.allow(net::boot_now());
-}
-
-void TunnelDriver::check_way(protocol::PeerId peer) {
-  const auto found = peers_.find(peer);
-  if (!way_guard_ || found == peers_.end()) return;
-  const net::Endpoint* endpoint = tunnel_.peer(peer).link().endpoint.get();
-  const auto why = endpoint == nullptr ? std::nullopt : way_guard_(*endpoint);
-  tunnel_.peer(peer).link().loops.store(why.has_value());
-  if (found->second.forbidden_way == why.value_or("")) return;
-  found->second.forbidden_way = why.value_or("");
-  if (why) {
-    spdlog::warn("peer {}: {}: {}: nothing is exchanged with it", label(peer), endpoint->remote.to_string(),
-                 *why);
-  } else {
-    spdlog::info("peer {}: the way to it is not through the bridge any more", label(peer));
-  }
-}
-
-void TunnelDriver::ways_changed() {
-  tunnel_.for_each_peer([this](protocol::PeerId id, protocol::Peer&) { check_way(id); });
-}
-
 void TunnelDriver::send_probe(const protocol::Actions::Datagram& probe, ByteView bytes) {
   if (socket_.send_probe(probe.to, bytes) != net::SendStatus::kTooLarge) return;
   const auto& [peer, size] = *probe.probe;

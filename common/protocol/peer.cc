@@ -276,58 +276,6 @@ Keypair* Peer::live_keypair(Instant now) const {
   return keypair;
 }
 
-// --- Endpoint
-// -------------------------------------------------------------------------------------------------------
-
-void Peer::set_endpoint(const net::Endpoint& endpoint) {
-  const net::Endpoint* known = link_->endpoint.get();
-  if (known != nullptr && *known == endpoint) return;
-  link_->endpoint.replace(endpoint, services_.quiescence);
-  noted_endpoint_ = endpoint;
-  path_.review();
-}
-
-void Peer::try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions) {
-  const net::Endpoint* known = link_->endpoint.get();
-  const bool is_elsewhere = known == nullptr || known->remote != endpoint.remote;
-  const bool is_calling = retransmit_at_ != kNever;
-  set_endpoint(endpoint);
-  if (is_elsewhere && is_calling) {
-    // Whoever is there has not been called yet. How often we have tried in all still counts.
-    drop_pending();
-    send_initiation(now, actions, Reach::kEndpoint);
-  } else if (status(now.boot).wants_session) {
-    if (is_elsewhere) {
-      last_initiation_sent_.reset();
-      not_before_ = Instant{};
-    }
-    begin_handshake(now, actions);
-  }
-}
-
-void Peer::forget_local_address() {
-  const net::Endpoint* endpoint = link_->endpoint.get();
-  if (endpoint == nullptr || !endpoint->local) return;
-  close_lanes();
-  link_->endpoint.replace_if(endpoint,
-                             {.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0},
-                             services_.quiescence);
-  path_.review();
-}
-
-void Peer::network_changed(Now now, Actions& actions) {
-  forget_local_address();
-  close_lanes();
-  if (retransmit_at_ != kNever) {
-    // What was sent went, if anywhere, into a network that is no more. But if it did arrive, a second one so
-    // soon would make a stock peer forget the first.
-    const Instant earliest = last_initiation_sent_ ? *last_initiation_sent_ + kRekeyTimeout : now.boot;
-    retransmit_at_ = std::min(retransmit_at_, std::max(now.boot, earliest));
-  } else if (Keypair* keypair = live_keypair(now.boot)) {
-    seal(*keypair, {}, now, actions);
-  }
-}
-
 // --- Configuration
 // --------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,10 @@
-// What the data workers have found out on their own: the peer has moved, or confirmed its keypair. Both are
-// in effect already (roaming_endpoint.h, PeerLink::keypair_to_send); here the rest follows.
+// Where the peer is: as it is told, and as the data workers have found out on their own: it has moved, or
+// confirmed its keypair. Both are in effect already (roaming_endpoint.h, PeerLink::keypair_to_send); here the
+// rest follows.
+#include <algorithm>
 #include <utility>
 
+#include "common/protocol/constants.h"
 #include "common/protocol/peer.h"
 
 namespace tunneld::protocol {
@@ -37,6 +40,58 @@ void Peer::tell_move(const net::Endpoint& from, const net::Endpoint& to, Actions
 void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {
   link_->move_told.store(false);  // before we look: a later move is told again
   update_endpoint(endpoint, actions);
+}
+
+// --- Endpoint
+// -------------------------------------------------------------------------------------------------------
+
+void Peer::set_endpoint(const net::Endpoint& endpoint) {
+  const net::Endpoint* known = link_->endpoint.get();
+  if (known != nullptr && *known == endpoint) return;
+  link_->endpoint.replace(endpoint, services_.quiescence);
+  noted_endpoint_ = endpoint;
+  path_.review();
+}
+
+void Peer::try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions) {
+  const net::Endpoint* known = link_->endpoint.get();
+  const bool is_elsewhere = known == nullptr || known->remote != endpoint.remote;
+  const bool is_calling = retransmit_at_ != kNever;
+  set_endpoint(endpoint);
+  if (is_elsewhere && is_calling) {
+    // Whoever is there has not been called yet. How often we have tried in all still counts.
+    drop_pending();
+    send_initiation(now, actions, Reach::kEndpoint);
+  } else if (status(now.boot).wants_session) {
+    if (is_elsewhere) {
+      last_initiation_sent_.reset();
+      not_before_ = Instant{};
+    }
+    begin_handshake(now, actions);
+  }
+}
+
+void Peer::forget_local_address() {
+  const net::Endpoint* endpoint = link_->endpoint.get();
+  if (endpoint == nullptr || !endpoint->local) return;
+  close_lanes();
+  link_->endpoint.replace_if(endpoint,
+                             {.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0},
+                             services_.quiescence);
+  path_.review();
+}
+
+void Peer::network_changed(Now now, Actions& actions) {
+  forget_local_address();
+  close_lanes();
+  if (retransmit_at_ != kNever) {
+    // What was sent went, if anywhere, into a network that is no more. But if it did arrive, a second one so
+    // soon would make a stock peer forget the first.
+    const Instant earliest = last_initiation_sent_ ? *last_initiation_sent_ + kRekeyTimeout : now.boot;
+    retransmit_at_ = std::min(retransmit_at_, std::max(now.boot, earliest));
+  } else if (Keypair* keypair = live_keypair(now.boot)) {
+    seal(*keypair, {}, now, actions);
+  }
 }
 
 }  // namespace tunneld::protocol
