@@ -75,6 +75,15 @@ WallTime ClockMark::reserve(WallTime timestamp, WallTime clock) {
   return mark;
 }
 
+void ClockMark::settle(WallTime last) const {
+  if (last == WallTime()) return;
+  try {
+    save(last);
+  } catch (const std::exception&) {
+    // reserve() has said so.
+  }
+}
+
 void ClockMark::save(WallTime mark) const {
   const std::string text = std::to_string(mark.time_since_epoch().count()) + "\n";
   const std::filesystem::path directory = path_.parent_path();

@@ -26,6 +26,9 @@ class ClockMark {
   /// A timestamp beyond the mark is about to be sent: returns the new mark, which is on disk by then unless
   /// there was a warning.
   WallTime reserve(WallTime timestamp, WallTime clock);
+  /// The run ends, and this was the last one sent: what was reserved beyond it is given back, so that the
+  /// next run begins with the clock and not ahead of it. A run that was killed gives nothing back.
+  void settle(WallTime last) const;
 
  private:
   void save(WallTime mark) const;

@@ -236,6 +236,7 @@ void Daemon::stop(ExitCode code, const std::string& why, bool stays_closed) {
   spdlog::info("stopping: {}", why);
   notify_stopping();
   driver_.say_goodbye();
+  clock_mark_.settle(tunnel_.timestamps().greatest());
   host_.stay_closed(code != ExitCode::kFine || stays_closed);
   result_ = code;
   io_.stop();

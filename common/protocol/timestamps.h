@@ -35,6 +35,8 @@ class Timestamps {
   }
   /// A peer that is forgotten has had this one, and may come again.
   void forget(WallTime last) { floor_ = std::max(floor_, last); }
+  /// The greatest that this run has sent; the epoch where it has sent none.
+  [[nodiscard]] WallTime greatest() const { return greatest_; }
   /// How far the clock is behind what it, or an earlier run's, has said before; at least zero.
   [[nodiscard]] Duration behind(WallTime clock) const {
     return std::max(Duration::zero(), Duration(std::max(floor_, greatest_) - clock));
