@@ -17,6 +17,7 @@ def run(lab):
         a.config_path.write_text(json.dumps({**plain, "groups": {"g": {"allow": [rule]}}}))
 
     allow("10.9.0.1/icmp")
+    wait_for(lambda: "NO-CARRIER" not in a.ip("link"), 5, "the wire is up")
     before = a.state()
     daemon = lab.start(a, a.config_path)
 

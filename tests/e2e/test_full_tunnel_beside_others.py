@@ -45,6 +45,7 @@ def run(lab):
         wait_for(lambda at=port: calls(at), 5, f"port {port} without a tunnel")
     for caller, called in far.items():
         wait_for(lambda a=caller, b=called: server.ping(b, count=1, extra=("-I", a)) == 1, 5, f"{caller} without a tunnel")
+    wait_for(lambda: "NO-CARRIER" not in host.ip("link"), 5, "the wire is up")
     before = host.state()
     daemon = lab.start(host, config())
     wait_for(lambda: host.reaches("10.8.0.1"), 5, "the tunnel")

@@ -12,6 +12,8 @@ def run(lab):
     for gateway in ("203.0.113.2", "2001:db8::2"):
         client.ip("route", "add", "default", "via", gateway)
     keys = {host: lab.key(host) for host in (client, server)}
+    for host in (client, server):
+        wait_for(lambda host=host: "NO-CARRIER" not in host.ip("link"), 5, "the wire is up")
     before = {host: host.state() for host in (client, server)}
     servers = lab.start(server, lab.config(
         server, {"addresses": ["10.9.0.2/24", "fd09::2/64"], "listen_port": 51820},
