@@ -15,8 +15,8 @@ namespace tunneld::daemon {
 /// Whether `resolv_conf` leads the host's programs to it.
 [[nodiscard]] bool leads_to_resolved(const std::string& resolv_conf);
 
-/// Throws std::system_error if it is not there, not known to be in our network namespace, or has no such link.
-/// `is_known`: that it is, the user says.
+/// Throws std::system_error if it is not there, not known to be in our network namespace, or has no such
+/// link. `is_known`: that it is, the user says.
 void expect_resolved(std::uint32_t interface_index, bool is_known);
 
 /// `all_names`: every name is asked for on this link, and on no other. Otherwise those of `search` alone.

@@ -232,7 +232,8 @@ void TunnelDriver::wait_for_timer() {
 void TunnelDriver::drain_doors() {
   if (signals_.device_gone.load()) return on_device_gone_();
   if (signals_.segmentation_lost.load() && !std::exchange(told_segmentation_lost_, true)) {
-    spdlog::warn("the outer interface cannot segment UDP: sending packets one by one, and trying again now and then");
+    spdlog::warn(
+        "the outer interface cannot segment UDP: sending packets one by one, and trying again now and then");
   }
   const Now now = net::now();
   const auto handle = [&](const protocol::DoorRecord& record, MutableBytes payload) {

@@ -46,7 +46,8 @@ class ForwardChainsTest : public net::NamespaceTest {};
 
 TEST_F(ForwardChainsTest, AreReadFromTheHost) {
   EXPECT_THAT(forward_findings("tun0"), IsEmpty());
-  net::shell("nft 'table inet guard { chain everything { type filter hook forward priority 0; policy drop; }; }'");
+  net::shell(
+      "nft 'table inet guard { chain everything { type filter hook forward priority 0; policy drop; }; }'");
   ASSERT_EQ(forward_findings("tun0").size(), 1U);
   EXPECT_THAT(forward_findings("tun0")[0].words, HasSubstr("chain everything of table inet guard"));
 }

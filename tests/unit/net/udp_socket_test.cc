@@ -389,7 +389,8 @@ TEST_F(UdpSocketTest, TakenPortIsAClearErrorEvenForAGroup) {
       FAIL() << "joined another program's port";
     } catch (const std::system_error& error) {
       EXPECT_EQ(error.code().value(), EADDRINUSE);
-      EXPECT_THAT(error.what(), ::testing::HasSubstr("is taken by net_test (pid " + std::to_string(::getpid()) + ")"));
+      EXPECT_THAT(error.what(),
+                  ::testing::HasSubstr("is taken by net_test (pid " + std::to_string(::getpid()) + ")"));
     }
   }
 }
