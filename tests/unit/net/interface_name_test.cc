@@ -1,36 +1,26 @@
 #include "common/net/interface_name.h"
 
+#include <cerrno>
 #include <functional>
 #include <optional>
 #include <string>
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "common/net/netlink.h"
+#include "tests/unit/net/socket_fault.h"
 
 namespace tunneld::net {
 namespace {
 
-/// For its life, this process can open nothing more.
+/// For its life, this process can open no socket.
 class NoDescriptorsLeft {
  public:
-  NoDescriptorsLeft() {
-    ::getrlimit(RLIMIT_NOFILE, &before_);
-    const int next = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-    ::close(next);
-    const rlimit none{static_cast<rlim_t>(next), before_.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &none);
-  }
+  NoDescriptorsLeft() { socket_fault = EMFILE; }
   NoDescriptorsLeft(const NoDescriptorsLeft&) = delete;
   NoDescriptorsLeft& operator=(const NoDescriptorsLeft&) = delete;
-  ~NoDescriptorsLeft() { ::setrlimit(RLIMIT_NOFILE, &before_); }
-
- private:
-  rlimit before_{};
+  ~NoDescriptorsLeft() { socket_fault = 0; }
 };
 
 std::string words_of(const std::function<void()>& call) {

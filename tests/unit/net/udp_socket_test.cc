@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "tests/unit/net/network_namespace.h"
+#include "tests/unit/net/socket_fault.h"
 
 namespace {
 
@@ -47,6 +48,10 @@ extern "C" int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
 }
 
 extern "C" int socket(int domain, int type, int protocol) noexcept {
+  if (tunneld::net::socket_fault != 0) {
+    errno = tunneld::net::socket_fault;
+    return -1;
+  }
   if (without_ipv6 && domain == AF_INET6) {
     errno = EAFNOSUPPORT;
     return -1;
