@@ -125,7 +125,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                                 .lanes = static_cast<unsigned>(worker_count_),
                                 .probe = true},
                .path = {}}),
-      driver_(io_, tunnel_, plane_, sockets_.front(), lane_sockets_,
+      driver_(io_, tunnel_, plane_, sockets_, lane_sockets_,
               [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
       path_watch_(io_, tunnel_, driver_),
       network_watch_(io_, device_.interface_index(),

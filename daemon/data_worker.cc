@@ -16,7 +16,9 @@
 #include "common/net/flow_hash.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/inbound.h"
+#include "common/protocol/messages.h"
 #include "common/protocol/outbound.h"
+#include "daemon/icmp_refusal.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -25,6 +27,8 @@ namespace {
 constexpr int kMaxReads = 64;
 /// A turn that moves more than this in one direction makes a worker a busy one: a few full packets are not.
 constexpr std::size_t kBusyBytes = 32 * 1024;
+/// Entries of the error queue read at once: a forger must not keep the thread from its packets.
+constexpr int kMaxRefusals = 64;
 /// So long without a packet from the device, and its own thread is not worth its wake-ups any more.
 constexpr int kQuietMilliseconds = 20;
 
@@ -86,6 +90,21 @@ void DataWorker::wake_control(std::size_t thread) {
   if (!plane_.doors[thread]->take_pending()) return;
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
+}
+
+void DataWorker::read_refusals(std::size_t thread) {
+  std::array<std::uint8_t, protocol::kQuotedInitiation> quotation;
+  for (int i = 0; i < kMaxRefusals; ++i) {
+    const auto refusal = read_refusal(socket_.fd(), quotation);
+    if (!refusal) break;
+    const ByteView quoted = ByteView(quotation).first(refusal->quoted);
+    if (!refusal->nothing_listens() || !refusal->destination || !protocol::quoted_initiation(quoted))
+      continue;
+    const net::Endpoint there{.remote = *refusal->destination, .local = std::nullopt, .local_interface = 0};
+    // Where there is no room it is missed: the next try comes in its usual time.
+    (void)plane_.doors[thread]->push({.notice = protocol::Notice::kRefused, .endpoint = there}, quoted);
+  }
+  wake_control(thread);
 }
 
 void DataWorker::send(protocol::Outbound& path, std::size_t thread) {
@@ -223,9 +242,14 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
 
   std::array<epoll_event, 3> events;
   while (!stopping()) {
-    epoll_wait(epoll_.get(), events.data(), events.size(), -1);
+    const int ready = epoll_wait(epoll_.get(), events.data(), events.size(), -1);
+    for (int i = 0; i < ready; ++i) {
+      const epoll_event& event = events[static_cast<std::size_t>(i)];
+      if (event.data.fd == socket_.fd() && (event.events & EPOLLERR) != 0) read_refusals(thread);
+    }
     for (bool more = true; more && !stopping();) {
       more = socket_.receive(batch) > 0;
+      if (batch.met_refusal()) read_refusals(thread);
       const std::size_t received = more ? receive() : 0;
       if (device_reader_.load() != DeviceReader::kInbound) continue;
       // Also what the kernel has just answered to what was written.

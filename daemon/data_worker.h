@@ -61,6 +61,8 @@ class DataWorker {
   /// answers came in by: in a quiet worker its own, where it finds them itself; in a busy one the flow's, so
   /// that the flows of one peer, which all come in here as long as it has no lanes, leave by all workers.
   [[nodiscard]] net::TunQueue& queue_for(std::span<const iovec> packet);
+  /// Empties the socket's error queue. What is about an initiation goes to the control thread.
+  void read_refusals(std::size_t thread);
   /// Seals and sends what `path` holds; counts as `thread`.
   void send(protocol::Outbound& path, std::size_t thread);
   void give_device_to_outbound();

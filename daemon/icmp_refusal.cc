@@ -68,21 +68,37 @@ std::string words_of_icmpv6(const IcmpRefusal& refusal) {
 
 }  // namespace
 
-std::optional<IcmpRefusal> read_refusal(int socket) {
+bool IcmpRefusal::nothing_listens() const {
+  if (icmp == net::Family::kIpv4) return type == ICMP_DEST_UNREACH && code == ICMP_PORT_UNREACH;
+  return icmp == net::Family::kIpv6 && type == ICMP6_DST_UNREACH && code == ICMP6_DST_UNREACH_NOPORT;
+}
+
+std::optional<IcmpRefusal> read_refusal(int socket, MutableBytes quotation) {
   std::array<std::byte, 512> control{};
+  sockaddr_storage destination{};
+  iovec part{.iov_base = quotation.data(), .iov_len = quotation.size()};
   msghdr message{};
+  message.msg_name = &destination;
+  message.msg_namelen = sizeof destination;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  if (::recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return std::nullopt;
-  for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr; part = CMSG_NXTHDR(&message, part)) {
-    const bool v4 = part->cmsg_level == SOL_IP && part->cmsg_type == IP_RECVERR;
-    const bool v6 = part->cmsg_level == SOL_IPV6 && part->cmsg_type == IPV6_RECVERR;
+  const ssize_t quoted = ::recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
+  if (quoted < 0) return std::nullopt;
+  for (cmsghdr* item = CMSG_FIRSTHDR(&message); item != nullptr; item = CMSG_NXTHDR(&message, item)) {
+    const bool v4 = item->cmsg_level == SOL_IP && item->cmsg_type == IP_RECVERR;
+    const bool v6 = item->cmsg_level == SOL_IPV6 && item->cmsg_type == IPV6_RECVERR;
     if (!v4 && !v6) continue;
-    const auto* error = reinterpret_cast<const sock_extended_err*>(CMSG_DATA(part));
+    const auto* error = reinterpret_cast<const sock_extended_err*>(CMSG_DATA(item));
     IcmpRefusal refusal{
         .error = static_cast<int>(error->ee_errno), .type = error->ee_type, .code = error->ee_code};
     if (error->ee_origin == SO_EE_ORIGIN_ICMP) refusal.icmp = net::Family::kIpv4;
     if (error->ee_origin == SO_EE_ORIGIN_ICMP6) refusal.icmp = net::Family::kIpv6;
+    refusal.quoted = static_cast<std::size_t>(quoted);
+    if (message.msg_namelen > 0) {
+      refusal.destination = net::SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr&>(destination));
+    }
     if (refusal.icmp) {
       const auto* sender = reinterpret_cast<const sockaddr*>(SO_EE_OFFENDER(error));
       if (const auto address = net::SocketAddress::from_sockaddr(*sender)) refusal.sender = address->address;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "common/bytes.h"
 #include "common/net/ip_address.h"
 
 namespace tunneld::daemon {
@@ -19,10 +20,18 @@ struct IcmpRefusal {
   std::uint8_t type = 0;
   std::uint8_t code = 0;  ///< RFC 792, RFC 1812 section 5.2.7.1; RFC 4443 section 3.1
   std::optional<net::IpAddress> sender{};
+  /// Where the datagram went.
+  std::optional<net::SocketAddress> destination{};
+  /// How much of the datagram's own beginning was quoted, bytes, as far as there was room for it.
+  std::size_t quoted = 0;
+
+  /// The destination's host itself, as a rule: it is there, and the program is not.
+  [[nodiscard]] bool nothing_listens() const;
 };
 
-/// Takes the first error from the socket's error queue; nullopt: there is none.
-[[nodiscard]] std::optional<IcmpRefusal> read_refusal(int socket);
+/// Takes the first error from the socket's error queue; nullopt: there is none. Its quotation of the
+/// datagram, without the headers, goes to `quotation`.
+[[nodiscard]] std::optional<IcmpRefusal> read_refusal(int socket, MutableBytes quotation = {});
 
 /// For an administrator: what it means, and where to look.
 [[nodiscard]] std::string words_of_refusal(const IcmpRefusal& refusal);

@@ -69,30 +69,32 @@ int checked(int fd, const char* what) {
 }  // namespace
 
 TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel, protocol::DataPlane& plane,
-                           net::UdpSocket& socket, std::vector<net::UdpSocket>& lane_sockets,
+                           std::vector<net::UdpSocket>& sockets, std::vector<net::UdpSocket>& lane_sockets,
                            std::function<void()> on_device_gone)
     : tunnel_(tunnel),
       plane_(plane),
-      socket_(socket),
+      socket_(sockets.front()),
       lane_sockets_(lane_sockets),
       on_device_gone_(std::move(on_device_gone)),
       wake_(io, checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       timer_(io, checked(timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd")),
       signals_{.wake_fd = wake_.native_handle()},
-      resolver_(io, [this](protocol::PeerId peer, const net::SocketAddress& address) {
-        spdlog::debug("peer {}: trying {}", label(peer), address.to_string());
-        peers_[peer].problem.clear();
-        protocol::Actions actions;
-        tunnel_.peer(peer).try_endpoint({.remote = address, .local = std::nullopt, .local_interface = 0},
-                                        net::now(), actions);
-        check_way(peer);
-        if (on_endpoint_found_) on_endpoint_found_();
-        tunnel_.reschedule(peer);
-        carry_out(actions);
-        for (const EventHandler& handler : event_handlers_)
-          handler({.kind = protocol::Event::Kind::kAskRoute, .peer = peer});
-        arm_timer();
-      }) {
+      resolver_(io,
+                [this](protocol::PeerId peer, const net::SocketAddress& address) {
+                  spdlog::debug("peer {}: trying {}", label(peer), address.to_string());
+                  peers_[peer].problem.clear();
+                  protocol::Actions actions;
+                  tunnel_.peer(peer).try_endpoint(
+                      {.remote = address, .local = std::nullopt, .local_interface = 0}, net::now(), actions);
+                  check_way(peer);
+                  if (on_endpoint_found_) on_endpoint_found_();
+                  tunnel_.reschedule(peer);
+                  carry_out(actions);
+                  for (const EventHandler& handler : event_handlers_)
+                    handler({.kind = protocol::Event::Kind::kAskRoute, .peer = peer});
+                  arm_timer();
+                }),
+      refusals_(io, sockets) {
   resolver_.on_candidates([this](protocol::PeerId peer, const std::vector<net::SocketAddress>& addresses) {
     tunnel_.peer(peer).set_addresses(addresses);
   });
@@ -298,6 +300,10 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
       lane_sockets_[datagram.lane - 1].send_batch(std::span(&ready, 1));
     }
   }
+  const bool calls = std::ranges::any_of(datagrams_, [](const net::Datagram& datagram) {
+    return protocol::classify(datagram.bytes) == protocol::MessageType::kInitiation;
+  });
+  if (calls) refusals_.expect();
   if (!datagrams_.empty() && socket_.send_batch(datagrams_).dropped > 0) {
     for (std::size_t i = 0; i < datagrams_.size(); ++i) {
       if (!initiations_[i] || datagrams_[i].status != net::SendStatus::kUnreachable) continue;
@@ -409,6 +415,12 @@ void TunnelDriver::report(const protocol::Event& event) {
     case Kind::kPathMtu:
       spdlog::debug("peer {}: packets of up to {} bytes pass", label(event.peer),
                     tunnel_.peer(event.peer).path().mtu().limit());
+      break;
+    case Kind::kRefused:
+      state.problem = "nothing listens at " + event.endpoint.remote.to_string() + ", says its host (ICMP)";
+      spdlog::log(level_of(spdlog::level::info, state), "peer {}: {}: trying again soon", label(event.peer),
+                  state.problem);
+      resolver_.refresh(event.peer, current_address(event.peer));
       break;
     case Kind::kAskRoute:
       break;

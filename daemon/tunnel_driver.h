@@ -19,15 +19,17 @@
 #include "daemon/endpoint_resolver.h"
 #include "daemon/key_use.h"
 #include "daemon/pace.h"
+#include "daemon/refusal_hearing.h"
 
 namespace tunneld::daemon {
 
 class TunnelDriver {
  public:
-  /// `socket`: for handshakes and keepalives (a worker's; sending is thread-safe). `lane_sockets`: by worker.
+  /// `sockets`: of the workers. The first is for handshakes and keepalives, too (sending is thread-safe).
+  /// `lane_sockets`: by worker.
   /// `on_device_gone` is called when somebody has deleted the device.
   TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel, protocol::DataPlane& plane,
-               net::UdpSocket& socket, std::vector<net::UdpSocket>& lane_sockets,
+               std::vector<net::UdpSocket>& sockets, std::vector<net::UdpSocket>& lane_sockets,
                std::function<void()> on_device_gone);
   TunnelDriver(const TunnelDriver&) = delete;
   TunnelDriver& operator=(const TunnelDriver&) = delete;
@@ -142,6 +144,7 @@ class TunnelDriver {
   protocol::Actions actions_;
   std::vector<net::Datagram> datagrams_;
   std::vector<std::optional<protocol::PeerId>> initiations_;  ///< beside datagrams_
+  RefusalHearing refusals_;
   Instant armed_ = kNever;
   bool told_segmentation_lost_ = false;
   bool told_lock_failed_ = false;

@@ -82,6 +82,7 @@ void ReceiveBatch::arm(std::size_t index) {
 std::size_t ReceiveBatch::receive(int fd) {
   for (std::size_t i = 0; i < received_; ++i) arm(i);
   received_ = 0;
+  met_refusal_ = false;
   // An error queued by an ICMP message takes one call each and hides the datagrams behind it; a few are
   // looked past.
   for (int attempt = 0; attempt < 4; ++attempt) {
@@ -92,6 +93,7 @@ std::size_t ReceiveBatch::receive(int fd) {
       break;
     }
     if (errno == EAGAIN) break;
+    if (errno != EINTR) met_refusal_ = true;
     if (errno != ECONNREFUSED && errno != EHOSTUNREACH && errno != ENETUNREACH && errno != EINTR) {
       ++errors_;
       break;

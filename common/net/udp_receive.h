@@ -57,6 +57,9 @@ class ReceiveBatch {
   [[nodiscard]] ReceivedMessage operator[](std::size_t index);
   /// Failed receive calls, since construction.
   [[nodiscard]] std::uint64_t errors() const { return errors_; }
+  /// The last receive() met an error about an earlier send: the socket's error queue, where it is heard, has
+  /// more about it.
+  [[nodiscard]] bool met_refusal() const { return met_refusal_; }
 
  private:
   // in6_pktinfo, IPV6_TCLASS, UDP_GRO and IP_TOS.
@@ -74,6 +77,7 @@ class ReceiveBatch {
   std::vector<Control> controls_;
   std::size_t received_ = 0;
   std::uint64_t errors_ = 0;
+  bool met_refusal_ = false;
 };
 
 }  // namespace tunneld::net

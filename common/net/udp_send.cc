@@ -18,6 +18,7 @@ namespace tunneld::net {
 namespace {
 
 constexpr std::size_t kBatch = 64;         // datagrams of one sendmmsg
+constexpr int kMostStale = 4;              // errors of earlier datagrams that one send looks past
 constexpr std::uint32_t kJoinPause = 256;  // runs sent singly after a refusal before joining is tried again
 // So many refusals by EIO in a row, and segmentation counts as lost. One alone may be a passing fault, or
 // that of one peer's route; and an outer interface may be replaced by one that can.
@@ -35,9 +36,23 @@ bool may_be_source(int error) {
          error == EADDRNOTAVAIL;
 }
 
-// Errors left in the socket by an earlier datagram.
-bool is_stale(int error) {
-  return error == EINTR || error == ECONNREFUSED || error == ECONNRESET;
+// What ICMP's codes become (Linux: icmp_err_convert, icmpv6_err_convert), besides ECONNREFUSED.
+bool may_be_from_icmp(int error) {
+  switch (error) {
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EMSGSIZE:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case ENONET:
+    case EACCES:
+    case EPROTO:
+      return true;
+    default:
+      return false;
+  }
 }
 
 SendStatus status_of(int error) {
@@ -190,6 +205,8 @@ struct UdpSocket::Run {
     --patience;
     pollfd watched{.fd = fd, .events = POLLOUT, .revents = 0};
     (void)::poll(&watched, 1, 1);
+    // An error that waits to be read ends the wait at once, and makes no room.
+    if (watched.revents == POLLERR) (void)::poll(nullptr, 0, 1);
     return true;
   }
 
@@ -237,6 +254,12 @@ bool UdpSocket::segments() const {
   return segments_ && join_failures_.load(std::memory_order_relaxed) < kJoinsToLose;
 }
 
+// Left in the socket by an earlier datagram, or so it may be: the next call tells.
+bool UdpSocket::is_stale(int error) const {
+  return error == EINTR || error == ECONNREFUSED || error == ECONNRESET ||
+         (hears_refusals_.load(std::memory_order_relaxed) && may_be_from_icmp(error));
+}
+
 // Counting the pause down is not exact when two threads send; it need not be.
 bool UdpSocket::may_join() {
   if (!segments_) return false;
@@ -251,7 +274,7 @@ void UdpSocket::send_joined(Run& run, ByteView bytes, std::size_t segment_size) 
   iovec part = part_of(bytes);
   const msghdr message = run.destination.message(part, static_cast<std::uint16_t>(segment_size));
   int error = 0;
-  for (int stale = 0; stale < 4; ++stale) {
+  for (int stale = 0; stale <= kMostStale; ++stale) {
     do {
       error = ::sendmsg(fd_.get(), &message, MSG_DONTWAIT) < 0 ? errno : 0;
     } while (error == EAGAIN && run.wait_for_room(fd_.get()));
@@ -297,15 +320,16 @@ void UdpSocket::send_singly(Run& run, ByteView bytes, std::size_t segment_size) 
     if (sent > 0) {
       run.result.sent += static_cast<std::uint32_t>(sent);
       bytes = bytes.subspan(std::min(bytes.size(), static_cast<std::size_t>(sent) * segment_size));
+      stale = 0;
       continue;
     }
 
     const int error = errno;
-    if (is_stale(error) && stale++ < 4) continue;
+    if (is_stale(error) && stale++ < kMostStale) continue;
     if (error == EAGAIN && run.wait_for_room(fd_.get())) continue;
     if (may_be_source(error) && run.forget_source()) continue;
-    if (error == EMSGSIZE) {
-      run.refuse(parts[0].iov_len);
+    if (error == EMSGSIZE || error == ENOBUFS) {
+      error == EMSGSIZE ? run.refuse(parts[0].iov_len) : run.drop(1, error);
       bytes = bytes.subspan(parts[0].iov_len);
       continue;
     }
@@ -369,13 +393,14 @@ SendResult UdpSocket::send_batch(std::span<Datagram> datagrams) {
         }
         result.sent += static_cast<std::uint32_t>(sent);
         datagrams = datagrams.subspan(static_cast<std::size_t>(sent));
+        stale = 0;
         continue;
       }
       error = errno;
     }
 
     Datagram& refused = datagrams.front();
-    if (is_stale(error) && stale++ < 4) continue;
+    if (is_stale(error) && stale++ < kMostStale) continue;
     if (may_be_source(error) && count > 0 && destinations[0].has_source()) {
       result.forget_local = refused.forget_local = true;
       continue;

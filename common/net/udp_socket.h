@@ -21,8 +21,11 @@
 // - EAGAIN: the socket's buffer is full: waits up to kSendPatience, then drops. Waiting makes the tun queue
 //   fill up, which is the only back-pressure the inner flows can feel; the bound keeps receiving alive (the
 //   receive buffer covers it).
-// - ENOBUFS: the device's queue is full; poll() would not wait for it: dropped, as the queue would.
-// - ECONNREFUSED and kin are about an earlier datagram: tried again.
+// - ENOBUFS: the device's queue is full; poll() would not wait for it: dropped, as the queue would. The
+// kernel
+//   says so only while refusals are heard.
+// - ECONNREFUSED and kin are about an earlier datagram: tried again. While refusals are heard, any of ICMP's
+//   errors may be; each is believed only if it persists.
 #pragma once
 
 #include <atomic>
@@ -137,6 +140,12 @@ class UdpSocket {
   /// larger than the device's MTU is refused. Off (the start value): the kernel fragments what is too large.
   [[nodiscard]] std::error_code set_path_mtu_probing(bool on);
 
+  /// On: what ICMP says of sent datagrams comes to the socket's error queue (IP_RECVERR, ip(7)), which
+  /// somebody has to read whenever the socket polls as failed. Each such message also makes one later call on
+  /// the socket fail; sends and receives here try again, and lose nothing by it. Off (the start value): the
+  /// queue is thrown away.
+  void hear_refusals(bool on);
+
  private:
   friend std::vector<UdpSocket> open_udp_sockets(const UdpOptions& options);
   friend std::vector<UdpSocket> open_lane_sockets(UdpOptions options);
@@ -149,6 +158,7 @@ class UdpSocket {
   /// Of IPv6; 0: the path's.
   bool set_fragment_size(int bytes);
 
+  [[nodiscard]] bool is_stale(int error) const;
   [[nodiscard]] bool may_join();
   void send_joined(Run& run, ByteView bytes, std::size_t segment_size);
   void send_singly(Run& run, ByteView bytes, std::size_t segment_size);
@@ -160,6 +170,7 @@ class UdpSocket {
   bool segments_ = false;                         // the kernel knows UDP_SEGMENT, and we may use it
   std::atomic<std::uint32_t> join_pause_ = 0;     // runs still to be sent singly after a refusal
   std::atomic<std::uint32_t> join_failures_ = 0;  // by EIO, since the last run that left joined
+  std::atomic<bool> hears_refusals_ = false;
 };
 
 /// Opens `options.sockets` sockets on one port. Data on a lane n > 0 (common/protocol/lanes.h) comes to

@@ -24,15 +24,16 @@ namespace tunneld::protocol {
 
 enum class Notice : std::uint8_t {
   kHandshakeMessage,  ///< payload: types 1 to 3, as received from `endpoint`; unauthenticated
-  kWaitingPacket,     ///< payload: an inner packet for `peer`, which has no session
-  kControlFrame,      ///< payload: an authenticated plaintext that is no IP packet, from `peer` under `index`
-  kConfirmed,         ///< first valid data under the keypair `index` of `peer`
-  kMoved,             ///< valid data of `peer` came from elsewhere, which is in its link already
-  kMoving,      ///< valid data of `peer` came from `endpoint`, so soon after its last move that it is not
-  kSourceGone,  ///< the address that we answered `peer` from is not ours any more
-  kRekey,       ///< the keypair `index` of `peer` is old enough for a successor
-  kLaneWanted,  ///< a worker would send on a lane of `peer` under `index`; payload: its number, one byte
-  kWatch,       ///< a timer of `peer` runs that the control thread does not watch yet
+  kRefused,        ///< nothing listens at `endpoint`, says ICMP; payload: what it quotes of a message of ours
+  kWaitingPacket,  ///< payload: an inner packet for `peer`, which has no session
+  kControlFrame,   ///< payload: an authenticated plaintext that is no IP packet, from `peer` under `index`
+  kConfirmed,      ///< first valid data under the keypair `index` of `peer`
+  kMoved,          ///< valid data of `peer` came from elsewhere, which is in its link already
+  kMoving,         ///< valid data of `peer` came from `endpoint`, so soon after its last move that it is not
+  kSourceGone,     ///< the address that we answered `peer` from is not ours any more
+  kRekey,          ///< the keypair `index` of `peer` is old enough for a successor
+  kLaneWanted,     ///< a worker would send on a lane of `peer` under `index`; payload: its number, one byte
+  kWatch,          ///< a timer of `peer` runs that the control thread does not watch yet
 };
 
 struct DoorRecord {
@@ -115,7 +116,8 @@ class Door {
 
   /// Producer. False when the queue is full.
   bool push(const DoorRecord& record, ByteView payload = {}) {
-    NoticeQueue& queue = record.notice == Notice::kHandshakeMessage ? strangers_ : peers_;
+    const bool from_anybody = record.notice == Notice::kHandshakeMessage || record.notice == Notice::kRefused;
+    NoticeQueue& queue = from_anybody ? strangers_ : peers_;
     if (!queue.push(record, payload)) return false;
     pending_ = true;
     return true;
@@ -128,7 +130,7 @@ class Door {
   bool pop_peers(Visit&& visit) {
     return peers_.pop(visit);
   }
-  /// Consumer: handshake messages, from anybody.
+  /// Consumer: handshake messages and refusals, from anybody.
   template <typename Visit>
   bool pop_strangers(Visit&& visit) {
     return strangers_.pop(visit);

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstring>
+#include <optional>
 #include <type_traits>
 
 #include "common/bytes.h"
@@ -93,6 +95,17 @@ struct DataHeader {
   [[nodiscard]] static DataHeader from(ByteView bytes) { return message_from<DataHeader>(bytes); }
 };
 static_assert(sizeof(DataHeader) == 16);
+
+/// What has to be quoted of an initiation to know which one it is: type and sender index.
+inline constexpr std::size_t kQuotedInitiation = offsetof(InitiationMessage, ephemeral);
+
+/// The sender index of an initiation of which only the beginning is here; nullopt if it is none, or too
+/// short.
+[[nodiscard]] inline std::optional<std::uint32_t> quoted_initiation(ByteView beginning) {
+  if (beginning.size() < kQuotedInitiation || load_le<std::uint32_t>(beginning.data()) != 1)
+    return std::nullopt;
+  return load_le<std::uint32_t>(beginning.data() + offsetof(InitiationMessage, sender_index));
+}
 
 /// A data message's shortest form: header and tag, the keepalive.
 inline constexpr std::size_t kMinDataMessage = 32;

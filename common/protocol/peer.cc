@@ -177,6 +177,7 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   retransmit_at_ = kNever;
   attempts_ = 0;
   may_hurry_ = true;
+  hurry_until_ = Instant{};
   zero_keys_at_ = now.boot + kZeroKeysAfter;
   latest_handshake_ = now.boot;
   actions.add_event(

@@ -91,6 +91,9 @@ class Peer {
   [[nodiscard]] bool accept_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
                                      Actions& actions);
   [[nodiscard]] bool accept_cookie(const CookieMessage& message, Now now);
+  /// ICMP says that nothing listens at `at`, where the initiation `index` went. Not authenticated: the next
+  /// try comes sooner, once per session, and that is all.
+  void refused(std::uint32_t index, const net::SocketAddress& at, Now now, Actions& actions);
 
   /// An inner packet that found no session: kept (bounded, oldest dropped) while a handshake is made.
   void queue_packet(ByteView packet, Now now, Actions& actions);
@@ -224,6 +227,8 @@ class Peer {
   std::optional<Instant> last_initiation_sent_;
   Instant calling_since_{};
   std::vector<net::SocketAddress> addresses_;
+  /// Where the last initiation went and has not been refused.
+  std::vector<net::SocketAddress> called_;
   /// Where the first try of this handshake went.
   std::optional<net::SocketAddress> tried_first_;
   bool may_hurry_ = true;

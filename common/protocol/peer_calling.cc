@@ -6,10 +6,15 @@
 // all of them, so a peer that is reached by two ways takes it once, and the other is a replay; two different
 // ones within a round trip would make a stock peer answer the one that we have forgotten.
 //
-// When the peer has said BYE, or its host says that nobody listens, it is either restarted, and back in a
-// moment, or has moved, and its name will tell. The next tries come after about 0.3, 1 and 2 s; once per
-// session, because what says so may be forged. They are spread, because a server ends all its sessions at
-// once.
+// When the peer has said BYE, or its host says that nobody listens (ICMP, in answer to an initiation), it is
+// either restarted, and back in a moment, or has moved, and its name will tell. The next tries come after
+// about 0.3, 1 and 2 s; once per session, because what says so may be forged. They are spread, because a
+// server ends all its sessions at once.
+//
+// ICMP is believed only where it quotes the random index of an initiation that still waits for its response,
+// from where that one went: who cannot read our datagrams cannot guess it. Whoever can, could as well have
+// dropped them, and gains a handshake a little earlier. A session, if there is one, goes on; and a peer that
+// is heard is there, whatever ICMP says.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -26,6 +31,8 @@ constexpr std::size_t kMostAtOnce = 8;
 /// When an initiation is repeated that may be too early: so that the tries are at 0.3, 1, 2 and 4 s.
 constexpr std::array<Duration, 3> kHurriedTimeouts = {700ms, 1s, 2s};
 constexpr Duration kHurriedStart = 300ms;
+/// An answer to an initiation that comes later is about something else.
+constexpr Duration kRefusedWithin = 3s;
 /// What is left of the hurry is of no use later.
 constexpr Duration kHurry = 15s;
 constexpr Duration kCookieStart = 300ms, kCookieSpread = 3s;
@@ -53,7 +60,9 @@ bool Peer::may_be_elsewhere() const {
 
 void Peer::address_initiation(ByteView message, const net::Endpoint& endpoint, Reach reach, Now now,
                               Actions& actions) {
+  called_.clear();
   const auto send_to = [&](const net::Endpoint& to) {
+    called_.push_back(to.remote);
     const MutableBytes datagram = actions.add_datagram(to, message.size(), true);
     std::memcpy(datagram.data(), message.data(), message.size());
   };
@@ -93,6 +102,17 @@ bool Peer::hurry(Now now) {
   not_before_ = now.boot + kHurriedStart +
                 Duration(services_.random_below(static_cast<std::uint32_t>(Duration(kHurriedStart).count())));
   return true;
+}
+
+void Peer::refused(std::uint32_t index, const net::SocketAddress& at, Now now, Actions& actions) {
+  if (!pending_ || index != pending_index_ || heard_lately(now)) return;
+  if (!last_initiation_sent_ || now.boot - *last_initiation_sent_ > kRefusedWithin) return;
+  // As long as it may be answered from elsewhere, there is something to wait for.
+  if (std::erase(called_, at) == 0 || !called_.empty() || !hurry(now)) return;
+  retransmit_at_ = std::min(retransmit_at_, not_before_);
+  actions.add_event({.kind = Event::Kind::kRefused,
+                     .peer = id_,
+                     .endpoint = {.remote = at, .local = std::nullopt, .local_interface = 0}});
 }
 
 // Who answers with a cookie has not looked at the initiation, so there is nothing to wait for. Many of us may

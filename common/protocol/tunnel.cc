@@ -136,6 +136,7 @@ void Tunnel::set_path_policy(const PathPolicy& policy) {
 
 void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions) {
   if (record.notice == Notice::kHandshakeMessage) return receive(payload, record.endpoint, now, actions);
+  if (record.notice == Notice::kRefused) return refused(payload, record.endpoint.remote, now, actions);
   if (record.peer >= peers_.size() || !peers_[record.peer]) return;  // removed meanwhile
   Peer& peer = *peers_[record.peer];
   // A worker's word counts before it comes through the door: a packet that another worker has read since must
@@ -169,6 +170,7 @@ void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions
       peer.watch(now);
       break;
     case Notice::kHandshakeMessage:
+    case Notice::kRefused:
       break;
   }
   reschedule(record.peer);
@@ -238,6 +240,14 @@ void Tunnel::receive_cookie(const CookieMessage& message, Now now) {
   Peer* peer = owner_of(message.receiver());
   if (peer == nullptr) return count(Drop::kUnknownIndex);
   if (!peer->accept_cookie(message, now)) count(Drop::kHandshakeRefused);
+  reschedule(peer->link().id);
+}
+
+void Tunnel::refused(ByteView quotation, const net::SocketAddress& at, Now now, Actions& actions) {
+  const auto index = quoted_initiation(quotation);
+  Peer* peer = index ? owner_of(*index) : nullptr;
+  if (peer == nullptr) return;
+  peer->refused(*index, at, now, actions);
   reschedule(peer->link().id);
 }
 

@@ -59,6 +59,9 @@ class Tunnel {
   /// A message of type 1 to 3 from anybody. Never throws; silence is the answer to all that does not
   /// authenticate.
   void receive(ByteView message, const net::Endpoint& from, Now now, Actions& actions);
+  /// ICMP says that nothing listens at `at`, and quotes `quotation`, the beginning of what we sent there.
+  /// Anybody may have made it.
+  void refused(ByteView quotation, const net::SocketAddress& at, Now now, Actions& actions);
   /// A notice of a data worker. Handshake messages among them go to receive().
   void handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
 

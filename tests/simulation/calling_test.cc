@@ -1,4 +1,4 @@
-// Whom a handshake calls and when: dead addresses, peers that have gone on purpose, many at once.
+// Whom a handshake calls and when: dead addresses, peers that have gone on purpose or refuse, many at once.
 #include "tests/simulation/simulated_network.h"
 
 namespace tunneld::simulation {
@@ -179,6 +179,147 @@ TEST(Calling, AHundredClientsBehindOneAddressAreBackInUnderTenSeconds) {
 
 TEST(Calling, MoreClientsThanAreTakenAtOnceComeBackByCookies) {
   EXPECT_LT(all_back(220), 20s);
+}
+
+/// ICMP's port unreachable, as a host sends it that is there and whose program is not; or a forgery.
+void refuse(Node& node, ByteView quotation, const std::string& at) {
+  node.tunnel->refused(quotation, endpoint(at).remote, node.network.now(), node.actions);
+  node.turn();
+}
+
+TEST(Calling, ARefusedPeerIsCalledSoonAndThenAsUsual) {
+  Pair pair(20);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  pair.network.loss = 1;
+  pair.a.send(pair.b, 1);
+  const Duration begin = pair.network.clock;
+  for (std::size_t refused = 0; pair.network.clock - begin < 30s; pair.network.run_for(10ms)) {
+    for (; refused < calls.messages.size(); ++refused)
+      refuse(pair.a, ByteView(calls.messages[refused]), pair.b.outside);
+  }
+  EXPECT_EQ(pair.a.count(Kind::kRefused), 1U) << "look the name up, once";
+  const auto gaps = calls.gaps();
+  ASSERT_GE(gaps.size(), 6U);
+  const std::array<std::pair<Duration, Duration>, 4> soon{
+      {{300ms, 620ms}, {700ms, 900ms}, {1s, 1300ms}, {2s, 2550ms}}};
+  for (std::size_t i = 0; i < soon.size(); ++i) {
+    EXPECT_GE(gaps[i], soon[i].first) << i;
+    EXPECT_LE(gaps[i], soon[i].second) << i;
+  }
+  for (std::size_t i = soon.size(); i < gaps.size(); ++i) EXPECT_GE(gaps[i], 5s) << "refused as it is";
+}
+
+TEST(Calling, WhoIsBackAfterARefusalIsReachedWithinASecondAndAHalf) {
+  Pair pair(21);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  bool running = false;
+  pair.network.on_wire = [&](const Node&, ByteView) { return running; };
+  pair.a.send(pair.b, 1);
+  refuse(pair.a, ByteView(calls.messages[0]), pair.b.outside);
+  pair.network.run_for(700ms);
+  running = true;
+  pair.network.run_for(800ms);
+  EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{1});
+}
+
+TEST(Calling, ASessionEndsTheHurryBeforeIt) {
+  Pair pair(25);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  bool running = false;
+  pair.network.on_wire = [&](const Node&, ByteView) { return running; };
+  pair.a.send(pair.b, 1);
+  refuse(pair.a, ByteView(calls.messages[0]), pair.b.outside);
+  running = true;
+  pair.network.run_for(1s);
+  ASSERT_EQ(pair.b.delivered.size(), 1U);
+  // It dies again at once.
+  running = false;
+  calls.times.clear();
+  calls.messages.clear();
+  pair.a.tunnel->peer(pair.b_at_a).reset();
+  pair.network.run_for(5s);
+  pair.a.send(pair.b, 2);
+  ASSERT_EQ(calls.messages.size(), 1U);
+  refuse(pair.a, ByteView(calls.messages[0]), pair.b.outside);
+  EXPECT_EQ(pair.a.count(Kind::kRefused), 2U) << "once per session";
+  pair.network.run_for(700ms);
+  EXPECT_EQ(calls.messages.size(), 2U);
+}
+
+TEST(Calling, ARefusalThatDoesNotFitAnInitiationOfOursChangesNothing) {
+  Pair pair(22);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  pair.network.loss = 1;
+  pair.a.send(pair.b, 1);
+  ASSERT_EQ(calls.messages.size(), 1U);
+  const std::vector<std::uint8_t> ours = calls.messages[0];
+  std::vector<std::uint8_t> guessed = ours, data = ours;
+  guessed[7] ^= 1;
+  data[0] = 4;
+  refuse(pair.a, ByteView(guessed), pair.b.outside);
+  refuse(pair.a, ByteView(data), pair.b.outside);
+  refuse(pair.a, ByteView(ours).first(7), pair.b.outside);
+  refuse(pair.a, {}, pair.b.outside);
+  refuse(pair.a, ByteView(ours), "192.0.2.2:2223");
+  refuse(pair.a, ByteView(ours), "192.0.2.3:2222");
+  pair.network.run_for(3500ms);
+  refuse(pair.a, ByteView(ours), pair.b.outside);  // too late
+  pair.network.run_for(2500ms);
+  ASSERT_EQ(calls.times.size(), 2U);
+  EXPECT_GE(calls.gaps()[0], 5s);
+  refuse(pair.a, ByteView(ours), pair.b.outside);  // of the one before
+  EXPECT_EQ(pair.a.count(Kind::kRefused), 0U);
+  refuse(pair.a, ByteView(calls.messages[1]).first(8), pair.b.outside);
+  EXPECT_EQ(pair.a.count(Kind::kRefused), 1U) << "the test would not have noticed";
+}
+
+TEST(Calling, ARefusalAtOneOfSeveralAddressesWaitsForTheOthers) {
+  Pair pair(23);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  pair.network.loss = 1;
+  pair.a.tunnel->peer(pair.b_at_a).set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(2500ms);
+  ASSERT_EQ(calls.to_whom, (std::vector<std::string>{pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
+  refuse(pair.a, ByteView(calls.messages[1]), "192.0.2.79:7");
+  refuse(pair.a, ByteView(calls.messages[1]), "192.0.2.79:7");
+  EXPECT_EQ(pair.a.count(Kind::kRefused), 0U);
+  refuse(pair.a, ByteView(calls.messages[1]), "192.0.2.78:7");
+  EXPECT_EQ(pair.a.count(Kind::kRefused), 1U);
+}
+
+TEST(Calling, ARefusalForgedForALiveSessionNeitherEndsItNorHurriesItsRenewal) {
+  Pair pair(24);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  bool answers = true;
+  pair.network.on_wire = [&answers](const Node&, ByteView bytes) {
+    return answers || protocol::classify(bytes) != MessageType::kResponse;
+  };
+  std::uint64_t id = 0;
+  for (; id < 119; ++id) {
+    pair.a.send(pair.b, id);
+    pair.b.send(pair.a, id);
+    pair.network.run_for(1s);
+  }
+  ASSERT_EQ(calls.messages.size(), 1U);
+  answers = false;
+  for (; id < 140; ++id) {
+    pair.a.send(pair.b, id);
+    pair.b.send(pair.a, id);
+    refuse(pair.a, ByteView(calls.messages.back()), pair.b.outside);
+    pair.network.run_for(1s);
+  }
+  ASSERT_GE(calls.messages.size(), 4U) << "no renewal: nothing was tested";
+  for (const Duration gap : calls.gaps()) EXPECT_GE(gap, 5s);
+  EXPECT_EQ(pair.a.count(Kind::kRefused), 0U);
+  EXPECT_EQ(pair.b.delivered.size(), id);
+  EXPECT_EQ(pair.network.violation, "");
 }
 
 TEST(Calling, AClockThatIsSetBackDoesNotLockARunningInitiatorOut) {

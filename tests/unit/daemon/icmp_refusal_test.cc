@@ -1,5 +1,7 @@
 #include "daemon/icmp_refusal.h"
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <string>
 
@@ -10,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "common/net/file_descriptor.h"
+#include "common/net/udp_socket.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::daemon {
@@ -48,6 +51,28 @@ TEST(IcmpRefusal, AFirewallIsNoHostThatIsOff) {
   EXPECT_THAT(answer_to_a_datagram("icmp type host-unreachable"), HasSubstr("it is off"));
   EXPECT_THAT(answer_to_a_datagram("icmp type net-unreachable"),
               HasSubstr("a router on the way has no route"));
+}
+
+/// Of a datagram from a tunnel's socket to a port where nobody is.
+TEST(IcmpRefusal, SaysWhereTheDatagramWentAndHowItBegan) {
+  for (const char* text : {"127.0.0.1:9", "[::1]:9"}) {
+    const auto to = *net::SocketAddress::parse(text);
+    net::UdpSocket socket = std::move(net::open_udp_sockets({}).front());
+    socket.hear_refusals(true);
+    const std::array<std::uint8_t, 12> bytes = {1, 0, 0, 0, 5, 6, 7, 8, 9, 10, 11, 12};
+    ASSERT_EQ(socket.send_segments({.remote = to, .local = std::nullopt}, bytes, 12, 0).sent, 1U);
+    pollfd waiting{.fd = socket.fd(), .events = 0, .revents = 0};
+    ASSERT_EQ(::poll(&waiting, 1, 2000), 1);
+    std::array<std::uint8_t, 8> quotation{};
+    const auto refusal = read_refusal(socket.fd(), quotation);
+    ASSERT_TRUE(refusal);
+    EXPECT_TRUE(refusal->nothing_listens());
+    ASSERT_TRUE(refusal->destination);
+    EXPECT_EQ(refusal->destination->to_string(), text);
+    EXPECT_EQ(refusal->quoted, quotation.size());
+    EXPECT_TRUE(std::equal(quotation.begin(), quotation.end(), bytes.begin()));
+    EXPECT_FALSE(read_refusal(socket.fd())) << "there was one";
+  }
 }
 
 TEST(IcmpRefusal, TellsIcmpv6CodesApart) {

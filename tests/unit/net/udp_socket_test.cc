@@ -365,6 +365,71 @@ TEST_P(UdpSocketTest, ErrorOfAnEarlierDatagramIsTriedAgain) {
   EXPECT_EQ(sender.send_batch(batch).sent, 1U);
 }
 
+/// Waits until ICMP has told the socket of a datagram that nobody took.
+void wait_for_refusal(const UdpSocket& socket) {
+  pollfd watched{.fd = socket.fd(), .events = 0, .revents = 0};
+  ASSERT_EQ(::poll(&watched, 1, 5000), 1);
+  ASSERT_EQ(watched.revents & POLLERR, POLLERR);
+}
+
+TEST_P(UdpSocketTest, HeardRefusalsCostNoDatagram) {
+  UdpSocket sender = open_one();
+  UdpSocket receiver = open_one();
+  const Endpoint there = to(GetParam(), receiver.port());
+  const std::uint16_t closed = open_one().port();
+  sender.hear_refusals(true);
+  const auto be_refused = [&] {
+    // Another one's call may have met the error of the last one.
+    ASSERT_EQ(sender.send_segments(to(GetParam(), closed), counted(100), 100, 0).dropped, 0U);
+    wait_for_refusal(sender);
+  };
+  be_refused();
+  EXPECT_EQ(sender.send_segments(there, counted(3000), 1000, 0).sent, 3U) << "joined";
+  be_refused();
+  EXPECT_EQ(sender.send_segments(there, counted(900), 1000, 0).sent, 1U) << "on its own";
+  be_refused();
+  std::array<Datagram, 1> batch = {Datagram{.endpoint = there, .bytes = {}}};
+  EXPECT_EQ(sender.send_batch(batch).sent, 1U);
+  be_refused();
+  EXPECT_EQ(receiver.send_segments(to(GetParam(), sender.port()), counted(500), 500, 0).sent, 1U);
+  ReceiveBatch received;
+  EXPECT_EQ(sender.receive(received), 1U);
+  EXPECT_TRUE(received.met_refusal());
+  EXPECT_EQ(sender.receive(received), 0U);
+  EXPECT_FALSE(received.met_refusal());
+
+  sender.hear_refusals(false);
+  pollfd watched{.fd = sender.fd(), .events = 0, .revents = 0};
+  EXPECT_EQ(::poll(&watched, 1, 0), 0) << "what was heard is thrown away";
+  EXPECT_EQ(sender.send_segments(to(GetParam(), closed), counted(100), 100, 0).sent, 1U);
+  EXPECT_EQ(::poll(&watched, 1, 100), 0) << "and nothing is heard any more";
+}
+
+// An error that a forged ICMP message has left looks like one of this host; it is another's only if it goes.
+TEST_P(UdpSocketTest, WhatIcmpMayHaveSaidIsBelievedOnlyIfItPersists) {
+  UdpSocket sender = open_one();
+  UdpSocket receiver = open_one();
+  Endpoint there = to(GetParam(), receiver.port());
+  there.local = there.remote.address;
+  for (const int error : {EHOSTUNREACH, ENETUNREACH, EMSGSIZE, EPROTO, EACCES, ENOPROTOOPT}) {
+    for (const std::size_t size : {std::size_t{3000}, std::size_t{900}}) {
+      sender.hear_refusals(true);
+      send_fault = {.error = error, .times = 1};
+      const SendResult result = sender.send_segments(there, counted(size), 1000, 0);
+      EXPECT_EQ(result.dropped, 0U) << error;
+      EXPECT_FALSE(result.forget_local) << error;
+      send_fault = {.error = error, .times = 100};
+      EXPECT_EQ(sender.send_segments(there, counted(size), 1000, 0).sent, 0U) << error;
+      EXPECT_GT(send_fault.times, 60) << "gave up late";
+      sender.hear_refusals(false);
+      send_fault = {.error = error, .times = 1, .joined_only = false};
+      const SendResult plain = sender.send_segments(there, counted(900), 1000, 0);
+      EXPECT_TRUE(plain.dropped == 1 || plain.forget_local) << error << ": nobody else can have said it";
+      send_fault = {};
+    }
+  }
+}
+
 TEST_F(UdpSocketTest, HostWithoutIpv6GetsAnIpv4Socket) {
   without_ipv6 = true;
   UdpSocket socket = open_one();
