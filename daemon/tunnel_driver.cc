@@ -391,7 +391,7 @@ void TunnelDriver::report(const protocol::Event& event) {
       break;
     case Kind::kSessionExpired:
       state.up = false;
-      spdlog::info("peer {}: session expired, keys wiped", label(event.peer));
+      spdlog::info("peer {}: session expired", label(event.peer));
       break;
     case Kind::kHello:
       spdlog::debug("peer {}: is a tunneld{}", label(event.peer), event.restarted ? "" : ", as before");

@@ -21,7 +21,7 @@ struct Event {
     kEndpointMoved,    ///< authenticated traffic came from `endpoint`
     kHandshakeRetry,   ///< no answer; `attempt` is the number of the initiation now sent
     kHandshakeGaveUp,  ///< no answer in 90 s; waits for the next packet to send
-    kSessionExpired,   ///< keys zeroed, 540 s without a new session
+    kSessionExpired,   ///< 540 s without a new session
     kNoEndpoint,       ///< there is something to send, and no address to send it to
     kHello,      ///< first HELLO of a session: Peer::remote() says who it is; `restarted` tells whether anew
     kHelloLost,  ///< no HELLO any more: the peer is a stock one now, or its session has expired

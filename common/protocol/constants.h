@@ -37,8 +37,9 @@ inline constexpr Duration kQuickTimeout = 2s;
 /// Received data under a key of this age: the initiator renews it, lest it expire before it sends again
 /// (6.2).
 inline constexpr Duration kRekeyOnReceiveAfter = kRejectAfterTime - kKeepaliveTimeout - kRekeyTimeout;
-/// Section 6.3: no new session for this long, and all keys are zeroed.
-inline constexpr Duration kZeroKeysAfter = 3 * kRejectAfterTime;
+/// Section 6.3: no new session for this long, and what is known of the last one is forgotten. Its keys are
+/// wiped long before, at kRejectAfterTime, when they are of no use any more.
+inline constexpr Duration kForgetSessionAfter = 3 * kRejectAfterTime;
 /// At most one initiation per peer in this time (the reference's 50 per second).
 inline constexpr Duration kInitiationInterval = 20ms;
 /// Section 5.4.7: a cookie, and the secret it is made from.

@@ -58,7 +58,8 @@ class Keypair {
   /// Changed by the control thread alone. HELLOs answered: a peer must not make us talk without end.
   unsigned hellos_answered = 0;
 
-  [[nodiscard]] bool expired(Instant now) const { return now - created >= kRejectAfterTime; }
+  [[nodiscard]] Instant expires_at() const { return created + kRejectAfterTime; }
+  [[nodiscard]] bool expired(Instant now) const { return now >= expires_at(); }
 
   /// Reserves `n` consecutive nonces and returns the first; nullopt when the limit is reached. A nonce is
   /// never handed out twice, by whichever thread.

@@ -5,6 +5,7 @@
 // `current` came.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "common/protocol/keypair.h"
@@ -51,6 +52,21 @@ class Keypairs {
     previous_ = std::move(current_);
     current_ = std::move(next_);
     return current_.get();
+  }
+
+  /// When the first of them is of no use any more; kNever without any.
+  [[nodiscard]] Instant next_expiry() const {
+    Instant next = kNever;
+    for (const Keypair* keypair : {current_.get(), next_.get(), previous_.get()}) {
+      if (keypair != nullptr) next = std::min(next, keypair->expires_at());
+    }
+    return next;
+  }
+  /// Wipes those that nothing may be sealed or opened with any more.
+  void retire_expired(Instant now) {
+    for (std::unique_ptr<Keypair>* keypair : {&next_, &current_, &previous_}) {
+      if (*keypair && (*keypair)->expired(now)) retire(*keypair);
+    }
   }
 
   void clear() {

@@ -154,7 +154,7 @@ bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint&
                                                         now.boot, std::move(answer->keys), services_.engine));
   // What waits goes out first, to keep its place in the order; workers take over after that.
   if (waiting_.empty()) link_->next.store(keypairs_.next());
-  zero_keys_at_ = now.boot + kZeroKeysAfter;
+  forget_session_at_ = now.boot + kForgetSessionAfter;
 
   cookies_.add_macs(answer->message, now.boot);
   const MutableBytes datagram = actions.add_datagram(from, sizeof answer->message, true);
@@ -178,7 +178,7 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   attempts_ = 0;
   may_hurry_ = true;
   hurry_until_ = Instant{};
-  zero_keys_at_ = now.boot + kZeroKeysAfter;
+  forget_session_at_ = now.boot + kForgetSessionAfter;
   latest_handshake_ = now.boot;
   actions.add_event(
       {.kind = Event::Kind::kSessionUp, .peer = id_, .initiator = keypair.role == Role::kInitiator});
@@ -296,7 +296,7 @@ void Peer::reset() {
   keypairs_.clear();
   give_up_waiting(Drop::kUnanswered);
   attempts_ = 0;
-  retransmit_at_ = hello_at_ = zero_keys_at_ = remote_expires_at_ = layer2_at_ = kNever;
+  retransmit_at_ = hello_at_ = forget_session_at_ = remote_expires_at_ = layer2_at_ = kNever;
   link_->layer2.store(Layer2::kUnknown);
   remote_.reset();
   hello_index_ = 0;
@@ -309,13 +309,14 @@ void Peer::reset() {
 // ---------------------------------------------------------------------------------------------------------
 
 Instant Peer::deadline() const {
-  return std::min({retransmit_at_, waiting_until_, look_at_, hello_at_, persistent_at_, zero_keys_at_,
-                   remote_expires_at_, layer2_at_, lane_opening_.deadline(), lane_beat_at_,
-                   path_.deadline()});
+  return std::min({retransmit_at_, waiting_until_, look_at_, hello_at_, persistent_at_, forget_session_at_,
+                   remote_expires_at_, layer2_at_, lane_opening_.deadline(), lane_beat_at_, path_.deadline(),
+                   keypairs_.next_expiry()});
 }
 
 void Peer::advance(Now now, Actions& actions) {
   catch_up(now, actions);
+  keypairs_.retire_expired(now.boot);
   if (now.boot >= retransmit_at_) retry_or_give_up(now, actions);
   if (now.boot >= waiting_until_) {
     // A handshake that is under way gives up in its own time, and what waits for it with it.
@@ -338,10 +339,9 @@ void Peer::advance(Now now, Actions& actions) {
   }
   if (now.boot >= remote_expires_at_) forget_remote(actions);
   if (now.boot >= layer2_at_) decide_layer2(actions);
-  if (now.boot >= zero_keys_at_) {
+  if (now.boot >= forget_session_at_) {
     // A handshake that has begun meanwhile (after a long sleep, say) and what waits for it go on.
-    zero_keys_at_ = kNever;
-    keypairs_.clear();
+    forget_session_at_ = kNever;
     forget_remote(actions);
     layer2_at_ = kNever;
     link_->layer2.store(Layer2::kUnknown);

@@ -271,7 +271,7 @@ class Peer {
   Instant waiting_until_ = kNever;  ///< for who waits without a handshake that would give up
   Instant look_at_ = kNever;
   Instant persistent_at_ = kNever;
-  Instant zero_keys_at_ = kNever;
+  Instant forget_session_at_ = kNever;
 };
 
 }  // namespace tunneld::protocol

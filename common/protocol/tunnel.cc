@@ -68,6 +68,7 @@ std::vector<PeerId> Tunnel::change_peers(PeerChanges changes, Now now) {
     if (plane_.ethernet) plane_.ethernet->forget(peer->link().id);
     plane_.quiescence.retire(peer->release_link());
   }
+  reclaim_later(now);
   return ids;
 }
 
@@ -120,6 +121,14 @@ void Tunnel::advance(Now now, Actions& actions) {
     sweep_at_ = now.boot + EthernetSwitch::kSweepInterval;
   }
   plane_.quiescence.reclaim();
+  reclaim_at_ = kNever;
+  reclaim_later(now);
+}
+
+void Tunnel::reclaim_later(Now now) {
+  // Far longer than a worker's batch.
+  constexpr Duration kReclaimAfter = 100ms;
+  if (plane_.quiescence.waiting() > 0) reclaim_at_ = std::min(reclaim_at_, now.boot + kReclaimAfter);
 }
 
 void Tunnel::set_path_policy(const PathPolicy& policy) {
@@ -135,6 +144,11 @@ void Tunnel::set_path_policy(const PathPolicy& policy) {
 // ------------------------------------------------------------------------------------
 
 void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions) {
+  handle_notice(record, payload, now, actions);
+  reclaim_later(now);
+}
+
+void Tunnel::handle_notice(const DoorRecord& record, ByteView payload, Now now, Actions& actions) {
   if (record.notice == Notice::kHandshakeMessage) return receive(payload, record.endpoint, now, actions);
   if (record.notice == Notice::kRefused) return refused(payload, record.endpoint.remote, now, actions);
   if (record.peer >= peers_.size() || !peers_[record.peer]) return;  // removed meanwhile

@@ -66,7 +66,7 @@ class Tunnel {
   void handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
 
   [[nodiscard]] Instant next_deadline() const {
-    return std::min(sweep_at_, deadlines_.empty() ? kNever : deadlines_.begin()->first);
+    return std::min({sweep_at_, reclaim_at_, deadlines_.empty() ? kNever : deadlines_.begin()->first});
   }
   void advance(Now now, Actions& actions);
 
@@ -83,6 +83,10 @@ class Tunnel {
   [[nodiscard]] bool admit(ByteView message, std::uint32_t sender_index, const net::Endpoint& from, Now now,
                            Actions& actions);
   [[nodiscard]] Peer* owner_of(std::uint32_t index);
+  void handle_notice(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
+  /// What a worker was still reading when it was retired, keys among it, is freed soon after, whether or not
+  /// anything else happens.
+  void reclaim_later(Now now);
   void publish_routing();
   void count(Drop reason) { plane_.drops[plane_.control_thread()].count(reason); }
 
@@ -94,6 +98,7 @@ class Tunnel {
   std::vector<std::unique_ptr<Peer>> peers_;  ///< by PeerId; null where one was removed
   std::unordered_map<crypto::PublicKey, PeerId, crypto::PublicKeyHash> by_key_;
   std::set<std::pair<Instant, PeerId>> deadlines_;
+  Instant reclaim_at_ = kNever;
   Instant sweep_at_ = kNever;       ///< of the switch, once there is something in it
   std::vector<Instant> scheduled_;  ///< by PeerId: what stands in deadlines_
 };

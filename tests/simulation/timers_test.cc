@@ -168,15 +168,116 @@ TEST(Timers, WhoSaysByeAsksForNoNewSession) {
   EXPECT_EQ(protocol::classify(actions.bytes(actions.datagrams()[0])), MessageType::kData);
 }
 
-TEST(Timers, KeysAreZeroedAfterNineMinutes) {
+/// Sessions of which a peer still has the keys.
+std::size_t sessions_with_keys(Node& node, protocol::PeerId peer) {
+  const protocol::Keypairs& keypairs = node.tunnel->peer(peer).keypairs();
+  std::size_t count = node.plane.quiescence.waiting();
+  for (const protocol::Keypair* keypair : {keypairs.previous(), keypairs.current(), keypairs.next()})
+    count += keypair != nullptr ? 1U : 0U;
+  return count;
+}
+
+TEST(Timers, KeysAreWipedWhenTheyAreOfNoUseAnyMore) {
   Pair pair(8);
   pair.a.send(pair.b, 1);
-  pair.network.run_for(539s);
-  EXPECT_NE(pair.a.tunnel->peer(pair.b_at_a).keypairs().current(), nullptr);
-  pair.network.run_for(2s);
-  EXPECT_EQ(pair.a.tunnel->peer(pair.b_at_a).keypairs().current(), nullptr);
-  EXPECT_EQ(pair.b.tunnel->peer(pair.a_at_b).keypairs().current(), nullptr);
+  pair.network.run_for(179s);
+  EXPECT_EQ(sessions_with_keys(pair.a, pair.b_at_a), 1U);
+  EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 1U);
+  pair.network.run_for(1500ms);
+  EXPECT_EQ(sessions_with_keys(pair.a, pair.b_at_a), 0U);
+  EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 0U);
+  EXPECT_EQ(pair.a.count(Kind::kSessionExpired), 0U) << "what is known of the session goes later";
+  pair.network.run_for(360s);
   EXPECT_EQ(pair.a.count(Kind::kSessionExpired), 1U);
+  pair.a.send(pair.b, 2);
+  pair.network.run_for(1s);
+  EXPECT_EQ(pair.b.delivered, (std::vector<std::uint64_t>{1, 2}));
+}
+
+TEST(Timers, TheSessionBeforeIsWipedInItsOwnTime) {
+  Pair pair(10);
+  for (std::uint64_t i = 0; i < 179; ++i) {
+    pair.a.send(pair.b, i);
+    pair.network.run_for(1s);
+  }
+  EXPECT_EQ(sessions_with_keys(pair.a, pair.b_at_a), 2U);
+  EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 2U);
+  pair.network.run_for(2s);
+  EXPECT_EQ(sessions_with_keys(pair.a, pair.b_at_a), 1U);
+  EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 1U);
+  pair.a.send(pair.b, 179);
+  pair.network.run_for(1s);
+  EXPECT_EQ(pair.network.handshakes, 2U) << "the session after it goes on";
+  EXPECT_EQ(pair.b.delivered.size(), 180U);
+}
+
+TEST(Timers, KeysThatNobodyHasConfirmedAreWiped) {
+  Pair pair(11);
+  pair.network.on_wire = [](const Node&, ByteView bytes) {
+    return protocol::classify(bytes) != MessageType::kResponse;
+  };
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(100s);
+  ASSERT_EQ(pair.a.count(Kind::kHandshakeGaveUp), 1U);
+  EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 1U);
+  pair.network.run_for(180s);
+  EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 0U);
+}
+
+/// Whether `secret` stands anywhere in the peer's own memory.
+bool holds(const protocol::Peer& peer, const std::vector<std::uint8_t>& secret) {
+  const ByteView memory(reinterpret_cast<const std::uint8_t*>(&peer), sizeof peer);
+  return !std::ranges::search(memory, secret).empty();
+}
+
+TEST(Timers, TheEphemeralKeyOfAHandshakeGoesWithItsAttempt) {
+  Network network(12);
+  Node a(network, "192.0.2.1:1111", "10.0.0.1"), b(network, "192.0.2.2:2222", "10.0.0.2");
+  // All that is drawn in the length of a key.
+  std::vector<std::vector<std::uint8_t>> drawn;
+  a.tunnel = std::make_unique<protocol::Tunnel>(
+      a.key.clone(), *a.engine,
+      [&](MutableBytes out) {
+        network.random_bytes()(out);
+        // The ends of an X25519 key are changed (RFC 7748 section 5).
+        if (out.size() == 32) drawn.emplace_back(out.begin() + 1, out.end() - 1);
+      },
+      a.plane, kStock);
+  drawn.clear();
+  network.loss = 1;
+  const protocol::PeerId b_at_a = a.add_peer(b, true);
+  a.send(b, 1);
+  const protocol::Peer& peer = a.tunnel->peer(b_at_a);
+  ASSERT_EQ(drawn.size(), 1U);
+  EXPECT_TRUE(holds(peer, drawn[0])) << "where it is while the response is awaited";
+  network.run_for(6s);
+  ASSERT_EQ(drawn.size(), 2U);
+  EXPECT_FALSE(holds(peer, drawn[0]));
+  EXPECT_TRUE(holds(peer, drawn[1]));
+  network.run_for(95s);
+  ASSERT_EQ(a.count(Kind::kHandshakeGaveUp), 1U);
+  for (const auto& secret : drawn) EXPECT_FALSE(holds(peer, secret));
+
+  // One that succeeds.
+  network.loss = 0;
+  b.add_peer(a, false);
+  a.send(b, 2);
+  network.run_for(1s);
+  ASSERT_EQ(b.delivered.size(), 1U);
+  EXPECT_FALSE(holds(peer, drawn.back()));
+}
+
+TEST(Timers, KeysThatAWorkerWasReadingAreWipedSoonAfter) {
+  Pair pair(13);
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(179s);
+  protocol::Quiescence::Reader& worker = pair.a.plane.quiescence.add_reader();
+  worker.enter();
+  pair.network.run_for(2s);
+  EXPECT_EQ(pair.a.plane.quiescence.waiting(), 1U) << "it may still be reading";
+  worker.leave();
+  pair.network.run_for(200ms);
+  EXPECT_EQ(pair.a.plane.quiescence.waiting(), 0U);
 }
 
 TEST(Timers, SleepingPastTheKeysLifeBeginsAnew) {
