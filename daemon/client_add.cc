@@ -23,7 +23,7 @@ namespace {
 /// In wg-quick a file's name is the interface's.
 constexpr const char* kWgQuickFile = "wg0.conf";
 
-void check_name(const std::string& name, const config::Config& server) {
+void check_name(const std::string& name, const config::Config& server, const PeerFolder& folder) {
   if (!config::is_peer_name(name)) {
     throw CommandError(ExitCode::kBadUsage, "a client's name has " + std::string(config::kExpectedPeerName));
   }
@@ -31,6 +31,12 @@ void check_name(const std::string& name, const config::Config& server) {
     throw CommandError(ExitCode::kBadUsage, name + " is there already, in " + to_string(peer->name.at) +
                                                 ": choose another name, or run `tunneld client remove " +
                                                 name + "` first");
+  }
+  // That of a peer that was called so once.
+  const std::string key_path = folder.preshared_key_path(name);
+  if (const std::string user = user_of_key_file(server, key_path, name); !user.empty()) {
+    throw CommandError(ExitCode::kBadUsage,
+                       key_path + " is the key of " + user + ": choose another name, or rename that file");
   }
 }
 
@@ -150,7 +156,7 @@ void report(const ClientAddOptions& options, const NewClient& client, const NewF
 void take_back(const PeerFolder& folder, const std::string& name, const std::string& interface,
                const crypto::PublicKey& key) {
   try {
-    (void)folder.remove(name);
+    (void)folder.remove(name, PeerFolder::KeyFile::kGoes);
     (void)reload_with(interface, key, false);
   } catch (const std::exception& error) {
     std::cerr << "tunneld: taking " << name << " back: " << error.what() << "\n";
@@ -160,7 +166,7 @@ void take_back(const PeerFolder& folder, const std::string& name, const std::str
 ExitCode add(const ClientAddOptions& options) {
   const PeerFolder folder(options.config);
   const config::Config server = read_server(options.config);
-  check_name(options.name, server);
+  check_name(options.name, server, folder);
   const config::PeerEndpoint endpoint = server_endpoint(server, options.endpoint);
   const config::Keys keys = read_keys(server);
 

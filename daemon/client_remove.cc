@@ -25,8 +25,12 @@ ExitCode remove(const ClientOptions& options) {
                        options.name + " does not have a file of its own: take it out of " +
                            to_string(peer->name.at) + " by hand and run `tunneld reload`");
   }
-  if (const std::string problem = folder.remove(options.name); !problem.empty())
+  const std::string key_path = folder.preshared_key_path(options.name);
+  const std::string other_user = user_of_key_file(server, key_path, options.name);
+  const auto key = other_user.empty() ? PeerFolder::KeyFile::kGoes : PeerFolder::KeyFile::kStays;
+  if (const std::string problem = folder.remove(options.name, key); !problem.empty())
     std::cerr << "tunneld: warning: " << problem << "\n";
+  if (!other_user.empty()) std::cout << "kept " << key_path << ": " << other_user << " uses it\n";
   const std::string& interface = server.interface.name.value;
   Reloaded reloaded{};
   try {

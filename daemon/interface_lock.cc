@@ -1,14 +1,9 @@
 #include "daemon/interface_lock.h"
 
-#include <cerrno>
 #include <fstream>
-#include <system_error>
-#include <thread>
+#include <utility>
 
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/journal_owner.h"
@@ -17,61 +12,25 @@
 namespace tunneld::daemon {
 namespace {
 
-constexpr std::chrono::milliseconds kPoll{20};
 /// A killed daemon holds its lock until the kernel has taken its device apart: no reason to refuse a
 /// successor.
 constexpr std::chrono::milliseconds kPatience{700};
 
-[[noreturn]] void throw_errno(const std::filesystem::path& path) {
-  throw std::system_error(errno, std::generic_category(), path.string());
-}
-
-/// False: somebody else has the lock.
-bool lock(const net::FileDescriptor& file, const std::filesystem::path& path) {
-  while (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return false;
-    if (errno != EINTR) throw_errno(path);
-  }
-  return true;
-}
-
-/// The last holder may have removed the file between our open and our lock: then ours locks nothing.
-bool is_still_named(const net::FileDescriptor& file, const std::filesystem::path& path) {
-  struct stat held {};
-  struct stat named {};
-  return fstat(file.get(), &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_dev == named.st_dev &&
-         held.st_ino == named.st_ino;
-}
-
 /// For holder() alone; the lock does not need it.
-void write_holder(const net::FileDescriptor& file) {
+void write_holder(int file) {
   const std::string text = JournalOwner::self().to_json().dump() + "\n";
-  if (ftruncate(file.get(), 0) == 0) {
-    [[maybe_unused]] const ssize_t written = pwrite(file.get(), text.data(), text.size(), 0);
+  if (ftruncate(file, 0) == 0) {
+    [[maybe_unused]] const ssize_t written = pwrite(file, text.data(), text.size(), 0);
   }
 }
 
 }  // namespace
 
 std::optional<InterfaceLock> InterfaceLock::take(const std::string& interface) {
-  const std::filesystem::path path = lock_path(interface);
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  for (;;) {
-    net::FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.is_open()) throw_errno(path);
-    if (!lock(file, path)) {
-      if (std::chrono::steady_clock::now() >= end) return std::nullopt;
-      std::this_thread::sleep_for(kPoll);
-      continue;
-    }
-    if (!is_still_named(file, path)) continue;
-    write_holder(file);
-    return InterfaceLock(interface, std::move(file));
-  }
-}
-
-InterfaceLock::~InterfaceLock() {
-  if (file_.is_open()) unlink(lock_path(interface_).c_str());
+  auto lock = FileLock::take(lock_path(interface), kPatience);
+  if (!lock) return std::nullopt;
+  write_holder(lock->fd());
+  return InterfaceLock(std::move(*lock));
 }
 
 std::string InterfaceLock::holder(const std::string& interface) {
@@ -87,14 +46,7 @@ std::string InterfaceLock::holder(const std::string& interface) {
 }
 
 bool InterfaceLock::wait_until_free(const std::string& interface, std::chrono::milliseconds patience) {
-  const std::filesystem::path path = lock_path(interface);
-  const auto end = std::chrono::steady_clock::now() + patience;
-  for (;;) {
-    const net::FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!file.is_open() || lock(file, path)) return true;
-    if (std::chrono::steady_clock::now() >= end) return false;
-    std::this_thread::sleep_for(kPoll);
-  }
+  return FileLock::wait_until_free(lock_path(interface), patience);
 }
 
 }  // namespace tunneld::daemon

@@ -8,8 +8,9 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
-#include "common/net/file_descriptor.h"
+#include "daemon/file_lock.h"
 
 namespace tunneld::daemon {
 
@@ -23,16 +24,9 @@ class InterfaceLock {
   /// False: still held after `patience`.
   [[nodiscard]] static bool wait_until_free(const std::string& interface, std::chrono::milliseconds patience);
 
-  InterfaceLock(InterfaceLock&&) = default;
-  InterfaceLock& operator=(InterfaceLock&&) = delete;
-  /// Removes the file while still holding it.
-  ~InterfaceLock();
-
  private:
-  InterfaceLock(std::string interface, net::FileDescriptor file)
-      : interface_(std::move(interface)), file_(std::move(file)) {}
-  std::string interface_;
-  net::FileDescriptor file_;
+  explicit InterfaceLock(FileLock lock) : lock_(std::move(lock)) {}
+  FileLock lock_;
 };
 
 }  // namespace tunneld::daemon

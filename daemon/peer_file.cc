@@ -3,13 +3,15 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/net/file_descriptor.h"
 #include "daemon/new_files.h"
 
 namespace tunneld::daemon {
@@ -25,17 +27,21 @@ void sync(const std::string& directory) {
   if (!fd.is_open() || ::fsync(fd.get()) != 0) fail(directory);
 }
 
+/// No `include` matches a name that starts with a dot.
+constexpr const char* kLock = ".tunneld-client.lock";
+
+FileLock take_lock(const std::string& path, std::chrono::milliseconds patience) {
+  if (auto lock = FileLock::take(path, patience)) return std::move(*lock);
+  throw std::runtime_error(path + " is held by " + FileLock::holder(path) + " for " +
+                           std::to_string(patience.count() / 1000) +
+                           " s: another `tunneld client` changes this configuration; wait for it, or end it");
+}
+
 }  // namespace
 
-PeerFolder::PeerFolder(const std::string& config)
-    : path_((std::filesystem::path(config).parent_path() / "peers.d").string()) {
-  const std::string parent = (std::filesystem::path(config).parent_path() / ".").string();
-  lock_ = net::FileDescriptor(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!lock_.is_open()) fail(parent);
-  while (::flock(lock_.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) fail(parent);
-  }
-}
+PeerFolder::PeerFolder(const std::string& config, std::chrono::milliseconds patience)
+    : path_((std::filesystem::path(config).parent_path() / "peers.d").string()),
+      lock_(take_lock((std::filesystem::path(config).parent_path() / kLock).string(), patience)) {}
 
 void PeerFolder::publish(const std::string& peer, std::string_view yaml) const {
   // `*` of include matches no name that starts with a dot.
@@ -54,10 +60,11 @@ void PeerFolder::publish(const std::string& peer, std::string_view yaml) const {
   }
 }
 
-std::string PeerFolder::remove(const std::string& peer) const {
+std::string PeerFolder::remove(const std::string& peer, KeyFile preshared_key) const {
   if (::unlink(yaml_path(peer).c_str()) != 0) fail(yaml_path(peer));
   try {
-    if (::unlink(preshared_key_path(peer).c_str()) != 0 && errno != ENOENT) fail(preshared_key_path(peer));
+    if (preshared_key == KeyFile::kGoes && ::unlink(preshared_key_path(peer).c_str()) != 0 && errno != ENOENT)
+      fail(preshared_key_path(peer));
     sync(path_);
   } catch (const std::system_error& error) {
     return error.what();

@@ -2,21 +2,27 @@
 //
 // A reload may come at any moment, so the file appears as a whole and only when the configuration is valid
 // with it: it is tried from memory first (config::PretendedFile), written under a name that `include` never
-// matches, and renamed. Whoever changes the folder holds a lock on it, so that two commands do not give away
-// one address.
+// matches, and renamed. Whoever changes the folder holds a lock, so that two commands do not give away one
+// address.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "common/net/file_descriptor.h"
+#include "daemon/file_lock.h"
 
 namespace tunneld::daemon {
 
 class PeerFolder {
  public:
-  /// peers.d beside the configuration. Waits for others that change it. Throws std::system_error.
-  explicit PeerFolder(const std::string& config);
+  /// What another command may take at its longest: its daemon's reload.
+  static constexpr std::chrono::milliseconds kPatience{30'000};
+
+  /// peers.d beside the configuration. Waits for others that change it. Throws std::system_error, or
+  /// std::runtime_error with the holder's name after `patience`.
+  explicit PeerFolder(const std::string& config, std::chrono::milliseconds patience = kPatience);
 
   [[nodiscard]] const std::string& path() const { return path_; }
 
@@ -28,10 +34,12 @@ class PeerFolder {
 
   /// The folder must be there. Throws std::system_error, also where the file exists.
   void publish(const std::string& peer, std::string_view yaml) const;
-  /// The preshared key goes with it. Throws std::system_error where the peer's file stays; what fails after
-  /// that is returned in words.
-  std::string remove(const std::string& peer) const;
-  /// Takes away what a command that was killed half way has left of a peer that has no file.
+  /// What becomes of the preshared key beside a peer's file.
+  enum class KeyFile : std::uint8_t { kGoes, kStays };
+  /// Throws std::system_error where the peer's file stays; what fails after that is returned in words.
+  std::string remove(const std::string& peer, KeyFile preshared_key) const;
+  /// Takes away what a command that was killed half way has left of a peer that has no file. Nobody else may
+  /// use its preshared key.
   void drop_leftovers(const std::string& peer) const;
 
  private:
@@ -40,8 +48,8 @@ class PeerFolder {
   }
 
   std::string path_;
-  /// Of the configuration: it is there, and locked, before peers.d is.
-  net::FileDescriptor lock_;
+  /// Beside the configuration: that directory is there before peers.d is.
+  FileLock lock_;
 };
 
 }  // namespace tunneld::daemon

@@ -1,6 +1,7 @@
 #include "daemon/server_clients.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <system_error>
 
@@ -64,6 +65,24 @@ const config::PeerConfig* find_peer(const config::Config& config, const std::str
   const auto peer = std::find_if(config.peers.begin(), config.peers.end(),
                                  [&name](const auto& candidate) { return candidate.name.value == name; });
   return peer == config.peers.end() ? nullptr : &*peer;
+}
+
+std::string user_of_key_file(const config::Config& config, const std::string& path,
+                             const std::string& but_for) {
+  const auto is_it = [&path](const config::KeyFile& file) {
+    if (file.is_credential) return false;
+    std::error_code error;  // neither is there, for example
+    return std::filesystem::equivalent(path, file.name, error) ||
+           std::filesystem::absolute(path, error).lexically_normal() ==
+               std::filesystem::path(file.name).lexically_normal();
+  };
+  if (is_it(config.interface.private_key_file.value)) return "the interface itself";
+  for (const config::PeerConfig& peer : config.peers) {
+    if (peer.name.value != but_for && peer.preshared_key_file && is_it(peer.preshared_key_file->value))
+      return "peer " + config::in_quotes(peer.name.value) + " (" + to_string(peer.preshared_key_file->at) +
+             ")";
+  }
+  return "";
 }
 
 Reloaded reload_with(const std::string& interface, const crypto::PublicKey& key, bool is_known) {

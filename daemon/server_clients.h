@@ -32,6 +32,11 @@ class CommandError : public std::runtime_error {
 /// nullptr where there is none.
 [[nodiscard]] const config::PeerConfig* find_peer(const config::Config& config, const std::string& name);
 
+/// Who uses this key file, besides the peer `but_for`: "peer 'bob' (server.yaml:9:5)"; empty where nobody
+/// does. Links and other ways to write a path are the same file.
+[[nodiscard]] std::string user_of_key_file(const config::Config& config, const std::string& path,
+                                           const std::string& but_for);
+
 enum class Reloaded : std::uint8_t { kYes, kNobodyRuns };
 /// Has the daemon of `interface` reload, and makes sure that it then does, or does not, know `key`. Throws
 /// CommandError.

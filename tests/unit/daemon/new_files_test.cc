@@ -2,19 +2,24 @@
 
 #include "daemon/new_files.h"
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/net/file_descriptor.h"
 #include "daemon/peer_file.h"
 #include "tests/unit/config/temporary_files.h"
+#include "tests/unit/daemon/run_directory_fixture.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -123,15 +128,63 @@ TEST(PeerFolder, PublishesWholeFilesAndNeverOverAnother) {
     return std::distance(std::filesystem::directory_iterator(files.path("peers.d")), {});
   };
   EXPECT_EQ(count(), 3);
-  EXPECT_EQ(folder.remove("new"), "");
+  EXPECT_EQ(folder.remove("new", PeerFolder::KeyFile::kGoes), "");
   EXPECT_EQ(count(), 1);
-  EXPECT_THROW((void)folder.remove("new"), std::system_error);
+  EXPECT_THROW((void)folder.remove("new", PeerFolder::KeyFile::kGoes), std::system_error);
   // A key without its peer is a leftover, one with it is not.
   files.write("peers.d/new.psk", "key");
   files.write("peers.d/old.psk", "key");
   folder.drop_leftovers("new");
   folder.drop_leftovers("old");
   EXPECT_EQ(count(), 2);
+}
+
+TEST(PeerFolder, KeepsAKeyThatAnotherPeerUses) {
+  const TemporaryFiles files;
+  files.write("peers.d/old.yaml", "mine");
+  files.write("peers.d/old.psk", "key");
+  const PeerFolder folder(files.path("server.yaml"));
+  EXPECT_EQ(folder.remove("old", PeerFolder::KeyFile::kStays), "");
+  EXPECT_FALSE(std::filesystem::exists(files.path("peers.d/old.yaml")));
+  EXPECT_EQ(read(files.path("peers.d/old.psk")), "key");
+}
+
+TEST(PeerFolder, IsForOneCommandAtATimeAndNamesIt) {
+  using std::chrono_literals::operator""ms;
+  const TemporaryFiles files;
+  const std::string config = files.write("server.yaml", "");
+  WaitingProcess other([&config] { new PeerFolder(config); });
+  ASSERT_TRUE(other.is_ready());
+  try {
+    const PeerFolder folder(config, 100ms);
+    FAIL() << "two at once";
+  } catch (const std::runtime_error& error) {
+    const std::string words = error.what();
+    EXPECT_NE(words.find("is held by daemon_test (pid " + std::to_string(other.pid()) + ")"),
+              std::string::npos)
+        << words;
+  }
+  other.kill_now();
+  const PeerFolder folder(config, 100ms);
+}
+
+TEST(PeerFolder, WhoMayOnlyReadTheDirectoryHoldsNobodyUp) {
+  using std::chrono_literals::operator""ms;
+  const TemporaryFiles files;
+  const std::string config = files.write("server.yaml", "");
+  const std::string directory = std::filesystem::path(config).parent_path();
+  for (const std::string& path : {directory, config}) {
+    const net::FileDescriptor reader(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    ASSERT_EQ(::flock(reader.get(), LOCK_EX), 0);
+    {
+      const PeerFolder folder(config, 100ms);
+      for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+        if (entry.path() == config) continue;
+        EXPECT_EQ(entry.status().permissions(), std::filesystem::perms(0600)) << entry.path();
+      }
+    }
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory), {}), 1) << "the lock stays";
+  }
 }
 
 }  // namespace

@@ -1,0 +1,44 @@
+// A file that one process holds at a time, by flock(2): the kernel drops the lock however its holder ends.
+//
+// The file is there for nothing else and readable for its owner alone: a lock on something that others may
+// open (a directory, a configuration) they can hold for ever.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "common/net/file_descriptor.h"
+
+namespace tunneld::daemon {
+
+class FileLock {
+ public:
+  /// Makes the file (0600) where it is not there. nullopt: another process holds it, and did for `patience`.
+  /// Throws std::system_error (no permission, no directory, a link).
+  [[nodiscard]] static std::optional<FileLock> take(const std::filesystem::path& path,
+                                                    std::chrono::milliseconds patience);
+  /// False: still held after `patience`. Makes no file.
+  [[nodiscard]] static bool wait_until_free(const std::filesystem::path& path,
+                                            std::chrono::milliseconds patience);
+  /// Who holds it, as "tunneld (pid 4711)", by the kernel's list (proc_locks(5)); "another process" where
+  /// that does not tell.
+  [[nodiscard]] static std::string holder(const std::filesystem::path& path);
+
+  FileLock(FileLock&&) = default;
+  FileLock& operator=(FileLock&&) = delete;
+  /// Removes the file while still holding it.
+  ~FileLock();
+
+  /// Open for writing: what is noted there is for people, the lock does not need it.
+  [[nodiscard]] int fd() const { return file_.get(); }
+
+ private:
+  FileLock(std::filesystem::path path, net::FileDescriptor file)
+      : path_(std::move(path)), file_(std::move(file)) {}
+  std::filesystem::path path_;
+  net::FileDescriptor file_;
+};
+
+}  // namespace tunneld::daemon
