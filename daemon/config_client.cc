@@ -1,6 +1,7 @@
 #include "daemon/config_client.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 #include <variant>
 
@@ -20,14 +21,6 @@ constexpr Duration kUsualKeepalive = 25s;
 /// An unanswered question is repeated after 1, 2, 4 … seconds up to this.
 constexpr Duration kLongestWait = 60s;
 constexpr auto kLookEvery = 1min;
-
-/// A server may promise addresses for years; one that has not been heard of for a month is believed no
-/// longer. It is what a server says if nobody tells it otherwise.
-constexpr std::chrono::seconds kLongestLifetime = std::chrono::days(30);
-
-Instant holds_until(const ConfigMessage& message) {
-  return net::boot_now() + std::min(kLongestLifetime, std::chrono::seconds(message.lifetime));
-}
 
 std::string joined(const std::vector<std::string>& words) {
   std::string all;
@@ -145,8 +138,14 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
                         .name = driver_.info(id).name,
                         .instance = instance,
                         .message = message,
-                        .holds_until = holds_until(message)};
-  held_.accepted = decide_and_tell();
+                        .term = ConfigTerm(std::chrono::seconds(message.lifetime), net::boot_now())};
+  try {
+    held_.accepted = decide_and_tell();
+  } catch (const std::system_error& error) {
+    spdlog::error("the configuration of {} is not taken: {}", held_.source->name, error.what());
+    held_ = before;
+    return false;
+  }
   const bool server_changed = !before.source || before.source->server != key;
   if (held_.accepted == before.accepted && !server_changed) return true;
   // Where the server says it from decides as well, and is as much in its hands.
@@ -307,10 +306,10 @@ void ConfigClient::wait_for_minute() {
 void ConfigClient::look_at_lifetime() {
   if (!held_.source) return;
   if (is_serving(held_.source->server)) {
-    held_.source->holds_until = holds_until(held_.source->message);
+    held_.source->term.renew(net::boot_now());
     return;
   }
-  if (net::boot_now() < held_.source->holds_until) return;
+  if (!held_.source->term.is_over(net::boot_now())) return;
   spdlog::warn("the configuration of {} has expired: its addresses may be somebody else's now",
                held_.source->name);
   drop();

@@ -20,6 +20,7 @@
 #include "common/protocol/config_message.h"
 #include "config/config.h"
 #include "daemon/accept_policy.h"
+#include "daemon/config_term.h"
 #include "daemon/host_change.h"
 #include "daemon/pace.h"
 #include "daemon/tunnel_driver.h"
@@ -43,7 +44,7 @@ class ConfigClient {
     std::string name;
     std::uint64_t instance = 0;
     protocol::ConfigMessage message;
-    Instant holds_until{};
+    ConfigTerm term;
   };
   /// What a server has given, and what was made of it.
   struct Held {
@@ -57,6 +58,7 @@ class ConfigClient {
     std::vector<std::string> why_left_out;
   };
   /// The configuration has changed: decides anew. Applies nothing. What was held before is for go_back().
+  /// Throws std::system_error where this host cannot be asked; then all is as before.
   [[nodiscard]] Held reconfigure();
   /// The host has refused this change, in words. False: nothing of it is a server's; otherwise accepted()
   /// goes on without what it came from.
