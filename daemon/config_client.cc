@@ -232,7 +232,12 @@ ConfigClient::Held ConfigClient::reconfigure() {
   held_.why_left_out.clear();
   if (held_.source && !is_server(held_.source->server)) held_.source.reset();
   refused_peers_.clear();
-  held_.accepted = decide_and_tell();
+  try {
+    held_.accepted = decide_and_tell();
+  } catch (...) {
+    held_ = std::move(before);
+    throw;
+  }
   if (held_.source) return before;
   // Who has become our server with this file has said HELLO long ago.
   tunnel_.for_each_peer([this](protocol::PeerId id, protocol::Peer& peer) {
@@ -328,10 +333,9 @@ void ConfigClient::drop() {
 void ConfigClient::look_at_host() {
   if (!held_.source) return;
   Held before = held_;
-  held_.accepted = decide_and_tell();
-  if (held_.accepted == before.accepted) return;
   try {
-    apply_();
+    held_.accepted = decide_and_tell();
+    if (held_.accepted != before.accepted) apply_();
   } catch (const std::exception& error) {
     spdlog::warn("what {} wants cannot follow this host's network: {}", held_.source->name, error.what());
     held_ = std::move(before);

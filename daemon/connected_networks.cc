@@ -9,11 +9,11 @@
 #include <variant>
 
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "common/net/address_class.h"
+#include "common/net/interface_name.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -80,7 +80,7 @@ std::vector<net::IpPrefix> connected_networks(net::Netlink& netlink, const std::
     const auto some = netlink.routes({.family = family, .table = net::kMainTable, .protocol = RTPROT_KERNEL});
     routes.insert(routes.end(), some.begin(), some.end());
   }
-  return connected_networks(routes, ::if_nametoindex(own_name.c_str()));
+  return connected_networks(routes, net::interface_index(own_name).value_or(0));
 }
 
 ConnectedNetworks::ConnectedNetworks(boost::asio::io_context& io, std::string own_name,

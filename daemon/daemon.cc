@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
+#include "common/net/interface_name.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/ethernet_message.h"
 #include "config/parse.h"
@@ -310,7 +311,7 @@ void Daemon::set_packet_sizes() {
 void Daemon::guard_bridge() {
   const auto& bridge = config_.interface.bridge;
   if (!bridge) return;
-  host_watch_.watch_also(if_nametoindex(bridge->name.value.c_str()));
+  host_watch_.watch_also(net::interface_index(bridge->name.value).value_or(0));
   bridge_guard_ = std::make_unique<BridgeGuard>(device_.name(), bridge->name.value, bridge->member_names());
   driver_.guard_ways([this](const net::Endpoint& endpoint) { return bridge_guard_->refuses(endpoint); });
   network_watch_.on_ways([this] {

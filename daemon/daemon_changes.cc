@@ -107,7 +107,13 @@ nlohmann::json Daemon::reload() {
     std::optional<AddressPool> leases;
     if (server_) leases = server_->reconfigure();
     std::optional<ConfigClient::Held> held;
-    if (client_) held = client_->reconfigure();
+    try {
+      if (client_) held = client_->reconfigure();
+    } catch (const std::exception&) {
+      config_ = before;
+      if (server_) server_->go_back(std::move(*leases));
+      throw;
+    }
     // On a link that somebody has set down, no route could be added.
     host_watch_.repair_now();
     const bool held_full_tunnel = held_;

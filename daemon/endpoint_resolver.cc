@@ -1,8 +1,10 @@
 #include "daemon/endpoint_resolver.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include <boost/asio/post.hpp>
@@ -43,9 +45,10 @@ std::vector<net::SocketAddress> resolve(const config::PeerEndpoint& endpoint, st
   hints.ai_flags = AI_ADDRCONFIG;
   if (endpoint.address()) hints.ai_flags = AI_NUMERICHOST;
   addrinfo* list = nullptr;
+  errno = 0;
   const int error = getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &list);
   if (error != 0) {
-    failure = "cannot resolve " + endpoint.host + ": " + gai_strerror(error);
+    failure = "cannot resolve " + endpoint.host + ": " + words_of_lookup_error(error, errno);
     return addresses;
   }
   for (const addrinfo* info = list; info != nullptr; info = info->ai_next) {
@@ -56,6 +59,21 @@ std::vector<net::SocketAddress> resolve(const config::PeerEndpoint& endpoint, st
 }
 
 }  // namespace
+
+std::string words_of_lookup_error(int error, int system_error) {
+  const std::string reason = std::generic_category().message(system_error);
+  if (error == EAI_SYSTEM) return reason;
+  switch (system_error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ENOBUFS:
+      // The name server was not even asked.
+      return std::string(gai_strerror(error)) + " (" + reason + ")";
+    default:
+      return gai_strerror(error);
+  }
+}
 
 EndpointResolver::EndpointResolver(boost::asio::io_context& io, Found found)
     : io_(io), found_(std::move(found)), inbox_(std::make_shared<Inbox>()) {

@@ -25,6 +25,10 @@
 
 namespace tunneld::daemon {
 
+/// What getaddrinfo() has returned, and errno after it, for an administrator. The library says "temporary
+/// failure in name resolution" also where this process has no descriptor left to ask with.
+[[nodiscard]] std::string words_of_lookup_error(int error, int system_error);
+
 class EndpointResolver {
  public:
   /// Called on the io_context's thread when a peer has a (new) address to try.

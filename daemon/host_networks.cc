@@ -41,7 +41,8 @@ bool matters(const net::IpAddress& address) {
 
 void read_addresses(const std::string& place, const std::string& device, HostNetworks& host) {
   ifaddrs* first = nullptr;
-  if (getifaddrs(&first) != 0) return;
+  if (getifaddrs(&first) != 0)
+    throw std::system_error(errno, std::generic_category(), "cannot read this host's addresses");
   const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(first, freeifaddrs);
   for (const ifaddrs* each = first; each != nullptr; each = each->ifa_next) {
     if (each->ifa_name == place || each->ifa_name == device) continue;
@@ -50,6 +51,14 @@ void read_addresses(const std::string& place, const std::string& device, HostNet
     if (!address || !mask || !matters(*address)) continue;
     host.connected.push_back({each->ifa_name, {*address, length_of(*mask)}});
   }
+}
+
+/// Empty where this kernel has no such family.
+std::ifstream open_table(const char* path) {
+  errno = 0;
+  std::ifstream file(path);
+  if (!file.is_open() && errno != ENOENT) throw std::system_error(errno, std::generic_category(), path);
+  return file;
 }
 
 /// The main table as /proc shows it: numbers in hexadecimal, IPv4's as they lie in memory.
@@ -66,7 +75,7 @@ net::IpAddress ipv6_of(const std::string& word) {
 }
 
 void read_ipv4_routes(const std::string& place, const std::string& device, HostNetworks& host) {
-  std::ifstream file("/proc/net/route");
+  std::ifstream file = open_table("/proc/net/route");
   std::string line;
   std::getline(file, line);  // the columns' names
   while (std::getline(file, line)) {
@@ -83,7 +92,7 @@ void read_ipv4_routes(const std::string& place, const std::string& device, HostN
 }
 
 void read_ipv6_gateways(const std::string& place, const std::string& device, HostNetworks& host) {
-  std::ifstream file("/proc/net/ipv6_route");
+  std::ifstream file = open_table("/proc/net/ipv6_route");
   std::string line;
   while (std::getline(file, line)) {
     std::istringstream words(line);

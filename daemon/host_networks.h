@@ -22,8 +22,9 @@ struct HostNetworks {
   bool has_ipv6 = true;
 };
 
-/// `place`: where the tunnel's addresses are. `device`: its own. Both are left out. What cannot be read is
-/// taken for not there: the kernel has the last word in any case.
+/// `place`: where the tunnel's addresses are. `device`: its own. Both are left out. Throws std::system_error
+/// where the host cannot be asked, no descriptor being left, for example: nothing may be taken for not there,
+/// or a server's route could lead into the tunnel what belongs to this host's own networks.
 [[nodiscard]] HostNetworks host_networks(const std::string& place, const std::string& device);
 
 }  // namespace tunneld::daemon
