@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include <fnmatch.h>
 #include <glob.h>
@@ -17,8 +18,12 @@ bool is_pattern(std::string_view text) {
   return text.find_first_of("*?[") != std::string_view::npos;
 }
 
+/// Why glob(3), which does not say, has given up.
+thread_local int glob_error = 0;
+
 /// For glob(3): a directory that is not there has no files, one that cannot be read may have some.
 int is_fatal(const char* /*path*/, int error) {
+  glob_error = error;
   return error != ENOENT && error != ENOTDIR ? 1 : 0;
 }
 
@@ -34,8 +39,10 @@ std::vector<std::string> expand(const std::string& pattern, const std::string& p
   }
   if (status == GLOB_NOMATCH) return names;
   if (status != 0) {
-    node.error("a directory of the pattern " + in_quotes(pattern) + " cannot be read",
-               "make it readable for the user that runs this");
+    const int error = status == GLOB_NOSPACE ? ENOMEM : glob_error;
+    node.error("a directory of the pattern " + in_quotes(pattern) +
+                   " cannot be read: " + std::generic_category().message(error),
+               error == EACCES ? "make it readable for the user that runs this" : "");
     return {};
   }
   names.insert(names.end(), matches.gl_pathv, matches.gl_pathv + matches.gl_pathc);

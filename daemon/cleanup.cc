@@ -1,6 +1,7 @@
 #include "daemon/cleanup.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -15,6 +16,7 @@
 #include "daemon/interface_lock.h"
 #include "daemon/journal_owner.h"
 #include "daemon/nft_table.h"
+#include "daemon/nothing_left.h"
 #include "daemon/own_namespace.h"
 #include "daemon/resolv_conf_file.h"
 #include "daemon/resolv_conf_text.h"
@@ -23,7 +25,8 @@
 namespace tunneld::daemon {
 namespace {
 
-/// Interfaces that have a file of any kind in the run directory.
+/// Interfaces that have a file of any kind in the run directory. Throws std::system_error where it cannot be
+/// looked at.
 std::set<std::string> known_interfaces() {
   std::set<std::string> interfaces;
   std::error_code error;
@@ -33,6 +36,7 @@ std::set<std::string> known_interfaces() {
       interfaces.insert(entry.path().stem());
     }
   }
+  if (error && nothing_left(error.value())) throw std::system_error(error, run_directory().string());
   return interfaces;
 }
 
@@ -53,7 +57,7 @@ ExitCode undo_journal(const std::string& interface, HostChanges::LeftClosed left
 }
 
 /// The process's number, or nothing. By the name of the program: no directory is common to all daemons,
-/// because each may have a run directory of its own.
+/// because each may have a run directory of its own. Throws std::system_error where that cannot be found out.
 std::string tunneld_that_runs_here() {
   const std::string here = JournalOwner::self().network_namespace;
   std::error_code error;
@@ -62,7 +66,10 @@ std::string tunneld_that_runs_here() {
     const std::string number = process.path().filename();
     if (number.find_first_not_of("0123456789") != std::string::npos || number == std::to_string(getpid()))
       continue;
+    errno = 0;
     std::ifstream name_file(process.path() / "comm");
+    if (!name_file.is_open() && nothing_left(errno))
+      throw std::system_error(errno, std::generic_category(), process.path() / "comm");
     std::string name;
     std::getline(name_file, name);
     std::error_code unreadable;
@@ -71,6 +78,7 @@ std::string tunneld_that_runs_here() {
       return number;
     }
   }
+  if (error) throw std::system_error(error, "/proc");
   return {};
 }
 
@@ -154,8 +162,12 @@ ExitCode clean_up_one(const std::string& interface, HostChanges::LeftClosed left
 }
 
 ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
-  ExitCode result = ExitCode::kFine;
-  for (const std::string& interface : known_interfaces()) {
+  std::set<std::string> interfaces;
+  ExitCode result = reporting([&interfaces] {
+    interfaces = known_interfaces();
+    return ExitCode::kFine;
+  });
+  for (const std::string& interface : interfaces) {
     const ExitCode one = reporting([&] {
       const auto lock = InterfaceLock::take(interface);
       return lock ? undo_journal(interface, left_closed) : ExitCode::kFine;

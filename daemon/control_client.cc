@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 #include <poll.h>
@@ -12,6 +13,7 @@
 
 #include "common/net/file_descriptor.h"
 #include "daemon/interface_lock.h"
+#include "daemon/nothing_left.h"
 #include "daemon/run_directory.h"
 
 namespace tunneld::daemon {
@@ -34,6 +36,7 @@ class Connection {
         end_(std::chrono::steady_clock::now() + patience),
         socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     const std::string path = control_path(interface_);
+    if (!socket_.is_open()) is_out_of_reach(path);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.size() >= sizeof address.sun_path) is_not_there(path);
@@ -41,8 +44,9 @@ class Connection {
     while (::connect(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
       if (errno == EACCES || errno == EPERM)
         throw ControlError(ExitCode::kNotPermitted, "not permitted to open " + path + ": run as root");
+      if (errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED) is_not_there(path);
       // Others wait to be accepted, as many as there is room for.
-      if (errno != EAGAIN && errno != EINTR) is_not_there(path);
+      if (errno != EAGAIN && errno != EINTR) is_out_of_reach(path);
       if (std::chrono::steady_clock::now() >= end_) is_silent();
       std::this_thread::sleep_for(20ms);
     }
@@ -92,6 +96,11 @@ class Connection {
   [[noreturn]] void is_not_there(const std::string& path) const {
     throw NotRunning(ExitCode::kRuntimeFailure, "no tunneld runs on " + interface_ + " (" + path + ")");
   }
+  /// It may run or not.
+  [[noreturn]] void is_out_of_reach(const std::string& path) const {
+    throw ControlError(ExitCode::kRuntimeFailure, "cannot ask the daemon of " + interface_ + " (" + path +
+                                                      "): " + std::generic_category().message(errno));
+  }
   [[noreturn]] void is_silent() const {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(patience_).count();
     throw ControlError(ExitCode::kRuntimeFailure, "the daemon of " + interface_ + " (" +
@@ -130,6 +139,8 @@ std::vector<std::string> running_interfaces() {
   for (const auto& entry : std::filesystem::directory_iterator(run_directory(), error)) {
     if (entry.path().extension() == ".sock") interfaces.push_back(entry.path().stem());
   }
+  if (error && nothing_left(error.value()))
+    throw ControlError(ExitCode::kRuntimeFailure, run_directory().string() + ": " + error.message());
   std::sort(interfaces.begin(), interfaces.end());
   return interfaces;
 }

@@ -12,6 +12,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
+#include "daemon/nothing_left.h"
+
 namespace tunneld::daemon {
 
 using namespace std::chrono_literals;
@@ -63,16 +65,9 @@ std::vector<net::SocketAddress> resolve(const config::PeerEndpoint& endpoint, st
 std::string words_of_lookup_error(int error, int system_error) {
   const std::string reason = std::generic_category().message(system_error);
   if (error == EAI_SYSTEM) return reason;
-  switch (system_error) {
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ENOBUFS:
-      // The name server was not even asked.
-      return std::string(gai_strerror(error)) + " (" + reason + ")";
-    default:
-      return gai_strerror(error);
-  }
+  // The name server was not even asked.
+  if (nothing_left(system_error)) return std::string(gai_strerror(error)) + " (" + reason + ")";
+  return gai_strerror(error);
 }
 
 EndpointResolver::EndpointResolver(boost::asio::io_context& io, Found found)

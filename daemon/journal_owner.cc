@@ -1,19 +1,31 @@
 #include "daemon/journal_owner.h"
 
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 #include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "daemon/nothing_left.h"
+
 namespace tunneld::daemon {
 namespace {
 
+/// What there is to read. Throws std::system_error where nothing is left to read it with.
+std::ifstream open_to_read(const std::string& path) {
+  errno = 0;
+  std::ifstream file(path);
+  if (!file.is_open() && nothing_left(errno)) throw std::system_error(errno, std::generic_category(), path);
+  return file;
+}
+
 /// Empty if there is no such process, or only what is left of it until its parent asks how it ended.
 std::string start_time(pid_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::ifstream file = open_to_read("/proc/" + std::to_string(pid) + "/stat");
   std::string line;
   std::getline(file, line);
   // The second field is the program's name in brackets, and may hold blanks and brackets itself.
@@ -30,7 +42,7 @@ std::string start_time(pid_t pid) {
 }
 
 std::string first_line(const char* path) {
-  std::ifstream file(path);
+  std::ifstream file = open_to_read(path);
   std::string line;
   std::getline(file, line);
   return line;
@@ -56,7 +68,7 @@ bool JournalOwner::is_alive() const {
 }
 
 bool JournalOwner::namespace_exists() const {
-  std::ifstream mounts("/proc/self/mountinfo");
+  std::ifstream mounts = open_to_read("/proc/self/mountinfo");
   for (std::string line; std::getline(mounts, line);) {
     if (line.find(' ' + network_namespace + ' ') != std::string::npos) return true;
   }
@@ -64,6 +76,7 @@ bool JournalOwner::namespace_exists() const {
   for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
     if (link_target(process.path() / "ns/net") == network_namespace) return true;
   }
+  if (error) throw std::system_error(error, "/proc");
   return false;
 }
 

@@ -123,6 +123,12 @@ TEST_F(Include, RefusesAFileThatEverybodyMayWrite) {
   EXPECT_THAT(errors(), HasSubstr("run: chmod o-w " + files_.path("more.yaml")));
 }
 
+TEST_F(Include, SaysWhyADirectoryCannotBeRead) {
+  write_main("round/*.yaml");
+  std::filesystem::create_symlink("round", files_.path("round"));
+  EXPECT_THAT(errors(), HasSubstr("round/*.yaml' cannot be read: Too many levels of symbolic links"));
+}
+
 TEST_F(Include, TakesADirectoryWithPatternCharacters) {
   files_.write("a[1]*/config.yaml",
                "interface: { name: tun0, private_key_file: a.key }\ninclude: [\"peers.d/*.yaml\"]\n");

@@ -22,6 +22,7 @@
 #include "common/net/file_descriptor.h"
 #include "daemon/control_client.h"
 #include "daemon/run_directory.h"
+#include "tests/unit/daemon/open_fault.h"
 
 namespace {
 
@@ -29,6 +30,8 @@ namespace {
 /// to look at an exception that is thrown meanwhile.
 std::atomic<int> accept_fault = 0;
 std::atomic<int> failed_accepts = 0;
+/// The same for socket().
+std::atomic<int> socket_fault = 0;
 
 }  // namespace
 
@@ -39,6 +42,14 @@ extern "C" int accept(int fd, sockaddr* address, socklen_t* length) {
     return -1;
   }
   return static_cast<int>(::syscall(SYS_accept4, fd, address, length, 0));
+}
+
+extern "C" int socket(int domain, int type, int protocol) noexcept {
+  if (socket_fault != 0) {
+    errno = socket_fault;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_socket, domain, type, protocol));
 }
 
 namespace tunneld::daemon {
@@ -201,6 +212,23 @@ TEST_F(ControlSocketTest, ADaemonThatHangsIsNotWaitedForWithoutLimit) {
   }
   EXPECT_NE(waits_and_says("status").find("has not answered"), std::string::npos) << "one of too many";
   wake.set_value();
+}
+
+// `client remove` would say that nobody runs, and the session would go on.
+TEST_F(ControlSocketTest, ADaemonThatCannotBeAskedIsNotTakenForOneThatDoesNotRun) {
+  socket_fault = EMFILE;
+  try {
+    (void)ask("tun0", "status");
+    ADD_FAILURE() << "it was asked without a descriptor";
+  } catch (const ControlError& error) {
+    EXPECT_EQ(dynamic_cast<const NotRunning*>(&error), nullptr) << error.what();
+    EXPECT_NE(std::string(error.what()).find("Too many open files"), std::string::npos) << error.what();
+  }
+  socket_fault = 0;
+  open_fault = EMFILE;
+  EXPECT_THROW((void)running_interfaces(), ControlError);
+  open_fault = 0;
+  EXPECT_EQ(running_interfaces(), std::vector<std::string>{"tun0"});
 }
 
 TEST(ControlClient, SaysThatNobodyIsThere) {
