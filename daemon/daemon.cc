@@ -101,7 +101,13 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
                .kind = is_tap(config_) ? net::DeviceKind::kTap : net::DeviceKind::kTun,
                .queues = static_cast<unsigned>(worker_count(config_)),
                .offload = config_.interface.offload == config::AutoOff::kAuto,
-               .may_attach = config_.interface.persist.has_value()}),
+               .may_attach = config_.interface.persist.has_value(),
+               .before_change =
+                   [this](const std::string& name, const net::TunState& found) {
+                     // Any other device goes, with all that was changed of it.
+                     if (config_.interface.persist)
+                       host_.entrust(DeviceOpened{.interface = {name}, .before = found});
+                   }}),
       worker_count_(device_.queues().size()),
       may_configure_(may_change_network()),
       sockets_(net::open_udp_sockets({.port = config_.interface.listen_port.value_or(0),

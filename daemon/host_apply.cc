@@ -25,6 +25,11 @@ void find_index(Interface& interface) {
   interface.index = *index;
 }
 
+Preparation prepare(DeviceOpened& opened, net::Netlink&) {
+  find_index(opened.interface);
+  return Preparation::kReady;
+}
+
 Preparation prepare(LinkAddress& link, net::Netlink& netlink) {
   find_index(link.interface);
   link.before = netlink.link(link.interface.index).address;
@@ -158,6 +163,8 @@ void forbid_automatic_address(std::uint32_t interface_index, net::Netlink& netli
     if (error.reason() != Reason::kNotSupported) throw;  // a host without IPv6 makes none
   }
 }
+
+void apply(const DeviceOpened&, net::Netlink&) {}  // net::TunDevice does it
 
 void apply(const LinkAddress& link, net::Netlink& netlink) {
   netlink.set_link(link.interface.index, {.address = link.address});

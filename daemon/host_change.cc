@@ -15,6 +15,10 @@ using nlohmann::json;
 // --- words
 // ---------------------------------------------------------------------------------------------------
 
+std::string words_of(const DeviceOpened& opened) {
+  return "offloads and flags of " + opened.interface.name;
+}
+
 std::string words_of(const LinkAddress& link) {
   return "link " + link.interface.name + " address " + link.address.to_string();
 }
@@ -94,6 +98,19 @@ void put_if(json& object, const char* key, const std::optional<Value>& value) {
 
 json interface_json(const char* kind, const Interface& interface) {
   return {{"kind", kind}, {"interface", interface.name}, {"index", interface.index}};
+}
+
+json json_of(const DeviceOpened& opened) {
+  json object = interface_json("device", opened.interface);
+  const net::TunState& before = opened.before;
+  object["tap"] = before.kind == net::DeviceKind::kTap;
+  object["multi_queue"] = before.multi_queue;
+  object["packet_info"] = before.packet_info;
+  object["has_header"] = before.has_header;
+  object["header_size"] = before.header_size;
+  object["offloads"] = before.offloads;
+  object["wanted"] = before.wanted;
+  return object;
 }
 
 json json_of(const LinkAddress& link) {
@@ -204,6 +221,17 @@ std::optional<Value> get_if(const json& object, const char* key) {
 
 Interface interface_in(const json& object) {
   return {.name = object.at("interface"), .index = object.at("index")};
+}
+
+DeviceOpened device_in(const json& object) {
+  return {.interface = interface_in(object),
+          .before = {.kind = object.at("tap").get<bool>() ? net::DeviceKind::kTap : net::DeviceKind::kTun,
+                     .multi_queue = object.at("multi_queue"),
+                     .packet_info = object.at("packet_info"),
+                     .has_header = object.at("has_header"),
+                     .header_size = object.at("header_size"),
+                     .offloads = object.at("offloads"),
+                     .wanted = object.at("wanted")}};
 }
 
 std::optional<LinkAddress> link_address_in(const json& object) {
@@ -352,6 +380,7 @@ nlohmann::json to_json(const HostChange& change) {
 std::optional<HostChange> from_json(const nlohmann::json& object) {
   try {
     const std::string kind = object.at("kind");
+    if (kind == "device") return device_in(object);
     if (kind == "link_address") return link_address_in(object);
     if (kind == "bridge") return bridge_in(object);
     if (kind == "bridge_port") return bridge_port_in(object);

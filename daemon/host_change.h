@@ -17,6 +17,7 @@
 //     one is removed only if every word of it is the journal's. The kernel makes no such rules itself: see
 //     is_our_rule() for those that no journal names.
 //   - An nft table is replaced or removed only with our comment in it.
+//   - A device that outlives us is put back only while nobody uses it.
 //   - A setting is put back only while it still is what we set; otherwise somebody has taken it over.
 #pragma once
 
@@ -29,6 +30,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "common/net/netlink.h"
+#include "common/net/tun_state.h"
 #include "daemon/forwarding.h"
 
 namespace tunneld::daemon {
@@ -42,6 +44,14 @@ struct Interface {
   /// 0 until prepare().
   std::uint32_t index = 0;
   bool operator==(const Interface& other) const { return name == other.name; }
+};
+
+/// Our own device, where it outlives us: its offloads, their header and its flags. net::TunDevice changes
+/// them while it opens the device, so that no plan has this; HostChanges::entrust() journals it.
+struct DeviceOpened {
+  Interface interface;
+  net::TunState before{};
+  bool operator==(const DeviceOpened& other) const { return interface == other.interface; }
 };
 
 /// Our own device's Ethernet address.
@@ -175,8 +185,9 @@ struct DnsSet {
   }
 };
 
-using HostChange = std::variant<LinkAddress, BridgeMade, BridgePort, LinkUp, AddressAdded, RouteAdded,
-                                RuleAdded, SysctlSet, ForwardingOn, NftTable, BridgeFilter, DnsSet>;
+using HostChange =
+    std::variant<DeviceOpened, LinkAddress, BridgeMade, BridgePort, LinkUp, AddressAdded, RouteAdded,
+                 RuleAdded, SysctlSet, ForwardingOn, NftTable, BridgeFilter, DnsSet>;
 
 /// Whether the tunnel is worth having without it: then a failure is a warning.
 [[nodiscard]] bool can_do_without(const HostChange& change);

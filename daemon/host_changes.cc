@@ -115,6 +115,10 @@ void HostChanges::restore_what_went_along() {
   restore_all([](const HostChange& change) { return std::holds_alternative<RouteAdded>(change); });
 }
 
+void HostChanges::entrust(HostChange change) {
+  if (prepare(change, netlink_) == Preparation::kReady) journal_.record(change);
+}
+
 void HostChanges::make(const HostChange& wish) {
   failed_ = wish;
   try {

@@ -48,6 +48,9 @@ class HostChanges {
   /// Throws NetlinkError or std::system_error in words; then this one was not made, and those before stay
   /// until the destructor. What can be done without is a warning instead.
   void make(const HostChange& wish);
+  /// Journals what is about to be made elsewhere, so that it is undone at the end, after everything else. No
+  /// plan has it. Throws NetlinkError or std::system_error: it must not be made then.
+  void entrust(HostChange change);
   /// Undoes one change that was made before; nothing if it was not. Throws as make() does: still there.
   void revert(const HostChange& change);
   /// Makes the host as `wanted` has it: what is new is made, in order; what is the same thing with other

@@ -20,6 +20,7 @@ constexpr Duration kPeace = std::chrono::minutes(1);
 /// is up.
 int rank(const HostChange& change) {
   struct Rank {
+    int operator()(const DeviceOpened&) const { return 0; }
     int operator()(const NftTable&) const { return 0; }
     int operator()(const BridgeFilter&) const { return 0; }
     int operator()(const BridgeMade&) const { return 1; }

@@ -42,6 +42,8 @@ class HostState {
   using RouteKey = std::tuple<net::IpPrefix, std::uint32_t /*table*/, std::uint32_t /*metric*/>;
   static RouteKey key_of(const net::Route& route);
 
+  /// Its only user is this process.
+  static Standing of(const DeviceOpened&) { return Standing::kStands; }
   Standing of(const LinkAddress& link);
   Standing of(const BridgeMade& made);
   Standing of(const BridgePort& port);

@@ -29,6 +29,11 @@ Undone remove_ours(const Remove& remove) {
   }
 }
 
+Undone undo(const DeviceOpened& opened, net::Netlink&) {
+  if (!is_there(opened.interface)) return Undone::kDeviceGone;
+  return net::restore(opened.interface.name, opened.before) ? Undone::kDone : Undone::kNotOurs;
+}
+
 Undone undo(const LinkAddress& link, net::Netlink& netlink) {
   if (!is_there(link.interface)) return Undone::kDeviceGone;
   const auto present = netlink.link(link.interface.index).address;

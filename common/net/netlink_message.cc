@@ -91,12 +91,23 @@ std::string kind_in(nlattr* information) {
   return std::string(characters, strnlen(characters, static_cast<std::size_t>(nla_len(kind))));
 }
 
-std::uint32_t open_queues_in(nlattr* information) {
-  if (information == nullptr || kind_in(information) != "tun") return 0;
+std::optional<TunLink> tun_in(nlattr* information) {
+  if (information == nullptr || kind_in(information) != "tun") return std::nullopt;
   nlattr* data = nla_find(static_cast<nlattr*>(nla_data(information)), nla_len(information), IFLA_INFO_DATA);
-  if (data == nullptr) return 0;
-  nlattr* queues = nla_find(static_cast<nlattr*>(nla_data(data)), nla_len(data), IFLA_TUN_NUM_QUEUES);
-  return queues != nullptr && nla_len(queues) >= 4 ? nla_get_u32(queues) : 0;
+  if (data == nullptr) return std::nullopt;
+  const auto find = [data](int type, int size) -> nlattr* {
+    nlattr* found = nla_find(static_cast<nlattr*>(nla_data(data)), nla_len(data), type);
+    return found != nullptr && nla_len(found) >= size ? found : nullptr;
+  };
+  const auto is_set = [&find](int type) {
+    nlattr* found = find(type, 1);
+    return found != nullptr && nla_get_u8(found) != 0;
+  };
+  nlattr* queues = find(IFLA_TUN_NUM_QUEUES, 4);
+  return TunLink{.multi_queue = is_set(IFLA_TUN_MULTI_QUEUE),
+                 .packet_info = is_set(IFLA_TUN_PI),
+                 .has_header = is_set(IFLA_TUN_VNET_HDR),
+                 .open_queues = queues != nullptr ? nla_get_u32(queues) : 0};
 }
 
 }  // namespace
@@ -123,7 +134,7 @@ std::optional<Link> read_link(const nlmsghdr& message) {
               .master = attributes->u32(IFLA_MASTER).value_or(0),
               .kind = kind_in(attributes->find(IFLA_LINKINFO)),
               .lower = lower_in(*attributes),
-              .open_queues = open_queues_in(attributes->find(IFLA_LINKINFO))};
+              .tun = tun_in(attributes->find(IFLA_LINKINFO))};
 }
 
 std::optional<InterfaceAddress> read_address(const nlmsghdr& message) {

@@ -22,6 +22,16 @@ inline constexpr std::uint8_t kRuleProtocol = 2;
 
 inline constexpr std::uint32_t kMainTable = 254;  ///< RT_TABLE_MAIN
 
+/// What a link says that is a tun or a tap.
+struct TunLink {
+  bool multi_queue = false;
+  bool packet_info = false;  ///< without IFF_NO_PI
+  bool has_header = false;   ///< IFF_VNET_HDR
+  /// Of a multi-queue device: how many of its queues somebody has open. 0 otherwise.
+  std::uint32_t open_queues = 0;
+  bool operator==(const TunLink&) const = default;
+};
+
 struct Link {
   std::uint32_t index = 0;
   std::string name;
@@ -40,8 +50,7 @@ struct Link {
   /// The link of this namespace that its packets go to: what a VLAN or macvlan stands on, a veth's other end.
   /// 0: none.
   std::uint32_t lower = 0;
-  /// Of a multi-queue tun or tap: how many of its queues somebody has open. 0 for everything else.
-  std::uint32_t open_queues = 0;
+  std::optional<TunLink> tun = std::nullopt;
   bool operator==(const Link&) const = default;
 };
 

@@ -3,12 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <optional>
-#include <thread>
 
-#include <fcntl.h>
 #include <linux/ethtool.h>
 #include <linux/if_tun.h>
 #include <linux/sockios.h>
@@ -18,25 +15,18 @@
 
 #include "common/net/holder.h"
 #include "common/net/interface_name.h"
-#include "common/net/netlink.h"
+#include "common/net/tun_driver.h"
 
 namespace tunneld::net {
 namespace {
 
 using Reason = TunError::Reason;
 
-constexpr const char* kDevicePath = "/dev/net/tun";
 constexpr unsigned kMaxQueues = 256;  // MAX_TAP_QUEUES, drivers/net/tun.c
 
 // Offloads of linux/if_tun.h; the last two are younger than Debian 12's header.
 constexpr unsigned kUdpSuperpackets = 0x20 | 0x40;  // TUN_F_USO4, TUN_F_USO6
 constexpr unsigned kTcpSuperpackets = TUN_F_TSO4 | TUN_F_TSO6;
-
-ifreq request_for(const std::string& name) {
-  ifreq request{};
-  std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));
-  return request;
-}
 
 void check_options(const TunOptions& options) {
   if (options.name.size() >= IFNAMSIZ) {
@@ -45,29 +35,6 @@ void check_options(const TunOptions& options) {
   }
   if (options.queues == 0 || options.queues > kMaxQueues) {
     throw TunError(Reason::kOther, EINVAL, "a tun device has 1 to " + std::to_string(kMaxQueues) + " queues");
-  }
-}
-
-FileDescriptor open_driver() {
-  FileDescriptor fd(::open(kDevicePath, O_RDWR | O_NONBLOCK | O_CLOEXEC));
-  if (fd.is_open()) return fd;
-  const int error = errno;
-  switch (error) {
-    case ENOENT:
-      throw TunError(Reason::kNoDriver, error,
-                     "there is no /dev/net/tun: load the driver with `modprobe tun`; a container needs the "
-                     "device passed in (`--device /dev/net/tun`)");
-    case ENODEV:
-    case ENXIO:
-      throw TunError(
-          Reason::kNoDriver, error,
-          "/dev/net/tun has no driver behind it: load it with `modprobe tun` on the host's kernel");
-    case EACCES:
-    case EPERM:
-      throw TunError(Reason::kNotPermitted, error,
-                     "may not open /dev/net/tun: run as root, or let the user read and write that file");
-    default:
-      throw TunError(Reason::kOther, error, "cannot open /dev/net/tun");
   }
 }
 
@@ -124,38 +91,6 @@ std::string in_use(const std::string& name) {
       throw TunError(Reason::kBadName, error, "\"" + name + "\" cannot be a device name");
     default:
       throw TunError(Reason::kOther, error, "cannot open device " + name);
-  }
-}
-
-// TUNSETIFF; returns 0 and the device's name, or an errno.
-int attach(const FileDescriptor& fd, std::string& name, int flags) {
-  ifreq request = request_for(name);
-  request.ifr_flags = static_cast<short>(flags);
-  if (::ioctl(fd.get(), TUNSETIFF, &request) != 0) return errno;
-  name.assign(request.ifr_name, ::strnlen(request.ifr_name, sizeof request.ifr_name));
-  return 0;
-}
-
-// Whether somebody else has queues of a multi-queue device, which the kernel shares without a word.
-bool is_shared(const std::string& name) {
-  try {
-    return Netlink().link(interface_index(name).value_or(0)).open_queues > 1;
-  } catch (const NetlinkError&) {
-    return false;
-  }
-}
-
-// attach() to a device that is there, for us alone. The last daemon, if it was killed, may not be gone
-// altogether.
-int attach_patiently(FileDescriptor& fd, std::string& name, int flags) {
-  for (int tries = 25;; --tries) {
-    int error = attach(fd, name, flags);
-    if (error == 0 && (flags & IFF_MULTI_QUEUE) != 0 && is_shared(name)) {
-      error = EBUSY;
-      fd = open_driver();  // a descriptor that is attached cannot be detached otherwise
-    }
-    if (error != EBUSY || tries == 0) return error;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }
 
@@ -249,9 +184,10 @@ TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(opt
   check_options(options);
   int flags = IFF_NO_PI | (options.kind == DeviceKind::kTun ? IFF_TUN : IFF_TAP);
   if (options.offload) flags |= IFF_VNET_HDR;
-  if (options.queues > 1) flags |= IFF_MULTI_QUEUE;
+  if (options.multi_queue.value_or(options.queues > 1)) flags |= IFF_MULTI_QUEUE;
 
-  FileDescriptor first = open_driver();
+  TunState found = flags_of_tun(name_, kind_);
+  FileDescriptor first = open_tun_driver();
   int error = attach(first, name_, flags | IFF_TUN_EXCL);
   if (error == EBUSY && options.may_attach) {
     attached_ = true;
@@ -263,6 +199,11 @@ TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(opt
     }
   }
   if (error != 0) throw_attach_error(options, error);
+  if (options.before_change) {
+    found.multi_queue = (flags & IFF_MULTI_QUEUE) != 0;
+    read_settings(first, name_, found);
+    options.before_change(name_, found);
+  }
 
   if (options.offload) {
     // A persistent device keeps the header size of its last owner, too.
@@ -277,7 +218,7 @@ TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(opt
   queues_.reserve(queues);
   queues_.emplace_back(std::move(first), options.offload);
   while (queues_.size() < queues) {
-    FileDescriptor next = open_driver();
+    FileDescriptor next = open_tun_driver();
     if ((error = attach(next, name_, flags)) != 0) throw_attach_error(options, error);
     queues_.emplace_back(std::move(next), options.offload);
   }

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -24,21 +25,26 @@
 
 #include "common/bytes.h"
 #include "common/net/file_descriptor.h"
+#include "common/net/tun_state.h"
 #include "common/net/virtio_net.h"
 
 namespace tunneld::net {
-
-enum class DeviceKind : std::uint8_t { kTun, kTap };
 
 struct TunOptions {
   /// 1 to 15 bytes, or empty or with one "%d" to let the kernel number it.
   std::string name;
   DeviceKind kind = DeviceKind::kTun;
-  /// More than one makes a multi-queue device; the kernel takes at most 256.
+  /// How many to open: at most 256, and one where the device is a single-queue one.
   unsigned queues = 1;
+  /// Whether a device that is made is a multi-queue one, which programs that ask for one queue cannot open;
+  /// nullopt: if more than one is to be opened.
+  std::optional<bool> multi_queue = std::nullopt;
   bool offload = true;
   /// Take over a persistent device of this name and kind; otherwise an existing device is an error.
   bool may_attach = false;
+  /// Told the device's name and what it is to be left with (see restore()), before any of that is changed but
+  /// the flags, which its next user sets anyway.
+  std::function<void(const std::string& device, const TunState& found)> before_change = nullptr;
   /// In packets (a superpacket counts as one), for each queue: 16 MiB of superpackets. TCP fills a longer one
   /// when it starts, which holds up everybody else for a tenth of a second and leaves the cache.
   std::uint32_t transmit_queue_length = 256;

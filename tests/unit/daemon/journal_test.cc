@@ -28,6 +28,15 @@ HostChange address(int number) {
 /// Each kind, once with all it can hold and once with as little as possible.
 std::vector<HostChange> all_kinds() {
   return {
+      DeviceOpened{{"tap0", 7},
+                   {.kind = net::DeviceKind::kTap,
+                    .multi_queue = true,
+                    .packet_info = true,
+                    .has_header = true,
+                    .header_size = 12,
+                    .offloads = 0x6f,
+                    .wanted = 0x1ef}},
+      DeviceOpened{{"tun0", 7}},
       LinkUp{{"tun0", 7}, 1420, net::LinkSettings{1500, false, std::uint8_t{0}}},
       LinkUp{{"tun0", 7}, 1420},
       LinkUp{{"tap0", 7}, 1396, std::nullopt, true},
