@@ -59,10 +59,13 @@ struct BridgeConfig {
   bool operator==(const BridgeConfig&) const = default;
 };
 
-/// Whoever may open the device later without CAP_NET_ADMIN.
 struct PersistConfig {
+  /// Whoever may open the device later without CAP_NET_ADMIN.
   std::optional<std::uint32_t> owner;
   std::optional<std::uint32_t> group;
+  /// At most so many, 1 to 256; more than one makes a multi-queue device. nullopt makes one with one queue,
+  /// and takes as many as there are workers of a multi-queue device that is there.
+  std::optional<unsigned> queues;
   bool operator==(const PersistConfig&) const = default;
 };
 

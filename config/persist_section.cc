@@ -1,4 +1,5 @@
-// `persist:` of the interface: a device that outlives the daemon, and to whom it belongs.
+// `persist:` of the interface: a device that outlives the daemon, to whom it belongs, and how many
+// queues it has.
 
 #include <cerrno>
 #include <limits>
@@ -75,6 +76,10 @@ std::optional<PersistConfig> read_persist(const Node& node) {
       const group* found = getgrnam(name);
       return found != nullptr ? Account(std::uint32_t{found->gr_gid}) : no_account();
     });
+  }
+  if (const auto queues = keys.find("queues")) {
+    if (const auto number = queues->number(1, kMostQueues, "a number from 1 to 256"))
+      persist.queues = static_cast<unsigned>(*number);
   }
   keys.finish();
   return persist;

@@ -23,6 +23,8 @@ struct Directory {
 void read_peers(const Node& node, const Directory& directory, std::vector<PeerConfig>& peers);
 [[nodiscard]] RoutesConfig read_routes(const Node& node);
 [[nodiscard]] CryptoConfig read_crypto(const Node& node);
+/// The kernel gives a tun device no more (MAX_TAP_QUEUES, drivers/net/tun.c), and each worker needs one.
+inline constexpr std::uint64_t kMostQueues = 256;
 [[nodiscard]] std::optional<unsigned> read_workers(const Node& node);
 [[nodiscard]] ServerConfig read_server(const Node& node);
 [[nodiscard]] ClientConfig read_client(const Node& node);
@@ -48,7 +50,7 @@ struct IncludedFile {
 /// `push`, of the server and of its peers.
 [[nodiscard]] PushConfig read_push(const Node& node);
 
-/// `persist`, of the interface: true, false, or a mapping with owner and group.
+/// `persist`, of the interface: true, false, or a mapping with owner, group and queues.
 [[nodiscard]] std::optional<PersistConfig> read_persist(const Node& node);
 
 /// `bridge`, of the interface: a name, or a mapping.

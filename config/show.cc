@@ -112,11 +112,12 @@ void write_bridge(const BridgeConfig& bridge, Writer& out) {
 }
 
 void write_persist(const std::optional<PersistConfig>& persist, Writer& out) {
-  const bool plain = !persist || (!persist->owner && !persist->group);
+  const bool plain = !persist || *persist == PersistConfig();
   out.line("  ", "persist", plain ? word(persist.has_value()) : "");
   if (plain) return;
   if (persist->owner) out.line("    ", "owner", std::to_string(*persist->owner));
   if (persist->group) out.line("    ", "group", std::to_string(*persist->group));
+  if (persist->queues) out.line("    ", "queues", std::to_string(*persist->queues));
 }
 
 void write_interface(const InterfaceConfig& interface, Writer& out) {

@@ -32,6 +32,19 @@ std::size_t worker_count(const config::Config& config) {
   return config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
 }
 
+/// Of a device that is made to stay, the user says how many; any other has one for each worker.
+unsigned queue_count(const config::Config& config) {
+  const auto& persist = config.interface.persist;
+  const auto workers = static_cast<unsigned>(worker_count(config));
+  return persist && persist->queues ? std::min(*persist->queues, workers) : workers;
+}
+
+/// A device that is made to stay is for other programs, too, most of which ask for one queue.
+std::optional<bool> multi_queue(const config::Config& config) {
+  const auto& persist = config.interface.persist;
+  return persist ? std::optional(persist->queues.value_or(1) > 1) : std::nullopt;
+}
+
 bool is_tap(const config::Config& config) {
   return config.interface.type == config::DeviceType::kTap;
 }
@@ -59,6 +72,26 @@ void log_start(const net::TunDevice& device, const net::UdpSocket& socket, std::
   if (!socket.has_ipv6()) spdlog::warn("this host has no IPv6: peers at IPv6 addresses cannot be reached");
 }
 
+/// Where a device that stays has fewer queues than there would be workers.
+void log_queues(const net::TunDevice& device, const config::Config& config) {
+  const std::size_t queues = device.queue_count();
+  const std::size_t wanted = worker_count(config);
+  const auto& persist = config.interface.persist;
+  if (!persist || queues >= wanted) return;
+  if (queues > 1) {
+    spdlog::info("{}: 'persist' says {} queues, so there are {} workers and not {}", device.name(), queues,
+                 queues, wanted);
+    return;
+  }
+  const std::string more = persist->queues == 1u ? std::string()
+                           : device.attached()
+                               ? ": more take a device made anew, with `ip tuntap add … multi_queue`"
+                               : ": 'persist: { queues: " + std::to_string(wanted) +
+                                     " }' makes a device for more, which programs that ask for one queue "
+                                     "cannot open";
+  spdlog::info("{} has one queue, so there is one worker and not {}{}", device.name(), wanted, more);
+}
+
 /// Which of the two it is: made now, or there before.
 void log_device(const net::TunDevice& device, const config::Config& config) {
   if (device.attached()) {
@@ -69,11 +102,7 @@ void log_device(const net::TunDevice& device, const config::Config& config) {
   } else {
     spdlog::debug("{} was made now, and goes when this ends", device.name());
   }
-  if (device.attached() && device.queue_count() < worker_count(config)) {
-    spdlog::info(
-        "{} has one queue, so there is one worker: `ip tuntap add … multi_queue` makes room for more",
-        device.name());
-  }
+  log_queues(device, config);
 }
 
 /// What the configuration leaves to us is as root has set it up.
@@ -99,7 +128,8 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
       engine_(crypto::select_engine(config_.crypto.engine)),
       device_({.name = config_.interface.name.value,
                .kind = is_tap(config_) ? net::DeviceKind::kTap : net::DeviceKind::kTun,
-               .queues = static_cast<unsigned>(worker_count(config_)),
+               .queues = queue_count(config_),
+               .multi_queue = multi_queue(config_),
                .offload = config_.interface.offload == config::AutoOff::kAuto,
                .may_attach = config_.interface.persist.has_value(),
                .before_change =

@@ -97,6 +97,7 @@ def run(lab):
     daemon.stop()
     for path in a.run_directory.iterdir():
         os.chown(path, 0, 0)
+    wait_for(lambda: "state DOWN" in a.ip("link", "show", "tun0"), 5, "the kernel says that nobody uses tun0")
     check_same_state(before, a.state(), "after an unprivileged daemon")
 
 

@@ -1,5 +1,6 @@
 """Whoever opens a persistent tap after tunneld finds it as tunneld has found it: offloads, header, flags and everything else,
-after an end in order and after a kill with `cleanup`. A program that knows of no offloads carries TCP on it."""
+after an end in order and after a kill with `cleanup`. A program that knows of no offloads carries TCP on it. One that tunneld
+makes has one queue, which any program can open, unless `persist` asks for more."""
 import os
 import re
 import signal
@@ -14,10 +15,10 @@ def run(lab):
     wait_for(lambda: "NO-CARRIER" not in a.ip("link", "show", "wire"), 5, "the wire carries")
     keys = {host: lab.key(host) for host in (a, b)}
 
-    def write(host, **interface):
+    def write(host, workers="auto", **interface):
         other, n = (b, 1) if host is a else (a, 2)
         return lab.config(host, {"name": "tap0", "type": "tap", "listen_port": 51820, "addresses": [f"10.9.0.{n}/24"], **interface},
-                          [{"name": other.name, "public_key": keys[other], "endpoints": [f"203.0.113.{3 - n}:51820"]}])
+                          [{"name": other.name, "public_key": keys[other], "endpoints": [f"203.0.113.{3 - n}:51820"]}], workers=workers)
 
     def state():
         wait_for(lambda: "state DOWN" in a.ip("link", "show", "tap0"), 5, "the kernel says that nobody uses tap0")
@@ -68,13 +69,35 @@ def run(lab):
     b.ip("address", "flush", "dev", "tap0")
     b.daemon = lab.start(b, b.config_path)
 
-    # What tunneld makes itself is left as if `ip tuntap` had made it.
+    # What tunneld makes itself is left as if `ip tuntap` had made it: with one queue, though there could be two workers.
     a.ip("link", "del", "tap0")
-    lab.start(a, a.config_path).stop()
+    a.config_path = write(a, persist=True, workers=2)
+    daemon = lab.start(a, a.config_path)
+    check("tap0 has one queue, so there is one worker and not 2: 'persist: { queues: 2 }'" in daemon.log(), daemon.log())
+    check(daemon.status()["interface"]["workers"] == 1, f"workers: {daemon.status()['interface']}")
+    daemon.stop()
     made = state(), features(a, "tap0")
     check(made[1] == before[1] and "vnet_hdr off" in made[0], f"a tap that tunneld has made: {made}")
     for end in (signal.SIGTERM, signal.SIGKILL):
         check_end(end, made, f"a tap of our making, after {end.name}")
+    b.daemon.stop()
+    a.ip("address", "add", "10.9.0.1/24", "dev", "tap0")
+    a.ip("link", "set", "tap0", "up")
+    b.ip("address", "add", "10.9.0.2/24", "dev", "tap0")
+    with plain_wire(a, b, "tap0"):
+        wait_for(lambda: a.reaches("10.9.0.2"), 5, "ping through another program, on a tap of our making")
+    a.ip("tuntap", "delete", "dev", "tap0", "mode", "tap")
+    check("tap0" not in a.ip("link", "show"), "ip tuntap delete of a tap of our making")
+
+    # More queues where that is said; and of a device that is there, as many as there are workers.
+    for persist, workers, result, words in (({"queues": 2}, 3, 2, "tap0: 'persist' says 2 queues, so there are 2 workers and not 3"),
+                                            (True, 3, 3, "taken over"),
+                                            ({"queues": 1}, 3, 1, "tap0 has one queue, so there is one worker and not 3\n")):
+        daemon = lab.start(a, write(a, persist=persist, workers=workers))
+        check(words in daemon.log(), f"persist {persist}: no '{words}':\n{daemon.log()}")
+        check(daemon.status()["interface"]["workers"] == result, f"persist {persist}: {daemon.status()['interface']['workers']} workers")
+        daemon.stop()
+        check("multi_queue" in a.ip("-d", "link", "show", "tap0"), f"persist {persist}: not a multi-queue device")
 
 
 if __name__ == "__main__":

@@ -150,6 +150,18 @@ TEST_F(Parse, DoesNotMistakeCommentsAndQuotesForStructure) {
   EXPECT_EQ(config.interface.private_key_file.value.name, files_.path("it's [a] {key} # no comment.key"));
 }
 
+TEST_F(Parse, APersistentDeviceHasAsManyQueuesAsAreAskedFor) {
+  const auto persist = [this](const std::string& value) {
+    return parse("interface: { name: tun0, private_key_file: a.key, persist: " + value + " }\n")
+        .interface.persist;
+  };
+  EXPECT_EQ(persist("false"), std::nullopt);
+  EXPECT_EQ(persist("true"), PersistConfig());
+  EXPECT_EQ(persist("{}"), PersistConfig());
+  EXPECT_EQ(persist("{ queues: 4, owner: 1000 }"),
+            (PersistConfig{.owner = 1000, .group = std::nullopt, .queues = 4}));
+}
+
 TEST_F(Parse, AllowsNetworksInsideOfNetworks) {
   const Config config = parse(std::string(kInterface) +
                               "peers:\n"

@@ -90,9 +90,11 @@ TEST(Show, RoundTripsEveryOption) {
        }) {
     SCOPED_TRACE(rest);
     for (const char* interface :
-         {"interface: { name: tun0, private_key_file: \"a key: \\\"x\\\" \\\\ # [b]\" }\n",
+         {"interface: { name: tun0, persist: { queues: 256 }, private_key_file: \"a key: \\\"x\\\" \\\\ # "
+          "[b]\" }\n",
           "interface: { name: \"1\", private_key_file: credential:x, addresses: [10.0.0.1/8, \"fd00::1/8\"], "
-          "listen_port: 1, mtu: 9000, mss_clamp: 1240, fwmark: 0xffffffff, offload: off, "
+          "persist: { owner: 1000, group: 0, queues: 4 }, listen_port: 1, mtu: 9000, mss_clamp: 1240, "
+          "fwmark: 0xffffffff, offload: off, "
           "dns: { servers: [10.0.0.53, \"fd00::53\"], search: [corp.example, a] } }\n"}) {
       expect_round_trip(files.write("config.yaml", interface + rest));
     }

@@ -293,6 +293,25 @@ TEST_F(TunDeviceTest, PersistentDeviceIsTakenOverAndOutlivesUs) {
   EXPECT_NE(::if_nametoindex("vpn0"), 0U);
 }
 
+TEST_F(TunDeviceTest, ADeviceIsMadeForProgramsThatAskForOneQueue) {
+  {
+    TunDevice device({.name = "vpn0", .queues = 4, .multi_queue = false, .may_attach = true});
+    EXPECT_EQ(device.queues().size(), 1U);
+    device.persist(std::nullopt, std::nullopt);
+  }
+  shell("ip tuntap del dev vpn0 mode tun");
+  EXPECT_EQ(::if_nametoindex("vpn0"), 0U);
+  // And one with several queues though one is opened.
+  {
+    TunDevice device({.name = "vpn0", .multi_queue = true, .may_attach = true});
+    EXPECT_EQ(device.queues().size(), 1U);
+    device.persist(std::nullopt, std::nullopt);
+  }
+  // Of a multi-queue device that is there, as many are opened as are asked for.
+  EXPECT_EQ(
+      TunDevice({.name = "vpn0", .queues = 3, .multi_queue = false, .may_attach = true}).queues().size(), 3U);
+}
+
 TEST_F(TunDeviceTest, DeviceWorksOnAfterItMovedToAnotherNamespace) {
   NetworkNamespace target;
   const FileDescriptor path(::open("/proc/thread-self/ns/net", O_RDONLY));  // inherited by `ip`
