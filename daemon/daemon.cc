@@ -197,6 +197,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   follow_stations();
   driver_.on_event([this](const protocol::Event& event) {
     if (event.kind == protocol::Event::Kind::kPathMtu) follow_path_mtu(event.peer);
+    if (event.kind == protocol::Event::Kind::kLoop) tell_loops();
   });
   driver_.isolate_clients(config_.server && !config_.server->value.client_to_client);
   driver_.set_peers(wanted_peers(), std::move(keys.preshared_keys));
@@ -240,6 +241,11 @@ void Daemon::answer_requests() {
   control_.on("status", [this] {
     nlohmann::json status = make_status({config_, tunnel_, plane_, driver_, device_, sockets_.front(),
                                          std::string(engine_->name()), workers_.size(), started_});
+    if (plane_.ethernet) {
+      status["interface"]["switch"]["loops"] = loops_status(
+          plane_.ethernet->loops(), [this](net::MacTable::Port port) { return name_of_port(port); },
+          net::boot_now());
+    }
     if (server_) status["server"] = server_->status();
     if (client_) status["client"] = client_->status();
     status["host"] = host_status(host_watch_);
@@ -388,6 +394,17 @@ void Daemon::follow_stations() {
   stations_ = std::make_unique<HostStations>(io_, device_.interface_index(), [this](const auto& stations) {
     plane_.ethernet->set_host_addresses(stations, plane_.quiescence);
   });
+}
+
+std::string Daemon::name_of_port(net::MacTable::Port port) const {
+  if (port != protocol::EthernetSwitch::kDevice) return "peer " + driver_.info(port).name;
+  const auto& bridge = config_.interface.bridge;
+  return bridge ? "the bridge " + bridge->name.value : "this host's " + device_.name();
+}
+
+void Daemon::tell_loops() {
+  for (const protocol::Loop& loop : loop_log_.worth_telling(plane_.ethernet->loops(), net::boot_now()))
+    spdlog::warn(in_words(loop, [this](net::MacTable::Port port) { return name_of_port(port); }));
 }
 
 void Daemon::follow_path_mtu(protocol::PeerId peer) {

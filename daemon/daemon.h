@@ -36,6 +36,7 @@
 #include "daemon/network_watch.h"
 #include "daemon/path_watch.h"
 #include "daemon/state_directory.h"
+#include "daemon/switch_loops.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {
@@ -80,6 +81,9 @@ class Daemon {
   void guard_bridge();
   /// One warning for each address or network of ours that another interface has as well.
   void tell_addresses_elsewhere() const;
+  /// What a loop's port is, for people.
+  [[nodiscard]] std::string name_of_port(net::MacTable::Port port) const;
+  void tell_loops();
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
   void set_path_mtu(std::optional<std::uint32_t> mtu);
@@ -120,6 +124,7 @@ class Daemon {
   bool held_ = false;
   bool held_dns_ = false;
   bool told_of_uncovered_ = false;
+  LoopLog loop_log_;
   const std::unique_ptr<crypto::AeadEngine> engine_;
   net::TunDevice device_;
   /// One for each queue of the device, which somebody else may have made with a single one.

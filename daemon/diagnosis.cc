@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "daemon/host_status.h"
+#include "daemon/switch_loops.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -136,6 +137,7 @@ std::vector<Finding> diagnose(const nlohmann::json& before, const nlohmann::json
                           std::to_string(interface.at("listen_port").get<int>()) + ", public key " +
                           interface.at("public_key").get<std::string>()});
   for (Finding& finding : diagnose_host(before, after)) findings.push_back(std::move(finding));
+  for (Finding& finding : diagnose_loops(after)) findings.push_back(std::move(finding));
   if (const auto clock = after.find("clock"); clock != after.end()) {
     const std::string since =
         "it was set back, or this host has no clock chip and waits for the time: handshakes of this host go "

@@ -8,6 +8,7 @@
 #include "common/net/system_clock.h"
 #include "daemon/clock_mark.h"
 #include "daemon/host_status.h"
+#include "daemon/switch_loops.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -122,6 +123,7 @@ void add_stations(protocol::Peer& peer, nlohmann::json& json) {
   for (const net::MacAddress& address : peer.options().mac_addresses)
     json["mac_addresses"].push_back(address.to_string());
   json["learned_addresses"] = peer.link().stations.stations.load();
+  json["moved_addresses"] = peer.link().stations.moves.load();
 }
 
 std::string human_bytes(std::uint64_t bytes) {
@@ -214,6 +216,7 @@ std::string render_status(const nlohmann::json& status) {
                   interface.at("mtu").get<int>(), joined(interface.at("addresses")),
                   interface.at("public_key").get<std::string>());
   text += render_host(status);
+  text += render_loops(status);
   constexpr const char* kRow = "{:<16} {:<11} {:<24} {:<24} {:>14} {:>10} {:>11} {:>11}  {}\n";
   text += fmt::format(kRow, "PEER", "STATE", "ALLOWED IPS", "ENDPOINT", "MTU, RTT", "HANDSHAKE", "RX", "TX",
                       "NOTE");

@@ -423,6 +423,7 @@ void TunnelDriver::report(const protocol::Event& event) {
       resolver_.refresh(event.peer, current_address(event.peer));
       break;
     case Kind::kAskRoute:
+    case Kind::kLoop:  // told by whoever knows the ports' names
       break;
     case Kind::kBye:
       state.up = false;

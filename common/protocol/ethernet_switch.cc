@@ -96,17 +96,19 @@ void EthernetSwitch::learn(const net::EthernetFrame& frame, net::MacTable::Port 
   std::optional<net::MacTable::Port> left;
   table_.learn({frame.source, frame.vlan}, port, use, most, now, &left);
   if (!left) return;
+  moves_.count({frame.source, frame.vlan}, *left, port);
   if (*left == kDevice) return device_.leave();
   if (*left >= routing.links.size()) return;
   if (PeerLink* before = routing.links[*left]; before != nullptr) before->stations.leave();
 }
 
-void EthernetSwitch::sweep(const RoutingTable& routing, Instant now) {
+std::vector<Loop> EthernetSwitch::sweep(const RoutingTable& routing, Instant now) {
   std::map<net::MacTable::Port, net::MacTable::PortUse*> ports{{kDevice, &device_}};
   for (PeerLink* link : routing.links) {
     if (link != nullptr) ports.emplace(link->id, &link->stations);
   }
   table_.sweep(seconds(now), ports);
+  return loops_.sample(moves_.take(), now);
 }
 
 }  // namespace tunneld::protocol

@@ -9,6 +9,7 @@
 //   - Peers see only this host and what is behind the device, unless `client_to_client` lets them see each
 //     other.
 //   - What a port has flooded is limited per second, and so is what it has learned (in all).
+//   - Stations that are heard in turn behind two ports are a loop (loop_watch.h).
 //   - The addresses of this host (the device's, the bridge's, those of its ports) are no peer's.
 //   - A station that the configuration binds to a peer is at that peer, whatever anybody sends.
 #pragma once
@@ -20,6 +21,7 @@
 #include "common/net/ethernet.h"
 #include "common/net/mac_table.h"
 #include "common/protocol/counters.h"
+#include "common/protocol/loop_watch.h"
 #include "common/protocol/quiescence.h"
 #include "common/protocol/routing_table.h"
 
@@ -73,15 +75,23 @@ class EthernetSwitch {
     peers_.store(count, std::memory_order_relaxed);
     table_.set_ports(count + 1);
   }
-  void forget(PeerId peer) { table_.forget(peer); }
+  void forget(PeerId peer) {
+    table_.forget(peer);
+    loops_.forget(peer);
+  }
   /// The device's own address, which nobody else has.
   void set_own_address(const net::MacAddress& address) { own_address_.store(address.number()); }
   /// What else this host answers to behind the device (a bridge, its ports), which nobody else has either.
   void set_host_addresses(const std::vector<net::MacAddress>& addresses, Quiescence& quiescence);
-  /// Forgets the aged. Wants to be called every kSweepInterval.
-  void sweep(const RoutingTable& routing, Instant now);
+  /// Forgets the aged, and looks for loops: returns those that have begun. Wants to be called every
+  /// kSweepInterval.
+  std::vector<Loop> sweep(const RoutingTable& routing, Instant now);
   static constexpr Duration kSweepInterval = std::chrono::seconds(5);
 
+  /// The device's port, as loops() and the table have it; any other is a peer's.
+  static constexpr net::MacTable::Port kDevice = 0x7ffffffe;
+  /// Of the last sweep.
+  [[nodiscard]] std::vector<Loop> loops() const { return loops_.loops(); }
   [[nodiscard]] std::uint32_t stations() const { return table_.stations(); }
   [[nodiscard]] std::uint32_t stations_at_device() const {
     return device_.stations.load(std::memory_order_relaxed);
@@ -89,9 +99,6 @@ class EthernetSwitch {
   [[nodiscard]] bool client_to_client() const { return client_to_client_.load(std::memory_order_relaxed); }
 
  private:
-  /// A port of the table that no peer has.
-  static constexpr net::MacTable::Port kDevice = 0x7ffffffe;
-
   [[nodiscard]] bool is_own(const net::MacAddress& address) const {
     if (address.number() == own_address_.load(std::memory_order_relaxed)) return true;
     const auto* others = host_addresses_.get();
@@ -104,6 +111,8 @@ class EthernetSwitch {
   }
 
   net::MacTable table_;
+  MoveCounter moves_;
+  LoopWatch loops_;
   net::MacTable::PortUse device_;
   FloodLimit device_floods_;
   std::atomic<std::uint32_t> peers_{0};

@@ -117,7 +117,8 @@ void Tunnel::advance(Now now, Actions& actions) {
     reschedule(id);
   }
   if (plane_.ethernet && (sweep_at_ == kNever || now.boot >= sweep_at_)) {
-    plane_.ethernet->sweep(*plane_.routing.get(), now.boot);
+    for (const Loop& loop : plane_.ethernet->sweep(*plane_.routing.get(), now.boot))
+      actions.add_event({.kind = Event::Kind::kLoop, .peer = loop.one});
     sweep_at_ = now.boot + EthernetSwitch::kSweepInterval;
   }
   plane_.quiescence.reclaim();

@@ -370,6 +370,50 @@ TEST(EthernetHub, AFloodToManyPeersGoesOnWhereTheBufferWasFull) {
   }
 }
 
+/// What two spokes hear, and what a station there says, is on one network that both are on.
+struct JoinedSpokes : Hub {
+  explicit JoinedSpokes(std::uint64_t seed) : Hub(seed, {.client_to_client = true}) {}
+  void say(const std::vector<std::uint8_t>& bytes) {
+    spokes[0]->send(bytes);
+    spokes[1]->send(bytes);
+  }
+  void run_for(Duration duration) {
+    for (const Instant end = network.now().boot + duration; network.now().boot < end;) {
+      network.run_for(100ms);
+      const auto heard_by_one = std::exchange(spokes[0]->received, {});
+      const auto heard_by_other = std::exchange(spokes[1]->received, {});
+      for (const auto& bytes : heard_by_one) spokes[1]->send(bytes);
+      for (const auto& bytes : heard_by_other) spokes[0]->send(bytes);
+    }
+  }
+};
+
+TEST(EthernetHub, ALoopBetweenTwoSpokesIsSeenWithinSecondsAndOnce) {
+  JoinedSpokes star(14);
+  star.say(frame(mac(5), kBroadcast, 1));
+  star.run_for(20s);
+  const auto loops = star.hub.node.plane.ethernet->loops();
+  ASSERT_EQ(loops.size(), 1U);
+  EXPECT_EQ(loops[0].one, std::min(star.ids[0], star.ids[1]));
+  EXPECT_EQ(loops[0].other, std::max(star.ids[0], star.ids[1]));
+  EXPECT_EQ(loops[0].station.address, mac(5));
+  EXPECT_EQ(star.hub.node.count(Kind::kLoop), 1U);
+  // Somebody takes one of the two ways away.
+  star.network.run_for(60s);
+  EXPECT_TRUE(star.hub.node.plane.ethernet->loops().empty());
+  EXPECT_EQ(star.hub.node.count(Kind::kLoop), 1U);
+}
+
+TEST(EthernetHub, AStationThatMovesIsNoLoop) {
+  Hub star(15, {.client_to_client = true});
+  for (std::uint64_t id = 0; id < 600; ++id) {
+    star.spokes[id / 50 % 2]->send(frame(mac(5), kBroadcast, id));  // every five seconds, elsewhere
+    star.network.run_for(100ms);
+  }
+  EXPECT_TRUE(star.hub.node.plane.ethernet->loops().empty());
+  EXPECT_EQ(star.hub.node.count(Kind::kLoop), 0U);
+}
+
 TEST(EthernetHub, ARemovedPeersStationsAreForgotten) {
   Hub star(10);
   EXPECT_EQ(star.hub.node.plane.ethernet->stations(), 3U);

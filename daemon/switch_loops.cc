@@ -1,0 +1,75 @@
+#include "daemon/switch_loops.h"
+
+#include <chrono>
+#include <cstdint>
+
+#include <nlohmann/json.hpp>
+
+namespace tunneld::daemon {
+namespace {
+
+using nlohmann::json;
+
+/// The document's list; null where there is none.
+const json* loops_in(const json& status) {
+  const json& interface = status.at("interface");
+  const auto layer2 = interface.find("switch");
+  if (layer2 == interface.end()) return nullptr;
+  const auto loops = layer2->find("loops");
+  return loops == layer2->end() ? nullptr : &*loops;
+}
+
+}  // namespace
+
+std::string in_words(const protocol::Loop& loop, const PortName& name) {
+  std::string words = "stations are heard in turn behind " + name(loop.one) + " and " + name(loop.other) +
+                      ", " + loop.station.address.to_string();
+  if (loop.station.vlan != 0) words += " of VLAN " + std::to_string(loop.station.vlan);
+  return words +
+         " for one: frames run in a circle, because something else joins these two networks as well, or two "
+         "machines have the same address. Take the second way between them away, or turn on the spanning "
+         "tree "
+         "protocol on the bridges ('stp: true', or `ip link set dev BRIDGE type bridge stp_state 1`)";
+}
+
+json loops_status(const std::vector<protocol::Loop>& loops, const PortName& name, Instant now) {
+  json all = json::array();
+  for (const protocol::Loop& loop : loops) {
+    all.push_back({{"ports", {name(loop.one), name(loop.other)}},
+                   {"station", loop.station.address.to_string()},
+                   {"vlan", loop.station.vlan},
+                   {"seconds", std::chrono::duration_cast<std::chrono::seconds>(now - loop.since).count()},
+                   {"words", in_words(loop, name)}});
+  }
+  return all;
+}
+
+std::string render_loops(const json& status) {
+  std::string text;
+  if (const json* loops = loops_in(status)) {
+    for (const json& loop : *loops) text += "LOOP: " + loop.at("words").get<std::string>() + "\n";
+  }
+  return text;
+}
+
+std::vector<Finding> diagnose_loops(const json& status) {
+  std::vector<Finding> findings;
+  if (const json* loops = loops_in(status)) {
+    for (const json& loop : *loops)
+      findings.push_back({Health::kBad, "", loop.at("words").get<std::string>()});
+  }
+  return findings;
+}
+
+std::vector<protocol::Loop> LoopLog::worth_telling(const std::vector<protocol::Loop>& loops, Instant now) {
+  std::erase_if(told_, [now](const auto& entry) { return now - entry.second >= kTellAgain; });
+  std::vector<protocol::Loop> all;
+  for (const protocol::Loop& loop : loops) {
+    if (told_.contains({loop.one, loop.other}) || !tell_.allow(now)) continue;
+    told_[{loop.one, loop.other}] = now;
+    all.push_back(loop);
+  }
+  return all;
+}
+
+}  // namespace tunneld::daemon

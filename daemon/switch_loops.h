@@ -1,0 +1,46 @@
+// Frames that run in a circle through a tap (protocol/loop_watch.h), in words: for the log, `status` and
+// `doctor`.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "common/protocol/loop_watch.h"
+#include "daemon/diagnosis.h"
+#include "daemon/pace.h"
+
+namespace tunneld::daemon {
+
+/// A port, for people: "peer site-b", "the bridge br0".
+using PortName = std::function<std::string(net::MacTable::Port)>;
+
+/// Where it is, by which station it is known, what is likely wrong and what to do.
+[[nodiscard]] std::string in_words(const protocol::Loop& loop, const PortName& name);
+
+/// For `interface.switch.loops` of the status document.
+[[nodiscard]] nlohmann::json loops_status(const std::vector<protocol::Loop>& loops, const PortName& name,
+                                          Instant now);
+/// A line for each, for people; empty where there is none, or no switch.
+[[nodiscard]] std::string render_loops(const nlohmann::json& status);
+[[nodiscard]] std::vector<Finding> diagnose_loops(const nlohmann::json& status);
+
+/// Which of them are worth a line in the log: peers can cause as many as they like.
+class LoopLog {
+ public:
+  [[nodiscard]] std::vector<protocol::Loop> worth_telling(const std::vector<protocol::Loop>& loops,
+                                                          Instant now);
+
+ private:
+  /// The same two ports not more often than that.
+  static constexpr Duration kTellAgain = std::chrono::minutes(10);
+
+  std::map<std::pair<net::MacTable::Port, net::MacTable::Port>, Instant> told_;
+  Pace tell_{5, std::chrono::minutes(1)};
+};
+
+}  // namespace tunneld::daemon
