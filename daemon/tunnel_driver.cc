@@ -260,11 +260,12 @@ void TunnelDriver::drain_doors() {
 void TunnelDriver::advance() {
   tunnel_.advance(net::now(), actions_);
   carry_out(actions_);
+  if (net::boot_now() >= look_at_) look_after_all();
   arm_timer();
 }
 
 void TunnelDriver::arm_timer() {
-  const Instant next = tunnel_.next_deadline();
+  const Instant next = std::min(tunnel_.next_deadline(), look_at_);
   if (next == armed_) return;
   armed_ = next;
   itimerspec spec{};
@@ -317,6 +318,10 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
   actions.clear();
   for (const protocol::Event& event : events) {
     report(event);
+    if (event.kind == protocol::Event::Kind::kEndpointMoved) {
+      if (!may_look(event.peer)) continue;
+      check_way(event.peer);
+    }
     for (const EventHandler& handler : event_handlers_) handler(event);
   }
   for (const protocol::Actions::Frame& frame : frames) {
@@ -348,7 +353,7 @@ bool TunnelDriver::send_frame(protocol::PeerId peer, const protocol::ControlFram
 void TunnelDriver::report(const protocol::Event& event) {
   using Kind = protocol::Event::Kind;
   PeerState& state = peers_[event.peer];
-  if (event.kind == Kind::kSessionUp || event.kind == Kind::kEndpointMoved) check_way(event.peer);
+  if (event.kind == Kind::kSessionUp) check_way(event.peer);
   switch (event.kind) {
     case Kind::kSessionUp:
       state.problem.clear();

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -74,7 +75,8 @@ class TunnelDriver {
   void on_frame(protocol::FrameType type, FrameHandler handler) {
     frame_handlers_[type] = std::move(handler);
   }
-  /// Who else wants to know of events.
+  /// Who else wants to know of events. Of a peer's moves, which cause questions to the kernel, no more are
+  /// told than those are worth; the last one is told as kAskRoute.
   void on_event(EventHandler handler) { event_handlers_.push_back(std::move(handler)); }
   /// After a change made through Tunnel::peer(): its deadline may have moved.
   void peer_changed(protocol::PeerId peer);
@@ -118,6 +120,11 @@ class TunnelDriver {
   /// cause.
   [[nodiscard]] bool is_worth_a_look(ByteView message);
   void check_way(protocol::PeerId peer);
+  /// Whether the way to one that has moved is looked up now: whoever moves with each packet is looked up at a
+  /// pace of its own, and until then counts as it did.
+  [[nodiscard]] bool may_look(protocol::PeerId peer);
+  /// And then where it is in the end.
+  void look_after_all();
   void send_probe(const protocol::Actions::Datagram& probe, ByteView bytes);
   void report(const protocol::Event& event);
   void arm_timer();
@@ -137,6 +144,9 @@ class TunnelDriver {
   Instant next_port_at_{};
   WayGuard way_guard_;
   Pace looks_for_strangers_{20, std::chrono::milliseconds(100)};
+  /// Who has moved too often for a look each time, and when they are looked up after all.
+  std::set<protocol::PeerId> looks_put_off_;
+  Instant look_at_ = kNever;
   boost::asio::posix::stream_descriptor wake_;   ///< eventfd
   boost::asio::posix::stream_descriptor timer_;  ///< timerfd on CLOCK_BOOTTIME: fires at once after a sleep
   WorkerSignals signals_;
@@ -158,6 +168,7 @@ class TunnelDriver {
     Instant tell_moves_at{};
     KeyUse key_use{};
     Instant tell_two_places_at{};
+    Pace looks{20, std::chrono::milliseconds(100)};
     /// Lines about sessions that come and go as the peer likes.
     Pace tell{20, std::chrono::seconds(10)};
   };

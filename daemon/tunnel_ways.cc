@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <spdlog/spdlog.h>
@@ -18,6 +19,9 @@ namespace {
 constexpr unsigned kAttemptsPerPort = 4;
 constexpr Duration kPauseBetweenPorts = std::chrono::seconds(20);
 constexpr Duration kPauseBetweenPortsOfMany = std::chrono::minutes(10);
+/// Of a peer that moves with each packet.
+constexpr Duration kPauseBetweenLooks = std::chrono::seconds(1);
+
 }  // namespace
 
 void TunnelDriver::network_changed() {
@@ -71,7 +75,14 @@ void TunnelDriver::change_port_if_useless(protocol::Actions& actions) {
 // --------------------------------------------------------------------------------------
 
 bool TunnelDriver::may_send(const net::Endpoint& to) {
-  if (!way_guard_ || !way_guard_(to)) return true;
+  if (!way_guard_) return true;
+  for (const protocol::PeerId peer : looks_put_off_) {
+    if (!knows(peer)) continue;
+    const protocol::PeerLink& link = tunnel_.peer(peer).link();
+    const net::Endpoint* endpoint = link.endpoint.get();
+    if (endpoint != nullptr && endpoint->remote == to.remote) return !link.loops.load();
+  }
+  if (!way_guard_(to)) return true;
   for (const auto& [id, state] : peers_) {
     if (current_address(id) == to.remote) check_way(id);
   }
@@ -98,6 +109,27 @@ void TunnelDriver::check_way(protocol::PeerId peer) {
                  *why);
   } else {
     spdlog::info("peer {}: the way to it is not through the bridge any more", label(peer));
+  }
+}
+
+bool TunnelDriver::may_look(protocol::PeerId peer) {
+  const Instant now = net::boot_now();
+  if (peers_[peer].looks.allow(now)) {
+    looks_put_off_.erase(peer);
+    return true;
+  }
+  looks_put_off_.insert(peer);
+  if (look_at_ == kNever) look_at_ = now + kPauseBetweenLooks;
+  return false;
+}
+
+void TunnelDriver::look_after_all() {
+  look_at_ = kNever;
+  for (const protocol::PeerId peer : std::exchange(looks_put_off_, {})) {
+    if (!knows(peer) || !may_look(peer)) continue;
+    check_way(peer);
+    for (const EventHandler& handler : event_handlers_)
+      handler({.kind = protocol::Event::Kind::kAskRoute, .peer = peer});
   }
 }
 

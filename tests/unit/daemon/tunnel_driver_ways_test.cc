@@ -1,0 +1,158 @@
+// How often the way to somebody is looked up, which costs the control thread two questions to the kernel:
+// neither strangers with false addresses nor a peer that moves with each packet decide that.
+#include <memory>
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "common/crypto/aead_engine.h"
+#include "common/net/system_clock.h"
+#include "common/protocol/cookie.h"
+#include "daemon/tunnel_driver.h"
+#include "tests/unit/net/network_namespace.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint32_t kSources = 5000;
+
+/// 127.1.0.0 and what follows: nobody listens there.
+net::Endpoint source(std::uint32_t n) {
+  std::array<std::uint8_t, 4> bytes{};
+  store_be32(bytes.data(), 0x7f010000 + n);
+  return {.remote = {.address = net::IpAddress::v4(bytes), .port = 9},
+          .local = std::nullopt,
+          .local_interface = 0};
+}
+
+class TunnelDriverWays : public net::NamespaceTest {
+ protected:
+  void SetUp() override {
+    NamespaceTest::SetUp();
+    if (IsSkipped()) return;
+    sockets_ = net::open_udp_sockets({});
+    engine_ = crypto::select_engine(crypto::EngineChoice::kAuto);
+    plane_ = std::make_unique<protocol::DataPlane>(
+        1, 3, crypto::random_bytes,
+        std::make_unique<protocol::EthernetSwitch>(protocol::SwitchSettings(), std::uint64_t{1}));
+    tunnel_ = std::make_unique<protocol::Tunnel>(crypto::PrivateKey::generate(), *engine_,
+                                                 crypto::random_bytes, *plane_, protocol::TunnelOptions());
+    driver_ = std::make_unique<TunnelDriver>(io_, *tunnel_, *plane_, sockets_.front(), lanes_, [] {});
+    driver_->guard_ways([this](const net::Endpoint& endpoint) -> std::optional<std::string> {
+      ++looks_;
+      last_ = endpoint.remote;
+      if (forbidden_ == endpoint.remote) return "through the bridge";
+      return std::nullopt;
+    });
+    driver_->on_event([this](const protocol::Event& event) {
+      told_ += event.kind == protocol::Event::Kind::kEndpointMoved ? 1U : 0U;
+      asked_ += event.kind == protocol::Event::Kind::kAskRoute ? 1U : 0U;
+    });
+    config::PeerConfig peer;
+    peer.name.value = "a";
+    peer.public_key.value = crypto::PrivateKey::generate().public_key();
+    driver_->set_peers({peer}, std::vector<std::optional<crypto::PresharedKey>>(1));
+    tunnel_->peer(0).moved(source(0), actions_);
+    looks_ = 0;
+  }
+
+  /// As a data worker does, and the control thread after it.
+  void deliver(const protocol::DoorRecord& record, ByteView payload = {}) {
+    ASSERT_TRUE(plane_->doors[0]->push(record, payload));
+    const std::uint64_t one = 1;
+    ASSERT_EQ(::write(driver_->signals().wake_fd, &one, sizeof one), ssize_t{sizeof one});
+    io_.poll();
+    io_.restart();
+  }
+  void move_to(std::uint32_t n) {
+    deliver({.notice = protocol::Notice::kMoving, .peer = 0, .index = 0, .endpoint = source(n)});
+  }
+  [[nodiscard]] std::uint64_t dropped(protocol::Drop reason) const {
+    std::uint64_t sum = 0;
+    for (const auto& drops : plane_->drops) sum += drops.get(reason);
+    return sum;
+  }
+
+  boost::asio::io_context io_;
+  std::vector<net::UdpSocket> sockets_;
+  std::vector<net::UdpSocket> lanes_;
+  std::unique_ptr<crypto::AeadEngine> engine_;
+  std::unique_ptr<protocol::DataPlane> plane_;
+  std::unique_ptr<protocol::Tunnel> tunnel_;
+  std::unique_ptr<TunnelDriver> driver_;
+  protocol::Actions actions_;
+  std::size_t looks_ = 0;
+  /// Those who look up the path's MTU.
+  std::size_t told_ = 0;
+  std::size_t asked_ = 0;
+  net::SocketAddress last_;
+  std::optional<net::SocketAddress> forbidden_;
+};
+
+TEST_F(TunnelDriverWays, StrangersUnderFalseAddressesAreNotLookedUpOneByOne) {
+  protocol::InitiationMessage message{};
+  protocol::CookieJar(tunnel_->public_key()).add_macs(message, net::boot_now());
+  const Instant begin = net::boot_now();
+  for (std::uint32_t n = 0; n < kSources; ++n) {
+    deliver({.notice = protocol::Notice::kHandshakeMessage, .peer = 0, .index = 0, .endpoint = source(n)},
+            protocol::as_bytes(message));
+  }
+  EXPECT_GT(dropped(protocol::Drop::kUnderLoad), kSources / 2) << "no cookies: nothing was tested";
+  const auto tenths = static_cast<std::size_t>((net::boot_now() - begin) / 100ms);
+  EXPECT_GE(looks_, 20U);
+  EXPECT_LE(looks_, 20 + tenths + 1);
+}
+
+TEST_F(TunnelDriverWays, APeerThatMovesWithEachPacketIsLookedUpAtAPace) {
+  const Instant begin = net::boot_now();
+  for (std::uint32_t n = 1; n <= kSources; ++n) move_to(n);
+  const auto tenths = static_cast<std::size_t>((net::boot_now() - begin) / 100ms);
+  EXPECT_EQ(tunnel_->peer(0).link().endpoint.get()->remote, source(kSources).remote);
+  EXPECT_GE(looks_, 20U);
+  EXPECT_LE(looks_, 20 + tenths + 1);
+  EXPECT_LE(told_, 20 + tenths + 1);
+}
+
+TEST_F(TunnelDriverWays, WhereItHasMovedToInTheEndIsLookedUpAllTheSame) {
+  forbidden_ = source(101).remote;
+  const auto& loops = tunnel_->peer(0).link().loops;
+  // Until the last move was one too many: on a slow machine it may be looked up at once.
+  do {
+    for (std::uint32_t n = 1; n <= 101; ++n) move_to(n);
+  } while (loops.load());
+  asked_ = 0;
+  for (const Instant end = net::boot_now() + 60s; !loops.load() && net::boot_now() < end;) {
+    io_.run_for(100ms);
+    io_.restart();
+  }
+  EXPECT_EQ(last_, source(101).remote);
+  EXPECT_TRUE(loops.load());
+  EXPECT_EQ(asked_, 1U) << "for the path's MTU";
+  EXPECT_EQ(driver_->info(0).forbidden_way, "through the bridge");
+}
+
+TEST_F(TunnelDriverWays, WhatIsSentToAPeerThatMovesWithEachPacketCostsNoLookEither) {
+  do {
+    for (std::uint32_t n = 1; n <= 100; ++n) move_to(n);
+  } while (last_ == source(100).remote);
+  looks_ = asked_ = 0;
+  const std::array<std::uint8_t, 60> packet{};
+  deliver({.notice = protocol::Notice::kWaitingPacket, .peer = 0, .index = 0, .endpoint = {}}, packet);
+  EXPECT_TRUE(tunnel_->peer(0).status(net::boot_now()).handshake_pending) << "nothing was sent";
+  if (asked_ != 0) GTEST_SKIP() << "the machine stood still until the look that was put off";
+  EXPECT_EQ(looks_, 0U);
+}
+
+TEST_F(TunnelDriverWays, APeerThatMovesNowAndThenIsLookedUpAtOnce) {
+  for (std::uint32_t n = 1; n <= 10; ++n) {
+    move_to(n);
+    EXPECT_EQ(looks_, n);
+    EXPECT_EQ(last_, source(n).remote);
+  }
+}
+
+}  // namespace
+}  // namespace tunneld::daemon
