@@ -79,7 +79,8 @@ void apply_dns(const DnsSet& set) {
     case DnsKeeper::kResolved:
       return set_resolved_link(set.interface.index, set.servers, set.search, set.all_names);
     case DnsKeeper::kResolvconf:
-      return add_to_resolvconf(set.program, set.place, set.servers, set.search, set.all_names);
+      return add_to_resolvconf(set.program, set.place, set.servers, set.search, set.all_names,
+                               kResolvConf);
     case DnsKeeper::kFile:
       return apply_to_file(set);
   }
@@ -94,7 +95,7 @@ Undone undo_dns(const DnsSet& set) {
       revert_resolved_link(set.interface.index);
       return Undone::kDone;
     case DnsKeeper::kResolvconf:
-      remove_from_resolvconf(set.program, set.place);
+      remove_from_resolvconf(set.program, set.place, set.servers, kResolvConf);
       return Undone::kDone;
     case DnsKeeper::kFile:
       return undo_in_file(set);

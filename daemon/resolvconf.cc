@@ -1,22 +1,19 @@
 #include "daemon/resolvconf.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
-#include <thread>
 
-#include <spawn.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
-#include "common/net/file_descriptor.h"
+#include "daemon/child_program.h"
 #include "daemon/resolv_conf_file.h"
+#include "daemon/resolv_conf_text.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -25,69 +22,26 @@ using namespace std::chrono_literals;
 
 constexpr std::array kPlaces{"/usr/sbin/resolvconf", "/usr/bin/resolvconf", "/sbin/resolvconf",
                              "/usr/local/sbin/resolvconf"};
+/// Debian's; openresolv's up to 3.13, and after.
+constexpr std::array kRecordDirectories{"/run/resolvconf/interface/", "/run/resolvconf/interfaces/",
+                                        "/run/resolvconf/keys/"};
 constexpr auto kPatience = 10s;
 
-[[noreturn]] void fail(int error, const std::string& words) {
-  throw std::system_error(error, std::generic_category(), words);
+[[noreturn]] void fail(const std::vector<std::string>& words, const ProgramEnd& end) {
+  throw std::system_error(end.in_time ? EIO : ETIMEDOUT, std::generic_category(),
+                          words[0] + " " + words[1] + ": " + in_words(end));
 }
 
-net::FileDescriptor input_with(const std::string& text) {
-  net::FileDescriptor input(::memfd_create("resolvconf", MFD_CLOEXEC));
-  if (!input.is_open() ||
-      ::pwrite(input.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size())) {
-    fail(errno, "memfd_create");
-  }
-  return input;
+bool is_loopback(const std::string& server) {
+  return server.starts_with("127.") || server == "::1";
 }
 
-int wait_for(pid_t child) {
-  const auto give_up = std::chrono::steady_clock::now() + kPatience;
-  int status = 0;
-  for (;;) {
-    const pid_t ended = ::waitpid(child, &status, WNOHANG);
-    if (ended == child) return status;
-    if (ended < 0 && errno != EINTR) fail(errno, "waitpid");
-    if (std::chrono::steady_clock::now() >= give_up) break;
-    std::this_thread::sleep_for(5ms);
-  }
-  ::kill(child, SIGKILL);
-  ::waitpid(child, &status, 0);
-  return status;
-}
-
-void run(const std::vector<std::string>& words, const std::string& text) {
-  const net::FileDescriptor input = input_with(text);
-  posix_spawn_file_actions_t files;
-  posix_spawn_file_actions_init(&files);
-  posix_spawn_file_actions_adddup2(&files, input.get(), STDIN_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  sigset_t signals;
-  sigemptyset(&signals);
-  posix_spawnattr_setsigmask(&attributes, &signals);
-  sigfillset(&signals);
-  posix_spawnattr_setsigdefault(&attributes, &signals);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-
-  std::vector<char*> arguments;
-  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  std::array<char*, 2> environment{path.data(), nullptr};
-  pid_t child = 0;
-  // What it writes is for everybody to read, whatever a service's umask keeps for itself.
-  const mode_t own_mask = ::umask(022);
-  const int error =
-      ::posix_spawn(&child, words.front().c_str(), &files, &attributes, arguments.data(), environment.data());
-  ::umask(own_mask);
-  posix_spawnattr_destroy(&attributes);
-  posix_spawn_file_actions_destroy(&files);
-  if (error != 0) fail(error, words.front());
-  const int status = wait_for(child);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
-  fail(WIFEXITED(status) ? EIO : ETIMEDOUT,
-       words.front() + " " + words[1] +
-           (WIFEXITED(status) ? ": exit code " + std::to_string(WEXITSTATUS(status)) : ": killed"));
+/// Whether programs ask one of `servers` now.
+bool are_asked(const std::vector<net::IpAddress>& servers, const std::string& resolv_conf) {
+  const std::vector<std::string> asked = name_servers_in(read_resolv_conf(resolv_conf).value_or(""));
+  return std::ranges::any_of(servers, [&asked](const net::IpAddress& server) {
+    return std::ranges::find(asked, server.to_string()) != asked.end();
+  });
 }
 
 /// It says so in a comment, or the file is one in its directory.
@@ -126,9 +80,29 @@ std::string resolvconf_record(const std::string& interface) {
   return interface;
 }
 
+std::vector<std::string> resolvconf_places(const std::string& record) {
+  std::vector<std::string> places;
+  for (const std::string directory : kRecordDirectories) places.push_back(directory + record);
+  return places;
+}
+
+Record record_state(const std::string& record, const std::vector<net::IpAddress>& servers) {
+  bool is_known = false;
+  for (const std::string& place : resolvconf_places(record)) {
+    std::error_code error;
+    is_known = is_known || std::filesystem::is_directory(std::filesystem::path(place).parent_path(), error);
+    const auto text = read_resolv_conf(place);
+    if (!text) continue;
+    std::vector<std::string> wanted;
+    for (const net::IpAddress& server : servers) wanted.push_back(server.to_string());
+    return name_servers_in(*text) == wanted ? Record::kThere : Record::kOther;
+  }
+  return is_known ? Record::kGone : Record::kUnknown;
+}
+
 void add_to_resolvconf(const std::string& program, const std::string& record,
                        const std::vector<net::IpAddress>& servers, const std::vector<std::string>& search,
-                       bool all_names) {
+                       bool all_names, const std::string& resolv_conf) {
   std::string text;
   for (const net::IpAddress& server : servers) text += "nameserver " + server.to_string() + '\n';
   if (!search.empty()) {
@@ -138,11 +112,33 @@ void add_to_resolvconf(const std::string& program, const std::string& record,
   }
   std::vector<std::string> words = {program, "-a", record, "-m", "0"};
   if (all_names) words.emplace_back("-x");
-  run(words, text);
+  const ProgramEnd end = run_program(words, text, kPatience);
+  const bool is_asked = servers.empty() || are_asked(servers, resolv_conf);
+  if (!end.is_success()) {
+    // One hook of many may have failed (/etc/resolvconf/update.d), and not the one that writes the file.
+    if (!is_asked || record_state(record, servers) != Record::kThere) fail(words, end);
+    spdlog::warn("{} -a has done what tunneld needs, and failed at something else: {}", program,
+                 in_words(end));
+    return;
+  }
+  const auto asked = name_servers_in(read_resolv_conf(resolv_conf).value_or(""));
+  // A name server of this host's own, which resolvconf tells of ours.
+  if (is_asked || std::ranges::any_of(asked, is_loopback)) return;
+  spdlog::warn(
+      "{} has our name servers, but does not name them in {}: another record goes before, or updates "
+      "are off (see resolvconf(8))",
+      program, resolv_conf);
 }
 
-void remove_from_resolvconf(const std::string& program, const std::string& record) {
-  run({program, "-d", record, "-f"}, "");
+void remove_from_resolvconf(const std::string& program, const std::string& record,
+                            const std::vector<net::IpAddress>& servers, const std::string& resolv_conf) {
+  const std::vector<std::string> words = {program, "-d", record, "-f"};
+  const ProgramEnd end = run_program(words, "", kPatience);
+  if (end.is_success()) return;
+  if (record_state(record, servers) != Record::kGone) fail(words, end);
+  spdlog::warn(
+      "{} -d has taken our name servers back, and failed at something else: {}{}", program, in_words(end),
+      are_asked(servers, resolv_conf) ? "; " + resolv_conf + " still names them: run `resolvconf -u`" : "");
 }
 
 }  // namespace tunneld::daemon

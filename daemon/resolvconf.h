@@ -3,6 +3,7 @@
 // Started directly, never by a shell, with the settings on its standard input.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,12 +19,26 @@ namespace tunneld::daemon {
 /// What it should call the settings of `interface`, so that they come before those of other interfaces.
 [[nodiscard]] std::string resolvconf_record(const std::string& interface);
 
-/// `all_names`: others' servers are not asked. Throws std::system_error.
+enum class Record : std::uint8_t {
+  kThere,
+  kOther,    ///< it names other servers
+  kGone,     ///< somebody has removed it (`resolvconf -d`)
+  kUnknown,  ///< the records are kept elsewhere
+};
+/// Throws std::system_error.
+[[nodiscard]] Record record_state(const std::string& record, const std::vector<net::IpAddress>& servers);
+
+/// Where to look for its records; not all of these directories exist.
+[[nodiscard]] std::vector<std::string> resolvconf_places(const std::string& record);
+
+/// `all_names`: others' servers are not asked. What counts is that `resolv_conf`, which the program writes,
+/// names the servers: what else goes wrong is a warning. Throws std::system_error.
 void add_to_resolvconf(const std::string& program, const std::string& record,
                        const std::vector<net::IpAddress>& servers, const std::vector<std::string>& search,
-                       bool all_names);
+                       bool all_names, const std::string& resolv_conf);
 
-/// Also where there is no such record. Throws std::system_error.
-void remove_from_resolvconf(const std::string& program, const std::string& record);
+/// Also where there is no such record. What counts is that it is gone. Throws std::system_error.
+void remove_from_resolvconf(const std::string& program, const std::string& record,
+                            const std::vector<net::IpAddress>& servers, const std::string& resolv_conf);
 
 }  // namespace tunneld::daemon

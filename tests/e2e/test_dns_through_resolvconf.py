@@ -1,26 +1,17 @@
 """`dns` where resolvconf(8) keeps /etc/resolv.conf, openresolv's and Debian's own: the tunnel's servers are asked first (with
-openresolv alone) while it is up, and the file is byte for byte as it was after each way of ending."""
+openresolv alone) while it is up, and the file is byte for byte as it was after each way of ending. A record that somebody
+removes is put back. What one of resolvconf's hooks fails at, or prints, takes nothing away."""
 import json
 import signal
-import shutil
-import subprocess
 import sys
 
-from harness import ROOT, check, check_same_state, main, sh, wait_for
+from harness import ROOT, check, check_same_state, main, wait_for
+from mounts import own_mounts
 from packages import unpack
 
-# Run in a mount namespace of its own: layers over /usr and /etc, and a /run that shares nothing but the network namespaces.
-MOUNTS = """set -e
-mount --make-rprivate /
-mkdir $0/netns && mount --rbind /run/netns $0/netns
-for name in usr etc; do
-    mkdir $0/$name.work && mount -t overlay overlay -o lowerdir=/$name,upperdir=$0/$name,workdir=$0/$name.work /$name
-done
-mount -t tmpfs -o mode=755 tmpfs /run
-mkdir /run/netns && mount --rbind $0/netns /run/netns
-echo ready
-exec sleep 1000
-"""
+# A program that they run at each change, first; and what they call tun0's settings.
+HOOK = {"openresolv": "/lib/resolvconf/aaa", "resolvconf": "/etc/resolvconf/update.d/aaa"}
+RECORD = {"openresolv": "tun0", "resolvconf": "tun.tun0"}
 # As their packages' installation leaves it.
 INSTALLED = {
     "openresolv": "rm -f /etc/resolv.conf; : > /etc/resolv.conf",
@@ -29,23 +20,9 @@ INSTALLED = {
 }
 
 
-def own_mounts(lab, host, package):
+def install(lab, host, package):
     """From now on `host` runs everything where `package` is installed."""
-    shutil.rmtree(f"/etc/netns/{host.namespace}", ignore_errors=True)  # resolvconf is to keep the file that everybody sees
-    memory = lab.directory / f"memory-{host.name}"
-    memory.mkdir()
-    sh("mount", "-t", "tmpfs", "tmpfs", memory)
-    try:
-        for name in ("usr", "etc"):
-            (memory / name).mkdir()
-        unpack(lab, package, memory)
-        keeper = subprocess.Popen(["unshare", "--mount", "sh", "-c", MOUNTS, memory], stdout=subprocess.PIPE, text=True)
-        lab.processes.append(keeper)
-        check(keeper.stdout.readline() == "ready\n", "a mount namespace of its own")
-    finally:
-        sh("umount", "-l", memory)
-    host.command = lambda *words: [
-        "nsenter", f"--mount=/proc/{keeper.pid}/ns/mnt", "ip", "netns", "exec", host.namespace, *map(str, words)]
+    own_mounts(lab, host, lambda memory: unpack(lab, package, memory))
     host.run("sh", "-c", INSTALLED[package])
     host.run("resolvconf", "-a", "wire.dhcp", input="nameserver 203.0.113.99\nsearch home.example\n")
 
@@ -96,6 +73,36 @@ def each_way(lab, a, package):
     lab.start(a, a.config_path).stop()
     check_same_state(before, state(), f"{package}: after SIGKILL, a start and a stop")
 
+    # Somebody takes the record away.
+    daemon = lab.start(a, a.config_path)
+    a.run("resolvconf", "-d", RECORD[package])
+    wait_for(lambda: "nameserver fd09::2" in text(), 5, f"{package}: a removed record is put back")
+    wait_for(lambda: "has taken away: dns fd09::2" in daemon.log(), 5, f"{package}: and the log says so")
+    check(daemon.status()["host"]["missing"] == [], f"{package}: nothing is missing")
+    daemon.stop()
+    check_same_state(before, state(), f"{package}: after a record that was removed")
+
+    # A hook that fails, as dnsmasq's does where it may not write: what counts is the file.
+    def hook(script):
+        a.run("sh", "-c", f"cat > {HOOK[package]}; chmod 755 {HOOK[package]}", input=f"#!/bin/sh\n{script}\n")
+
+    hook("echo cannot write /run/dnsmasq >&2; exit 1")
+    daemon = lab.start(a, a.config_path)
+    check("nameserver fd09::2" in text(), f"{package}: set in spite of a hook: {text()}\n{daemon.log()}")
+    check("-a has done what tunneld needs, and failed at something else: exit code 1: " in daemon.log()
+          and "cannot write /run/dnsmasq" in daemon.log(), f"{package}: what the hook said:\n{daemon.log()}")
+    daemon.stop()
+    check("-d has taken our name servers back, and failed at something else" in daemon.log(), daemon.log())
+    check_same_state(before, state(), f"{package}: after a hook that failed")
+    # One that prints more than a pipe holds.
+    hook("yes 0123456789 | head -n 100000; yes 0123456789 | head -n 100000 >&2")
+    daemon = lab.start(a, a.config_path)
+    daemon.stop()
+    check(len(daemon.log()) < 100_000, f"{package}: {len(daemon.log())} bytes in the log")
+    check("not done" not in daemon.log(), f"{package}: {daemon.log()}")
+    check_same_state(before, state(), f"{package}: after a hook with much to say")
+    a.run("rm", HOOK[package])
+
     # The program fails: the tunnel goes on without it.
     wrapper = ["sh", "-c", 'mount --bind /bin/false /usr/sbin/resolvconf && exec "$@"', "sh"]
     daemon = lab.start(a, a.config_path, wrapper=wrapper)
@@ -117,7 +124,7 @@ def run(lab):
     for package in INSTALLED:
         a.config_path.write_text(json.dumps(own))
         a.name = package
-        own_mounts(lab, a, package)
+        install(lab, a, package)
         each_way(lab, a, package)
 
 
