@@ -115,13 +115,15 @@ std::size_t remove_lost_tables() {
 
 /// The same in /etc/resolv.conf, which also outlives a power failure.
 std::size_t remove_dns_lines() {
-  const std::optional<std::string> text = read_resolv_conf("/etc/resolv.conf");
-  if (!text || whom_serves("/etc/resolv.conf") != Whose::kOurs) return 0;
-  const std::vector<std::string> interfaces = interfaces_with_dns_lines(*text);
-  if (interfaces.empty()) return 0;
-  std::string rest = *text;
-  for (const std::string& interface : interfaces) rest = without_dns_lines(rest, interface);
-  write_resolv_conf("/etc/resolv.conf", rest);
+  if (whom_serves("/etc/resolv.conf") != Whose::kOurs) return 0;
+  std::vector<std::string> interfaces;
+  edit_resolv_conf("/etc/resolv.conf", [&](const auto& text) -> std::optional<std::string> {
+    interfaces = interfaces_with_dns_lines(text.value_or(""));
+    if (interfaces.empty()) return std::nullopt;
+    std::string rest = *text;
+    for (const std::string& interface : interfaces) rest = without_dns_lines(rest, interface);
+    return rest;
+  });
   return interfaces.size();
 }
 

@@ -82,8 +82,10 @@ void Daemon::become(std::vector<HostChange> wanted) {
     } catch (const std::exception& error) {
       spdlog::error("the host is neither as before nor as wanted: {}", error.what());
     }
+    host_watch_.follow_names();
     throw;
   }
+  host_watch_.follow_names();
   changes_ = std::move(wanted);
 }
 

@@ -1,7 +1,10 @@
 #include "daemon/dns_change.h"
 
 #include <cerrno>
+#include <filesystem>
+#include <optional>
 #include <system_error>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -32,28 +35,71 @@ void expect_ours(const std::string& path) {
 }
 
 void apply_to_file(const DnsSet& set) {
-  const std::string before = read_resolv_conf(set.place).value_or("");
-  write_resolv_conf(set.place, with_dns_lines(before, set.interface.name, set.servers, set.search));
+  edit_resolv_conf(set.file, [&set](const std::optional<std::string>& present) {
+    return with_dns_lines(present.value_or(""), set.interface.name, set.servers, set.search);
+  });
+}
+
+/// From one file. False: they are not in it.
+bool remove_lines(const DnsSet& set, const std::string& file) {
+  remove_half_written(file);
+  bool is_ours = false;
+  bool is_empty = false;
+  edit_resolv_conf(file, [&](const std::optional<std::string>& present) -> std::optional<std::string> {
+    is_ours = present && has_dns_lines(*present, set.interface.name);
+    if (!is_ours) return std::nullopt;
+    // Not where `ip netns exec` has not put us this time: these are of another tunnel with the same name.
+    if (!set.own_resolver) expect_ours(file);
+    const std::string text = without_dns_lines(*present, set.interface.name);
+    is_empty = text.empty() && set.made_file && file == set.file;
+    return is_empty ? std::nullopt : std::optional(text);
+  });
+  if (is_empty) remove_resolv_conf(file);
+  return is_ours;
 }
 
 Undone undo_in_file(const DnsSet& set) {
-  remove_half_written(set.place);
-  const auto present = read_resolv_conf(set.place);
-  if (!present || !has_dns_lines(*present, set.interface.name)) return Undone::kNotOurs;
-  // Not where `ip netns exec` has not put us this time: these are of another tunnel with the same name.
-  if (!set.own_resolver) expect_ours(set.place);
-  const std::string text = without_dns_lines(*present, set.interface.name);
-  if (text.empty() && set.made_file) {
-    remove_resolv_conf(set.place);
-  } else {
-    write_resolv_conf(set.place, text);
-  }
-  return Undone::kDone;
+  bool was_there = remove_lines(set, set.file);
+  // Links may lead elsewhere now, and somebody may have taken our lines along.
+  if (real_resolv_conf(set.place) != set.file) was_there = remove_lines(set, set.place) || was_there;
+  return was_there ? Undone::kDone : Undone::kNotOurs;
+}
+
+bool is_link(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::is_symlink(path, error);
+}
+
+Standing standing_in_file(const DnsSet& set) {
+  // Who re-points a link takes the whole matter over (systemd-resolved, NetworkManager); who puts a file in
+  // its place has only written the file, as a DHCP client does.
+  if (real_resolv_conf(set.place) != set.file)
+    return is_link(set.place) ? Standing::kOthersKeep : Standing::kMissing;
+  const auto text = read_resolv_conf(set.file);
+  return text && dns_lines_stand(*text, set.interface.name, set.servers, set.search) ? Standing::kStands
+                                                                                     : Standing::kMissing;
+}
+
+Standing standing_at_resolvconf(const DnsSet& set) {
+  // The program writes it in place: empty for a moment.
+  if (read_resolv_conf(kResolvConf).value_or("").empty()) return Standing::kStands;
+  if (find_resolvconf(kResolvConf) != set.program) return Standing::kOthersKeep;
+  const Record record = record_state(set.place, set.servers);
+  return record == Record::kThere || record == Record::kUnknown ? Standing::kStands : Standing::kMissing;
+}
+
+Standing standing_at_resolved(const DnsSet& set) {
+  if (!leads_to_resolved(kResolvConf)) return Standing::kOthersKeep;
+  const auto stands = resolved_link_stands(set.interface.index, set.servers, set.search, set.all_names);
+  if (!stands) return Standing::kNoAnswer;
+  return *stands ? Standing::kStands : Standing::kMissing;
 }
 
 }  // namespace
 
 void prepare_dns(DnsSet& set) {
+  set.place = set.file = set.program = std::string();
+  set.made_file = false;
   if (leads_to_resolved(kResolvConf)) {
     expect_resolved(set.interface.index, set.own_resolver);
     set.keeper = DnsKeeper::kResolved;
@@ -69,7 +115,21 @@ void prepare_dns(DnsSet& set) {
   if (!set.own_resolver) expect_ours(kResolvConf);
   set.keeper = DnsKeeper::kFile;
   set.place = kResolvConf;
+  set.file = real_resolv_conf(kResolvConf);
   set.made_file = !read_resolv_conf(kResolvConf);
+}
+
+bool follow_dns(DnsSet& set) {
+  if (set.keeper != DnsKeeper::kFile) return false;
+  std::string file = real_resolv_conf(set.place);
+  const bool is_another = file != set.file;
+  if (is_another) {
+    if (!set.own_resolver) expect_ours(set.place);
+    remove_lines(set, set.file);
+  }
+  const bool was_made = std::exchange(set.made_file, !read_resolv_conf(file));
+  set.file = std::move(file);
+  return is_another || was_made != set.made_file;
 }
 
 void apply_dns(const DnsSet& set) {
@@ -79,8 +139,7 @@ void apply_dns(const DnsSet& set) {
     case DnsKeeper::kResolved:
       return set_resolved_link(set.interface.index, set.servers, set.search, set.all_names);
     case DnsKeeper::kResolvconf:
-      return add_to_resolvconf(set.program, set.place, set.servers, set.search, set.all_names,
-                               kResolvConf);
+      return add_to_resolvconf(set.program, set.place, set.servers, set.search, set.all_names, kResolvConf);
     case DnsKeeper::kFile:
       return apply_to_file(set);
   }
@@ -101,6 +160,47 @@ Undone undo_dns(const DnsSet& set) {
       return undo_in_file(set);
   }
   return Undone::kDone;
+}
+
+Standing dns_standing(const DnsSet& set) {
+  try {
+    switch (set.keeper) {
+      case DnsKeeper::kNobody:
+        return Standing::kStands;
+      case DnsKeeper::kResolved:
+        return standing_at_resolved(set);
+      case DnsKeeper::kResolvconf:
+        return standing_at_resolvconf(set);
+      case DnsKeeper::kFile:
+        return standing_in_file(set);
+    }
+    return Standing::kStands;
+  } catch (const std::system_error& error) {
+    spdlog::debug("{}: {}", in_words(HostChange(set)), error.what());
+    return Standing::kNoAnswer;
+  }
+}
+
+std::string dns_author() {
+  try {
+    return author_of(read_resolv_conf(kResolvConf).value_or(""));
+  } catch (const std::system_error&) {
+    return {};
+  }
+}
+
+std::vector<std::string> dns_places(const DnsSet& set) {
+  std::vector<std::string> places{kResolvConf};
+  if (set.keeper == DnsKeeper::kResolvconf) {
+    for (std::string& place : resolvconf_places(set.place)) places.push_back(std::move(place));
+  }
+  // It writes them whenever a link's settings change, and when it starts; what it keeps of each link is in a
+  // directory that only its own user may look into.
+  if (set.keeper == DnsKeeper::kResolved) {
+    places.emplace_back("/run/systemd/resolve/stub-resolv.conf");
+    places.emplace_back("/run/systemd/resolve/resolv.conf");
+  }
+  return places;
 }
 
 }  // namespace tunneld::daemon

@@ -4,7 +4,11 @@
 // the file itself.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "daemon/host_change.h"
+#include "daemon/host_state.h"
 
 namespace tunneld::daemon {
 
@@ -14,5 +18,19 @@ void prepare_dns(DnsSet& set);
 void apply_dns(const DnsSet& set);
 /// Throws std::system_error.
 [[nodiscard]] Undone undo_dns(const DnsSet& set);
+
+/// Whether programs still ask as apply_dns() had it: a comparison with the file, resolvconf's record or the
+/// link's settings in systemd-resolved. Never throws: what cannot be seen is kNoAnswer.
+[[nodiscard]] Standing dns_standing(const DnsSet& set);
+
+/// Before it is applied again: for a file that has been replaced, what there is now becomes what was there
+/// before us. True: `set` is another one, to be journaled. Throws std::system_error.
+[[nodiscard]] bool follow_dns(DnsSet& set);
+
+/// Who says in /etc/resolv.conf that it is their work; empty where nobody does. Never throws.
+[[nodiscard]] std::string dns_author();
+
+/// The files that change when somebody takes it away.
+[[nodiscard]] std::vector<std::string> dns_places(const DnsSet& set);
 
 }  // namespace tunneld::daemon

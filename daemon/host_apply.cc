@@ -278,6 +278,7 @@ bool takes_over(DnsSet& wanted, const DnsSet& made) {
   wanted.interface = made.interface;
   wanted.keeper = made.keeper;
   wanted.place = made.place;
+  wanted.file = made.file;
   wanted.program = made.program;
   wanted.made_file = made.made_file;
   return true;

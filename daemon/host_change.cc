@@ -206,6 +206,7 @@ json json_of(const DnsSet& set) {
   if (set.own_resolver) object["own_resolver"] = true;
   object["keeper"] = static_cast<int>(set.keeper);
   object["place"] = set.place;
+  object["file"] = set.file;
   object["program"] = set.program;
   object["made_file"] = set.made_file;
   return object;
@@ -332,6 +333,7 @@ std::optional<DnsSet> dns_in(const json& object) {
   set.own_resolver = object.value("own_resolver", false);
   set.keeper = static_cast<DnsKeeper>(keeper);
   set.place = object.at("place");
+  set.file = object.value("file", set.place);
   set.program = object.at("program");
   set.made_file = object.at("made_file");
   return set;

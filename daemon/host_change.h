@@ -175,6 +175,8 @@ struct DnsSet {
   DnsKeeper keeper = DnsKeeper::kNobody;
   /// The file's path, or the name of resolvconf's record.
   std::string place{};
+  /// The file that our lines are in: where `place` led when they were written.
+  std::string file{};
   /// resolvconf's path.
   std::string program{};
   /// There was no file.

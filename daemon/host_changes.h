@@ -62,6 +62,11 @@ class HostChanges {
   struct Lack {
     std::string what;  ///< in_words()
     Standing standing = Standing::kMissing;
+    /// Is taken away again and again, and waits for its next turn.
+    bool is_fought_over = false;
+
+    /// With what there is to add.
+    [[nodiscard]] std::string in_words() const;
   };
   /// What others have taken away, in the order of a plan. Throws NetlinkError or std::system_error.
   [[nodiscard]] std::vector<Lack> lacks();
@@ -71,6 +76,11 @@ class HostChanges {
 
   /// A program that keeps taking a thing away is answered no more often than this.
   static constexpr Duration kRepairPause = std::chrono::seconds(5);
+  /// For name servers: twice as much each time, up to this. Nothing leaks by itself without them, and others
+  /// have a right to the file.
+  static constexpr Duration kLongestPause = std::chrono::minutes(1);
+  /// What tells of changes to it: the kernel, or the files of who keeps the host's name servers.
+  enum class Part : std::uint8_t { kKernel, kNames };
   struct Repair {
     std::vector<std::string> put_back;
     struct Refusal {
@@ -83,13 +93,18 @@ class HostChanges {
     std::vector<std::string> fought_over;
     /// Not tried, because of where the device or a port is now. Named once.
     std::vector<Lack> out_of_reach;
+    /// Of name servers: who says that /etc/resolv.conf is its work; empty: nobody.
+    std::string by;
     /// When to look again at what is missing still; nullopt: nothing is, or nothing that time would mend.
     std::optional<Instant> again;
   };
   enum class Pace : std::uint8_t { kAtOnce, kBounded };
   /// Makes again what is missing, in the order of a plan: each thing at once, but with kBounded not twice
-  /// within kRepairPause. Throws where the kernel cannot be asked; nothing else.
-  Repair repair(Instant now, Pace pace);
+  /// within its pause. With kAtOnce, name servers that another program keeps now are given to that one.
+  /// Throws where the kernel cannot be asked; nothing else.
+  Repair repair(Instant now, Pace pace, Part part = Part::kKernel);
+  /// The files that change when others take name servers of ours away; empty where there are none of ours.
+  [[nodiscard]] std::vector<std::string> names_places() const;
   /// What the last make() or become() that threw could not do.
   [[nodiscard]] const std::optional<HostChange>& failed() const { return failed_; }
 
@@ -113,6 +128,10 @@ class HostChanges {
     std::optional<net::NftTableState> table{};
     /// When it was last put back, or tried to.
     std::optional<Instant> put_back{};
+    /// Since when who keeps the name servers has not answered.
+    std::optional<Instant> unanswered{};
+    /// Before the next time.
+    Duration pause = kRepairPause;
     bool was_refused = false;
     /// As fought over, or out of reach.
     bool was_named = false;
@@ -132,8 +151,10 @@ class HostChanges {
   /// The content of a change whose replacement has failed. `journaled`: with what was there before it.
   void restore_content(const HostChange& made, const HostChange& journaled) noexcept;
   [[nodiscard]] HostChange as_made(const Present& present) const;
-  std::vector<Missing> compare();
+  std::vector<Missing> compare(Part part);
   void make_again(Present& present);
+  /// Name servers, with whoever keeps the host's now.
+  void give_to_new_keeper(Present& present);
   void check_device(const HostChange& change) const;
   LeftBehind undo_all(bool after_kill, bool keep_closed) noexcept;
   void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;

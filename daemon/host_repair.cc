@@ -8,6 +8,7 @@
 
 #include <net/if.h>
 
+#include "daemon/dns_change.h"
 #include "daemon/host_changes.h"
 
 namespace tunneld::daemon {
@@ -37,6 +38,17 @@ int rank(const HostChange& change) {
   return std::visit(Rank(), change);
 }
 
+HostChanges::Part part_of(const HostChange& change) {
+  return std::holds_alternative<DnsSet>(change) ? HostChanges::Part::kNames : HostChanges::Part::kKernel;
+}
+
+/// For a thing that is put back now, and was before.
+Duration next_pause(const HostChange& change, Duration pause, Duration since) {
+  if (since >= pause + kPeace) return HostChanges::kRepairPause;
+  const bool grows = part_of(change) == HostChanges::Part::kNames;
+  return grows ? std::min(2 * pause, HostChanges::kLongestPause) : pause;
+}
+
 bool needs_link(const HostChange& change) {
   return std::holds_alternative<AddressAdded>(change) || std::holds_alternative<RouteAdded>(change);
 }
@@ -50,10 +62,11 @@ HostChange HostChanges::as_made(const Present& present) const {
   return made;
 }
 
-std::vector<HostChanges::Missing> HostChanges::compare() {
+std::vector<HostChanges::Missing> HostChanges::compare(Part part) {
   std::vector<Missing> missing;
   HostState now(netlink_);
   for (Present& present : present_) {
+    if (part_of(present.change) != part) continue;
     // Somebody else's, as found: only what a tunnel cannot work without is worth a second look. What was not
     // done at all has no device.
     const bool is_needed = std::holds_alternative<LinkUp>(present.change) || needs_link(present.change);
@@ -70,8 +83,27 @@ std::vector<HostChanges::Missing> HostChanges::compare() {
 
 std::vector<HostChanges::Lack> HostChanges::lacks() {
   std::vector<Lack> lacks;
-  for (const Missing& one : compare()) lacks.push_back({in_words(one.made), one.standing});
+  for (const Part part : {Part::kKernel, Part::kNames}) {
+    for (const Missing& one : compare(part)) {
+      const bool is_fought_over =
+          one.standing == Standing::kMissing && one.present->was_named && one.present->put_back;
+      lacks.push_back({in_words(one.made), one.standing, is_fought_over});
+    }
+  }
   return lacks;
+}
+
+std::string HostChanges::Lack::in_words() const {
+  return what + daemon::in_words(standing) +
+         (is_fought_over ? " (taken away again and again, and put back after a pause)" : "");
+}
+
+std::vector<std::string> HostChanges::names_places() const {
+  for (const Present& present : present_) {
+    if (!present.id || part_of(present.change) != Part::kNames) continue;
+    return dns_places(std::get<DnsSet>(journal_.pending().at(*present.id)));
+  }
+  return {};
 }
 
 bool HostChanges::has_route_in(std::uint32_t table) const {
@@ -84,6 +116,8 @@ bool HostChanges::has_route_in(std::uint32_t table) const {
 void HostChanges::make_again(Present& present) {
   HostChange made = as_made(present);
   if (present.id) {
+    if (auto* names = std::get_if<DnsSet>(&made); names != nullptr && follow_dns(*names))
+      journal_.rewrite(*present.id, made);
     apply_change(std::holds_alternative<NftTable>(made) ? present.change : made, netlink_);
   } else {
     // It was somebody else's, and they have taken it away: what is made now is ours to undo.
@@ -100,29 +134,56 @@ void HostChanges::make_again(Present& present) {
   present.table = table_of(made);
 }
 
-HostChanges::Repair HostChanges::repair(Instant now, Pace pace) {
+void HostChanges::give_to_new_keeper(Present& present) {
+  HostChange made = present.change;
+  if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
+  undo_one(*present.id, as_made(present), false);
+  present.id.reset();
+  const std::uint64_t id = journal_.record(made);
+  try {
+    apply_change(made, netlink_);
+  } catch (const std::exception&) {
+    undo_half_made(id, made);
+    throw;
+  }
+  present.id = id;
+  present.was_named = false;
+}
+
+HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
   Repair repair;
+  if (part == Part::kNames) repair.by = dns_author();
   const auto look_again = [&repair](Instant at) { repair.again = std::min(at, repair.again.value_or(at)); };
   std::vector<std::uint32_t> down;
-  const std::vector<Missing> missing = compare();
+  const std::vector<Missing> missing = compare(part);
   for (const Missing& one : missing) {
     Present& present = *one.present;
     const std::string what = in_words(one.made);
-    if (one.standing != Standing::kMissing) {
+    const bool changes_keeper = one.standing == Standing::kOthersKeep && pace == Pace::kAtOnce;
+    if (one.standing == Standing::kNoAnswer) {
+      look_again(now + kRepairPause);
+      // Not worth a line while it is being restarted.
+      if (now - (present.unanswered ? *present.unanswered : present.unanswered.emplace(now)) < kRepairPause)
+        continue;
+    } else {
+      present.unanswered.reset();
+    }
+    if (one.standing != Standing::kMissing && !changes_keeper) {
       if (!std::exchange(present.was_named, true)) repair.out_of_reach.push_back({what, one.standing});
       continue;
     }
     if (needs_link(one.made) && std::ranges::find(down, present.index) != down.end()) continue;
     const std::optional<Instant> before = present.put_back;
-    if (pace == Pace::kBounded && before && now - *before < kRepairPause) {
-      look_again(*before + kRepairPause);
+    if (pace == Pace::kBounded && before && now - *before < present.pause) {
+      look_again(*before + present.pause);
       if (!present.was_refused && !std::exchange(present.was_named, true)) repair.fought_over.push_back(what);
       if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
       continue;
     }
+    present.pause = before ? next_pause(one.made, present.pause, now - *before) : kRepairPause;
     present.put_back = now;
     try {
-      make_again(present);
+      changes_keeper ? give_to_new_keeper(present) : make_again(present);
       repair.put_back.push_back(what);
       present.was_refused = false;
     } catch (const std::exception& error) {
@@ -131,10 +192,11 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace) {
       const auto* refusal = dynamic_cast<const net::NetlinkError*>(&error);
       const bool is_final =
           refusal != nullptr && refusal->reason() == net::NetlinkError::Reason::kNotPermitted;
-      if (!is_final) look_again(now + kRepairPause);
+      if (!is_final) look_again(now + present.pause);
     }
   }
   for (Present& present : present_) {
+    if (part_of(present.change) != part) continue;
     if (!present.was_named && !present.was_refused) continue;
     const bool stands = std::ranges::find(missing, &present, &Missing::present) == missing.end();
     if (!stands || (present.put_back && now - *present.put_back < kPeace)) continue;

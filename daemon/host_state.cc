@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "daemon/dns_change.h"
 #include "daemon/nft_table.h"
 
 namespace tunneld::daemon {
@@ -24,6 +25,10 @@ const char* in_words(Standing standing) {
       return " (the device has another name now, or is in another network namespace)";
     case Standing::kTaken:
       return " (it belongs to something else now)";
+    case Standing::kOthersKeep:
+      return " (another program keeps the host's name servers now; `tunneld reload` gives them to it)";
+    case Standing::kNoAnswer:
+      return " (who keeps the host's name servers does not answer)";
     case Standing::kStands:
     case Standing::kMissing:
       break;
@@ -114,6 +119,10 @@ Standing HostState::of(const NftTable& table) const {
 Standing HostState::of(const BridgeFilter& filter) const {
   return standing_if(
       nft_table_stands(nft_table_name(filter.interface.name), *table_, net::NftFamily::kBridge));
+}
+
+Standing HostState::of(const DnsSet& set) {
+  return dns_standing(set);
 }
 
 }  // namespace tunneld::daemon

@@ -19,10 +19,12 @@
 namespace tunneld::daemon {
 
 enum class Standing : std::uint8_t {
-  kStands,   // as it was made; or of a kind that is not compared (settings, name servers)
-  kMissing,  // somebody has taken it away, or changed it
-  kTaken,    // a port of somebody else's bridge now
-  kNoDevice  // its device is gone, has another name, or is in another network namespace
+  kStands,      // as it was made; or of a kind that is not compared (settings)
+  kMissing,     // somebody has taken it away, or changed it
+  kTaken,       // a port of somebody else's bridge now
+  kNoDevice,    // its device is gone, has another name, or is in another network namespace
+  kOthersKeep,  // name servers: /etc/resolv.conf is another program's work now
+  kNoAnswer,    // name servers: who keeps them does not run, or its file cannot be read
 };
 
 /// To stand behind a thing's words: " (…)"; empty where there is nothing to add.
@@ -56,7 +58,7 @@ class HostState {
   static Standing of(const ForwardingOn&) { return Standing::kStands; }
   Standing of(const NftTable& table) const;
   Standing of(const BridgeFilter& filter) const;
-  static Standing of(const DnsSet&) { return Standing::kStands; }
+  static Standing of(const DnsSet& set);
 
   /// nullopt: there is none of this name and index.
   const std::optional<net::Link>& link(const Interface& interface);

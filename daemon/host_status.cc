@@ -34,7 +34,7 @@ json host_status(HostWatch& watch) {
   try {
     const auto lacks = watch.lacks();
     for (const HostChanges::Lack& lack : lacks) {
-      if (host["missing"].size() < kListed) host["missing"].push_back(lack.what + in_words(lack.standing));
+      if (host["missing"].size() < kListed) host["missing"].push_back(lack.in_words());
     }
     host["missing_count"] = lacks.size();
   } catch (const std::exception& error) {
@@ -83,7 +83,7 @@ std::vector<Finding> diagnose_host(const json& before, const json& after) {
     findings.push_back({Health::kBad, "",
                         last.at("by").get<std::string>() +
                             " takes away what the tunnel needs: " + last.at("what").get<std::string>() +
-                            "; it was put back, and packets may have left in clear meanwhile"});
+                            "; it was put back, and what left meanwhile may have passed by the tunnel"});
   }
   return findings;
 }

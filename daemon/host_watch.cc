@@ -22,6 +22,9 @@ using namespace std::chrono_literals;
 /// After the last notice of a burst, and after the first.
 constexpr Duration kQuiet = 10ms;
 constexpr Duration kPatience = 100ms;
+/// For a resolv.conf that is gone, or was made and is not written yet: whoever does that goes on, and must
+/// not find one of ours in the way.
+constexpr Duration kUnfinished = 1s;
 /// So many things are named in a line of the log.
 constexpr std::size_t kNamed = 4;
 
@@ -78,7 +81,10 @@ HostWatch::HostWatch(boost::asio::io_context& io, HostChanges& host, const std::
       network_notices_(io, duplicate(network_.fd())),
       nft_notices_(io),
       burst_(io),
-      pause_(io) {
+      pause_(io),
+      names_notices_(io),
+      names_burst_(io),
+      names_pause_(io) {
   wait_for_network();
   if (nft_.fd() < 0) return;
   nft_notices_.assign(duplicate(nft_.fd()));
@@ -153,40 +159,102 @@ void HostWatch::compare_after(Urgency urgency) {
 
 void HostWatch::compare() {
   pause_.cancel();
-  const Instant now = net::boot_now();
-  std::optional<Instant> again;
-  try {
-    const HostChanges::Repair repair = host_.repair(now, HostChanges::Pace::kBounded);
-    tell(repair);
-    last_failure_.clear();
-    again = repair.again;
-  } catch (const std::exception& error) {
-    if (std::exchange(last_failure_, error.what()) != error.what())
-      spdlog::warn("what others have changed on this host cannot be seen: {}", error.what());
-    again = now + HostChanges::kRepairPause;
-  }
+  const auto again = try_repair(HostChanges::Part::kKernel);
   by_.clear();
-  if (!again) return;
-  pause_.expires_after(std::max(Duration::zero(), *again - now));
-  pause_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) compare();
+  look_again(pause_, again, &HostWatch::compare);
+}
+
+std::optional<Instant> HostWatch::repair(HostChanges::Part part, HostChanges::Pace pace) {
+  const HostChanges::Repair repair = host_.repair(net::boot_now(), pace, part);
+  tell(repair, part == HostChanges::Part::kNames ? repair.by : by_, part);
+  return repair.again;
+}
+
+std::optional<Instant> HostWatch::try_repair(HostChanges::Part part) {
+  std::string& last = last_failure_[part];
+  try {
+    const auto again = repair(part, HostChanges::Pace::kBounded);
+    last.clear();
+    return again;
+  } catch (const std::exception& error) {
+    if (std::exchange(last, error.what()) != error.what())
+      spdlog::warn("what others have changed on this host cannot be seen: {}", error.what());
+    return net::boot_now() + HostChanges::kRepairPause;
+  }
+}
+
+void HostWatch::look_again(boost::asio::steady_timer& pause, const std::optional<Instant>& at,
+                           void (HostWatch::*look)()) {
+  if (!at) return;
+  pause.expires_after(std::max(Duration::zero(), *at - net::boot_now()));
+  pause.async_wait([this, look](const boost::system::error_code& error) {
+    if (!error) (this->*look)();
   });
+}
+
+void HostWatch::follow_names() {
+  const std::vector<std::string> places = host_.names_places();
+  if (places.empty()) {
+    names_notices_.close();
+    names_burst_.cancel();
+    names_pause_.cancel();
+    names_.reset();
+    return;
+  }
+  try {
+    if (!names_) {
+      names_.emplace();
+      names_notices_.assign(duplicate(names_->fd()));
+      wait_for_names();
+    }
+    if (!names_->watch(places)) throw std::system_error(errno, std::generic_category(), "inotify");
+  } catch (const std::system_error& error) {
+    spdlog::warn(
+        "whether others replace /etc/resolv.conf is not noticed, only by `tunneld status` and reload: {}",
+        error.what());
+  }
+}
+
+void HostWatch::wait_for_names() {
+  names_notices_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                            [this](const boost::system::error_code& error) {
+                              if (error || !names_) return;
+                              const auto notice = names_->read();
+                              if (notice == ResolvConfWatch::Notice::kDone) compare_names_after(kQuiet);
+                              if (notice == ResolvConfWatch::Notice::kUnfinished)
+                                compare_names_after(kUnfinished);
+                              wait_for_names();
+                            });
+}
+
+void HostWatch::compare_names_after(Duration rest) {
+  names_burst_.expires_after(rest);
+  names_burst_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) compare_names();
+  });
+}
+
+void HostWatch::compare_names() {
+  names_pause_.cancel();
+  // First, so that what happens after the comparison is noticed.
+  follow_names();
+  look_again(names_pause_, try_repair(HostChanges::Part::kNames), &HostWatch::compare_names);
 }
 
 std::string HostWatch::repair_now() {
   try {
-    tell(host_.repair(net::boot_now(), HostChanges::Pace::kAtOnce));
+    repair(HostChanges::Part::kKernel, HostChanges::Pace::kAtOnce);
+    repair(HostChanges::Part::kNames, HostChanges::Pace::kAtOnce);
     std::vector<std::string> missing;
-    for (const HostChanges::Lack& lack : host_.lacks())
-      missing.push_back(lack.what + in_words(lack.standing));
+    for (const HostChanges::Lack& lack : host_.lacks()) missing.push_back(lack.in_words());
     return missing.empty() ? "" : "missing on this host: " + listed(missing);
   } catch (const std::exception& error) {
     return std::string("what others have changed on this host cannot be seen: ") + error.what();
   }
 }
 
-void HostWatch::tell(const HostChanges::Repair& repair) {
-  const std::string by = by_.empty() ? "somebody else" : by_;
+void HostWatch::tell(const HostChanges::Repair& repair, const std::string& who, HostChanges::Part part) {
+  const std::string by = who.empty() ? "somebody else" : who;
   if (!repair.put_back.empty()) {
     spdlog::warn("{} has taken away: {}; put back", by, listed(repair.put_back));
     history_.put_back += repair.put_back.size();
@@ -195,19 +263,43 @@ void HostWatch::tell(const HostChanges::Repair& repair) {
     history_.when = net::boot_now();
   }
   if (!repair.fought_over.empty()) {
-    spdlog::warn("{} keeps taking away: {}; put back once in {} s at most, and missing in between", by,
-                 listed(repair.fought_over),
-                 std::chrono::duration_cast<std::chrono::seconds>(HostChanges::kRepairPause).count());
+    const auto seconds = [](Duration pause) {
+      return std::chrono::duration_cast<std::chrono::seconds>(pause).count();
+    };
+    const std::string pause = std::to_string(seconds(HostChanges::kRepairPause)) + " s at most";
+    spdlog::warn(
+        "{} keeps taking away: {}; put back once in {}, and missing in between", by,
+        listed(repair.fought_over),
+        part == HostChanges::Part::kKernel
+            ? pause
+            : pause + " and in the end " + std::to_string(seconds(HostChanges::kLongestPause)) + " s");
   }
   for (const auto& refusal : repair.refused) {
     spdlog::error("{} has taken away: {}; it cannot be put back: {}", by, refusal.what, refusal.why);
   }
+  tell_out_of_reach(repair.out_of_reach, by);
+}
+
+void HostWatch::tell_out_of_reach(const std::vector<HostChanges::Lack>& lacks, const std::string& by) {
   std::vector<std::string> gone;
-  for (const HostChanges::Lack& lack : repair.out_of_reach) {
-    if (lack.standing == Standing::kNoDevice)
-      gone.push_back(lack.what);
-    else
-      spdlog::warn("{}: belongs to something else now, and is left there", lack.what);
+  for (const HostChanges::Lack& lack : lacks) {
+    switch (lack.standing) {
+      case Standing::kNoDevice:
+        gone.push_back(lack.what);
+        break;
+      case Standing::kOthersKeep:
+        spdlog::warn(
+            "{}: {} keeps /etc/resolv.conf now, which is left alone, and names are not asked in the "
+            "tunnel any more; `tunneld reload` gives the name servers to whoever keeps it",
+            lack.what, by);
+        break;
+      case Standing::kNoAnswer:
+        spdlog::warn("{}: who keeps the host's name servers does not answer; asked again until it does",
+                     lack.what);
+        break;
+      default:
+        spdlog::warn("{}: belongs to something else now, and is left there", lack.what);
+    }
   }
   if (!gone.empty()) {
     spdlog::warn(

@@ -4,11 +4,16 @@
 // it only leads to a comparison of all that was made with the kernel (HostChanges::repair), which is silent
 // where nothing is missing. So our own changes need no exception, and a lost notice costs nothing.
 //
+// The host's name servers are in files (/etc/resolv.conf, or what resolvconf or systemd-resolved write),
+// which are watched in the same way (daemon/resolv_conf_watch.h) while name servers of ours are set, and
+// compared apart.
+//
 // A rule or table that is gone lets packets out in clear, so the comparison follows at once. After all else
 // it waits for the end of the burst: `ip address flush` would go on for as long as it finds something.
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -22,6 +27,7 @@
 #include "common/net/netlink_monitor.h"
 #include "common/net/nft_watch.h"
 #include "daemon/host_changes.h"
+#include "daemon/resolv_conf_watch.h"
 
 namespace tunneld::daemon {
 
@@ -35,6 +41,9 @@ class HostWatch {
 
   /// The same for the device that has the addresses, where it is a bridge.
   void watch_also(std::uint32_t index) { indices_.insert(index); }
+
+  /// After each change of what `host` has made: name servers may have come or gone.
+  void follow_names();
 
   /// Compares and puts back now, whenever that was done last. What is missing still, in words; empty where
   /// nothing is. Never throws.
@@ -56,11 +65,21 @@ class HostWatch {
 
   void wait_for_network();
   void wait_for_nft();
+  void wait_for_names();
   [[nodiscard]] Urgency urgency(const net::NetworkEvent& event) const;
   void compare_after(Urgency urgency);
   void compare();
-  /// Logs what came of it.
-  void tell(const HostChanges::Repair& repair);
+  void compare_names_after(Duration rest);
+  void compare_names();
+  /// Puts back, and says so. When to look again.
+  std::optional<Instant> repair(HostChanges::Part part, HostChanges::Pace pace);
+  /// The same, and never throws: a failure is said once.
+  std::optional<Instant> try_repair(HostChanges::Part part);
+  void look_again(boost::asio::steady_timer& pause, const std::optional<Instant>& at,
+                  void (HostWatch::*look)());
+  /// Logs what came of it, and who has made it necessary.
+  void tell(const HostChanges::Repair& repair, const std::string& by, HostChanges::Part part);
+  static void tell_out_of_reach(const std::vector<HostChanges::Lack>& lacks, const std::string& by);
 
   HostChanges& host_;
   const std::string table_;
@@ -71,12 +90,16 @@ class HostWatch {
   boost::asio::posix::stream_descriptor nft_notices_;  ///< not open where there is nothing to watch
   boost::asio::steady_timer burst_;
   boost::asio::steady_timer pause_;
+  std::optional<ResolvConfWatch> names_;
+  boost::asio::posix::stream_descriptor names_notices_;  ///< not open where there is nothing to watch
+  boost::asio::steady_timer names_burst_;
+  boost::asio::steady_timer names_pause_;
   std::vector<net::NetworkEvent> events_;
   std::optional<Instant> first_;  ///< of the burst
   bool at_once_ = false;
   /// Who has changed something since the last comparison; empty: nobody knows.
   std::string by_;
-  std::string last_failure_;
+  std::map<HostChanges::Part, std::string> last_failure_;
   History history_;
 };
 

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,8 +18,15 @@
 namespace tunneld::daemon {
 namespace {
 
+using namespace std::chrono_literals;
+
 /// glibc reads a few lines; whatever is larger is something else.
 constexpr std::size_t kLargest = 1U << 20;
+/// So often is a file tried that changes while it is edited.
+constexpr int kEdits = 5;
+/// For other tunnelds, and how often they are asked.
+constexpr auto kLockPatience = 1000ms;
+constexpr auto kLockLook = 10ms;
 
 [[noreturn]] void fail(int error, const std::string& path) {
   throw std::system_error(error, std::generic_category(), path);
@@ -27,18 +37,14 @@ std::filesystem::path real_path(const std::string& path) {
   std::error_code error;
   auto real = std::filesystem::canonical(path, error);
   if (error) real = std::filesystem::weakly_canonical(std::filesystem::path(path), error);
-  if (!error && std::filesystem::is_symlink(std::filesystem::symlink_status(real, error))) {
+  // Where there is no file, asking what it is sets an error as well.
+  std::error_code no_file;
+  if (!error && std::filesystem::is_symlink(std::filesystem::symlink_status(real, no_file))) {
     const auto target = std::filesystem::read_symlink(real, error);
     if (!error) real = std::filesystem::weakly_canonical(real.parent_path() / target, error);
   }
   if (error) fail(error.value(), path);
   return real;
-}
-
-bool is_mounted_upon(const std::filesystem::path& path) {
-  struct statx info {};
-  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS, &info) != 0) return false;
-  return (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
 void write_all(int fd, const std::string& text, const std::string& path) {
@@ -101,13 +107,21 @@ std::filesystem::path hidden_name(const std::filesystem::path& path) {
   return path.parent_path() / ("." + path.filename().string() + ".tunneld");
 }
 
-/// False if the directory does not let us.
-bool replace(const std::filesystem::path& path, const std::string& text) {
+enum class Replaced : std::uint8_t {
+  kYes,
+  kNo,       ///< the directory does not let us
+  kChanged,  ///< it is not `expected` any more, and was left alone
+};
+
+/// What may be there; nothing: whatever it is.
+using Expected = std::optional<std::optional<std::string>>;
+
+Replaced replace(const std::filesystem::path& path, const std::string& text, const Expected& expected) {
   const std::filesystem::path hidden = hidden_name(path);
   ::unlink(hidden.c_str());
   const net::FileDescriptor file(
       ::open(hidden.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!file.is_open()) return false;
+  if (!file.is_open()) return Replaced::kNo;
   try {
     struct stat before {};
     const bool existed = ::stat(path.c_str(), &before) == 0;
@@ -115,14 +129,39 @@ bool replace(const std::filesystem::path& path, const std::string& text) {
     if (existed && ::fchown(file.get(), before.st_uid, before.st_gid) != 0) fail(errno, hidden);
     if (::fchmod(file.get(), mode) != 0) fail(errno, hidden);
     write_all(file.get(), text, hidden);
+    // As late as can be: writing to a disk takes its time.
+    if (expected && read_resolv_conf(path) != *expected) {
+      ::unlink(hidden.c_str());
+      return Replaced::kChanged;
+    }
     if (::rename(hidden.c_str(), path.c_str()) != 0) fail(errno, path);
   } catch (const std::system_error&) {
     ::unlink(hidden.c_str());
-    return false;
+    return Replaced::kNo;
   }
   const net::FileDescriptor directory(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (directory.is_open()) ::fsync(directory.get());
+  return Replaced::kYes;
+}
+
+/// False: it is not `expected` any more, and was left alone.
+bool write_real(const std::filesystem::path& real, const std::string& text, const Expected& expected) {
+  const Replaced replaced = is_mounted_upon(real) ? Replaced::kNo : replace(real, text, expected);
+  if (replaced != Replaced::kNo) return replaced == Replaced::kYes;
+  if (expected && read_resolv_conf(real) != *expected) return false;
+  write_in_place(real, text);
   return true;
+}
+
+/// Kept from other tunnelds while this lives. A lock of the directory needs no file of its own, and binds
+/// nobody else; where it is not to be had in time, we go on without it.
+net::FileDescriptor lock_directory_of(const std::filesystem::path& path) {
+  net::FileDescriptor directory(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  for (auto waited = 0ms; directory.is_open() && waited < kLockPatience; waited += kLockLook) {
+    if (::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) break;
+    std::this_thread::sleep_for(kLockLook);
+  }
+  return directory;
 }
 
 }  // namespace
@@ -148,9 +187,28 @@ std::optional<std::string> read_resolv_conf(const std::string& path) {
 }
 
 void write_resolv_conf(const std::string& path, const std::string& text) {
+  write_real(real_path(path), text, std::nullopt);
+}
+
+void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit) {
   const std::filesystem::path real = real_path(path);
-  if (!is_mounted_upon(real) && replace(real, text)) return;
-  write_in_place(real, text);
+  const net::FileDescriptor lock = lock_directory_of(real);
+  for (int i = 0; i < kEdits; ++i) {
+    const std::optional<std::string> present = read_resolv_conf(real);
+    const std::optional<std::string> text = edit(present);
+    if (!text || write_real(real, *text, present)) return;
+  }
+  fail(EBUSY, path + ": another program keeps writing it");
+}
+
+std::string real_resolv_conf(const std::string& path) {
+  return real_path(path);
+}
+
+bool is_mounted_upon(const std::string& path) {
+  struct statx info {};
+  if (::statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS, &info) != 0) return false;
+  return (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
 void remove_resolv_conf(const std::string& path) {

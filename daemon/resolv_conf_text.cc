@@ -8,6 +8,7 @@ namespace {
 constexpr std::string_view kMark = "# tunneld ";
 constexpr std::string_view kBegin = ": begin";
 constexpr std::string_view kEnd = ": end";
+constexpr std::string_view kComment = "#tunneld:";
 
 std::string begin_of(std::string_view interface) {
   return std::string(kMark).append(interface).append(kBegin);
@@ -17,7 +18,7 @@ std::string end_of(std::string_view interface) {
 }
 /// In front of a line that `interface` has turned into a comment.
 std::string comment_of(std::string_view interface) {
-  return std::string("#tunneld:").append(interface).append("# ");
+  return std::string(kComment).append(interface).append("# ");
 }
 
 /// Each with its line's end, so that joined they are the text again.
@@ -46,11 +47,8 @@ std::string_view whose_block(std::string_view line) {
   return end == std::string_view::npos ? std::string_view() : line.substr(0, end);
 }
 
-}  // namespace
-
-std::string with_dns_lines(std::string_view text, std::string_view interface,
-                           const std::vector<net::IpAddress>& servers,
-                           const std::vector<std::string>& search) {
+std::string block_of(std::string_view interface, const std::vector<net::IpAddress>& servers,
+                     const std::vector<std::string>& search) {
   std::string out = begin_of(interface) + " (these lines go when the tunnel does)\n";
   for (const net::IpAddress& server : servers) out += "nameserver " + server.to_string() + '\n';
   if (!search.empty()) {
@@ -59,11 +57,42 @@ std::string with_dns_lines(std::string_view text, std::string_view interface,
     out += '\n';
   }
   out += end_of(interface) + '\n';
+  return out;
+}
+
+/// What others' lines must not say beside ours.
+bool is_replaced(std::string_view line, const std::vector<net::IpAddress>& servers) {
+  return (!servers.empty() && is_directive(line, "nameserver")) || is_directive(line, "search") ||
+         is_directive(line, "domain");
+}
+
+/// Without the marks of those who have turned it into a comment.
+std::string_view uncommented(std::string_view line) {
+  while (line.starts_with(kComment)) {
+    const std::size_t end = line.find("# ");
+    if (end == std::string_view::npos) break;
+    line.remove_prefix(end + 2);
+  }
+  return line;
+}
+
+/// Punctuation and whatever else a sentence ends with.
+std::string trimmed(std::string_view words) {
+  constexpr std::string_view kEdge = " \t\r\n.!,;:#*'\"";
+  const std::size_t first = words.find_first_not_of(kEdge);
+  if (first == std::string_view::npos) return {};
+  return std::string(words.substr(first, words.find_last_not_of(kEdge) - first + 1));
+}
+
+}  // namespace
+
+std::string with_dns_lines(std::string_view text, std::string_view interface,
+                           const std::vector<net::IpAddress>& servers,
+                           const std::vector<std::string>& search) {
+  std::string out = block_of(interface, servers, search);
   const std::string others = without_dns_lines(text, interface);
   for (const std::string_view line : lines_of(others)) {
-    const bool is_replaced = (!servers.empty() && is_directive(line, "nameserver")) ||
-                             is_directive(line, "search") || is_directive(line, "domain");
-    if (is_replaced) out += comment_of(interface);
+    if (is_replaced(line, servers)) out += comment_of(interface);
     out += line;
   }
   return out;
@@ -104,6 +133,20 @@ std::string without_dns_lines(std::string_view text, std::string_view interface)
   return out;
 }
 
+bool dns_lines_stand(std::string_view text, std::string_view interface,
+                     const std::vector<net::IpAddress>& servers, const std::vector<std::string>& search) {
+  std::string ours;
+  std::string_view whose;
+  for (const std::string_view line : lines_of(text)) {
+    if (whose.empty()) whose = whose_block(line);
+    if (whose.empty() && is_replaced(line, servers)) return false;
+    // The lines of another interface in front of ours have turned these into comments.
+    if (whose == interface) ours += uncommented(line);
+    if (line.starts_with(kMark) && line.find(kEnd) != std::string_view::npos) whose = {};
+  }
+  return ours == block_of(interface, servers, search);
+}
+
 bool has_dns_lines(std::string_view text, std::string_view interface) {
   const std::string begin = begin_of(interface);
   const std::string comment = comment_of(interface);
@@ -120,6 +163,28 @@ std::vector<std::string> interfaces_with_dns_lines(std::string_view text) {
       interfaces.emplace_back(whose);
   }
   return interfaces;
+}
+
+std::string author_of(std::string_view text) {
+  constexpr std::size_t kLongest = 48;
+  for (const std::string_view line : lines_of(text)) {
+    if (!line.starts_with('#') && !line.starts_with(';')) continue;
+    for (const std::string_view phrase : {"enerated by ", "anaged by ", "reated by ", "ritten by "}) {
+      const std::size_t found = line.find(phrase);
+      if (found == std::string_view::npos || line.starts_with(kMark)) continue;
+      std::string_view words = line.substr(found + phrase.size());
+      words = words.substr(0, words.find(". "));
+      if (words.starts_with("man:")) words.remove_prefix(4);
+      // A program's path, but not what follows it.
+      const std::size_t slash = words.substr(0, words.find(' ')).rfind('/');
+      if (slash != std::string_view::npos) words.remove_prefix(slash + 1);
+      std::string author = trimmed(words.substr(0, kLongest));
+      std::ranges::replace_if(
+          author, [](char c) { return c < ' ' || c > '~'; }, '?');
+      if (!author.empty()) return author;
+    }
+  }
+  return {};
 }
 
 std::vector<std::string> name_servers_in(std::string_view text) {

@@ -31,10 +31,20 @@ namespace tunneld::daemon {
 /// `text` as it would be had `interface` never written to it.
 [[nodiscard]] std::string without_dns_lines(std::string_view text, std::string_view interface);
 
+/// Whether programs that read `text` ask `interface`'s servers, or those of another interface of ours that
+/// came later: our lines are all there, and no name server or search domain of others is in effect.
+[[nodiscard]] bool dns_lines_stand(std::string_view text, std::string_view interface,
+                                   const std::vector<net::IpAddress>& servers,
+                                   const std::vector<std::string>& search);
+
 [[nodiscard]] bool has_dns_lines(std::string_view text, std::string_view interface);
 
 /// Whose lines there are; each once.
 [[nodiscard]] std::vector<std::string> interfaces_with_dns_lines(std::string_view text);
+
+/// Which program says in a comment that it has written `text` ("NetworkManager"); printable, and empty where
+/// none does.
+[[nodiscard]] std::string author_of(std::string_view text);
 
 /// The addresses of its `nameserver` lines, ours and others', as they stand there.
 [[nodiscard]] std::vector<std::string> name_servers_in(std::string_view text);

@@ -1,11 +1,15 @@
 #include "daemon/resolved.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <set>
+#include <span>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
@@ -24,6 +28,7 @@ constexpr const char* kService = "org.freedesktop.resolve1";
 constexpr const char* kSocket = "/run/systemd/resolve/io.systemd.Resolve";
 constexpr const char* kPath = "/org/freedesktop/resolve1";
 constexpr const char* kManager = "org.freedesktop.resolve1.Manager";
+constexpr const char* kLink = "org.freedesktop.resolve1.Link";
 constexpr std::uint64_t kTimeout = 2'000'000;  // microseconds
 /// resolved hears of a new link by netlink, as everybody does.
 constexpr auto kPatience = 1s;
@@ -121,6 +126,83 @@ void flush_caches(sd_bus* bus) {
   sd_bus_call_method(bus, kService, kPath, kManager, "FlushCaches", nullptr, nullptr, "");
 }
 
+bool runs(sd_bus* bus) {
+  sd_bus_message* raw = nullptr;
+  checked(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                             "NameHasOwner", nullptr, &raw, "s", kService),
+          "NameHasOwner");
+  const Message answer(raw);
+  int has_owner = 0;
+  checked(sd_bus_message_read(raw, "b", &has_owner), "NameHasOwner");
+  return has_owner != 0;
+}
+
+std::string path_of_link(sd_bus* bus, std::uint32_t interface_index) {
+  sd_bus_message* raw = nullptr;
+  checked(sd_bus_call_method(bus, kService, kPath, kManager, "GetLink", nullptr, &raw, "i",
+                             static_cast<std::int32_t>(interface_index)),
+          "GetLink");
+  const Message answer(raw);
+  const char* path = nullptr;
+  checked(sd_bus_message_read(raw, "o", &path), "GetLink");
+  return path;
+}
+
+Message property(sd_bus* bus, const std::string& link, const char* name, const char* type) {
+  sd_bus_message* raw = nullptr;
+  checked(sd_bus_get_property(bus, kService, link.c_str(), kLink, name, nullptr, &raw, type), name);
+  return Message(raw);
+}
+
+std::set<net::IpAddress> servers_of(sd_bus* bus, const std::string& link) {
+  const Message answer = property(bus, link, "DNS", "a(iay)");
+  sd_bus_message* raw = answer.get();
+  std::set<net::IpAddress> servers;
+  checked(sd_bus_message_enter_container(raw, 'a', "(iay)"), "DNS");
+  while (checked(sd_bus_message_enter_container(raw, 'r', "iay"), "DNS") > 0) {
+    std::int32_t family = 0;
+    const void* bytes = nullptr;
+    std::size_t size = 0;
+    checked(sd_bus_message_read(raw, "i", &family), "DNS");
+    checked(sd_bus_message_read_array(raw, 'y', &bytes, &size), "DNS");
+    checked(sd_bus_message_exit_container(raw), "DNS");
+    const std::span address(static_cast<const std::uint8_t*>(bytes), size);
+    if (size == 4) servers.insert(net::IpAddress::v4(address.first<4>()));
+    if (size == 16) servers.insert(net::IpAddress::v6(address.first<16>()));
+  }
+  return servers;
+}
+
+/// It keeps each once.
+using Domains = std::set<std::pair<std::string, bool /*route only*/>>;
+
+/// As it writes names.
+std::string without_end(std::string domain) {
+  if (domain.size() > 1 && domain.ends_with('.')) domain.pop_back();
+  std::ranges::transform(domain, domain.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return domain;
+}
+
+Domains domains_of(sd_bus* bus, const std::string& link) {
+  const Message answer = property(bus, link, "Domains", "a(sb)");
+  sd_bus_message* raw = answer.get();
+  Domains domains;
+  checked(sd_bus_message_enter_container(raw, 'a', "(sb)"), "Domains");
+  const char* domain = nullptr;
+  int route_only = 0;
+  while (checked(sd_bus_message_read(raw, "(sb)", &domain, &route_only), "Domains") > 0)
+    domains.emplace(without_end(domain), route_only != 0);
+  return domains;
+}
+
+bool is_default_route(sd_bus* bus, const std::string& link) {
+  const Message answer = property(bus, link, "DefaultRoute", "b");
+  int on = 0;
+  checked(sd_bus_message_read(answer.get(), "b", &on), "DefaultRoute");
+  return on != 0;
+}
+
 /// Of its process. kUnknown: there is none yet, or it may not be looked at.
 Whose namespace_of_process(sd_bus* bus) {
   sd_bus_creds* raw = nullptr;
@@ -187,6 +269,19 @@ void set_resolved_link(std::uint32_t interface_index, const std::vector<net::IpA
   set_default_route(bus.get(), interface_index, all_names);
   set_servers(bus.get(), interface_index, servers);
   flush_caches(bus.get());
+}
+
+std::optional<bool> resolved_link_stands(std::uint32_t interface_index,
+                                         const std::vector<net::IpAddress>& servers,
+                                         const std::vector<std::string>& search, bool all_names) {
+  const Bus bus = open_bus();
+  if (!runs(bus.get())) return std::nullopt;
+  Domains domains;
+  for (const std::string& domain : search) domains.emplace(without_end(domain), false);
+  if (all_names) domains.emplace(".", true);
+  const std::string link = path_of_link(bus.get(), interface_index);
+  return servers_of(bus.get(), link) == std::set(servers.begin(), servers.end()) &&
+         domains_of(bus.get(), link) == domains && is_default_route(bus.get(), link) == all_names;
 }
 
 void revert_resolved_link(std::uint32_t interface_index) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,13 @@ void expect_resolved(std::uint32_t interface_index, bool is_known);
 /// Throws std::system_error.
 void set_resolved_link(std::uint32_t interface_index, const std::vector<net::IpAddress>& servers,
                        const std::vector<std::string>& search, bool all_names);
+
+/// Whether the link still has what set_resolved_link() has given it; nullopt: systemd-resolved does not run,
+/// and is not started by being asked. Throws std::system_error.
+[[nodiscard]] std::optional<bool> resolved_link_stands(std::uint32_t interface_index,
+                                                       const std::vector<net::IpAddress>& servers,
+                                                       const std::vector<std::string>& search,
+                                                       bool all_names);
 
 /// Throws std::system_error.
 void revert_resolved_link(std::uint32_t interface_index);

@@ -69,6 +69,43 @@ TEST_F(ResolvConfFileTest, WhatAKillLeftGoes) {
   EXPECT_THAT(names(), ::testing::ElementsAre("resolv.conf"));
 }
 
+TEST_F(ResolvConfFileTest, WithoutAFileThereIsOneAfterwards) {
+  EXPECT_EQ(real_resolv_conf(path()), path());
+  edit_resolv_conf(path(), [](const auto& present) { return present ? "there\n" : "none\n"; });
+  EXPECT_EQ(read_resolv_conf(path()), "none\n");
+}
+
+TEST_F(ResolvConfFileTest, WhatAnotherProgramWritesDuringAnEditIsNotLost) {
+  write_file(path(), "old\n");
+  std::vector<std::string> seen;
+  edit_resolv_conf(path(), [&](const auto& present) {
+    seen.push_back(present.value_or("none"));
+    if (seen.size() == 1) write_file(path(), "new\n");
+    return std::optional("ours\n" + *present);
+  });
+  EXPECT_THAT(seen, ::testing::ElementsAre("old\n", "new\n"));
+  EXPECT_EQ(read_resolv_conf(path()), "ours\nnew\n");
+  // A program that never stops is not waited for.
+  int count = 0;
+  EXPECT_THROW(edit_resolv_conf(path(),
+                                [&](const auto&) {
+                                  write_file(path(), std::to_string(++count));
+                                  return std::optional<std::string>("ours\n");
+                                }),
+               std::system_error);
+  EXPECT_THAT(names(), ::testing::ElementsAre("resolv.conf"));
+}
+
+TEST_F(ResolvConfFileTest, NothingToChangeWritesNothing) {
+  write_file(path(), "a\n");
+  struct stat before {};
+  struct stat after {};
+  ASSERT_EQ(stat(path().c_str(), &before), 0);
+  edit_resolv_conf(path(), [](const auto&) { return std::nullopt; });
+  ASSERT_EQ(stat(path().c_str(), &after), 0);
+  EXPECT_EQ(before.st_ino, after.st_ino);
+}
+
 TEST_F(ResolvConfFileTest, SaysWhatCannotBeDone) {
   std::filesystem::create_symlink("nowhere/resolv.conf", path());
   EXPECT_THROW(write_resolv_conf(path(), "x\n"), std::system_error);
