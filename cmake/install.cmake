@@ -7,7 +7,8 @@ install(CODE "
   file(WRITE \"${CMAKE_CURRENT_BINARY_DIR}/tunneld@.service\" \"\${unit}\")
 ")
 # systemd looks in lib, whatever the prefix's library directory is called.
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/tunneld@.service DESTINATION lib/systemd/system)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/tunneld@.service systemd/tunneld-resolv-conf@.path
+              systemd/tunneld-resolv-conf@.service DESTINATION lib/systemd/system)
 file(GLOB examples ${PROJECT_SOURCE_DIR}/config/*.yaml)
 # As in the source, so that the documents' links lead somewhere.
 install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DOCDIR}/config)

@@ -181,7 +181,9 @@ Standing dns_standing(const DnsSet& set) {
   }
 }
 
-std::string dns_author() {
+std::string dns_taker(const DnsSet& set, Standing standing) {
+  // What its keeper has written says nothing of who has asked for that.
+  if (set.keeper != DnsKeeper::kFile && standing != Standing::kOthersKeep) return {};
   try {
     return author_of(read_resolv_conf(kResolvConf).value_or(""));
   } catch (const std::system_error&) {

@@ -27,8 +27,9 @@ void apply_dns(const DnsSet& set);
 /// before us. True: `set` is another one, to be journaled. Throws std::system_error.
 [[nodiscard]] bool follow_dns(DnsSet& set);
 
-/// Who says in /etc/resolv.conf that it is their work; empty where nobody does. Never throws.
-[[nodiscard]] std::string dns_author();
+/// Who has made `set` stand as it does, by what /etc/resolv.conf says of its author; empty where nobody
+/// knows. Never throws.
+[[nodiscard]] std::string dns_taker(const DnsSet& set, Standing standing);
 
 /// The files that change when somebody takes it away.
 [[nodiscard]] std::vector<std::string> dns_places(const DnsSet& set);

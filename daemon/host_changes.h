@@ -93,7 +93,7 @@ class HostChanges {
     std::vector<std::string> fought_over;
     /// Not tried, because of where the device or a port is now. Named once.
     std::vector<Lack> out_of_reach;
-    /// Of name servers: who says that /etc/resolv.conf is its work; empty: nobody.
+    /// Of name servers: who has taken them away; empty: nobody knows.
     std::string by;
     /// When to look again at what is missing still; nullopt: nothing is, or nothing that time would mend.
     std::optional<Instant> again;
@@ -130,6 +130,8 @@ class HostChanges {
     std::optional<Instant> put_back{};
     /// Since when who keeps the name servers has not answered.
     std::optional<Instant> unanswered{};
+    /// Since when it is tried on a file that we may not write to.
+    std::optional<Instant> read_only{};
     /// Before the next time.
     Duration pause = kRepairPause;
     bool was_refused = false;

@@ -5,6 +5,7 @@
 // thing away again and again would otherwise meet one that puts it back as fast.
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
 #include <net/if.h>
 
@@ -16,6 +17,9 @@ namespace {
 
 /// What has stood for so long is no longer fought over.
 constexpr Duration kPeace = std::chrono::minutes(1);
+/// How long a file may be one that we may not write to, before that is an error; and how often it is tried.
+constexpr Duration kLending = std::chrono::seconds(3);
+constexpr Duration kLendingLook = std::chrono::milliseconds(500);
 
 /// A plan's order: nothing is let in before the rules stand, and the kernel takes routes only on a link that
 /// is up.
@@ -47,6 +51,19 @@ Duration next_pause(const HostChange& change, Duration pause, Duration since) {
   if (since >= pause + kPeace) return HostChanges::kRepairPause;
   const bool grows = part_of(change) == HostChanges::Part::kNames;
   return grows ? std::min(2 * pause, HostChanges::kLongestPause) : pause;
+}
+
+/// Notes it.
+Instant first_time(std::optional<Instant>& noted, Instant now) {
+  if (!noted) noted = now;
+  return *noted;
+}
+
+/// Below a directory that our service may not write to, a file that was replaced is lent to us a little later
+/// (systemd/tunneld-resolv-conf@.path).
+bool is_read_only(const std::exception& error) {
+  const auto* refusal = dynamic_cast<const std::system_error*>(&error);
+  return refusal != nullptr && refusal->code() == std::errc::read_only_file_system;
 }
 
 bool needs_link(const HostChange& change) {
@@ -152,19 +169,18 @@ void HostChanges::give_to_new_keeper(Present& present) {
 
 HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
   Repair repair;
-  if (part == Part::kNames) repair.by = dns_author();
   const auto look_again = [&repair](Instant at) { repair.again = std::min(at, repair.again.value_or(at)); };
   std::vector<std::uint32_t> down;
   const std::vector<Missing> missing = compare(part);
   for (const Missing& one : missing) {
     Present& present = *one.present;
     const std::string what = in_words(one.made);
+    if (const auto* names = std::get_if<DnsSet>(&one.made)) repair.by = dns_taker(*names, one.standing);
     const bool changes_keeper = one.standing == Standing::kOthersKeep && pace == Pace::kAtOnce;
     if (one.standing == Standing::kNoAnswer) {
       look_again(now + kRepairPause);
       // Not worth a line while it is being restarted.
-      if (now - (present.unanswered ? *present.unanswered : present.unanswered.emplace(now)) < kRepairPause)
-        continue;
+      if (now - first_time(present.unanswered, now) < kRepairPause) continue;
     } else {
       present.unanswered.reset();
     }
@@ -180,13 +196,21 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
       if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
       continue;
     }
-    present.pause = before ? next_pause(one.made, present.pause, now - *before) : kRepairPause;
+    const Duration pause = present.pause;
+    present.pause = before ? next_pause(one.made, pause, now - *before) : kRepairPause;
     present.put_back = now;
     try {
       changes_keeper ? give_to_new_keeper(present) : make_again(present);
       repair.put_back.push_back(what);
       present.was_refused = false;
+      present.read_only.reset();
     } catch (const std::exception& error) {
+      if (is_read_only(error) && now - first_time(present.read_only, now) < kLending) {
+        present.put_back = before;
+        present.pause = pause;
+        look_again(now + kLendingLook);
+        continue;
+      }
       if (!std::exchange(present.was_refused, true)) repair.refused.push_back({what, error.what()});
       if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
       const auto* refusal = dynamic_cast<const net::NetlinkError*>(&error);
@@ -197,8 +221,9 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
   }
   for (Present& present : present_) {
     if (part_of(present.change) != part) continue;
-    if (!present.was_named && !present.was_refused) continue;
     const bool stands = std::ranges::find(missing, &present, &Missing::present) == missing.end();
+    if (stands) present.unanswered.reset();
+    if (!present.was_named && !present.was_refused) continue;
     if (!stands || (present.put_back && now - *present.put_back < kPeace)) continue;
     present.was_named = present.was_refused = false;
   }

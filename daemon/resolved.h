@@ -1,7 +1,9 @@
 // systemd-resolved, over D-Bus: a link's name servers and domains (org.freedesktop.resolve1(5)).
 //
 // Its settings belong to the link and go with it, so a killed daemon leaves nothing; and resolved keeps them
-// over a restart of its own. Called at start, reload and end; each call waits for its answer, 2 s at most.
+// over a restart of its own, in /run/systemd/resolve/netif. What others revert, or a lost directory, is
+// noticed by the files that resolved writes after each change (dns_places()). Called at start, reload and
+// end, and for comparisons; each call waits for its answer, 2 s at most.
 #pragma once
 
 #include <cstdint>

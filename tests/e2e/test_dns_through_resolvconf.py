@@ -94,6 +94,19 @@ def each_way(lab, a, package):
     daemon.stop()
     check("-d has taken our name servers back, and failed at something else" in daemon.log(), daemon.log())
     check_same_state(before, state(), f"{package}: after a hook that failed")
+    if package == "resolvconf":
+        # Programs ask a server of this host's own, which such a hook tells of ours: without it, nobody asks them.
+        a.run("resolvconf", "-a", "lo.dnsmasq", input="nameserver 127.0.0.1\n", check_exit=False)
+        daemon = lab.start(a, a.config_path)
+        check("not done: /usr/sbin/resolvconf -a: exit code 1: " in daemon.log(), daemon.log())
+        check("fd09::2" not in a.run("resolvconf", "-l").stdout, "no record stays")
+        daemon.stop()
+        hook("exit 0")
+        daemon = lab.start(a, a.config_path)
+        check("warning" not in daemon.log() and "fd09::2" in a.run("resolvconf", "-l").stdout, daemon.log())
+        daemon.stop()
+        a.run("resolvconf", "-d", "lo.dnsmasq")
+        check_same_state(before, state(), f"{package}: after a name server of the host's own")
     # One that prints more than a pipe holds.
     hook("yes 0123456789 | head -n 100000; yes 0123456789 | head -n 100000 >&2")
     daemon = lab.start(a, a.config_path)

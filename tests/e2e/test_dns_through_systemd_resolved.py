@@ -1,5 +1,6 @@
 """`dns` under a real systemd-resolved, with the unit as it is installed: the servers belong to the link, get the questions that
-are theirs and, where everything is to go through the tunnel, all of them; nothing is left when the link goes."""
+are theirs and, where everything is to go through the tunnel, all of them; nothing is left when the link goes. What others take
+away of it, or a restart of systemd-resolved, is put back."""
 import os
 import pathlib
 import re
@@ -49,20 +50,42 @@ getent ahostsv4 two.elsewhere.example
 sleep 0.5
 echo "OUTSIDE-HEARD: $(cat /opt/outside.log | sort -u | tr '\\n' ' ')"
 
-: 3 NONE
+: 3 RESTARTED
+is_set() { for i in $(seq 100); do resolvectl status tun0 | grep -q 'DNS Servers: 10.9.0.2' && return; sleep 0.1; done; }
+systemctl restart systemd-resolved
+is_set; resolvectl status tun0
+: 4 REVERTED
+resolvectl revert tun0
+is_set; resolvectl status tun0
+resolvectl domain tun0 else.example
+sleep 0.5
+tunneld status tun0 | grep MISSING
+for i in $(seq 100); do resolvectl domain tun0 | grep -q else || break; sleep 0.1; done
+resolvectl status tun0
+: 5 LOST
+systemctl stop systemd-resolved
+tunneld status tun0 | grep MISSING
+systemctl is-active systemd-resolved
+rm -f /run/systemd/resolve/netif/$(cat /sys/class/net/tun0/ifindex)
+systemctl start systemd-resolved
+for i in $(seq 300); do resolvectl dns tun0 | grep -q 10.9.0.2 && break; sleep 0.1; done
+resolvectl status tun0
+journalctl -u tunneld@near -n 20 --no-pager
+
+: 6 NONE
 cp /etc/tunneld/none.yaml /etc/tunneld/near.yaml
 systemctl reload tunneld@near
 resolvectl status tun0
 resolvectl query -4 --cache=false www.outside.example
 
-: 4 STOPPED
+: 7 STOPPED
 cp /etc/tunneld/all.yaml /etc/tunneld/near.yaml
 systemctl reload tunneld@near
 systemctl stop tunneld@near
 resolvectl status
 resolvectl query -4 --cache=false www.outside.example
 
-: 5 KILLED
+: 8 KILLED
 systemctl start tunneld@near
 resolvectl dns tun0
 systemctl kill -s KILL tunneld@near; systemctl stop tunneld@near
@@ -70,13 +93,13 @@ resolvectl dns
 ls /run/tunneld/*.journal
 resolvectl query -4 --cache=false www.outside.example
 
-: 6 WITHOUT-RESOLVED
+: 9 WITHOUT-RESOLVED
 systemctl mask --runtime --now systemd-resolved
 systemctl start tunneld@near && echo STARTED-WITHOUT
 ping -c 5 -i 0.3 -W 3 10.9.0.2
 journalctl -u tunneld@near -n 30 --no-pager
 systemctl stop tunneld@near
-: 7 END
+: 10 END
 cat /far.log | tail -3
 """
 
@@ -88,7 +111,7 @@ peers: [{{ name: other, public_key: "{key}", endpoints: ["203.0.113.{other}:5182
 
 def sections(text):
     """What was printed after each `: N TITLE`."""
-    parts = re.split(r"^\+ : \d (\S+)$", text, flags=re.MULTILINE)
+    parts = re.split(r"^\+ : \d+ (\S+)$", text, flags=re.MULTILINE)
     return {"BEFORE": parts[0], **dict(zip(parts[1::2], parts[2::2]))}
 
 
@@ -121,7 +144,7 @@ def run(lab):
         (root / "opt/inside.zone").write_text("www.corp.example 198.51.100.7")
         (root / "opt/outside.zone").write_text("www.outside.example 198.51.100.9")
 
-        text = boot_and_run(root, SCRIPT, "--resolv-conf=off", seconds=90)
+        text = boot_and_run(root, SCRIPT, "--resolv-conf=off", seconds=150)
         stub = (root / "resolv.conf.during").read_text()
         inside = (root / "opt/inside.log").read_text()
 
@@ -152,6 +175,15 @@ def run(lab):
     # The file is emptied first, and three names are asked for: the sections around show that it fills otherwise.
     says("ALL", "\nOUTSIDE-HEARD: \n")
     check("one.elsewhere.example" in inside and "two.elsewhere.example" in inside, f"all are asked for inside: {inside}")
+
+    for taken in ("RESTARTED", "REVERTED", "LOST"):
+        status = part[taken][part[taken].rfind("+ resolvectl status tun0"):]
+        check("DNS Servers: 10.9.0.2\n" in status and "DNS Domain: ~.\n" in status and "+DefaultRoute" in status,
+              f"{taken}: put back:\n{part[taken]}")
+    says("REVERTED", "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (taken away again and again")
+    says("LOST", "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (who keeps the host's name servers does not answer)")
+    says("LOST", "\ninactive\n")
+    says("LOST", "has taken away: dns 10.9.0.2 for all names dev tun0; put back")
 
     says_not("NONE", "10.9.0.2\n")
     says_not("NONE", "~.")

@@ -18,7 +18,9 @@ def run(lab):
     check((build / "cmake_install.cmake").exists(), "--tunneld must be in its build directory")
     root = lab.directory / "root"
     sh("cmake", "--install", build, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
-    for path in ("usr/sbin/tunneld", "usr/lib/systemd/system/tunneld@.service", "usr/share/doc/tunneld/docs/config.md",
+    for path in ("usr/sbin/tunneld", "usr/lib/systemd/system/tunneld@.service",
+                 "usr/lib/systemd/system/tunneld-resolv-conf@.path", "usr/lib/systemd/system/tunneld-resolv-conf@.service",
+                 "usr/share/doc/tunneld/docs/config.md",
                  "usr/share/doc/tunneld/config/site-a.yaml"):
         check((root / path).exists(), f"{path} is not installed")
     documents = root / "usr/share/doc/tunneld"

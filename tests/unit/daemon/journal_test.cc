@@ -101,8 +101,9 @@ TEST_F(JournalTest, AChangeWithAnyMemberMissingIsNotReadAsAnother) {
       nlohmann::json part = whole;
       part.erase(key);
       const auto read = from_json(part);
-      const bool is_optional =
-          key == "before" || key == "metric" || key == "mark" || key == "suppress_prefix_length";
+      // "file": a version before did not write it.
+      const bool is_optional = key == "before" || key == "metric" || key == "mark" ||
+                               key == "suppress_prefix_length" || key == "file";
       EXPECT_EQ(read.has_value(), is_optional) << key << " of " << whole;
       part[key] = nlohmann::json::array({nlohmann::json::object()});
       EXPECT_FALSE(from_json(part)) << key << " of " << whole;
