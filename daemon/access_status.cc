@@ -3,8 +3,8 @@
 #include <exception>
 
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 
+#include "common/log.h"
 #include "common/net/nftables.h"
 #include "daemon/firewall.h"
 #include "daemon/nft_table.h"
@@ -59,7 +59,7 @@ json access_status(const std::string& interface, const AccessPlan& access) {
     }
     return lister.take();
   } catch (const std::exception& error) {
-    spdlog::warn("the counters of access rules: {}", error.what());
+    log::warn("the counters of access rules: {}", error.what());
     return json::array();
   }
 }

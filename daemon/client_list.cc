@@ -2,7 +2,7 @@
 #include <map>
 #include <optional>
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include "daemon/client_addresses.h"
 #include "daemon/client_commands.h"

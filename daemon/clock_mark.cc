@@ -11,10 +11,10 @@
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/net/file_descriptor.h"
 
 namespace tunneld::daemon {
@@ -38,7 +38,7 @@ constexpr WallTime kBeforeUs{std::chrono::seconds(1735689600)};
 std::optional<WallTime> ClockMark::load() const {
   const net::FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file.is_open()) {
-    if (errno != ENOENT) spdlog::warn("{}: {}", path_.string(), std::generic_category().message(errno));
+    if (errno != ENOENT) log::warn("{}: {}", path_.string(), std::generic_category().message(errno));
     return std::nullopt;
   }
   struct stat status {};
@@ -53,23 +53,23 @@ std::optional<WallTime> ClockMark::load() const {
     if (error == std::errc() && nanoseconds > 0 && std::string_view(rest, end) == "\n")
       return WallTime(Duration(nanoseconds));
   }
-  spdlog::warn("{} is damaged, or could have been written by others: it does not count", path_.string());
+  log::warn("{} is damaged, or could have been written by others: it does not count", path_.string());
   return std::nullopt;
 }
 
 WallTime ClockMark::reserve(WallTime timestamp, WallTime clock) {
   const bool is_behind = timestamp > clock;
   if (timestamp - clock > kWorthSaying && !std::exchange(told_behind_, true)) {
-    spdlog::warn("this host's clock is at least {} s behind: handshakes go on by the time that was, set it",
-                 std::chrono::duration_cast<std::chrono::seconds>(timestamp - clock).count());
+    log::warn("this host's clock is at least {} s behind: handshakes go on by the time that was, set it",
+              std::chrono::duration_cast<std::chrono::seconds>(timestamp - clock).count());
   }
   const WallTime mark = timestamp + (is_behind ? kStepBehind : kStep);
   try {
     save(mark);
   } catch (const std::exception& error) {
     if (!std::exchange(told_failed_, true))
-      spdlog::warn("if this host's clock is set back, its next start may be locked out for so long: {}",
-                   error.what());
+      log::warn("if this host's clock is set back, its next start may be locked out for so long: {}",
+                error.what());
     return timestamp + kStep;  // not tried again with every handshake
   }
   return mark;

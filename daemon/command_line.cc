@@ -84,7 +84,8 @@ ExitCode run_command_line(int argc, char** argv) {
   app.add_option("--config", run.config, "Run in the foreground with this configuration")->type_name("FILE");
   app.add_option("--log-level", run.log_level,
                  "trace, debug, info, warning or error; overrides the configuration")
-      ->type_name("LEVEL");
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
 
   CheckOptions check;
   CLI::App* check_command =

@@ -5,8 +5,7 @@
 #include <utility>
 #include <variant>
 
-#include <spdlog/spdlog.h>
-
+#include "common/log.h"
 #include "common/net/system_clock.h"
 #include "daemon/host_networks.h"
 
@@ -92,8 +91,8 @@ void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& f
     if (question == questions_.end() || question->second->logged == words) return;
     question->second->logged = words;
     // Two complaints in turn are as many lines as the peer likes.
-    spdlog::log(complaints_.allow(net::boot_now()) ? spdlog::level::warn : spdlog::level::debug,
-                "peer {}: {}", driver_.info(id).name, words);
+    log::line(complaints_.allow(net::boot_now()) ? log::Level::kWarning : log::Level::kDebug, "peer {}: {}",
+              driver_.info(id).name, words);
   };
   if (!is_server(*key)) return refuse_other(id, driver_.info(id).name);
   const auto message = ConfigMessage::from(frame);
@@ -142,7 +141,7 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   try {
     held_.accepted = decide_and_tell();
   } catch (const std::system_error& error) {
-    spdlog::error("the configuration of {} is not taken: {}", held_.source->name, error.what());
+    log::error("the configuration of {} is not taken: {}", held_.source->name, error.what());
     held_ = before;
     return false;
   }
@@ -156,14 +155,14 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   try {
     apply_();
   } catch (const std::exception& error) {
-    spdlog::error("the configuration of {} cannot be applied: {}", held_.source->name, error.what());
+    log::error("the configuration of {} cannot be applied: {}", held_.source->name, error.what());
     std::vector<std::string> told = std::move(held_.told_refused);
     held_ = before;
     held_.told_refused = std::move(told);
     return false;
   }
-  spdlog::info("configured by {}: addresses {}; routes {}", held_.source->name,
-               joined(texts(held_.accepted.addresses)), joined(texts(held_.accepted.routes)));
+  log::info("configured by {}: addresses {}; routes {}", held_.source->name,
+            joined(texts(held_.accepted.addresses)), joined(texts(held_.accepted.routes)));
   return true;
 }
 
@@ -187,7 +186,7 @@ AcceptedConfig ConfigClient::decide_and_tell() {
   held_.refused = acceptance.refused;
   held_.refused.insert(held_.refused.end(), held_.why_left_out.begin(), held_.why_left_out.end());
   if (!held_.refused.empty() && held_.refused != held_.told_refused)
-    spdlog::warn("refused of what {} wants: {}", held_.source->name, joined(held_.refused));
+    log::warn("refused of what {} wants: {}", held_.source->name, joined(held_.refused));
   held_.told_refused = held_.refused;
   return std::move(acceptance.accepted);
 }
@@ -220,8 +219,8 @@ bool ConfigClient::leave_out(const HostChange& refused, const std::string& why) 
   held_.why_left_out.push_back(what + " (" + why + ")");
   held_.refused.push_back(held_.why_left_out.back());
   held_.told_refused = held_.refused;
-  spdlog::warn("left out of what {} wants: {}", held_.source ? held_.source->name : "the server",
-               held_.refused.back());
+  log::warn("left out of what {} wants: {}", held_.source ? held_.source->name : "the server",
+            held_.refused.back());
   return true;
 }
 
@@ -294,8 +293,8 @@ bool ConfigClient::is_server(const crypto::PublicKey& key) const {
 
 void ConfigClient::refuse_other(protocol::PeerId id, const std::string& name) {
   if (!refused_peers_.insert(name).second) return;
-  spdlog::warn("peer {}: wants to configure this host, and is not its server: refused (client.server)",
-               driver_.info(id).name);
+  log::warn("peer {}: wants to configure this host, and is not its server: refused (client.server)",
+            driver_.info(id).name);
 }
 
 void ConfigClient::wait_for_minute() {
@@ -315,8 +314,8 @@ void ConfigClient::look_at_lifetime() {
     return;
   }
   if (!held_.source->term.is_over(net::boot_now())) return;
-  spdlog::warn("the configuration of {} has expired: its addresses may be somebody else's now",
-               held_.source->name);
+  log::warn("the configuration of {} has expired: its addresses may be somebody else's now",
+            held_.source->name);
   drop();
 }
 
@@ -325,7 +324,7 @@ void ConfigClient::drop() {
   try {
     apply_();
   } catch (const std::exception& error) {
-    spdlog::error("what {} has configured cannot be taken back: {}", before.source->name, error.what());
+    log::error("what {} has configured cannot be taken back: {}", before.source->name, error.what());
     held_ = std::move(before);  // the next minute tries again
   }
 }
@@ -337,7 +336,7 @@ void ConfigClient::look_at_host() {
     held_.accepted = decide_and_tell();
     if (held_.accepted != before.accepted) apply_();
   } catch (const std::exception& error) {
-    spdlog::warn("what {} wants cannot follow this host's network: {}", held_.source->name, error.what());
+    log::warn("what {} wants cannot follow this host's network: {}", held_.source->name, error.what());
     held_ = std::move(before);
   }
 }

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include <spdlog/spdlog.h>
-
+#include "common/log.h"
 #include "common/net/system_clock.h"
 #include "daemon/state_directory.h"
 
@@ -185,8 +184,8 @@ void ConfigServer::answer(protocol::PeerId id, const config::PeerConfig& peer, C
 
 void ConfigServer::send(protocol::PeerId id, Client& client) {
   if (!encode(client.told.to_frame())) {
-    spdlog::error("peer {}: what is to be pushed does not fit into one message: push fewer routes",
-                  driver_.info(id).name);
+    log::error("peer {}: what is to be pushed does not fit into one message: push fewer routes",
+               driver_.info(id).name);
     return;
   }
   driver_.send_frame(id, client.told.to_frame());
@@ -214,8 +213,7 @@ ConfigMessage ConfigServer::message_for(protocol::PeerId id, const config::PeerC
     message = {};
     message.refusal = refusal;
     const auto [known, is_new] = refused_.try_emplace(id, Refused{.why = refusal});
-    if (is_new || known->second.why != refusal)
-      spdlog::error("peer {}: no address: {}", peer.name.value, words);
+    if (is_new || known->second.why != refusal) log::error("peer {}: no address: {}", peer.name.value, words);
     known->second.why = refusal;
     return message;
   };
@@ -240,7 +238,7 @@ ConfigMessage ConfigServer::message_for(protocol::PeerId id, const config::PeerC
       return refuse(ConfigMessage::Refusal::kStorage, "its lease cannot be written to disk");
     if (!take_pool(std::move(next), grant->lost, key))
       return refuse(ConfigMessage::Refusal::kStorage, "the access rules cannot follow its lease");
-    if (grant->is_new) spdlog::info("peer {}: leased {}", peer.name.value, joined(grant->addresses));
+    if (grant->is_new) log::info("peer {}: leased {}", peer.name.value, joined(grant->addresses));
   }
   refused_.erase(id);
   if (const Lease* lease = pool_.find(key))
@@ -289,7 +287,7 @@ bool ConfigServer::take_pool(AddressPool next, const std::vector<crypto::PublicK
   try {
     set_rules_();
   } catch (const std::exception& error) {
-    spdlog::error("the access rules stay as they are: {}", error.what());
+    log::error("the access rules stay as they are: {}", error.what());
     pool_ = std::move(next);
     for (const crypto::PublicKey& loser : losers) update_allowed_ips(loser);
     return false;
@@ -331,7 +329,7 @@ bool ConfigServer::save(const AddressPool& pool) {
     saved_ = net::now().wall;
     return true;
   } catch (const std::exception& error) {
-    spdlog::debug("leases are not saved: {}", error.what());
+    log::debug("leases are not saved: {}", error.what());
     return false;
   }
 }

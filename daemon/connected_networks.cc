@@ -9,9 +9,9 @@
 #include <variant>
 
 #include <linux/rtnetlink.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/net/address_class.h"
 #include "common/net/interface_name.h"
 
@@ -116,7 +116,7 @@ void ConnectedNetworks::look_again() {
     if (present == networks_) return;
     networks_ = std::move(present);
   } catch (const std::exception& error) {
-    spdlog::warn("the networks of other interfaces: {}", error.what());
+    log::warn("the networks of other interfaces: {}", error.what());
     return;
   }
   on_change_();

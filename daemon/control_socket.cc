@@ -8,11 +8,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/streambuf.hpp>
 #include <boost/asio/write.hpp>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "daemon/run_directory.h"
 
 namespace tunneld::daemon {
@@ -112,7 +112,7 @@ void ControlSocket::accept() {
     if (error) {
       // No descriptor or memory left, as a rule.
       if (!std::exchange(told_refusal_, true)) {
-        spdlog::warn("cannot answer on {}: {}: trying again", path_, error.message());
+        log::warn("cannot answer on {}: {}: trying again", path_, error.message());
       }
       again_.expires_after(kAcceptPause);
       again_.async_wait([this](const boost::system::error_code& cancelled) {

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 
 #include "common/net/interface_name.h"
 #include "common/net/system_clock.h"
@@ -66,10 +65,10 @@ std::uint32_t frame_room(const config::Config& config) {
 void log_start(const net::TunDevice& device, const net::UdpSocket& socket, std::string_view engine,
                std::size_t workers) {
   const net::TunFeatures& features = device.features();
-  spdlog::info("{} is up: udp port {}, {} worker{}, {}, offloads: tcp {}, udp {}, udp segmentation {}",
-               device.name(), socket.port(), workers, workers == 1 ? "" : "s", engine,
-               features.tcp ? "on" : "off", features.udp ? "on" : "off", socket.segments() ? "on" : "off");
-  if (!socket.has_ipv6()) spdlog::warn("this host has no IPv6: peers at IPv6 addresses cannot be reached");
+  log::info("{} is up: udp port {}, {} worker{}, {}, offloads: tcp {}, udp {}, udp segmentation {}",
+            device.name(), socket.port(), workers, workers == 1 ? "" : "s", engine,
+            features.tcp ? "on" : "off", features.udp ? "on" : "off", socket.segments() ? "on" : "off");
+  if (!socket.has_ipv6()) log::warn("this host has no IPv6: peers at IPv6 addresses cannot be reached");
 }
 
 /// Where a device that stays has fewer queues than there would be workers.
@@ -79,8 +78,8 @@ void log_queues(const net::TunDevice& device, const config::Config& config) {
   const auto& persist = config.interface.persist;
   if (!persist || queues >= wanted) return;
   if (queues > 1) {
-    spdlog::info("{}: 'persist' says {} queues, so there are {} workers and not {}", device.name(), queues,
-                 queues, wanted);
+    log::info("{}: 'persist' says {} queues, so there are {} workers and not {}", device.name(), queues,
+              queues, wanted);
     return;
   }
   const std::string more = persist->queues == 1u ? std::string()
@@ -89,18 +88,18 @@ void log_queues(const net::TunDevice& device, const config::Config& config) {
                                : ": 'persist: { queues: " + std::to_string(wanted) +
                                      " }' makes a device for more, which programs that ask for one queue "
                                      "cannot open";
-  spdlog::info("{} has one queue, so there is one worker and not {}{}", device.name(), wanted, more);
+  log::info("{} has one queue, so there is one worker and not {}{}", device.name(), wanted, more);
 }
 
 /// Which of the two it is: made now, or there before.
 void log_device(const net::TunDevice& device, const config::Config& config) {
   if (device.attached()) {
-    spdlog::info("{} was there already: taken over, and it stays when this ends", device.name());
+    log::info("{} was there already: taken over, and it stays when this ends", device.name());
   } else if (config.interface.persist) {
-    spdlog::info("{} was made now, and stays when this ends (`ip link del {}` removes it)", device.name(),
-                 device.name());
+    log::info("{} was made now, and stays when this ends (`ip link del {}` removes it)", device.name(),
+              device.name());
   } else {
-    spdlog::debug("{} was made now, and goes when this ends", device.name());
+    log::debug("{} was made now, and goes when this ends", device.name());
   }
   log_queues(device, config);
 }
@@ -211,7 +210,7 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
     device_.persist(persist->owner, persist->group);
   log_device(device_, config_);
   if (const HostPlan all = host_plan(config_); !may_configure_ && (all.no_routers || all.isolates_peers)) {
-    spdlog::warn(
+    log::warn(
         "without CAP_NET_ADMIN, this host believes router advertisements of {}'s peers, and may pass "
         "packets from one to another",
         device_.name());
@@ -231,7 +230,7 @@ void Daemon::obey_signals() {
     if (error) return;
     if (signal != SIGHUP) return stop_by_signal(signal);
     if (const nlohmann::json reply = reload(); reply.contains("error")) {
-      spdlog::error("reload: {}", reply["error"].get<std::string>());
+      log::error("reload: {}", reply["error"].get<std::string>());
     }
     obey_signals();
   });
@@ -276,7 +275,7 @@ void Daemon::stop_by_signal(int signal) {
 }
 
 void Daemon::stop(ExitCode code, const std::string& why, bool stays_closed) {
-  spdlog::info("stopping: {}", why);
+  log::info("stopping: {}", why);
   notify_stopping();
   driver_.say_goodbye();
   clock_mark_.settle(tunnel_.timestamps().greatest());
@@ -313,7 +312,7 @@ void Daemon::tell_addresses_elsewhere() const {
   const HostPlan plan = wanted_plan();
   for (const std::string& line :
        found_elsewhere(plan.addresses, other_addresses({device_.name(), plan.place()})))
-    spdlog::warn(line);
+    log::warn("{}", line);
 }
 
 void Daemon::apply_accepted() {
@@ -322,7 +321,7 @@ void Daemon::apply_accepted() {
   // What the configuration itself leaves out is said when it is read.
   const bool was_told = std::exchange(told_of_uncovered_, wanted_plan().uncovered_family().has_value());
   if (told_of_uncovered_ && !was_told && !host_plan(config_).uncovered_family())
-    spdlog::warn("the server gives a full tunnel of one family only: the other one passes by it");
+    log::warn("the server gives a full tunnel of one family only: the other one passes by it");
   set_packet_sizes();
   for (const config::PeerConfig& peer : wanted_peers()) driver_.update_peer(peer);
 }
@@ -375,10 +374,10 @@ bool Daemon::take_new_port() {
     }
     // A kill switch lets out these ports only.
     become(wanted_changes());
-    spdlog::info("nobody answers: sending from udp port {} from now on", sockets_.front().port());
+    log::info("nobody answers: sending from udp port {} from now on", sockets_.front().port());
     return true;
   } catch (const std::exception& error) {
-    spdlog::warn("the UDP port stays: {}", error.what());
+    log::warn("the UDP port stays: {}", error.what());
     return false;
   }
 }
@@ -404,7 +403,7 @@ std::string Daemon::name_of_port(net::MacTable::Port port) const {
 
 void Daemon::tell_loops() {
   for (const protocol::Loop& loop : loop_log_.worth_telling(plane_.ethernet->loops(), net::boot_now()))
-    spdlog::warn(in_words(loop, [this](net::MacTable::Port port) { return name_of_port(port); }));
+    log::warn(in_words(loop, [this](net::MacTable::Port port) { return name_of_port(port); }));
 }
 
 void Daemon::follow_path_mtu(protocol::PeerId peer) {
@@ -424,10 +423,10 @@ void Daemon::set_path_mtu(std::optional<std::uint32_t> mtu) {
     try {
       become(wanted_changes());
       plane_.mtu.store(*mtu);
-      spdlog::info("{} has an MTU of {} now: that is what the path carries", device_.name(), *mtu);
+      log::info("{} has an MTU of {} now: that is what the path carries", device_.name(), *mtu);
     } catch (const std::exception& error) {
       found_mtu_ = found_before;
-      spdlog::warn("the MTU of {} stays {}: {}", device_.name(), plane_.mtu.load(), error.what());
+      log::warn("the MTU of {} stays {}: {}", device_.name(), plane_.mtu.load(), error.what());
     }
   }
   if (damped_mtu_->deadline() == kNever) {
@@ -445,7 +444,7 @@ void Daemon::follow_connected_networks() {
   try {
     become(wanted_changes());
   } catch (const std::exception& error) {
-    spdlog::warn("what stays outside of the full tunnel is as before: {}", error.what());
+    log::warn("what stays outside of the full tunnel is as before: {}", error.what());
   }
 }
 

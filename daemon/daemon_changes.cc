@@ -6,8 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <spdlog/spdlog.h>
-
+#include "common/log.h"
 #include "common/net/netlink.h"
 #include "daemon/daemon.h"
 #include "daemon/host_plan.h"
@@ -80,7 +79,7 @@ void Daemon::become(std::vector<HostChange> wanted) {
     try {
       host_.become(changes_);
     } catch (const std::exception& error) {
-      spdlog::error("the host is neither as before nor as wanted: {}", error.what());
+      log::error("the host is neither as before nor as wanted: {}", error.what());
     }
     host_watch_.follow_names();
     throw;
@@ -153,9 +152,9 @@ nlohmann::json Daemon::reload() {
     if (std::string missing = host_watch_.repair_now(); !missing.empty())
       read.notes.push_back(std::move(missing));
     if (server_) server_->push_changes();
-    spdlog::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
-                 changed.removed, changed.changed);
-    for (const std::string& note : read.notes) spdlog::warn("reload: {}", note);
+    log::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
+              changed.removed, changed.changed);
+    for (const std::string& note : read.notes) log::warn("reload: {}", note);
     return {{"reloaded", device_.name()},
             {"peers", {{"added", changed.added}, {"removed", changed.removed}, {"changed", changed.changed}}},
             {"notes", read.notes}};

@@ -6,8 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "common/log.h"
 #include "common/net/interface_name.h"
 #include "daemon/own_namespace.h"
 #include "daemon/resolv_conf_file.h"
@@ -176,7 +175,7 @@ Standing dns_standing(const DnsSet& set) {
     }
     return Standing::kStands;
   } catch (const std::system_error& error) {
-    spdlog::debug("{}: {}", in_words(HostChange(set)), error.what());
+    log::debug("{}: {}", in_words(HostChange(set)), error.what());
     return Standing::kNoAnswer;
   }
 }

@@ -9,7 +9,6 @@
 
 #include <boost/asio/post.hpp>
 #include <netdb.h>
-#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include "daemon/nothing_left.h"
@@ -151,7 +150,7 @@ void EndpointResolver::answered(protocol::PeerId peer, std::vector<net::SocketAd
   if (found == entries_.end()) return;
   Entry& entry = *found->second;
   entry.looking_up = false;
-  if (!failure.empty() && failure != entry.failure) spdlog::warn("peer {}: {}", entry.name, failure);
+  if (!failure.empty() && failure != entry.failure) log::warn("peer {}: {}", entry.name, failure);
   entry.failure = std::move(failure);
 
   if (addresses.empty()) {

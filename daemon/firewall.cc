@@ -26,8 +26,8 @@
 #include <algorithm>
 #include <map>
 
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/fmt/ranges.h>
+#include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include "common/net/nftables.h"
 #include "daemon/address_ranges.h"

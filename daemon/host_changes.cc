@@ -5,8 +5,7 @@
 #include <span>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "common/log.h"
 #include "daemon/nft_table.h"
 
 namespace tunneld::daemon {
@@ -39,7 +38,7 @@ HostChanges::HostChanges(const std::string& interface, LeftClosed left_closed)
     if (!fails_closed(change)) continue;
     present_.push_back({change, id});
     inherited_closed_ = true;
-    spdlog::info("{}: left by a run that was killed, and stays until this one has its own", in_words(change));
+    log::info("{}: left by a run that was killed, and stays until this one has its own", in_words(change));
   }
 }
 
@@ -125,7 +124,7 @@ void HostChanges::make(const HostChange& wish) {
     make_it(wish);
   } catch (const std::system_error& error) {
     if (!can_do_without(wish)) throw;
-    spdlog::warn("{}: not done: {}", in_words(wish), error.what());
+    log::warn("{}: not done: {}", in_words(wish), error.what());
     present_.push_back({wish, std::nullopt});
   }
   failed_.reset();
@@ -134,7 +133,7 @@ void HostChanges::make(const HostChange& wish) {
 void HostChanges::make_it(const HostChange& wish) {
   HostChange change = wish;
   if (prepare(change, netlink_) == Preparation::kAlreadyThere) {
-    spdlog::info("{}: was there already, and stays", in_words(change));
+    log::info("{}: was there already, and stays", in_words(change));
     present_.push_back({wish, std::nullopt, index_of(change)});
     return;
   }
@@ -147,7 +146,7 @@ void HostChanges::make_it(const HostChange& wish) {
     const bool nothing_done = error.reason() == Reason::kExists || error.reason() == Reason::kNotPermitted;
     if (nothing_done && std::holds_alternative<RouteAdded>(change) && is_as_wished(change, netlink_)) {
       journal_.forget(id);
-      spdlog::info("{}: was there already, and stays", in_words(change));
+      log::info("{}: was there already, and stays", in_words(change));
       present_.push_back({wish, std::nullopt, index_of(change)});
       return;
     }
@@ -162,7 +161,7 @@ void HostChanges::make_it(const HostChange& wish) {
     throw;
   }
   present_.push_back({wish, id, index_of(change), table_of(change)});
-  spdlog::info("{}", in_words(change));
+  log::info("{}", in_words(change));
 }
 
 void HostChanges::replace(const HostChange& made, const HostChange& wish) {
@@ -180,12 +179,12 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
     failed_ = wish;
     if (!can_do_without(wish)) throw;
     failed_.reset();
-    spdlog::warn("{}: not done: {}", in_words(wish), error.what());
+    log::warn("{}: not done: {}", in_words(wish), error.what());
     return;
   }
   place->change = wish;
   place->table = table_of(wish);
-  spdlog::info("{}", in_words(wish));
+  log::info("{}", in_words(wish));
 }
 
 void HostChanges::restore_content(const HostChange& made, const HostChange& journaled) noexcept {
@@ -194,7 +193,7 @@ void HostChanges::restore_content(const HostChange& made, const HostChange& jour
   try {
     apply_change(content, netlink_);
   } catch (const std::exception& error) {
-    spdlog::warn("{}: may not be as before: {}", in_words(content), error.what());
+    log::warn("{}: may not be as before: {}", in_words(content), error.what());
   }
 }
 
@@ -208,7 +207,7 @@ void HostChanges::revert(const HostChange& change) {
 
 void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noexcept {
   try {
-    if (undo(change, netlink_) == Undone::kDone) spdlog::debug("{}: taken back", in_words(change));
+    if (undo(change, netlink_) == Undone::kDone) log::debug("{}: taken back", in_words(change));
     journal_.forget(id);
   } catch (const net::NetlinkError& error) {
     // Whoever may not undo it was not allowed to make it either; what root makes later is not ours to undo.
@@ -223,10 +222,10 @@ void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool afte
   journal_.forget(id);
   if (undone == Undone::kNotOurs) {
     // After a kill, it may as well never have been made.
-    spdlog::log(after_kill ? spdlog::level::info : spdlog::level::warn,
-                "{}: not there any more, or changed by somebody else: left alone", in_words(change));
+    log::line(after_kill ? log::Level::kInfo : log::Level::kWarning,
+              "{}: not there any more, or changed by somebody else: left alone", in_words(change));
   } else if (undone == Undone::kDone) {
-    spdlog::info("{}: undone", in_words(change));
+    log::info("{}: undone", in_words(change));
   }
 }
 
@@ -242,7 +241,7 @@ HostChanges::LeftBehind HostChanges::undo_all(bool after_kill, bool keep_closed)
       undo_one(below, HostChange(next->second), after_kill);
       ++result.undone;
     } catch (const std::exception& error) {
-      spdlog::warn("{} stays: {}", in_words(next->second), error.what());
+      log::warn("{} stays: {}", in_words(next->second), error.what());
       ++result.stuck;
     }
   }

@@ -7,8 +7,9 @@
 #include <system_error>
 #include <variant>
 
-#include <spdlog/spdlog.h>
 #include <unistd.h>
+
+#include "common/log.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -104,7 +105,7 @@ void HostStations::look() {
     known_ = std::move(stations);
     tell_(known_);
   } catch (const net::NetlinkError& error) {
-    spdlog::debug("this host's Ethernet addresses: {}", error.what());
+    log::debug("this host's Ethernet addresses: {}", error.what());
     look_soon(kPauseAfterFailure);
   }
 }

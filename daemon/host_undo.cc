@@ -1,7 +1,7 @@
 // Undoing a change: only what is still ours, so that a second time does nothing.
 #include <linux/if_link.h>
-#include <spdlog/spdlog.h>
 
+#include "common/log.h"
 #include "common/net/interface_name.h"
 #include "daemon/dns_change.h"
 #include "daemon/host_change.h"
@@ -46,7 +46,7 @@ Undone undo(const LinkAddress& link, net::Netlink& netlink) {
 Undone undo(const BridgeMade& made, net::Netlink& netlink) {
   if (!is_there(made.bridge)) return Undone::kDeviceGone;
   for (const net::Link& port : netlink.links_of(made.bridge.index)) {
-    spdlog::warn("{} goes, and {} was still a port of it", made.bridge.name, port.name);
+    log::warn("{} goes, and {} was still a port of it", made.bridge.name, port.name);
   }
   netlink.remove_link(made.bridge.index);
   return Undone::kDone;

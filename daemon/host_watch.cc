@@ -8,9 +8,9 @@
 #include <system_error>
 #include <utility>
 
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/net/system_clock.h"
 #include "daemon/nft_table.h"
 
@@ -178,7 +178,7 @@ std::optional<Instant> HostWatch::try_repair(HostChanges::Part part) {
     return again;
   } catch (const std::exception& error) {
     if (std::exchange(last, error.what()) != error.what())
-      spdlog::warn("what others have changed on this host cannot be seen: {}", error.what());
+      log::warn("what others have changed on this host cannot be seen: {}", error.what());
     return net::boot_now() + HostChanges::kRepairPause;
   }
 }
@@ -209,7 +209,7 @@ void HostWatch::follow_names() {
     }
     if (!names_->watch(places)) throw std::system_error(errno, std::generic_category(), "inotify");
   } catch (const std::system_error& error) {
-    spdlog::warn(
+    log::warn(
         "whether others replace /etc/resolv.conf is not noticed, only by `tunneld status` and reload: {}",
         error.what());
   }
@@ -256,7 +256,7 @@ std::string HostWatch::repair_now() {
 void HostWatch::tell(const HostChanges::Repair& repair, const std::string& who, HostChanges::Part part) {
   const std::string by = who.empty() ? "somebody else" : who;
   if (!repair.put_back.empty()) {
-    spdlog::warn("{} has taken away: {}; put back", by, listed(repair.put_back));
+    log::warn("{} has taken away: {}; put back", by, listed(repair.put_back));
     history_.put_back += repair.put_back.size();
     history_.what = listed(repair.put_back);
     history_.by = by;
@@ -267,15 +267,14 @@ void HostWatch::tell(const HostChanges::Repair& repair, const std::string& who, 
       return std::chrono::duration_cast<std::chrono::seconds>(pause).count();
     };
     const std::string pause = std::to_string(seconds(HostChanges::kRepairPause)) + " s at most";
-    spdlog::warn(
-        "{} keeps taking away: {}; put back once in {}, and missing in between", by,
-        listed(repair.fought_over),
-        part == HostChanges::Part::kKernel
-            ? pause
-            : pause + " and in the end " + std::to_string(seconds(HostChanges::kLongestPause)) + " s");
+    log::warn("{} keeps taking away: {}; put back once in {}, and missing in between", by,
+              listed(repair.fought_over),
+              part == HostChanges::Part::kKernel
+                  ? pause
+                  : pause + " and in the end " + std::to_string(seconds(HostChanges::kLongestPause)) + " s");
   }
   for (const auto& refusal : repair.refused) {
-    spdlog::error("{} has taken away: {}; it cannot be put back: {}", by, refusal.what, refusal.why);
+    log::error("{} has taken away: {}; it cannot be put back: {}", by, refusal.what, refusal.why);
   }
   tell_out_of_reach(repair.out_of_reach, by);
 }
@@ -288,23 +287,22 @@ void HostWatch::tell_out_of_reach(const std::vector<HostChanges::Lack>& lacks, c
         gone.push_back(lack.what);
         break;
       case Standing::kOthersKeep:
-        spdlog::warn(
+        log::warn(
             "{}: {} keeps /etc/resolv.conf now, which is left alone, and names are not asked in the "
             "tunnel any more; `tunneld reload` gives the name servers to whoever keeps it",
             lack.what, by);
         break;
       case Standing::kNoAnswer:
-        spdlog::warn("{}: who keeps the host's name servers does not answer; asked again until it does",
-                     lack.what);
+        log::warn("{}: who keeps the host's name servers does not answer; asked again until it does",
+                  lack.what);
         break;
       default:
-        spdlog::warn("{}: belongs to something else now, and is left there", lack.what);
+        log::warn("{}: belongs to something else now, and is left there", lack.what);
     }
   }
   if (!gone.empty()) {
-    spdlog::warn(
-        "the device has another name now, or is in another network namespace: left there, and so is {}",
-        listed(gone));
+    log::warn("the device has another name now, or is in another network namespace: left there, and so is {}",
+              listed(gone));
   }
 }
 

@@ -9,10 +9,10 @@
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "daemon/journal_owner.h"
 #include "daemon/run_directory.h"
 
@@ -119,8 +119,8 @@ void Journal::read_pending() {
       pending_.insert_or_assign(id, std::move(*change));
       next_id_ = std::max(next_id_, id + 1);
     } else {
-      spdlog::warn("{}: this line cannot be undone, because this version does not know it: {}",
-                   path_.string(), line);
+      log::warn("{}: this line cannot be undone, because this version does not know it: {}", path_.string(),
+                line);
     }
   }
   if (owner && !is_ours_to_undo(*owner, path_)) {
@@ -165,7 +165,7 @@ void Journal::shorten() noexcept {
       return;
     }
   } catch (const std::exception& error) {
-    spdlog::debug("{}: {}", fresh.string(), error.what());
+    log::debug("{}: {}", fresh.string(), error.what());
   }
   unlink(fresh.c_str());  // the long one is as good
 }
@@ -188,7 +188,7 @@ void Journal::forget(std::uint64_t id) noexcept {
     pending_.erase(id);
     write_line(nlohmann::json{{"undone", id}}.dump());
   } catch (const std::exception& error) {
-    spdlog::warn("{}", error.what());
+    log::warn("{}", error.what());
   }
 }
 

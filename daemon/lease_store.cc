@@ -6,13 +6,13 @@
 #include <system_error>
 
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/fmt/fmt.h>
-#include <spdlog/spdlog.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/crypto/blake2s.h"
+#include "common/log.h"
 #include "common/net/file_descriptor.h"
 
 namespace tunneld::daemon {
@@ -132,8 +132,7 @@ std::vector<Lease> LeaseStore::load() const {
   std::filesystem::rename(path_, aside, error);
   if (error)
     throw LeaseStoreError(path_.string() + " is damaged and cannot be moved aside: " + error.message());
-  spdlog::warn("{} is damaged: moved to {}, starting without the leases in it", path_.string(),
-               aside.string());
+  log::warn("{} is damaged: moved to {}, starting without the leases in it", path_.string(), aside.string());
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/log.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -16,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "daemon/log_stream.h"
 
 namespace tunneld::daemon {
@@ -98,20 +100,39 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
   bool is_coloured_;
 };
 
-spdlog::level::level_enum level_of(config::LogLevel level) {
+spdlog::level::level_enum to_spdlog(log::Level level) {
   switch (level) {
-    case config::LogLevel::kTrace:
+    case log::Level::kTrace:
       return spdlog::level::trace;
-    case config::LogLevel::kDebug:
+    case log::Level::kDebug:
       return spdlog::level::debug;
-    case config::LogLevel::kInfo:
+    case log::Level::kInfo:
       return spdlog::level::info;
-    case config::LogLevel::kWarning:
+    case log::Level::kWarning:
       return spdlog::level::warn;
-    case config::LogLevel::kError:
+    case log::Level::kError:
       return spdlog::level::err;
+    case log::Level::kOff:
+      break;
   }
-  return spdlog::level::info;
+  return spdlog::level::off;
+}
+
+struct LevelWords {
+  config::LogLevel configured;
+  log::Level level;
+  std::string_view word;
+};
+constexpr std::array kLevels{
+    LevelWords{config::LogLevel::kTrace, log::Level::kTrace, "trace"},
+    LevelWords{config::LogLevel::kDebug, log::Level::kDebug, "debug"},
+    LevelWords{config::LogLevel::kInfo, log::Level::kInfo, "info"},
+    LevelWords{config::LogLevel::kWarning, log::Level::kWarning, "warning"},
+    LevelWords{config::LogLevel::kError, log::Level::kError, "error"},
+};
+
+void to_logger(log::Level level, std::string_view line) {
+  spdlog::default_logger_raw()->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
 }
 
 }  // namespace
@@ -143,19 +164,21 @@ void start_logging(config::LogLevel level) {
   } else {
     logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %v");
   }
-  logger->set_level(level_of(level));
+  logger->set_level(spdlog::level::trace);  // what is written has passed the door
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
+  set_log_level(level);
+  log::set_sink(to_logger);
 }
 
 void set_log_level(config::LogLevel level) {
-  spdlog::set_level(level_of(level));
+  log::set_level(std::ranges::find(kLevels, level, &LevelWords::configured)->level);
 }
 
 bool set_log_level(const std::string& name) {
-  const spdlog::level::level_enum level = spdlog::level::from_str(name);
-  if (level == spdlog::level::off) return false;
-  spdlog::set_level(level);
+  const auto* const found = std::ranges::find(kLevels, name, &LevelWords::word);
+  if (found == kLevels.end()) return false;
+  log::set_level(found->level);
   return true;
 }
 

@@ -3,8 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include <spdlog/spdlog.h>
-
+#include "common/log.h"
 #include "common/net/system_clock.h"
 
 namespace tunneld::daemon {
@@ -70,7 +69,7 @@ void PathWatch::take_turn() {
     ++told;
     driver_.way_changed(peer);
   }
-  if (told > 0) spdlog::info("the network has changed ({}): telling {} peers", why_, told);
+  if (told > 0) log::info("the network has changed ({}): telling {} peers", why_, told);
   if (left_.empty() && !again_) return;
   pause_.expires_after(kPause);
   pause_.async_wait([this](const boost::system::error_code& error) {
@@ -107,7 +106,7 @@ bool PathWatch::look(protocol::PeerId peer) {
       way = {.interface = found.interface_index, .source = found.source, .gateway = found.gateway};
   } catch (const net::NetlinkError& error) {
     // No route at the moment: what was known of the path's MTU stays.
-    spdlog::debug("the way to {}: {}", to.to_string(), error.what());
+    log::debug("the way to {}: {}", to.to_string(), error.what());
   }
   if (!driver_.calls(peer)) return false;
   const auto before = ways_.find(peer);

@@ -8,9 +8,9 @@
 #include <fstream>
 #include <system_error>
 
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "daemon/child_program.h"
 #include "daemon/resolv_conf_file.h"
 #include "daemon/resolv_conf_text.h"
@@ -117,14 +117,13 @@ void add_to_resolvconf(const std::string& program, const std::string& record,
   if (!end.is_success()) {
     // One hook of many may have failed (/etc/resolvconf/update.d), and not the one that writes the file.
     if (!is_asked || record_state(record, servers) != Record::kThere) fail(words, end);
-    spdlog::warn("{} -a has done what tunneld needs, and failed at something else: {}", program,
-                 in_words(end));
+    log::warn("{} -a has done what tunneld needs, and failed at something else: {}", program, in_words(end));
     return;
   }
   const auto asked = name_servers_in(read_resolv_conf(resolv_conf).value_or(""));
   // A name server of this host's own, which resolvconf tells of ours.
   if (is_asked || std::ranges::any_of(asked, is_loopback)) return;
-  spdlog::warn(
+  log::warn(
       "{} has our name servers, but does not name them in {}: another record goes before, or updates "
       "are off (see resolvconf(8))",
       program, resolv_conf);
@@ -136,7 +135,7 @@ void remove_from_resolvconf(const std::string& program, const std::string& recor
   const ProgramEnd end = run_program(words, "", kPatience);
   if (end.is_success()) return;
   if (record_state(record, servers) != Record::kGone) fail(words, end);
-  spdlog::warn(
+  log::warn(
       "{} -d has taken our name servers back, and failed at something else: {}{}", program, in_words(end),
       are_asked(servers, resolv_conf) ? "; " + resolv_conf + " still names them: run `resolvconf -u`" : "");
 }

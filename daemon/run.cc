@@ -1,8 +1,7 @@
 // `tunneld --config FILE`: read the configuration, take the lock, run; and what ends it becomes an exit code.
 #include "daemon/run.h"
 
-#include <spdlog/spdlog.h>
-
+#include "common/log.h"
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "daemon/daemon.h"
@@ -25,27 +24,27 @@ ExitCode run_daemon(const RunOptions& options) {
     make_run_directory();
     const auto lock = InterfaceLock::take(parsed.config->interface.name.value);
     if (!lock) {
-      spdlog::error("another tunneld runs on {0} ({1}): stop it first (tunneld down {0})",
-                    parsed.config->interface.name.value,
-                    InterfaceLock::holder(parsed.config->interface.name.value));
+      log::error("another tunneld runs on {0} ({1}): stop it first (tunneld down {0})",
+                 parsed.config->interface.name.value,
+                 InterfaceLock::holder(parsed.config->interface.name.value));
       return ExitCode::kRuntimeFailure;
     }
     return Daemon(options.config, std::move(*parsed.config), std::move(*keys.keys)).run();
   } catch (const net::TunError& error) {
-    spdlog::error("{}", error.what());
+    log::error("{}", error.what());
     return error.reason() == net::TunError::Reason::kNotPermitted ? ExitCode::kNotPermitted
                                                                   : ExitCode::kRuntimeFailure;
   } catch (const net::NetlinkError& error) {
-    spdlog::error("{}", error.what());
+    log::error("{}", error.what());
     return error.reason() == net::NetlinkError::Reason::kNotPermitted ? ExitCode::kNotPermitted
                                                                       : ExitCode::kRuntimeFailure;
   } catch (const std::system_error& error) {
-    spdlog::error("{}", error.what());
+    log::error("{}", error.what());
     const bool permission =
         error.code() == std::errc::permission_denied || error.code() == std::errc::operation_not_permitted;
     return permission ? ExitCode::kNotPermitted : ExitCode::kRuntimeFailure;
   } catch (const std::exception& error) {
-    spdlog::error("{}", error.what());
+    log::error("{}", error.what());
     return ExitCode::kRuntimeFailure;
   }
 }

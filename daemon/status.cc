@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include <spdlog/fmt/fmt.h>
+#include <fmt/core.h>
 
 #include "common/net/netlink.h"
 #include "common/net/system_clock.h"

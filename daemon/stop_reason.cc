@@ -9,8 +9,9 @@
 #include <string>
 #include <system_error>
 
-#include <spdlog/spdlog.h>
 #include <systemd/sd-bus.h>
+
+#include "common/log.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -117,7 +118,7 @@ StopReason stop_reason() noexcept {
     if (systemd.job_type() == "restart") return StopReason::kRestart;
     return systemd.system_state() == "stopping" ? StopReason::kShutdown : StopReason::kAsked;
   } catch (const std::exception& error) {
-    spdlog::warn("systemd does not say whether this is a restart ({}): taken for a stop", error.what());
+    log::warn("systemd does not say whether this is a restart ({}): taken for a stop", error.what());
     return StopReason::kAsked;
   }
 }

@@ -7,12 +7,12 @@
 #include <system_error>
 
 #include <boost/asio/post.hpp>
-#include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "common/crypto/secret_memory.h"
+#include "common/log.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/messages.h"
 
@@ -81,7 +81,7 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
       signals_{.wake_fd = wake_.native_handle()},
       resolver_(io,
                 [this](protocol::PeerId peer, const net::SocketAddress& address) {
-                  spdlog::debug("peer {}: trying {}", label(peer), address.to_string());
+                  log::debug("peer {}: trying {}", label(peer), address.to_string());
                   peers_[peer].problem.clear();
                   protocol::Actions actions;
                   tunnel_.peer(peer).try_endpoint(
@@ -129,7 +129,7 @@ TunnelDriver::PeersChanged TunnelDriver::set_peers(
     if (!staying.contains(id)) changes.removed.push_back(id);
   });
   for (const protocol::PeerId id : changes.removed) {
-    spdlog::info("peer {}: removed", label(id));
+    log::info("peer {}: removed", label(id));
     tunnel_.peer(id).say_bye(now, actions_);
     resolver_.remove(id);
     peers_.erase(id);
@@ -234,7 +234,7 @@ void TunnelDriver::wait_for_timer() {
 void TunnelDriver::drain_doors() {
   if (signals_.device_gone.load()) return on_device_gone_();
   if (signals_.segmentation_lost.load() && !std::exchange(told_segmentation_lost_, true)) {
-    spdlog::warn(
+    log::warn(
         "the outer interface cannot segment UDP: sending packets one by one, and trying again now and then");
   }
   const Now now = net::now();
@@ -359,14 +359,14 @@ void TunnelDriver::report(const protocol::Event& event) {
       state.problem.clear();
       if (const auto address = current_address(event.peer)) heard_from(event.peer, *address);
       if (crypto::secret_lock_failed() && !std::exchange(told_lock_failed_, true)) {
-        spdlog::warn("session keys are not locked into memory: raise LimitMEMLOCK (ulimit -l)");
+        log::warn("session keys are not locked into memory: raise LimitMEMLOCK (ulimit -l)");
       }
       if (!std::exchange(state.up, true)) {
         const auto address = current_address(event.peer);
-        spdlog::log(level_of(spdlog::level::info, state), "peer {}: session up with {}", label(event.peer),
-                    address ? address->to_string() : "unknown");
+        log::line(level_of(log::Level::kInfo, state), "peer {}: session up with {}", label(event.peer),
+                  address ? address->to_string() : "unknown");
       } else {
-        spdlog::debug("peer {}: session renewed", label(event.peer));
+        log::debug("peer {}: session renewed", label(event.peer));
       }
       break;
     case Kind::kEndpointMoved:
@@ -374,9 +374,9 @@ void TunnelDriver::report(const protocol::Event& event) {
       // A peer may move with every packet; people need not hear of each.
       if (const Instant now = net::boot_now(); now >= state.tell_moves_at) {
         state.tell_moves_at = now + kPauseBetweenMoves;
-        spdlog::info("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
+        log::info("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
       } else {
-        spdlog::debug("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
+        log::debug("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
       }
       break;
     case Kind::kSilent:
@@ -385,21 +385,21 @@ void TunnelDriver::report(const protocol::Event& event) {
     case Kind::kHandshakeRetry:
       state.problem = "no answer to " + std::to_string(event.attempt - 1) + " handshakes";
       if (event.attempt == 2 && state.forbidden_way.empty())
-        spdlog::info("peer {}: no answer to a handshake, trying again", label(event.peer));
+        log::info("peer {}: no answer to a handshake, trying again", label(event.peer));
       if (event.attempt <= kFirstAttempts || event.attempt % kAttemptsPerLookup == 0)
         resolver_.refresh(event.peer, current_address(event.peer));
       break;
     case Kind::kHandshakeGaveUp:
       state.up = false;
       state.problem = "no answer to handshakes; waits for the next packet to send";
-      spdlog::warn("peer {}: no answer to handshakes for 90 s, waiting for traffic", label(event.peer));
+      log::warn("peer {}: no answer to handshakes for 90 s, waiting for traffic", label(event.peer));
       break;
     case Kind::kSessionExpired:
       state.up = false;
-      spdlog::info("peer {}: session expired", label(event.peer));
+      log::info("peer {}: session expired", label(event.peer));
       break;
     case Kind::kHello:
-      spdlog::debug("peer {}: is a tunneld{}", label(event.peer), event.restarted ? "" : ", as before");
+      log::debug("peer {}: is a tunneld{}", label(event.peer), event.restarted ? "" : ", as before");
       if (tunnel_.peer(event.peer).link().layer2.load() != protocol::Layer2::kRefused) state.refused.clear();
       break;
     case Kind::kLayer2Refused: {
@@ -409,22 +409,22 @@ void TunnelDriver::report(const protocol::Event& event) {
       if (tap_here)
         why = remote ? "runs a tun, and this is a tap" : "is no tunneld, and only tunnelds have taps";
       if (state.refused != why)
-        spdlog::log(level_of(spdlog::level::warn, state), "peer {}: {}: nothing is exchanged with it",
-                    label(event.peer), why);
+        log::line(level_of(log::Level::kWarning, state), "peer {}: {}: nothing is exchanged with it",
+                  label(event.peer), why);
       state.refused = std::move(why);
       break;
     }
     case Kind::kHelloLost:
-      spdlog::debug("peer {}: says no HELLO any more", label(event.peer));
+      log::debug("peer {}: says no HELLO any more", label(event.peer));
       break;
     case Kind::kPathMtu:
-      spdlog::debug("peer {}: packets of up to {} bytes pass", label(event.peer),
-                    tunnel_.peer(event.peer).path().mtu().limit());
+      log::debug("peer {}: packets of up to {} bytes pass", label(event.peer),
+                 tunnel_.peer(event.peer).path().mtu().limit());
       break;
     case Kind::kRefused:
       state.problem = "nothing listens at " + event.endpoint.remote.to_string() + ", says its host (ICMP)";
-      spdlog::log(level_of(spdlog::level::info, state), "peer {}: {}: trying again soon", label(event.peer),
-                  state.problem);
+      log::line(level_of(log::Level::kInfo, state), "peer {}: {}: trying again soon", label(event.peer),
+                state.problem);
       resolver_.refresh(event.peer, current_address(event.peer));
       break;
     case Kind::kAskRoute:
@@ -432,7 +432,7 @@ void TunnelDriver::report(const protocol::Event& event) {
       break;
     case Kind::kBye:
       state.up = false;
-      spdlog::log(level_of(spdlog::level::info, state), "peer {}: has ended the session", label(event.peer));
+      log::line(level_of(log::Level::kInfo, state), "peer {}: has ended the session", label(event.peer));
       // Elsewhere at once; where there is no elsewhere, it may be back soon, or its name lead there.
       if (state.config.endpoints.size() > 1) {
         resolver_.next(event.peer, current_address(event.peer));
@@ -453,11 +453,11 @@ void TunnelDriver::heard_from(protocol::PeerId peer, const net::SocketAddress& p
   const auto places = state.key_use.two_places(now);
   if (!places || now < state.tell_two_places_at) return;
   state.tell_two_places_at = now + kTellAgain;
-  spdlog::warn("peer {}: {}", label(peer), in_words(*places));
+  log::warn("peer {}: {}", label(peer), in_words(*places));
 }
 
-spdlog::level::level_enum TunnelDriver::level_of(spdlog::level::level_enum usual, PeerState& state) {
-  return state.tell.allow(net::boot_now()) ? usual : spdlog::level::debug;
+log::Level TunnelDriver::level_of(log::Level usual, PeerState& state) {
+  return state.tell.allow(net::boot_now()) ? usual : log::Level::kDebug;
 }
 
 std::string TunnelDriver::label(protocol::PeerId peer) const {

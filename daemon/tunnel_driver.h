@@ -11,8 +11,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <spdlog/common.h>
 
+#include "common/log.h"
 #include "common/net/udp_socket.h"
 #include "common/protocol/tunnel.h"
 #include "config/config.h"
@@ -131,7 +131,7 @@ class TunnelDriver {
   void heard_from(protocol::PeerId peer, const net::SocketAddress& place);
   [[nodiscard]] std::string label(protocol::PeerId peer) const;
   /// Of a line that the peer can cause: what is too much is there for debugging only.
-  [[nodiscard]] static spdlog::level::level_enum level_of(spdlog::level::level_enum usual, PeerState& state);
+  [[nodiscard]] static log::Level level_of(log::Level usual, PeerState& state);
   [[nodiscard]] std::optional<net::SocketAddress> current_address(protocol::PeerId peer);
 
   protocol::Tunnel& tunnel_;

@@ -6,8 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include <spdlog/spdlog.h>
-
+#include "common/log.h"
 #include "common/net/system_clock.h"
 #include "daemon/tunnel_driver.h"
 
@@ -105,10 +104,10 @@ void TunnelDriver::check_way(protocol::PeerId peer) {
   if (found->second.forbidden_way == why.value_or("")) return;
   found->second.forbidden_way = why.value_or("");
   if (why) {
-    spdlog::warn("peer {}: {}: {}: nothing is exchanged with it", label(peer), endpoint->remote.to_string(),
-                 *why);
+    log::warn("peer {}: {}: {}: nothing is exchanged with it", label(peer), endpoint->remote.to_string(),
+              *why);
   } else {
-    spdlog::info("peer {}: the way to it is not through the bridge any more", label(peer));
+    log::info("peer {}: the way to it is not through the bridge any more", label(peer));
   }
 }
 

@@ -10,9 +10,10 @@
 #include <string>
 
 #include <gtest/gtest.h>
-#include <spdlog/spdlog.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "common/log.h"
 
 namespace tunneld::daemon {
 
@@ -23,7 +24,7 @@ class TemporaryRunDirectory {
     std::string pattern = (std::filesystem::temp_directory_path() / "tunneld-run-XXXXXX").string();
     path_ = mkdtemp(pattern.data());
     setenv("TUNNELD_RUN_DIR", path_.c_str(), 1);
-    spdlog::set_level(spdlog::level::off);
+    log::set_level(log::Level::kOff);
   }
   ~TemporaryRunDirectory() {
     unsetenv("TUNNELD_RUN_DIR");
