@@ -2,8 +2,7 @@
 
 #include <exception>
 
-#include <nlohmann/json.hpp>
-
+#include "common/json.h"
 #include "common/log.h"
 #include "common/net/nftables.h"
 #include "daemon/firewall.h"
@@ -12,27 +11,25 @@
 namespace tunneld::daemon {
 namespace {
 
-using nlohmann::json;
-
 class Lister {
  public:
   explicit Lister(std::map<std::string, net::NftCounter> counters) : counters_(std::move(counters)) {}
 
   /// The entries of a chain; `owner`: {"group": "guest"}. What falls through to a group is denied there.
-  void add(const json& owner, const std::string& chain, const std::vector<config::AccessRule>& allow,
+  void add(const Json& owner, const std::string& chain, const std::vector<config::AccessRule>& allow,
            bool falls_through) {
     for (const config::AccessRule& rule : allow) {
       add_counter(owner, "allow", rule.to_string(), allowed_counter(chain, rule));
     }
     if (!falls_through) add_counter(owner, "deny", "all else", denied_counter(chain));
   }
-  [[nodiscard]] json take() { return std::move(list_); }
+  [[nodiscard]] Json take() { return std::move(list_); }
 
  private:
-  void add_counter(const json& owner, const char* action, const std::string& rule, const std::string& name) {
+  void add_counter(const Json& owner, const char* action, const std::string& rule, const std::string& name) {
     const auto counter = counters_.find(name);
     if (counter == counters_.end()) return;
-    json entry = owner;
+    Json entry = owner;
     entry["action"] = action;
     entry["rule"] = rule;
     entry["packets"] = counter->second.packets;
@@ -41,13 +38,13 @@ class Lister {
   }
 
   std::map<std::string, net::NftCounter> counters_;
-  json list_ = json::array();
+  Json list_ = Json::array();
 };
 
 }  // namespace
 
-json access_status(const std::string& interface, const AccessPlan& access) {
-  if (access.is_empty()) return json::array();
+Json access_status(const std::string& interface, const AccessPlan& access) {
+  if (access.is_empty()) return Json::array();
   try {
     Lister lister(net::nft_counters(nft_table_name(interface)));
     for (const AccessPlan::Group& group : access.groups) {
@@ -60,7 +57,7 @@ json access_status(const std::string& interface, const AccessPlan& access) {
     return lister.take();
   } catch (const std::exception& error) {
     log::warn("the counters of access rules: {}", error.what());
-    return json::array();
+    return Json::array();
   }
 }
 

@@ -3,14 +3,13 @@
 
 #include <string>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "common/json.h"
 #include "daemon/access_plan.h"
 
 namespace tunneld::daemon {
 
 /// docs/control_socket.md, `access`: a list, empty where no peer is restricted. Never throws for what the
 /// kernel says: counters that cannot be read are left out.
-[[nodiscard]] nlohmann::json access_status(const std::string& interface, const AccessPlan& access);
+[[nodiscard]] Json access_status(const std::string& interface, const AccessPlan& access);
 
 }  // namespace tunneld::daemon

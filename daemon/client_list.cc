@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "common/json.h"
 #include "daemon/client_addresses.h"
 #include "daemon/client_commands.h"
 #include "daemon/control_client.h"
@@ -17,7 +18,7 @@ namespace {
 using Addresses = std::map<std::string, std::vector<std::string>>;
 
 /// nullopt where no daemon runs.
-std::optional<nlohmann::json> running(const std::string& interface) {
+std::optional<Json> running(const std::string& interface) {
   try {
     return ask(interface, "status");
   } catch (const ControlError& error) {
@@ -27,7 +28,7 @@ std::optional<nlohmann::json> running(const std::string& interface) {
 }
 
 /// What clients have from the pool, by public key; from the file where no daemon runs.
-Addresses leases(const std::string& interface, const std::optional<nlohmann::json>& status) {
+Addresses leases(const std::string& interface, const std::optional<Json>& status) {
   Addresses addresses;
   if (status && status->contains("server")) {
     for (const auto& lease : status->at("server").at("leases"))
@@ -42,13 +43,13 @@ Addresses leases(const std::string& interface, const std::optional<nlohmann::jso
   return addresses;
 }
 
-std::string joined(const nlohmann::json& words) {
+std::string joined(const Json& words) {
   std::string all;
   for (const auto& word : words) all += (all.empty() ? "" : ", ") + word.get<std::string>();
   return all.empty() ? "-" : all;
 }
 
-std::string age(const nlohmann::json& seconds) {
+std::string age(const Json& seconds) {
   if (seconds.is_null()) return "never";
   return std::to_string(seconds.get<std::int64_t>()) + " s ago";
 }
@@ -56,18 +57,17 @@ std::string age(const nlohmann::json& seconds) {
 ExitCode list(const ClientOptions& options) {
   const config::Config server = read_server(options.config);
   const auto status = running(server.interface.name.value);
-  std::map<std::string, nlohmann::json> running_peers;
+  std::map<std::string, Json> running_peers;
   if (status) {
     for (const auto& peer : status->at("peers"))
       running_peers[peer.at("public_key").get<std::string>()] = peer;
   }
   Addresses leased = leases(server.interface.name.value, status);
-  nlohmann::json clients = nlohmann::json::array();
+  Json clients = Json::array();
   for (const config::PeerConfig& peer : server.peers) {
     const std::string key = peer.public_key.value.to_base64();
-    nlohmann::json client{
-        {"name", peer.name.value}, {"public_key", key},   {"addresses", nlohmann::json::array()},
-        {"state", nullptr},        {"endpoint", nullptr}, {"latest_handshake_seconds_ago", nullptr}};
+    Json client{{"name", peer.name.value}, {"public_key", key},   {"addresses", Json::array()},
+                {"state", nullptr},        {"endpoint", nullptr}, {"latest_handshake_seconds_ago", nullptr}};
     for (const net::IpAddress& address : addresses_of(peer))
       client["addresses"].push_back(address.to_string());
     for (const std::string& address : leased[key]) client["addresses"].push_back(address);

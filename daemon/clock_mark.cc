@@ -10,10 +10,10 @@
 #include <utility>
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
 
@@ -107,9 +107,9 @@ void ClockMark::save(WallTime mark) const {
   if (!parent.is_open() || ::fsync(parent.get()) != 0) fail(errno, directory);
 }
 
-nlohmann::json clock_status(const protocol::Timestamps& timestamps, WallTime clock) {
+Json clock_status(const protocol::Timestamps& timestamps, WallTime clock) {
   const Duration behind = timestamps.behind(clock);
-  nlohmann::json json{{"behind_seconds", nullptr}, {"plausible", clock >= kBeforeUs}};
+  Json json{{"behind_seconds", nullptr}, {"plausible", clock >= kBeforeUs}};
   if (behind > kWorthSaying)
     json["behind_seconds"] = std::chrono::duration_cast<std::chrono::seconds>(behind).count();
   return json;

@@ -9,9 +9,8 @@
 #include <optional>
 #include <utility>
 
-#include <nlohmann/json_fwd.hpp>
-
 #include "common/clock.h"
+#include "common/json.h"
 #include "common/protocol/timestamps.h"
 
 namespace tunneld::daemon {
@@ -40,6 +39,6 @@ class ClockMark {
 
 /// For the status document: by how many seconds this host's clock is known to be behind, or null; and whether
 /// it can be right at all.
-[[nodiscard]] nlohmann::json clock_status(const protocol::Timestamps& timestamps, WallTime clock);
+[[nodiscard]] Json clock_status(const protocol::Timestamps& timestamps, WallTime clock);
 
 }  // namespace tunneld::daemon

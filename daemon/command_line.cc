@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "common/json.h"
 #include "config/parse.h"
 #include "daemon/check_command.h"
 #include "daemon/cleanup.h"
@@ -24,16 +25,18 @@ namespace {
 constexpr std::chrono::seconds kStopPatience{10};
 
 ExitCode show_status(const std::string& interface, bool json) {
-  const nlohmann::json status = ask(choose_interface(interface), "status");
+  const Json status = ask(choose_interface(interface), "status");
   std::cout << (json ? status.dump(2) + "\n" : render_status(status));
   return ExitCode::kFine;
 }
 
 ExitCode reload(const std::string& interface) {
-  const nlohmann::json reply = ask(choose_interface(interface), "reload");
+  const Json reply = ask(choose_interface(interface), "reload");
   const auto& peers = reply.at("peers");
-  std::cout << "reloaded " << reply.at("reloaded").get<std::string>() << ": " << peers.at("added")
-            << " peers added, " << peers.at("removed") << " removed, " << peers.at("changed") << " changed\n";
+  std::cout << "reloaded " << reply.at("reloaded").get<std::string>() << ": "
+            << peers.at("added").get<std::size_t>() << " peers added, "
+            << peers.at("removed").get<std::size_t>() << " removed, "
+            << peers.at("changed").get<std::size_t>() << " changed\n";
   for (const auto& note : reply.at("notes")) std::cout << note.get<std::string>() << "\n";
   return ExitCode::kFine;
 }
@@ -41,7 +44,7 @@ ExitCode reload(const std::string& interface) {
 ExitCode bring_down(const std::string& name) {
   const std::string interface = choose_interface(name);
   try {
-    [[maybe_unused]] const nlohmann::json reply = ask(interface, "down");
+    [[maybe_unused]] const Json reply = ask(interface, "down");
   } catch (const NotRunning&) {
     // It was killed, and may have left a kill switch closed.
     if (!Journal::exists(interface)) throw;

@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "common/net/system_clock.h"
 #include "daemon/host_networks.h"
@@ -341,11 +342,11 @@ void ConfigClient::look_at_host() {
   }
 }
 
-nlohmann::json ConfigClient::status() const {
+Json ConfigClient::status() const {
   std::vector<std::string> refused = held_.refused;
   for (const std::string& name : refused_peers_)
     refused.push_back("configuration of " + name + " (it is not this host's server)");
-  nlohmann::json json{{"configured_by", nullptr}, {"refused", std::move(refused)}};
+  Json json{{"configured_by", nullptr}, {"refused", std::move(refused)}};
   if (!held_.source) return json;
   json["configured_by"] = held_.source->name;
   json["serial"] = held_.source->message.serial;
@@ -353,7 +354,7 @@ nlohmann::json ConfigClient::status() const {
   json["routes"] = texts(held_.accepted.routes);
   json["dns_servers"] = texts(held_.accepted.dns_servers);
   json["dns_search"] = held_.accepted.dns_search;
-  json["mtu"] = held_.accepted.mtu ? nlohmann::json(*held_.accepted.mtu) : nlohmann::json(nullptr);
+  json["mtu"] = held_.accepted.mtu ? Json(*held_.accepted.mtu) : Json(nullptr);
   json["lifetime_seconds"] = held_.source->message.lifetime;
   return json;
 }

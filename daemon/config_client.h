@@ -15,8 +15,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <nlohmann/json.hpp>
 
+#include "common/json.h"
 #include "common/protocol/config_message.h"
 #include "config/config.h"
 #include "daemon/accept_policy.h"
@@ -70,7 +70,7 @@ class ConfigClient {
   /// The configured peers with what was taken: allowed IPs and keepalives.
   [[nodiscard]] std::vector<config::PeerConfig> peers() const;
   /// For status.
-  [[nodiscard]] nlohmann::json status() const;
+  [[nodiscard]] Json status() const;
 
  private:
   /// Asking one server.

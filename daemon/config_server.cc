@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "common/net/system_clock.h"
 #include "daemon/state_directory.h"
@@ -334,12 +335,12 @@ bool ConfigServer::save(const AddressPool& pool) {
   }
 }
 
-nlohmann::json ConfigServer::status() const {
-  nlohmann::json leases = nlohmann::json::array();
+Json ConfigServer::status() const {
+  Json leases = Json::array();
   const Now now = net::now();
   for (const auto& [key, lease] : pool_.leases()) {
     const auto peer = by_key_.find(key);
-    nlohmann::json addresses = nlohmann::json::array();
+    Json addresses = Json::array();
     for (const net::IpAddress& address : lease.addresses) addresses.push_back(address.to_string());
     leases.push_back({{"peer", peer == by_key_.end() ? "" : peer->second->name.value},
                       {"public_key", key.to_base64()},
@@ -347,7 +348,7 @@ nlohmann::json ConfigServer::status() const {
                       {"seen_seconds_ago",
                        std::chrono::duration_cast<std::chrono::seconds>(now.wall - lease.seen).count()}});
   }
-  nlohmann::json told = nlohmann::json::array();
+  Json told = Json::array();
   for (const auto& [id, client] : clients_) {
     told.push_back({{"peer", driver_.info(id).name},
                     {"serial", client->told.serial},

@@ -14,8 +14,8 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <nlohmann/json.hpp>
 
+#include "common/json.h"
 #include "common/protocol/config_message.h"
 #include "config/config.h"
 #include "daemon/address_pool.h"
@@ -46,7 +46,7 @@ class ConfigServer {
   /// The configured peers with their addresses, fixed and leased, as allowed IPs.
   [[nodiscard]] std::vector<config::PeerConfig> peers() const;
   /// For status: leases and who has been told.
-  [[nodiscard]] nlohmann::json status() const;
+  [[nodiscard]] Json status() const;
 
  private:
   struct Client {

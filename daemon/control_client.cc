@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "common/json.h"
 #include "common/net/file_descriptor.h"
 #include "daemon/interface_lock.h"
 #include "daemon/nothing_left.h"
@@ -117,20 +118,19 @@ class Connection {
 
 }  // namespace
 
-nlohmann::json ask(const std::string& interface, const std::string& command) {
+Json ask(const std::string& interface, const std::string& command) {
   return ask(interface, command, command == "reload" ? kReloadPatience : kPatience);
 }
 
-nlohmann::json ask(const std::string& interface, const std::string& command,
-                   std::chrono::milliseconds patience) {
+Json ask(const std::string& interface, const std::string& command, std::chrono::milliseconds patience) {
   Connection connection(interface, patience);
-  connection.send_all(nlohmann::json{{"command", command}}.dump() + "\n");
-  nlohmann::json json = nlohmann::json::parse(connection.receive_line(), nullptr, false);
-  if (json.is_discarded()) connection.hung_up();
-  if (json.is_object() && json.contains("error")) {
-    throw ControlError(ExitCode::kRuntimeFailure, json["error"].get<std::string>());
+  connection.send_all(Json{{"command", command}}.dump() + "\n");
+  auto json = Json::parse(connection.receive_line());
+  if (!json) connection.hung_up();
+  if (json->contains("error")) {
+    throw ControlError(ExitCode::kRuntimeFailure, json->at("error").get<std::string>());
   }
-  return json;
+  return std::move(*json);
 }
 
 std::vector<std::string> running_interfaces() {

@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "common/json.h"
 #include "daemon/exit_code.h"
 
 namespace tunneld::daemon {
@@ -30,9 +29,9 @@ class NotRunning : public ControlError {
 
 /// Sends {"command": command} to the daemon of `interface`. Throws ControlError, also where no answer has
 /// come for 10 s (14 s to a reload).
-[[nodiscard]] nlohmann::json ask(const std::string& interface, const std::string& command);
-[[nodiscard]] nlohmann::json ask(const std::string& interface, const std::string& command,
-                                 std::chrono::milliseconds patience);
+[[nodiscard]] Json ask(const std::string& interface, const std::string& command);
+[[nodiscard]] Json ask(const std::string& interface, const std::string& command,
+                       std::chrono::milliseconds patience);
 
 /// Interfaces that have a control socket.
 [[nodiscard]] std::vector<std::string> running_interfaces();

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "daemon/run_directory.h"
 
@@ -33,7 +34,7 @@ bool is_permitted(Socket& socket) {
   return peer.uid == 0 || peer.uid == geteuid();
 }
 
-nlohmann::json failure(const std::string& words) {
+Json failure(const std::string& words) {
   return {{"error", words}};
 }
 
@@ -129,10 +130,9 @@ void ControlSocket::accept() {
 }
 
 std::string ControlSocket::answer(const std::string& line) const {
-  nlohmann::json reply;
+  Json reply;
   // Requests are flat: nothing nested is accepted, so nothing deep is parsed.
-  const auto flat = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) { return depth <= 1; };
-  const nlohmann::json request = nlohmann::json::parse(line, flat, false);
+  const Json request = Json::parse(line, 1).value_or(nullptr);
   if (!request.is_object() || !request.contains("command") || !request["command"].is_string()) {
     reply = failure(R"(expected {"command": "..."})");
   } else {
@@ -145,7 +145,7 @@ std::string ControlSocket::answer(const std::string& line) const {
     }
   }
   // A file's name in the words of an error may hold any bytes.
-  return reply.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return reply.dump() + "\n";
 }
 
 }  // namespace tunneld::daemon

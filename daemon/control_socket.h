@@ -12,13 +12,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <nlohmann/json.hpp>
+
+#include "common/json.h"
 
 namespace tunneld::daemon {
 
 class ControlSocket {
  public:
-  using Handler = std::function<nlohmann::json()>;
+  using Handler = std::function<Json()>;
 
   /// Binds and listens. Precondition: the interface's lock is held (a socket file that is there is a dead
   /// daemon's).

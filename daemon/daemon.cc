@@ -7,6 +7,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "common/json.h"
 #include "common/net/interface_name.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/ethernet_message.h"
@@ -229,7 +230,7 @@ void Daemon::obey_signals() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (error) return;
     if (signal != SIGHUP) return stop_by_signal(signal);
-    if (const nlohmann::json reply = reload(); reply.contains("error")) {
+    if (const Json reply = reload(); reply.contains("error")) {
       log::error("reload: {}", reply["error"].get<std::string>());
     }
     obey_signals();
@@ -238,8 +239,8 @@ void Daemon::obey_signals() {
 
 void Daemon::answer_requests() {
   control_.on("status", [this] {
-    nlohmann::json status = make_status({config_, tunnel_, plane_, driver_, device_, sockets_.front(),
-                                         std::string(engine_->name()), workers_.size(), started_});
+    Json status = make_status({config_, tunnel_, plane_, driver_, device_, sockets_.front(),
+                               std::string(engine_->name()), workers_.size(), started_});
     if (plane_.ethernet) {
       status["interface"]["switch"]["loops"] = loops_status(
           plane_.ethernet->loops(), [this](net::MacTable::Port port) { return name_of_port(port); },
@@ -257,7 +258,7 @@ void Daemon::answer_requests() {
   });
   control_.on("down", [this] {
     boost::asio::post(io_, [this] { stop(ExitCode::kFine, "asked by tunneld down"); });
-    return nlohmann::json{{"stopping", device_.name()}};
+    return Json{{"stopping", device_.name()}};
   });
   control_.on("reload", [this] { return reload(); });
 }

@@ -14,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/crypto/aead_engine.h"
+#include "common/json.h"
 #include "common/net/tun_device.h"
 #include "common/net/udp_socket.h"
 #include "common/protocol/data_plane.h"
@@ -58,7 +59,7 @@ class Daemon {
   void stop(ExitCode code, const std::string& why, bool stays_closed = false);
   /// Reads the configuration again and becomes what it says, without touching sessions of peers that stay.
   /// What is wrong with it is said in the reply, and nothing changes. Never throws.
-  [[nodiscard]] nlohmann::json reload();
+  [[nodiscard]] Json reload();
   /// The configured peers with what has been leased to them, or taken from them.
   [[nodiscard]] std::vector<config::PeerConfig> wanted_peers() const;
   [[nodiscard]] HostPlan wanted_plan() const;

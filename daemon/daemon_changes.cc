@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "common/net/netlink.h"
 #include "daemon/daemon.h"
@@ -99,7 +100,7 @@ void Daemon::become_as_far_as_pushed(bool hold_access) {
   }
 }
 
-nlohmann::json Daemon::reload() {
+Json Daemon::reload() {
   try {
     ReadAgain read = read_again(config_path_, config_, public_key_);
     const config::Config before = config_;

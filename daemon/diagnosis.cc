@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "common/json.h"
 #include "daemon/host_status.h"
 #include "daemon/switch_loops.h"
 
@@ -37,18 +38,18 @@ constexpr std::array kCauses = {
           "the kernel refuses to send encrypted packets: a firewall on this host, or no route"},
     Cause{"device_refused", "the kernel refuses packets from the tunnel: is the interface up?"}};
 
-std::uint64_t count(const nlohmann::json& status, const char* drop) {
+std::uint64_t count(const Json& status, const char* drop) {
   const auto& drops = status.at("drops");
   return drops.contains(drop) ? drops.at(drop).get<std::uint64_t>() : 0;
 }
 
-std::uint64_t new_drops(const nlohmann::json& before, const nlohmann::json& after, const char* drop) {
+std::uint64_t new_drops(const Json& before, const Json& after, const char* drop) {
   return count(after, drop) - std::min(count(before, drop), count(after, drop));
 }
 
 /// What has happened meanwhile to one peer.
 struct Course {
-  const nlohmann::json& after;
+  const Json& after;
   std::string name;
   std::string state;
   bool sent = false;
@@ -86,7 +87,7 @@ Finding of_down_peer(const Course& peer, bool answers_refused, const Unreachable
 
 /// What the path carries, and how long it is; nothing where nobody knows.
 std::string path_of(const Course& peer) {
-  const nlohmann::json path = peer.after.value("path", nlohmann::json());
+  const Json path = peer.after.value("path", Json());
   if (path.is_null() || path.at("source") == "assumed") return "";
   std::string words = ", packets of up to " + std::to_string(path.at("mtu").get<unsigned>()) + " bytes pass";
   if (path.at("source") == "black hole") words += " and larger ones are lost without a word";
@@ -113,14 +114,14 @@ Finding of_peer(const Course& peer, bool answers_refused, const Unreachable& unr
   return {Health::kGood, peer.name, "there is a session with " + endpoint(peer) + age + path_of(peer)};
 }
 
-const nlohmann::json* find_peer(const nlohmann::json& status, const nlohmann::json& key) {
+const Json* find_peer(const Json& status, const Json& key) {
   for (const auto& peer : status.at("peers")) {
     if (peer.at("public_key") == key) return &peer;
   }
   return nullptr;
 }
 
-std::uint64_t grown(const nlohmann::json* before, const nlohmann::json& after, const char* key) {
+std::uint64_t grown(const Json* before, const Json& after, const char* key) {
   const auto now = after.at(key).get<std::uint64_t>();
   const auto then = before ? before->at(key).get<std::uint64_t>() : 0;
   return now - std::min(then, now);
@@ -128,8 +129,8 @@ std::uint64_t grown(const nlohmann::json* before, const nlohmann::json& after, c
 
 }  // namespace
 
-std::vector<Finding> diagnose(const nlohmann::json& before, const nlohmann::json& after,
-                              const Unreachable& unreachable, const std::string& only) {
+std::vector<Finding> diagnose(const Json& before, const Json& after, const Unreachable& unreachable,
+                              const std::string& only) {
   std::vector<Finding> findings;
   const auto& interface = after.at("interface");
   findings.push_back({Health::kGood, "",
@@ -163,7 +164,7 @@ std::vector<Finding> diagnose(const nlohmann::json& before, const nlohmann::json
   const bool refused = new_drops(before, after, "handshake_refused") != 0;
   bool refused_explained = !refused;
   for (const auto& peer : after.at("peers")) {
-    const nlohmann::json* old = find_peer(before, peer.at("public_key"));
+    const Json* old = find_peer(before, peer.at("public_key"));
     const Course course{.after = peer,
                         .name = peer.at("name").get<std::string>(),
                         .state = peer.at("state").get<std::string>(),

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include "common/json.h"
 
 namespace tunneld::daemon {
 
@@ -29,7 +29,7 @@ struct Finding {
 using Unreachable = std::map<std::string, std::string>;
 
 /// `only`: findings of this peer and of the interface; empty for all peers.
-[[nodiscard]] std::vector<Finding> diagnose(const nlohmann::json& before, const nlohmann::json& after,
+[[nodiscard]] std::vector<Finding> diagnose(const Json& before, const Json& after,
                                             const Unreachable& unreachable, const std::string& only);
 
 }  // namespace tunneld::daemon

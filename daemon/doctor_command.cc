@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "common/json.h"
 #include "common/net/file_descriptor.h"
 #include "common/net/ip_address.h"
 #include "daemon/control_client.h"
@@ -47,7 +48,7 @@ std::string probe(const net::SocketAddress& remote) {
   return refusal ? words_of_refusal(*refusal) : "";
 }
 
-Unreachable probe_all(const nlohmann::json& status, const std::string& only) {
+Unreachable probe_all(const Json& status, const std::string& only) {
   Unreachable unreachable;
   for (const auto& peer : status.at("peers")) {
     const std::string name = peer.at("name").get<std::string>();
@@ -75,7 +76,7 @@ const char* mark(Health health) {
 }  // namespace
 
 ExitCode examine(const std::string& interface, const std::string& peer) {
-  const nlohmann::json before = ask(interface, "status");
+  const Json before = ask(interface, "status");
   const auto& peers = before.at("peers");
   const bool is_known = peer.empty() || std::any_of(peers.begin(), peers.end(), [&peer](const auto& known) {
                           return known.at("name") == peer;
@@ -83,7 +84,7 @@ ExitCode examine(const std::string& interface, const std::string& peer) {
   if (!is_known) throw ControlError(ExitCode::kBadUsage, interface + " has no peer called '" + peer + "'");
   std::cerr << "watching " << interface << " for " << kWatch.count() / 1000 << " seconds ...\n";
   std::this_thread::sleep_for(kWatch);
-  const nlohmann::json after = ask(interface, "status");
+  const Json after = ask(interface, "status");
   bool is_well = true;
   std::vector<Finding> findings = diagnose(before, after, probe_all(after, peer), peer);
   if (after.value("forwarding", false)) {

@@ -2,15 +2,12 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
+#include "common/json.h"
 #include "common/net/dns_name.h"
 #include "daemon/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {
-
-using nlohmann::json;
 
 // --- words
 // ---------------------------------------------------------------------------------------------------
@@ -92,11 +89,11 @@ std::string words_of(const DnsSet& set) {
 // -------------------------------------------------------------------------------------------------
 
 template <typename Value>
-void put_if(json& object, const char* key, const std::optional<Value>& value) {
+void put_if(Json& object, const char* key, const std::optional<Value>& value) {
   if (value) object[key] = *value;
 }
 
-json interface_json(const char* kind, const Interface& interface) {
+Json interface_json(const char* kind, const Interface& interface) {
   return {{"kind", kind}, {"interface", interface.name}, {"index", interface.index}};
 }
 
@@ -120,14 +117,14 @@ json json_of(const LinkAddress& link) {
   return object;
 }
 
-json json_of(const BridgeMade& made) {
-  json object = interface_json("bridge", made.bridge);
+Json json_of(const BridgeMade& made) {
+  Json object = interface_json("bridge", made.bridge);
   object["stp"] = made.spanning_tree;
   return object;
 }
 
-json json_of(const BridgePort& port) {
-  json object = interface_json("bridge_port", port.interface);
+Json json_of(const BridgePort& port) {
+  Json object = interface_json("bridge_port", port.interface);
   object["bridge"] = port.bridge.name;
   object["bridge_index"] = port.bridge.index;
   object["member"] = port.is_member;
@@ -135,12 +132,12 @@ json json_of(const BridgePort& port) {
   return object;
 }
 
-json json_of(const LinkUp& link) {
-  json object = interface_json("link", link.interface);
+Json json_of(const LinkUp& link) {
+  Json object = interface_json("link", link.interface);
   object["mtu"] = link.mtu;
   object["link_local"] = link.link_local;
   if (link.before) {
-    json& before = object["before"] = json::object();
+    Json& before = object["before"] = Json::object();
     put_if(before, "mtu", link.before->mtu);
     put_if(before, "up", link.before->up);
     put_if(before, "address_generation", link.before->address_generation);
@@ -148,23 +145,23 @@ json json_of(const LinkUp& link) {
   return object;
 }
 
-json json_of(const AddressAdded& added) {
-  json object = interface_json("address", added.interface);
+Json json_of(const AddressAdded& added) {
+  Json object = interface_json("address", added.interface);
   object["address"] = added.address.to_string();
   return object;
 }
 
-json json_of(const RouteAdded& added) {
-  json object = interface_json("route", added.interface);
+Json json_of(const RouteAdded& added) {
+  Json object = interface_json("route", added.interface);
   object["destination"] = added.destination.to_string();
   object["table"] = added.table;
   put_if(object, "metric", added.metric);
   return object;
 }
 
-json json_of(const RuleAdded& added) {
+Json json_of(const RuleAdded& added) {
   const net::Rule& rule = added.rule;
-  json object{{"kind", "rule"},
+  Json object{{"kind", "rule"},
               {"family", rule.family == net::Family::kIpv4 ? 4 : 6},
               {"priority", rule.priority},
               {"table", rule.table},
@@ -176,30 +173,30 @@ json json_of(const RuleAdded& added) {
   return object;
 }
 
-json json_of(const SysctlSet& set) {
-  json object{{"kind", "sysctl"}, {"name", set.name}, {"value", set.value}};
+Json json_of(const SysctlSet& set) {
+  Json object{{"kind", "sysctl"}, {"name", set.name}, {"value", set.value}};
   put_if(object, "before", set.before);
   return object;
 }
 
-json json_of(const ForwardingOn& on) {
+Json json_of(const ForwardingOn& on) {
   return {{"kind", "forwarding"}, {"family", on.family == net::Family::kIpv4 ? 4 : 6}, {"before", on.before}};
 }
 
-json json_of(const NftTable& table) {
+Json json_of(const NftTable& table) {
   return {{"kind", "nft"}, {"name", table.name}, {"fail_closed", table.fail_closed}};
 }
 
-json json_of(const BridgeFilter& filter) {
-  json object = interface_json("bridge_filter", filter.interface);
+Json json_of(const BridgeFilter& filter) {
+  Json object = interface_json("bridge_filter", filter.interface);
   object["no_routers"] = filter.no_routers;
   object["isolates"] = filter.isolates;
   return object;
 }
 
-json json_of(const DnsSet& set) {
-  json object = interface_json("dns", set.interface);
-  json& servers = object["servers"] = json::array();
+Json json_of(const DnsSet& set) {
+  Json object = interface_json("dns", set.interface);
+  Json& servers = object["servers"] = Json::array();
   for (const net::IpAddress& server : set.servers) servers.push_back(server.to_string());
   object["search"] = set.search;
   object["all_names"] = set.all_names;
@@ -212,15 +209,15 @@ json json_of(const DnsSet& set) {
   return object;
 }
 
-// --- from JSON: whatever is missing or of another type throws json::exception
+// --- from JSON: whatever is missing or of another type throws Json::Error
 // ------------------------------------
 
 template <typename Value>
-std::optional<Value> get_if(const json& object, const char* key) {
+std::optional<Value> get_if(const Json& object, const char* key) {
   return object.contains(key) ? std::optional<Value>(object[key].get<Value>()) : std::nullopt;
 }
 
-Interface interface_in(const json& object) {
+Interface interface_in(const Json& object) {
   return {.name = object.at("interface"), .index = object.at("index")};
 }
 
@@ -243,22 +240,22 @@ std::optional<LinkAddress> link_address_in(const json& object) {
   return link;
 }
 
-BridgeMade bridge_in(const json& object) {
+BridgeMade bridge_in(const Json& object) {
   return {.bridge = interface_in(object), .spanning_tree = object.at("stp")};
 }
 
-BridgePort bridge_port_in(const json& object) {
+BridgePort bridge_port_in(const Json& object) {
   return {.interface = interface_in(object),
           .bridge = {.name = object.at("bridge"), .index = object.at("bridge_index")},
           .is_member = object.at("member"),
           .before = get_if<bool>(object, "before_up")};
 }
 
-LinkUp link_in(const json& object) {
+LinkUp link_in(const Json& object) {
   LinkUp link{
       .interface = interface_in(object), .mtu = object.at("mtu"), .link_local = object.at("link_local")};
   if (object.contains("before")) {
-    const json before = object["before"].get<json::object_t>();
+    const Json before = object.at("before").get<Json::Object>();
     link.before = {.mtu = get_if<std::uint32_t>(before, "mtu"),
                    .up = get_if<bool>(before, "up"),
                    .address_generation = get_if<std::uint8_t>(before, "address_generation")};
@@ -266,13 +263,13 @@ LinkUp link_in(const json& object) {
   return link;
 }
 
-std::optional<AddressAdded> address_in(const json& object) {
+std::optional<AddressAdded> address_in(const Json& object) {
   const auto address = net::IpPrefix::parse(object.at("address").get<std::string>());
   if (!address) return std::nullopt;
   return AddressAdded{.interface = interface_in(object), .address = *address};
 }
 
-std::optional<RouteAdded> route_in(const json& object) {
+std::optional<RouteAdded> route_in(const Json& object) {
   const auto destination = net::IpPrefix::parse(object.at("destination").get<std::string>());
   if (!destination) return std::nullopt;
   return RouteAdded{.interface = interface_in(object),
@@ -281,7 +278,7 @@ std::optional<RouteAdded> route_in(const json& object) {
                     .metric = get_if<std::uint32_t>(object, "metric")};
 }
 
-std::optional<RuleAdded> rule_in(const json& object) {
+std::optional<RuleAdded> rule_in(const Json& object) {
   std::optional<net::IpPrefix> destination;
   if (object.contains("destination")) {
     destination = net::IpPrefix::parse(object["destination"].get<std::string>());
@@ -298,30 +295,32 @@ std::optional<RuleAdded> rule_in(const json& object) {
                     .protocol = net::kRuleProtocol}};
 }
 
-SysctlSet sysctl_in(const json& object) {
+SysctlSet sysctl_in(const Json& object) {
   return {.name = object.at("name"),
           .value = object.at("value"),
           .before = get_if<std::string>(object, "before")};
 }
 
-ForwardingOn forwarding_in(const json& object) {
+ForwardingOn forwarding_in(const Json& object) {
   return {.family = object.at("family").get<int>() == 4 ? net::Family::kIpv4 : net::Family::kIpv6,
           .before = object.at("before").get<SysctlValues>()};
 }
 
-NftTable nft_in(const json& object) {
+NftTable nft_in(const Json& object) {
   return {.name = object.at("name"), .rules = {}, .fail_closed = object.at("fail_closed")};
 }
 
-BridgeFilter bridge_filter_in(const json& object) {
+BridgeFilter bridge_filter_in(const Json& object) {
   return {.interface = interface_in(object),
           .no_routers = object.at("no_routers"),
           .isolates = object.at("isolates")};
 }
 
-std::optional<DnsSet> dns_in(const json& object) {
-  DnsSet set{.interface = interface_in(object), .servers = {}, .search = object.at("search")};
-  for (const json& text : object.at("servers")) {
+std::optional<DnsSet> dns_in(const Json& object) {
+  DnsSet set{.interface = interface_in(object),
+             .servers = {},
+             .search = object.at("search").get<std::vector<std::string>>()};
+  for (const Json& text : object.at("servers")) {
     const auto server = net::IpAddress::parse(text.get<std::string>());
     if (!server) return std::nullopt;
     set.servers.push_back(*server);
@@ -375,11 +374,11 @@ std::string in_words(const HostChange& change) {
   return std::visit([](const auto& kind) { return words_of(kind); }, change);
 }
 
-nlohmann::json to_json(const HostChange& change) {
+Json to_json(const HostChange& change) {
   return std::visit([](const auto& kind) { return json_of(kind); }, change);
 }
 
-std::optional<HostChange> from_json(const nlohmann::json& object) {
+std::optional<HostChange> from_json(const Json& object) {
   try {
     const std::string kind = object.at("kind");
     if (kind == "device") return device_in(object);
@@ -395,7 +394,7 @@ std::optional<HostChange> from_json(const nlohmann::json& object) {
     if (kind == "nft") return nft_in(object);
     if (kind == "bridge_filter") return bridge_filter_in(object);
     if (kind == "dns") return dns_in(object);
-  } catch (const json::exception&) {
+  } catch (const Json::Error&) {
     // Not a change as this version writes it; the caller says so.
   }
   return std::nullopt;

@@ -27,8 +27,7 @@
 #include <variant>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "common/json.h"
 #include "common/net/netlink.h"
 #include "common/net/tun_state.h"
 #include "daemon/forwarding.h"
@@ -208,9 +207,9 @@ using HostChange =
 
 /// One line for `check --plan` and the log: "route 10.20.0.0/16 dev tun0".
 [[nodiscard]] std::string in_words(const HostChange& change);
-[[nodiscard]] nlohmann::json to_json(const HostChange& change);
+[[nodiscard]] Json to_json(const HostChange& change);
 /// nullopt for a kind or shape that this version does not know.
-[[nodiscard]] std::optional<HostChange> from_json(const nlohmann::json& json);
+[[nodiscard]] std::optional<HostChange> from_json(const Json& json);
 
 enum class Preparation : std::uint8_t {
   kReady,

@@ -4,24 +4,21 @@
 #include <cstdint>
 #include <exception>
 
-#include <nlohmann/json.hpp>
-
+#include "common/json.h"
 #include "common/net/system_clock.h"
 #include "daemon/host_watch.h"
 
 namespace tunneld::daemon {
 namespace {
 
-using nlohmann::json;
-
 /// A flushed table may have had 10,000 routes.
 constexpr std::size_t kListed = 20;
 
 /// "a, b and 3 more".
-std::string missing_in_words(const json& host) {
+std::string missing_in_words(const Json& host) {
   std::string words;
-  const json& missing = host.at("missing");
-  for (const json& one : missing) words += (words.empty() ? "" : ", ") + one.get<std::string>();
+  const Json& missing = host.at("missing");
+  for (const Json& one : missing) words += (words.empty() ? "" : ", ") + one.get<std::string>();
   const auto count = host.at("missing_count").get<std::size_t>();
   if (count > missing.size()) words += " and " + std::to_string(count - missing.size()) + " more";
   return words;
@@ -29,8 +26,8 @@ std::string missing_in_words(const json& host) {
 
 }  // namespace
 
-json host_status(HostWatch& watch) {
-  json host{{"missing", json::array()}, {"missing_count", 0}, {"error", nullptr}};
+Json host_status(HostWatch& watch) {
+  Json host{{"missing", Json::array()}, {"missing_count", 0}, {"error", nullptr}};
   try {
     const auto lacks = watch.lacks();
     for (const HostChanges::Lack& lack : lacks) {
@@ -52,20 +49,20 @@ json host_status(HostWatch& watch) {
   return host;
 }
 
-std::string render_host(const json& status) {
+std::string render_host(const Json& status) {
   const auto host = status.find("host");
-  if (host == status.end()) return "";
+  if (host == nullptr) return "";
   if (host->at("missing_count") != 0) return "MISSING on this host: " + missing_in_words(*host) + "\n";
   if (host->at("last").is_null()) return "";
-  const json& last = host->at("last");
+  const Json& last = host->at("last");
   return last.at("by").get<std::string>() + " took away " + last.at("what").get<std::string>() + ", " +
          std::to_string(last.at("seconds_ago").get<std::int64_t>()) + " s ago; put back\n";
 }
 
-std::vector<Finding> diagnose_host(const json& before, const json& after) {
+std::vector<Finding> diagnose_host(const Json& before, const Json& after) {
   std::vector<Finding> findings;
   const auto host = after.find("host");
-  if (host == after.end()) return findings;
+  if (host == nullptr) return findings;
   if (!host->at("error").is_null()) {
     findings.push_back({Health::kUnclear, "",
                         "whether device, addresses, routes, rules and nft table are there cannot be seen: " +
@@ -77,9 +74,9 @@ std::vector<Finding> diagnose_host(const json& before, const json& after) {
                             "; the log says by whom, and `tunneld reload` puts back what it can"});
   }
   const auto old = before.find("host");
-  const auto then = old == before.end() ? 0 : old->at("put_back").get<std::uint64_t>();
+  const auto then = old == nullptr ? 0 : old->at("put_back").get<std::uint64_t>();
   if (host->at("put_back").get<std::uint64_t>() > then && !host->at("last").is_null()) {
-    const json& last = host->at("last");
+    const Json& last = host->at("last");
     findings.push_back({Health::kBad, "",
                         last.at("by").get<std::string>() +
                             " takes away what the tunnel needs: " + last.at("what").get<std::string>() +

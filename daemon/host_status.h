@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "common/json.h"
 #include "daemon/diagnosis.h"
 
 namespace tunneld::daemon {
@@ -13,10 +12,10 @@ namespace tunneld::daemon {
 class HostWatch;
 
 /// The status document's `host` (docs/control_socket.md). Compares with the kernel now. Never throws.
-[[nodiscard]] nlohmann::json host_status(HostWatch& watch);
+[[nodiscard]] Json host_status(HostWatch& watch);
 /// A line for people; empty where all is as it should be.
-[[nodiscard]] std::string render_host(const nlohmann::json& status);
+[[nodiscard]] std::string render_host(const Json& status);
 /// From two status documents.
-[[nodiscard]] std::vector<Finding> diagnose_host(const nlohmann::json& before, const nlohmann::json& after);
+[[nodiscard]] std::vector<Finding> diagnose_host(const Json& before, const Json& after);
 
 }  // namespace tunneld::daemon

@@ -3,9 +3,9 @@
 #include <fstream>
 #include <utility>
 
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "daemon/journal_owner.h"
 #include "daemon/run_directory.h"
 
@@ -34,9 +34,10 @@ std::optional<InterfaceLock> InterfaceLock::take(const std::string& interface) {
 }
 
 std::string InterfaceLock::holder(const std::string& interface) {
+  std::string line;
   std::ifstream file(lock_path(interface));
-  const auto json = nlohmann::json::parse(file, nullptr, false);
-  const auto owner = JournalOwner::from_json(json);
+  std::getline(file, line);
+  const auto owner = JournalOwner::from_json(Json::parse(line).value_or(nullptr));
   if (!owner) return "another process";
   std::string words = "process " + std::to_string(owner->pid);
   if (owner->network_namespace != JournalOwner::self().network_namespace) {

@@ -8,10 +8,10 @@
 #include <system_error>
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "daemon/journal_owner.h"
 #include "daemon/run_directory.h"
@@ -69,10 +69,10 @@ std::filesystem::path beside(const std::filesystem::path& path) {
 }
 
 std::string owner_line() {
-  return nlohmann::json{{"owner", JournalOwner::self().to_json()}}.dump();
+  return Json{{"owner", JournalOwner::self().to_json()}}.dump();
 }
 std::string change_line(std::uint64_t id, const HostChange& change) {
-  return nlohmann::json{{"id", id}, {"change", to_json(change)}}.dump();
+  return Json{{"id", id}, {"change", to_json(change)}}.dump();
 }
 
 }  // namespace
@@ -106,14 +106,13 @@ void Journal::read_pending() {
     const std::string_view line(text.data() + size_, end - size_);
     size_ = end + 1;
 
-    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-    const bool is_object = json.is_object();
-    if (is_object && json.contains("owner")) {
+    const Json json = Json::parse(line).value_or(nullptr);
+    if (json.contains("owner")) {
       owner = JournalOwner::from_json(json["owner"]);
-    } else if (is_object && json.contains("undone") && json["undone"].is_number_unsigned()) {
+    } else if (json.contains("undone") && json["undone"].is_number_unsigned()) {
       pending_.erase(json["undone"].get<std::uint64_t>());
-    } else if (auto change = is_object && json.contains("id") && json["id"].is_number_unsigned()
-                                 ? from_json(json.value("change", nlohmann::json()))
+    } else if (auto change = json.contains("id") && json["id"].is_number_unsigned()
+                                 ? from_json(json.value("change", Json()))
                                  : std::nullopt) {
       const auto id = json["id"].get<std::uint64_t>();
       pending_.insert_or_assign(id, std::move(*change));
@@ -186,7 +185,7 @@ void Journal::rewrite(std::uint64_t id, const HostChange& change) {
 void Journal::forget(std::uint64_t id) noexcept {
   try {
     pending_.erase(id);
-    write_line(nlohmann::json{{"undone", id}}.dump());
+    write_line(Json{{"undone", id}}.dump());
   } catch (const std::exception& error) {
     log::warn("{}", error.what());
   }

@@ -7,7 +7,6 @@
 #include <sstream>
 #include <system_error>
 
-#include <nlohmann/json.hpp>
 #include <unistd.h>
 
 #include "daemon/nothing_left.h"
@@ -80,17 +79,17 @@ bool JournalOwner::namespace_exists() const {
   return false;
 }
 
-nlohmann::json JournalOwner::to_json() const {
+Json JournalOwner::to_json() const {
   return {{"pid", pid}, {"started", started}, {"network_namespace", network_namespace}, {"boot", boot}};
 }
 
-std::optional<JournalOwner> JournalOwner::from_json(const nlohmann::json& json) {
+std::optional<JournalOwner> JournalOwner::from_json(const Json& json) {
   try {
     return JournalOwner{.pid = json.at("pid"),
                         .started = json.at("started"),
                         .network_namespace = json.at("network_namespace"),
                         .boot = json.at("boot")};
-  } catch (const nlohmann::json::exception&) {
+  } catch (const Json::Error&) {
     return std::nullopt;
   }
 }

@@ -8,8 +8,9 @@
 #include <optional>
 #include <string>
 
-#include <nlohmann/json_fwd.hpp>
 #include <sys/types.h>
+
+#include "common/json.h"
 
 namespace tunneld::daemon {
 
@@ -29,8 +30,8 @@ struct JournalOwner {
   /// Its network namespace is held by a process or a mount; with it would go all that was changed in it.
   [[nodiscard]] bool namespace_exists() const;
 
-  [[nodiscard]] nlohmann::json to_json() const;
-  [[nodiscard]] static std::optional<JournalOwner> from_json(const nlohmann::json& json);
+  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] static std::optional<JournalOwner> from_json(const Json& json);
 };
 
 }  // namespace tunneld::daemon

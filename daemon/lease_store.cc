@@ -7,11 +7,11 @@
 
 #include <fcntl.h>
 #include <fmt/core.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/crypto/blake2s.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
 
@@ -27,7 +27,7 @@ constexpr off_t kLargest = 256 << 20;
   throw std::system_error(error, std::generic_category(), path.string());
 }
 
-std::string checksum(const nlohmann::json& leases) {
+std::string checksum(const Json& leases) {
   const std::string text = leases.dump();
   const crypto::Digest digest =
       crypto::blake2s({ByteView(reinterpret_cast<const std::uint8_t*>(text.data()), text.size())});
@@ -36,10 +36,10 @@ std::string checksum(const nlohmann::json& leases) {
   return hex;
 }
 
-nlohmann::json to_json(const std::map<crypto::PublicKey, Lease>& leases) {
-  nlohmann::json list = nlohmann::json::array();
+Json to_json(const std::map<crypto::PublicKey, Lease>& leases) {
+  Json list = Json::array();
   for (const auto& [key, lease] : leases) {
-    nlohmann::json addresses = nlohmann::json::array();
+    Json addresses = Json::array();
     for (const net::IpAddress& address : lease.addresses) addresses.push_back(address.to_string());
     const auto seen = std::chrono::duration_cast<std::chrono::seconds>(lease.seen.time_since_epoch());
     list.push_back(
@@ -48,14 +48,14 @@ nlohmann::json to_json(const std::map<crypto::PublicKey, Lease>& leases) {
   return list;
 }
 
-/// nullopt where it is not what save() writes. Throws nlohmann::json::exception for wrong types.
-std::optional<Lease> lease_from(const nlohmann::json& json) {
+/// nullopt where it is not what save() writes. Throws Json::Error for wrong types.
+std::optional<Lease> lease_from(const Json& json) {
   const auto key = crypto::PublicKey::from_base64(json.at("public_key").get<std::string>());
   if (!key) return std::nullopt;
   Lease lease{.key = *key,
               .addresses = {},
               .seen = WallTime(std::chrono::seconds(json.at("seen").get<std::int64_t>()))};
-  for (const nlohmann::json& text : json.at("addresses")) {
+  for (const Json& text : json.at("addresses")) {
     const auto address = net::IpAddress::parse(text.get<std::string>());
     if (!address) return std::nullopt;
     lease.addresses.push_back(*address);
@@ -66,24 +66,25 @@ std::optional<Lease> lease_from(const nlohmann::json& json) {
 /// nullopt: damaged. Throws LeaseStoreError.
 std::optional<std::vector<Lease>> parse(const std::string& text, const std::filesystem::path& path) {
   try {
-    const nlohmann::json file = nlohmann::json::parse(text);
-    if (file.at("format") != kFormat) return std::nullopt;
+    const auto whole = Json::parse(text);
+    if (!whole || whole->at("format") != kFormat) return std::nullopt;
+    const Json& file = *whole;
     if (file.at("version") != kVersion) {
       throw LeaseStoreError(
           path.string() + " is of version " + file.at("version").dump() + ", and this tunneld " +
           "knows version 1: run the version that wrote it, or move the file away to start " +
           "without leases");
     }
-    const nlohmann::json& list = file.at("leases");
+    const Json& list = file.at("leases");
     if (file.at("checksum") != checksum(list)) return std::nullopt;
     std::vector<Lease> leases;
-    for (const nlohmann::json& json : list) {
+    for (const Json& json : list) {
       auto lease = lease_from(json);
       if (!lease) return std::nullopt;
       leases.push_back(std::move(*lease));
     }
     return leases;
-  } catch (const nlohmann::json::exception&) {
+  } catch (const Json::Error&) {
     return std::nullopt;
   }
 }
@@ -137,11 +138,10 @@ std::vector<Lease> LeaseStore::load() const {
 }
 
 void LeaseStore::save(const std::map<crypto::PublicKey, Lease>& leases) const {
-  const nlohmann::json list = to_json(leases);
+  const Json list = to_json(leases);
   const std::string text =
-      nlohmann::json{
-          {"format", kFormat}, {"version", kVersion}, {"checksum", checksum(list)}, {"leases", list}}
-          .dump(1) +
+      Json{{"format", kFormat}, {"version", kVersion}, {"checksum", checksum(list)}, {"leases", list}}.dump(
+          1) +
       '\n';
   const std::filesystem::path directory = path_.parent_path();
   std::error_code ignored;

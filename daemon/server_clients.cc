@@ -5,6 +5,7 @@
 #include <iostream>
 #include <system_error>
 
+#include "common/json.h"
 #include "daemon/control_client.h"
 
 namespace tunneld::daemon {
@@ -87,8 +88,8 @@ std::string user_of_key_file(const config::Config& config, const std::string& pa
 
 Reloaded reload_with(const std::string& interface, const crypto::PublicKey& key, bool is_known) {
   try {
-    [[maybe_unused]] const nlohmann::json reply = ask(interface, "reload");
-    const nlohmann::json status = ask(interface, "status");
+    [[maybe_unused]] const Json reply = ask(interface, "reload");
+    const Json status = ask(interface, "status");
     const auto& peers = status.at("peers");
     const bool has_it = std::any_of(peers.begin(), peers.end(), [wanted = key.to_base64()](const auto& peer) {
       return peer.at("public_key") == wanted;

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "common/json.h"
 #include "common/net/netlink.h"
 #include "common/net/system_clock.h"
 #include "daemon/clock_mark.h"
@@ -60,19 +61,19 @@ std::string note_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerIn
   return peer.session_live ? info.refused : info.note;
 }
 
-nlohmann::json path_json(const std::optional<protocol::PeerStatus::Path>& path) {
+Json path_json(const std::optional<protocol::PeerStatus::Path>& path) {
   if (!path) return nullptr;
-  nlohmann::json json{{"mtu", path->mtu},
-                      {"outer_mtu", path->mtu + path->overhead},
-                      {"source", source_of(*path)},
-                      {"search", search_of(*path)},
-                      {"rtt_ms", nullptr}};
+  Json json{{"mtu", path->mtu},
+            {"outer_mtu", path->mtu + path->overhead},
+            {"source", source_of(*path)},
+            {"search", search_of(*path)},
+            {"rtt_ms", nullptr}};
   if (path->round_trip_time)
     json["rtt_ms"] = std::chrono::duration<double, std::milli>(*path->round_trip_time).count();
   return json;
 }
 
-std::string human_path(const nlohmann::json& path) {
+std::string human_path(const Json& path) {
   if (path.is_null()) return "-";
   std::string text = fmt::format("{}", path.at("mtu").get<unsigned>());
   if (path.at("source") != "probed") text += path.at("source") == "assumed" ? "?" : "!";
@@ -80,25 +81,25 @@ std::string human_path(const nlohmann::json& path) {
   return text;
 }
 
-nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& info, Now now) {
+Json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& info, Now now) {
   const protocol::PeerStatus status = peer.status(now.boot);
-  nlohmann::json json{{"name", info.name},
-                      {"public_key", peer.options().public_key.to_base64()},
-                      {"endpoint", nullptr},
-                      {"latest_handshake_seconds_ago", nullptr},
-                      {"persistent_keepalive", seconds(peer.options().persistent_keepalive)},
-                      {"state", state_of(status, info)},
-                      {"note", note_of(status, info)},
-                      {"key_used_twice", !info.two_places.empty()},
-                      {"rx_bytes", status.received_bytes},
-                      {"tx_bytes", status.sent_bytes},
-                      {"rx_packets", status.received_packets},
-                      {"tx_packets", status.sent_packets},
-                      {"dropped_packets", status.dropped_packets},
-                      {"extension", nullptr},
-                      {"lanes", status.lanes},
-                      {"cipher", status.fast_cipher ? "AES-256-GCM" : "ChaCha20-Poly1305"},
-                      {"allowed_ips", nlohmann::json::array()}};
+  Json json{{"name", info.name},
+            {"public_key", peer.options().public_key.to_base64()},
+            {"endpoint", nullptr},
+            {"latest_handshake_seconds_ago", nullptr},
+            {"persistent_keepalive", seconds(peer.options().persistent_keepalive)},
+            {"state", state_of(status, info)},
+            {"note", note_of(status, info)},
+            {"key_used_twice", !info.two_places.empty()},
+            {"rx_bytes", status.received_bytes},
+            {"tx_bytes", status.sent_bytes},
+            {"rx_packets", status.received_packets},
+            {"tx_packets", status.sent_packets},
+            {"dropped_packets", status.dropped_packets},
+            {"extension", nullptr},
+            {"lanes", status.lanes},
+            {"cipher", status.fast_cipher ? "AES-256-GCM" : "ChaCha20-Poly1305"},
+            {"allowed_ips", Json::array()}};
   if (status.remote) {
     const protocol::Capabilities& can = status.remote->capabilities;
     json["extension"] = {{"version", status.remote->version},
@@ -118,8 +119,8 @@ nlohmann::json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& inf
 }
 
 /// What a tap knows of a peer.
-void add_stations(protocol::Peer& peer, nlohmann::json& json) {
-  json["mac_addresses"] = nlohmann::json::array();
+void add_stations(protocol::Peer& peer, Json& json) {
+  json["mac_addresses"] = Json::array();
   for (const net::MacAddress& address : peer.options().mac_addresses)
     json["mac_addresses"].push_back(address.to_string());
   json["learned_addresses"] = peer.link().stations.stations.load();
@@ -135,7 +136,7 @@ std::string human_bytes(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, kUnits[unit]);
 }
 
-std::string human_age(const nlohmann::json& age) {
+std::string human_age(const Json& age) {
   if (age.is_null()) return "never";
   const auto total = age.get<std::int64_t>();
   if (total < 120) return fmt::format("{}s ago", total);
@@ -143,7 +144,7 @@ std::string human_age(const nlohmann::json& age) {
   return fmt::format("{}h ago", total / 3600);
 }
 
-std::string joined(const nlohmann::json& words) {
+std::string joined(const Json& words) {
   std::string all;
   for (const auto& word : words) all += (all.empty() ? "" : ", ") + word.get<std::string>();
   return all.empty() ? "-" : all;
@@ -160,10 +161,10 @@ std::uint32_t device_mtu(const StatusSources& sources) {
 
 }  // namespace
 
-nlohmann::json make_status(const StatusSources& sources) {
+Json make_status(const StatusSources& sources) {
   const Now now = net::now();
   const net::TunFeatures& features = sources.device.features();
-  nlohmann::json status;
+  Json status;
   status["interface"] = {{"name", sources.device.name()},
                          {"type", sources.plane.ethernet ? "tap" : "tun"},
                          {"mtu", device_mtu(sources)},
@@ -172,7 +173,7 @@ nlohmann::json make_status(const StatusSources& sources) {
                                                                        : "made"},
                          {"listen_port", sources.socket.port()},
                          {"public_key", sources.tunnel.public_key().to_base64()},
-                         {"addresses", nlohmann::json::array()},
+                         {"addresses", Json::array()},
                          {"uptime_seconds", seconds(now.boot - sources.started)},
                          {"engine", sources.engine},
                          {"workers", sources.workers},
@@ -190,12 +191,13 @@ nlohmann::json make_status(const StatusSources& sources) {
     status["interface"]["addresses"].push_back(address.value.to_string());
   }
   status["clock"] = clock_status(sources.tunnel.timestamps(), now.wall);
-  status["peers"] = nlohmann::json::array();
+  status["peers"] = Json::array();
   sources.tunnel.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
-    status["peers"].push_back(peer_json(peer, sources.driver.info(id), now));
-    if (sources.plane.ethernet) add_stations(peer, status["peers"].back());
+    Json json = peer_json(peer, sources.driver.info(id), now);
+    if (sources.plane.ethernet) add_stations(peer, json);
+    status["peers"].push_back(std::move(json));
   });
-  status["drops"] = nlohmann::json::object();
+  status["drops"] = Json::object();
   for (std::size_t i = 0; i < protocol::kDropReasons; ++i) {
     const auto reason = static_cast<protocol::Drop>(i);
     std::uint64_t total = 0;
@@ -208,7 +210,7 @@ nlohmann::json make_status(const StatusSources& sources) {
   return status;
 }
 
-std::string render_status(const nlohmann::json& status) {
+std::string render_status(const Json& status) {
   const auto& interface = status.at("interface");
   std::string text =
       fmt::format("{}  up {}s  udp {}  mtu {}  {}  key {}\n", interface.at("name").get<std::string>(),

@@ -3,8 +3,7 @@
 
 #include <string>
 
-#include <nlohmann/json.hpp>
-
+#include "common/json.h"
 #include "common/net/tun_device.h"
 #include "common/net/udp_socket.h"
 #include "common/protocol/tunnel.h"
@@ -26,8 +25,8 @@ struct StatusSources {
   Instant started;
 };
 
-[[nodiscard]] nlohmann::json make_status(const StatusSources& sources);
+[[nodiscard]] Json make_status(const StatusSources& sources);
 /// For people: a line about the interface and a table of peers.
-[[nodiscard]] std::string render_status(const nlohmann::json& status);
+[[nodiscard]] std::string render_status(const Json& status);
 
 }  // namespace tunneld::daemon

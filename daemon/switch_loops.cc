@@ -3,16 +3,14 @@
 #include <chrono>
 #include <cstdint>
 
-#include <nlohmann/json.hpp>
+#include "common/json.h"
 
 namespace tunneld::daemon {
 namespace {
 
-using nlohmann::json;
-
 /// The document's list; null where there is none.
-const json* loops_in(const json& status) {
-  const json& interface = status.at("interface");
+const Json* loops_in(const Json& status) {
+  const Json& interface = status.at("interface");
   const auto layer2 = interface.find("switch");
   if (layer2 == interface.end()) return nullptr;
   const auto loops = layer2->find("loops");
@@ -32,8 +30,8 @@ std::string in_words(const protocol::Loop& loop, const PortName& name) {
          "protocol on the bridges ('stp: true', or `ip link set dev BRIDGE type bridge stp_state 1`)";
 }
 
-json loops_status(const std::vector<protocol::Loop>& loops, const PortName& name, Instant now) {
-  json all = json::array();
+Json loops_status(const std::vector<protocol::Loop>& loops, const PortName& name, Instant now) {
+  Json all = Json::array();
   for (const protocol::Loop& loop : loops) {
     all.push_back({{"ports", {name(loop.one), name(loop.other)}},
                    {"station", loop.station.address.to_string()},
@@ -44,18 +42,18 @@ json loops_status(const std::vector<protocol::Loop>& loops, const PortName& name
   return all;
 }
 
-std::string render_loops(const json& status) {
+std::string render_loops(const Json& status) {
   std::string text;
-  if (const json* loops = loops_in(status)) {
-    for (const json& loop : *loops) text += "LOOP: " + loop.at("words").get<std::string>() + "\n";
+  if (const Json* loops = loops_in(status)) {
+    for (const Json& loop : *loops) text += "LOOP: " + loop.at("words").get<std::string>() + "\n";
   }
   return text;
 }
 
-std::vector<Finding> diagnose_loops(const json& status) {
+std::vector<Finding> diagnose_loops(const Json& status) {
   std::vector<Finding> findings;
-  if (const json* loops = loops_in(status)) {
-    for (const json& loop : *loops)
+  if (const Json* loops = loops_in(status)) {
+    for (const Json& loop : *loops)
       findings.push_back({Health::kBad, "", loop.at("words").get<std::string>()});
   }
   return findings;

@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "common/json.h"
 #include "common/protocol/loop_watch.h"
 #include "daemon/diagnosis.h"
 #include "daemon/pace.h"
@@ -23,11 +22,10 @@ using PortName = std::function<std::string(net::MacTable::Port)>;
 [[nodiscard]] std::string in_words(const protocol::Loop& loop, const PortName& name);
 
 /// For `interface.switch.loops` of the status document.
-[[nodiscard]] nlohmann::json loops_status(const std::vector<protocol::Loop>& loops, const PortName& name,
-                                          Instant now);
+[[nodiscard]] Json loops_status(const std::vector<protocol::Loop>& loops, const PortName& name, Instant now);
 /// A line for each, for people; empty where there is none, or no switch.
-[[nodiscard]] std::string render_loops(const nlohmann::json& status);
-[[nodiscard]] std::vector<Finding> diagnose_loops(const nlohmann::json& status);
+[[nodiscard]] std::string render_loops(const Json& status);
+[[nodiscard]] std::vector<Finding> diagnose_loops(const Json& status);
 
 /// Which of them are worth a line in the log: peers can cause as many as they like.
 class LoopLog {

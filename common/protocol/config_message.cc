@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "common/json.h"
 #include "common/net/address_class.h"
 #include "common/net/dns_name.h"
 
@@ -14,24 +15,22 @@ constexpr std::size_t kMostDnsServers = 8;
 constexpr std::size_t kMostSearchDomains = 16;
 constexpr std::uint64_t kSmallestMtu = 576;
 
-using nlohmann::json;
-
 template <typename T>
-json texts(const std::vector<T>& items) {
-  json list = json::array();
+Json texts(const std::vector<T>& items) {
+  Json list = Json::array();
   for (const T& item : items) list.push_back(item.to_string());
   return list;
 }
 
 /// A list of texts under `key`, each read by `parse`; a missing one is empty. False where anything is wrong.
 template <typename T, typename Parse>
-bool take_list(const json& body, const char* key, std::size_t most, std::vector<T>& out, Parse parse) {
+bool take_list(const Json& body, const char* key, std::size_t most, std::vector<T>& out, Parse parse) {
   const auto found = body.find(key);
-  if (found == body.end()) return true;
+  if (found == nullptr) return true;
   if (!found->is_array() || found->size() > most) return false;
-  for (const json& item : found->get_ref<const json::array_t&>()) {
+  for (const Json& item : *found) {
     if (!item.is_string()) return false;
-    std::optional<T> value = parse(item.get_ref<const std::string&>());
+    std::optional<T> value = parse(item.get_ref<std::string>());
     if (!value) return false;
     out.push_back(std::move(*value));
   }
@@ -39,10 +38,10 @@ bool take_list(const json& body, const char* key, std::size_t most, std::vector<
 }
 
 /// nullopt in `number` for a missing key. False where it is no number from `lowest` to `highest`.
-bool take_number(const json& body, const char* key, std::uint64_t lowest, std::uint64_t highest,
+bool take_number(const Json& body, const char* key, std::uint64_t lowest, std::uint64_t highest,
                  std::optional<std::uint64_t>& number) {
   const auto found = body.find(key);
-  if (found == body.end()) return true;
+  if (found == nullptr) return true;
   if (!found->is_number_unsigned()) return false;
   number = found->get<std::uint64_t>();
   return *number >= lowest && *number <= highest;
@@ -65,7 +64,7 @@ std::optional<std::string> dns_name(const std::string& text) {
 }  // namespace
 
 ControlFrame ConfigMessage::to_frame() const {
-  json body{{"serial", serial}};
+  Json body{{"serial", serial}};
   if (refusal) {
     body["refused"] = *refusal == Refusal::kExhausted ? "exhausted" : "storage";
     return {FrameType::kConfig, std::move(body)};
@@ -82,13 +81,13 @@ ControlFrame ConfigMessage::to_frame() const {
 
 std::optional<ConfigMessage> ConfigMessage::from(const ControlFrame& frame) {
   if (frame.type != FrameType::kConfig) return std::nullopt;
-  const json& body = frame.body;
+  const Json& body = frame.body;
   constexpr std::uint64_t kAny = std::numeric_limits<std::uint64_t>::max();
   ConfigMessage message;
   std::optional<std::uint64_t> serial;
   if (!take_number(body, "serial", 1, kAny, serial) || !serial) return std::nullopt;
   message.serial = *serial;
-  if (const auto refused = body.find("refused"); refused != body.end()) {
+  if (const Json* const refused = body.find("refused")) {
     if (!refused->is_string()) return std::nullopt;
     message.refusal = *refused == "storage" ? Refusal::kStorage : Refusal::kExhausted;
     return message;
@@ -109,7 +108,7 @@ std::optional<ConfigMessage> ConfigMessage::from(const ControlFrame& frame) {
 }
 
 ControlFrame config_request() {
-  return {FrameType::kConfigRequest, json::object()};
+  return {FrameType::kConfigRequest, Json::object()};
 }
 
 ControlFrame config_ack(std::uint64_t serial) {
@@ -119,7 +118,7 @@ ControlFrame config_ack(std::uint64_t serial) {
 std::optional<std::uint64_t> acked_serial(const ControlFrame& frame) {
   if (frame.type != FrameType::kConfigAck) return std::nullopt;
   const auto serial = frame.body.find("serial");
-  if (serial == frame.body.end() || !serial->is_number_unsigned()) return std::nullopt;
+  if (serial == nullptr || !serial->is_number_unsigned()) return std::nullopt;
   return serial->get<std::uint64_t>();
 }
 

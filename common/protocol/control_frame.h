@@ -8,16 +8,15 @@
 #include <optional>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "common/bytes.h"
+#include "common/json.h"
 #include "common/protocol/frame_header.h"
 
 namespace tunneld::protocol {
 
 struct ControlFrame {
   FrameType type;
-  nlohmann::json body;  ///< an object
+  Json body;  ///< an object
 };
 
 /// nullopt for a frame of more than kMaxControlFrame bytes.

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "common/json.h"
+
 namespace tunneld::protocol {
 namespace {
 
@@ -10,19 +12,18 @@ constexpr std::uint64_t kMostLanes = 256;
 
 /// Takes the value of `key` where it has the type of `value`; false where it has another. A missing one
 /// leaves `value`.
-bool take(const nlohmann::json& body, const char* key, bool& value) {
+bool take(const Json& body, const char* key, bool& value) {
   const auto found = body.find(key);
-  if (found == body.end()) return true;
+  if (found == nullptr) return true;
   if (!found->is_boolean()) return false;
   value = found->get<bool>();
   return true;
 }
 
 template <typename Number>
-bool take(const nlohmann::json& body, const char* key, std::uint64_t lowest, std::uint64_t highest,
-          Number& value) {
+bool take(const Json& body, const char* key, std::uint64_t lowest, std::uint64_t highest, Number& value) {
   const auto found = body.find(key);
-  if (found == body.end()) return true;
+  if (found == nullptr) return true;
   if (!found->is_number_unsigned()) return false;
   const auto number = found->get<std::uint64_t>();
   if (number < lowest || number > highest) return false;
@@ -33,9 +34,9 @@ bool take(const nlohmann::json& body, const char* key, std::uint64_t lowest, std
 }  // namespace
 
 ControlFrame Hello::to_frame() const {
-  nlohmann::json ciphers = nlohmann::json::array();
+  Json ciphers = Json::array();
   if (opens_fast_data) ciphers.push_back(kAes256Gcm);
-  nlohmann::json body{
+  Json body{
       {"answer", is_answer}, {"version", version}, {"instance", instance}, {"ciphers", std::move(ciphers)}};
   if (capabilities.config) body["config"] = true;
   if (capabilities.tap) body["tap"] = true;
@@ -46,7 +47,7 @@ ControlFrame Hello::to_frame() const {
 
 std::optional<Hello> Hello::from(const ControlFrame& frame) {
   if (frame.type != FrameType::kHello) return std::nullopt;
-  const nlohmann::json& body = frame.body;
+  const Json& body = frame.body;
   for (const char* needed : {"answer", "version", "instance", "ciphers"}) {
     if (!body.contains(needed)) return std::nullopt;
   }
@@ -59,9 +60,9 @@ std::optional<Hello> Hello::from(const ControlFrame& frame) {
                     take(body, "tap", can.tap) && take(body, "lanes", 1, kMostLanes, can.lanes) &&
                     take(body, "probe", can.probe);
   if (!fits || !body.at("ciphers").is_array()) return std::nullopt;
-  for (const nlohmann::json& cipher : body.at("ciphers")) {
+  for (const Json& cipher : body.at("ciphers")) {
     if (!cipher.is_string()) return std::nullopt;
-    if (cipher.get_ref<const std::string&>() == kAes256Gcm) hello.opens_fast_data = true;
+    if (cipher.get_ref<std::string>() == kAes256Gcm) hello.opens_fast_data = true;
   }
   return hello;
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "common/json.h"
 #include "common/protocol/constants.h"
 #include "common/protocol/peer.h"
 
@@ -138,7 +139,7 @@ void Peer::control_frame(std::uint32_t index, ByteView plain, Now now, Actions& 
     answer_probe(*frame, now, actions);
   } else if (frame->type == FrameType::kProbeAck) {
     const auto id = frame->body.find("id");
-    if (id != frame->body.end() && id->is_number_unsigned()) {
+    if (id != nullptr && id->is_number_unsigned()) {
       path_.acknowledged(id->get<std::uint64_t>(), now.boot);
       tell_path_mtu(actions);
     }
@@ -162,7 +163,7 @@ bool Peer::send_frame(const ControlFrame& frame, Now now, Actions& actions, std:
 
 void Peer::answer_probe(const ControlFrame& probe, Now now, Actions& actions) {
   const auto id = probe.body.find("id");
-  if (id == probe.body.end() || !id->is_number_unsigned()) return;
+  if (id == nullptr || !id->is_number_unsigned()) return;
   (void)send_frame({FrameType::kProbeAck, {{"id", *id}}}, now, actions);
 }
 
@@ -194,7 +195,7 @@ void Peer::tell_path_mtu(Actions& actions) {
 
 void Peer::say_bye(Now now, Actions& actions) {
   if (Keypair* keypair = live_keypair(now.boot)) keypair->rekey_requested.store(true);  // no successor
-  if (remote_) (void)send_frame({FrameType::kBye, nlohmann::json::object()}, now, actions);
+  if (remote_) (void)send_frame({FrameType::kBye, Json::object()}, now, actions);
   reset();
 }
 

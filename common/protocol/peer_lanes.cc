@@ -16,7 +16,7 @@ ControlFrame lane_frame(FrameType type, unsigned lane) {
 
 std::optional<unsigned> lane_in(const ControlFrame& frame) {
   const auto lane = frame.body.find("lane");
-  if (lane == frame.body.end() || !lane->is_number_unsigned()) return std::nullopt;
+  if (lane == nullptr || !lane->is_number_unsigned()) return std::nullopt;
   const auto number = lane->get<std::uint64_t>();
   return number == 0 || number > kMostLanes ? std::nullopt : std::optional(static_cast<unsigned>(number));
 }

@@ -1,7 +1,7 @@
 // Control frames of a peer that is ours and means harm: cut off at every byte, too long, with keys twice, of
 // wrong types, nested. Each type of frame, under a live session: none changes anything.
-#include <nlohmann/json.hpp>
 
+#include "common/json.h"
 #include "common/protocol/control_frame.h"
 #include "common/protocol/data_message.h"
 #include "tests/simulation/simulated_network.h"
@@ -9,27 +9,26 @@
 namespace tunneld::simulation {
 namespace {
 
-using nlohmann::json;
 using protocol::FrameType;
 using Bytes = std::vector<std::uint8_t>;
 
 /// A frame of each type as it should be.
-const std::map<FrameType, json> kGood = {
+const std::map<FrameType, Json> kGood = {
     {FrameType::kHello,
      {{"answer", false},
       {"version", 1},
       {"instance", 7},
-      {"ciphers", json::array({"aes-256-gcm"})},
+      {"ciphers", Json::array({"aes-256-gcm"})},
       {"config", true},
       {"tap", true},
       {"lanes", 9},
       {"probe", true}}},
-    {FrameType::kConfigRequest, json::object()},
-    {FrameType::kConfig, {{"serial", 1}, {"addresses", json::array({"10.0.0.9"})}, {"mtu", 1300}}},
+    {FrameType::kConfigRequest, Json::object()},
+    {FrameType::kConfig, {{"serial", 1}, {"addresses", Json::array({"10.0.0.9"})}, {"mtu", 1300}}},
     {FrameType::kConfigAck, {{"serial", 1}}},
     {FrameType::kProbe, {{"id", 1}}},
     {FrameType::kProbeAck, {{"id", 1}}},
-    {FrameType::kBye, json::object()},
+    {FrameType::kBye, Json::object()},
     {FrameType::kLane, {{"lane", 2}}},
     {FrameType::kLaneAck, {{"lane", 2}}},
 };
@@ -41,11 +40,11 @@ Bytes frame(FrameType type, const Bytes& body, std::optional<std::size_t> length
   return bytes;
 }
 
-/// `object` with one key given twice: nlohmann-json cannot write that.
-Bytes with_a_key_twice(const json& object) {
-  Bytes once = json::to_cbor(object);
-  const std::string name = object.empty() ? "x" : object.begin().key();
-  const Bytes member = json::to_cbor(json{{name, object.empty() ? json(1) : object.begin().value()}});
+/// `object` with one key given twice: Json cannot hold that.
+Bytes with_a_key_twice(const Json& object) {
+  Bytes once = object.to_cbor();
+  const std::string name = object.empty() ? "x" : object.items().begin()->first;
+  const Bytes member = Json{{name, object.empty() ? Json(1) : object.items().begin()->second}}.to_cbor();
   for (int i = object.empty() ? 0 : 1; i < 2; ++i) {
     ++once[0];  // a map of so many members
     once.insert(once.end(), member.begin() + 1, member.end());
@@ -54,8 +53,8 @@ Bytes with_a_key_twice(const json& object) {
 }
 
 /// What no receiver may take for a frame of this type.
-std::vector<Bytes> malformed(FrameType type, const json& good) {
-  const Bytes body = json::to_cbor(good);
+std::vector<Bytes> malformed(FrameType type, const Json& good) {
+  const Bytes body = good.to_cbor();
   std::vector<Bytes> frames;
   for (std::size_t size = 0; size < body.size(); ++size) {
     const Bytes part(body.begin(), body.begin() + static_cast<std::ptrdiff_t>(size));
@@ -65,29 +64,35 @@ std::vector<Bytes> malformed(FrameType type, const json& good) {
   Bytes more = body;
   more.push_back(0);
   frames.push_back(frame(type, more));
-  json large = good;
+  Json large = good;
   large["padding"] = std::string(protocol::kMaxControlFrame, 'x');
-  frames.push_back(frame(type, json::to_cbor(large)));
+  frames.push_back(frame(type, large.to_cbor()));
   frames.push_back(frame(type, with_a_key_twice(good)));
-  json deep = good;
-  json* at = &deep["x"];
-  for (int i = 0; i < 9; ++i) at = &(*at = json::object())["x"];
-  frames.push_back(frame(type, json::to_cbor(deep)));
-  for (const json& other : {json(nullptr), json(1), json("text"), json::array({good})})
-    frames.push_back(frame(type, json::to_cbor(other)));
+  Json deep = good;
+  Json* at = &deep["x"];
+  for (int i = 0; i < 9; ++i) at = &(*at = Json::object())["x"];
+  frames.push_back(frame(type, deep.to_cbor()));
+  for (const Json& other : {Json(nullptr), Json(1), Json("text"), Json::array({good})})
+    frames.push_back(frame(type, other.to_cbor()));
   return frames;
 }
 
+bool are_of_one_type(const Json& a, const Json& b) {
+  return a.is_number_unsigned() == b.is_number_unsigned() && a.is_number() == b.is_number() &&
+         a.is_string() == b.is_string() && a.is_boolean() == b.is_boolean() && a.is_array() == b.is_array() &&
+         a.is_object() == b.is_object();
+}
+
 /// Each known key with values of other types.
-std::vector<Bytes> of_wrong_types(FrameType type, const json& good) {
+std::vector<Bytes> of_wrong_types(FrameType type, const Json& good) {
   std::vector<Bytes> frames;
   for (const auto& [key, value] : good.items()) {
-    for (const json& other :
-         {json(nullptr), json(-1), json(1.5), json("text"), json::object(), json::array({1})}) {
-      if (other.type() == value.type()) continue;
-      json wrong = good;
+    for (const Json& other :
+         {Json(nullptr), Json(-1), Json(1.5), Json("text"), Json::object(), Json::array({1})}) {
+      if (are_of_one_type(other, value)) continue;
+      Json wrong = good;
       wrong[key] = other;
-      frames.push_back(frame(type, json::to_cbor(wrong)));
+      frames.push_back(frame(type, wrong.to_cbor()));
     }
   }
   return frames;
@@ -128,7 +133,7 @@ struct HostilePair {
   /// What frames can change at `b`, in words.
   std::string state() {
     const protocol::PeerStatus status = b.tunnel->peer(a_at_b).status(network.now().boot);
-    return json{{"live", status.session_live},
+    return Json{{"live", status.session_live},
                 {"pending", status.handshake_pending},
                 {"lanes", status.lanes},
                 {"endpoint", status.endpoint ? status.endpoint->remote.to_string() : ""},
@@ -176,12 +181,12 @@ TEST(HostileFrames, WrongTypesOfEveryKeyChangeNothing) {
   }
   for (const unsigned lane : {0U, 15U, 256U}) {
     for (const FrameType type : {FrameType::kLane, FrameType::kLaneAck}) {
-      pair.say(frame(type, json::to_cbor(json{{"lane", lane}})));
+      pair.say(frame(type, Json{{"lane", lane}}.to_cbor()));
       ASSERT_EQ(pair.state(), before) << "lane " << lane;
     }
   }
   // As it should be, one does what it is for: the test would see a change.
-  pair.say(frame(FrameType::kHello, json::to_cbor(kGood.at(FrameType::kHello))));
+  pair.say(frame(FrameType::kHello, kGood.at(FrameType::kHello).to_cbor()));
   EXPECT_NE(pair.state(), before);
 }
 

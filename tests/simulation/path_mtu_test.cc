@@ -1,4 +1,5 @@
 // Two tunnelds find out what the path between them carries, by probes in the tunnel and nothing else.
+#include "common/json.h"
 #include "common/protocol/data_message.h"
 #include "tests/simulation/simulated_network.h"
 
@@ -190,9 +191,8 @@ TEST(PathOfTwo, MalformedProbesChangeNothing) {
   way.transfer(1s);
   const std::uint32_t limit = way.limit();
   protocol::Actions actions;
-  for (const nlohmann::json& body :
-       {nlohmann::json::object(), nlohmann::json{{"id", "x"}}, nlohmann::json{{"id", -1}},
-        nlohmann::json{{"id", UINT64_MAX}}, nlohmann::json{{"id", nullptr}}}) {
+  for (const Json& body : {Json::object(), Json{{"id", "x"}}, Json{{"id", -1}}, Json{{"id", UINT64_MAX}},
+                           Json{{"id", nullptr}}}) {
     for (const auto type : {protocol::FrameType::kProbe, protocol::FrameType::kProbeAck})
       (void)way.b.tunnel->peer(way.a_at_b).send_frame({type, body}, way.network.now(), actions);
   }

@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/net/file_descriptor.h"
 #include "daemon/control_client.h"
 #include "daemon/run_directory.h"
@@ -62,9 +63,9 @@ class ControlSocketTest : public testing::Test {
     directory_ = mkdtemp(pattern.data());
     setenv("TUNNELD_RUN_DIR", directory_.c_str(), 1);
     server_ = std::make_unique<ControlSocket>(io_, "tun0");
-    server_->on("status", [] { return nlohmann::json{{"answer", 42}}; });
-    server_->on("fail", []() -> nlohmann::json { throw std::runtime_error("no luck"); });
-    server_->on("reload", [] { return nlohmann::json{{"error", "/etc/caf\xe9.yaml: not there"}}; });
+    server_->on("status", [] { return Json{{"answer", 42}}; });
+    server_->on("fail", []() -> Json { throw std::runtime_error("no luck"); });
+    server_->on("reload", [] { return Json{{"error", "/etc/caf\xe9.yaml: not there"}}; });
     thread_ = std::thread([this] { io_.run(); });
   }
   ~ControlSocketTest() override {
@@ -115,7 +116,7 @@ TEST_F(ControlSocketTest, AHandlerThatFailsEndsNothing) {
 }
 
 TEST_F(ControlSocketTest, AnswersWhatIsAsked) {
-  EXPECT_EQ(ask("tun0", "status"), (nlohmann::json{{"answer", 42}}));
+  EXPECT_EQ(ask("tun0", "status"), (Json{{"answer", 42}}));
   EXPECT_EQ(running_interfaces(), std::vector<std::string>{"tun0"});
   EXPECT_EQ(choose_interface(""), "tun0");
 }
@@ -182,7 +183,7 @@ TEST_F(ControlSocketTest, WithoutADescriptorLeftWaitsInsteadOfSpinning) {
 TEST_F(ControlSocketTest, ADaemonThatHangsIsNotWaitedForWithoutLimit) {
   using namespace std::chrono_literals;
   std::promise<void> wake;
-  server_->on("hang", [&wake]() -> nlohmann::json {
+  server_->on("hang", [&wake]() -> Json {
     wake.get_future().wait();
     return {};
   });

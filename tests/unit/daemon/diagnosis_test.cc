@@ -5,18 +5,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/json.h"
+
 namespace tunneld::daemon {
 namespace {
 
 using testing::HasSubstr;
 
-nlohmann::json status(const nlohmann::json& drops, const std::vector<nlohmann::json>& peers) {
+Json status(const Json& drops, const std::vector<Json>& peers) {
   return {{"interface", {{"name", "tun0"}, {"listen_port", 51820}, {"public_key", "OUR-KEY"}}},
           {"drops", drops},
           {"peers", peers}};
 }
 
-nlohmann::json peer(const char* name, const char* state, unsigned tx = 0, unsigned rx = 0) {
+Json peer(const char* name, const char* state, unsigned tx = 0, unsigned rx = 0) {
   return {{"name", name},
           {"public_key", std::string("key of ") + name},
           {"state", state},
@@ -28,8 +30,8 @@ nlohmann::json peer(const char* name, const char* state, unsigned tx = 0, unsign
 }
 
 /// The findings but the first, which says that the interface is up.
-std::vector<Finding> findings(const nlohmann::json& before, const nlohmann::json& after,
-                              const Unreachable& unreachable = {}, const std::string& only = {}) {
+std::vector<Finding> findings(const Json& before, const Json& after, const Unreachable& unreachable = {},
+                              const std::string& only = {}) {
   std::vector<Finding> all = diagnose(before, after, unreachable, only);
   EXPECT_EQ(all.at(0).health, Health::kGood);
   EXPECT_THAT(all[0].words, HasSubstr("OUR-KEY"));
@@ -46,7 +48,7 @@ TEST(Diagnosis, OfAHealthyTunnelIsGood) {
 }
 
 TEST(Diagnosis, SaysWhatThePathCarriesWhereThatIsKnown) {
-  nlohmann::json known = peer("a", "up", 1, 1);
+  Json known = peer("a", "up", 1, 1);
   known["path"] = {{"mtu", 1392}, {"source", "probed"}, {"rtt_ms", 12.4}};
   EXPECT_THAT(findings(status({}, {known}), status({}, {known})).at(0).words,
               HasSubstr("packets of up to 1392 bytes pass, 12 ms there and back"));
@@ -56,7 +58,7 @@ TEST(Diagnosis, SaysWhatThePathCarriesWhereThatIsKnown) {
 }
 
 TEST(Diagnosis, NamesOurOwnClockWhenItIsBehindOrCannotBeRight) {
-  nlohmann::json now = status({}, {});
+  Json now = status({}, {});
   now["clock"] = {{"behind_seconds", nullptr}, {"plausible", true}};
   EXPECT_TRUE(findings(now, now).empty());
   now["clock"]["behind_seconds"] = 3600;
@@ -73,7 +75,7 @@ TEST(Diagnosis, NamesOurKeyToThoseWhoCallUnderAnother) {
 }
 
 TEST(Diagnosis, BlamesPresharedKeysOnlyWhereAnAnswerWasRefused) {
-  const nlohmann::json before = status({{"handshake_refused", 1}}, {});
+  const Json before = status({{"handshake_refused", 1}}, {});
   const auto calling = findings(before, status({{"handshake_refused", 2}}, {peer("a", "connecting")}));
   ASSERT_EQ(calling.size(), 1U);
   EXPECT_THAT(calling[0].words, HasSubstr("preshared keys differ"));
@@ -97,7 +99,7 @@ TEST(Diagnosis, IsUnclearWhereItCannotKnow) {
 }
 
 TEST(Diagnosis, SaysWhatADatagramMetAndWhatThePeerWaitsFor) {
-  nlohmann::json waiting = peer("a", "waiting");
+  Json waiting = peer("a", "waiting");
   waiting["note"] = "vpn.example: no such name";
   waiting["endpoint"] = nullptr;
   const auto found = findings(status({}, {}), status({}, {waiting, peer("b", "connecting")}),

@@ -8,8 +8,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <net/if.h>
-#include <nlohmann/json.hpp>
 
+#include "common/json.h"
 #include "daemon/host_watch.h"
 #include "tests/unit/daemon/kept_device_fixture.h"
 
@@ -45,8 +45,8 @@ class HostStatusTest : public KeptDeviceTest {
     }
     return false;
   }
-  nlohmann::json status() { return host_status(*watch_); }
-  static nlohmann::json document(const nlohmann::json& host) { return {{"host", host}}; }
+  Json status() { return host_status(*watch_); }
+  static Json document(const Json& host) { return {{"host", host}}; }
 
   boost::asio::io_context io_;
   std::optional<HostChanges> host_;
@@ -54,11 +54,11 @@ class HostStatusTest : public KeptDeviceTest {
 };
 
 TEST_F(HostStatusTest, NothingMissingIsNotWorthALine) {
-  EXPECT_EQ(status(), (nlohmann::json{{"missing", nlohmann::json::array()},
-                                      {"missing_count", 0},
-                                      {"error", nullptr},
-                                      {"put_back", 0},
-                                      {"last", nullptr}}));
+  EXPECT_EQ(status(), (Json{{"missing", Json::array()},
+                            {"missing_count", 0},
+                            {"error", nullptr},
+                            {"put_back", 0},
+                            {"last", nullptr}}));
   EXPECT_EQ(render_host(document(status())), "");
   EXPECT_THAT(diagnose_host(document(status()), document(status())), IsEmpty());
   // A daemon of an earlier version says nothing of it.
@@ -98,7 +98,7 @@ TEST_F(HostStatusTest, WhatIsOthersLeadsToNothing) {
 }
 
 TEST_F(HostStatusTest, ALongListIsCut) {
-  nlohmann::json host = status();
+  Json host = status();
   host["missing"] = {"a", "b"};
   host["missing_count"] = 9;
   EXPECT_EQ(render_host(document(host)), "MISSING on this host: a, b and 7 more\n");

@@ -5,11 +5,11 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "common/json.h"
 #include "daemon/journal_owner.h"
 #include "daemon/run_directory.h"
 #include "tests/unit/daemon/run_directory_fixture.h"
@@ -86,7 +86,7 @@ class JournalTest : public ::testing::Test {
 
 TEST_F(JournalTest, EveryKindOfChangeIsReadAsItWasWritten) {
   for (const HostChange& change : all_kinds()) {
-    const auto read = from_json(nlohmann::json::parse(to_json(change).dump()));
+    const auto read = from_json(Json::parse(to_json(change).dump()).value());
     ASSERT_TRUE(read) << in_words(change);
     // Not by ==, which leaves out what was there before.
     EXPECT_EQ(to_json(*read), to_json(change));
@@ -96,16 +96,16 @@ TEST_F(JournalTest, EveryKindOfChangeIsReadAsItWasWritten) {
 
 TEST_F(JournalTest, AChangeWithAnyMemberMissingIsNotReadAsAnother) {
   for (const HostChange& change : all_kinds()) {
-    const nlohmann::json whole = to_json(change);
+    const Json whole = to_json(change);
     for (const auto& [key, value] : whole.items()) {
-      nlohmann::json part = whole;
+      Json part = whole;
       part.erase(key);
       const auto read = from_json(part);
       // "file": a version before did not write it.
       const bool is_optional = key == "before" || key == "metric" || key == "mark" ||
                                key == "suppress_prefix_length" || key == "file";
       EXPECT_EQ(read.has_value(), is_optional) << key << " of " << whole;
-      part[key] = nlohmann::json::array({nlohmann::json::object()});
+      part[key] = Json::array({Json::object()});
       EXPECT_FALSE(from_json(part)) << key << " of " << whole;
     }
   }
@@ -243,12 +243,12 @@ TEST_F(JournalTest, TheJournalOfALiveProcessIsRefusedEvenIfItsLockFileWasDeleted
 }
 
 /// Leaves the journal of a dead process whose owner's line says `value` for `key`.
-void leave_journal(const std::filesystem::path& path, const char* key, const nlohmann::json& value) {
-  nlohmann::json owner = JournalOwner::self().to_json();
+void leave_journal(const std::filesystem::path& path, const char* key, const Json& value) {
+  Json owner = JournalOwner::self().to_json();
   owner["started"] = "1";
   owner[key] = value;
-  write_file(path, nlohmann::json{{"owner", owner}}.dump() + "\n" +
-                       nlohmann::json{{"id", 1}, {"change", to_json(address(1))}}.dump() + "\n");
+  write_file(path, Json{{"owner", owner}}.dump() + "\n" +
+                       Json{{"id", 1}, {"change", to_json(address(1))}}.dump() + "\n");
   chmod(path.c_str(), 0600);
 }
 
@@ -309,7 +309,7 @@ TEST_F(JournalTest, LinesThatItDoesNotKnowDoNotHideTheOthers) {
   text +=
       "{\"id\":2,\"change\":{\"kind\":\"of a later "
       "version\"}}\nnull\n[]\n\"\"\n{\"id\":\"x\"}\n{\"undone\":-1}\nrubbish\n\n";
-  text += nlohmann::json{{"id", 3}, {"change", to_json(address(3))}}.dump() + "\n";
+  text += Json{{"id", 3}, {"change", to_json(address(3))}}.dump() + "\n";
   write_file(path_, text);
   EXPECT_THAT(pending(Journal("tun0")), ::testing::ElementsAre(address(1), address(3)));
 }

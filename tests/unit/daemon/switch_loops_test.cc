@@ -2,7 +2,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
+
+#include "common/json.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -34,9 +35,9 @@ TEST(SwitchLoops, BothPortsAStationAndWhatToDoAreNamed) {
 }
 
 TEST(SwitchLoops, StatusAndDoctorSayTheSame) {
-  nlohmann::json status{{"interface", {{"switch", {{"loops", loops_status({loop(9)}, name, kNow)}}}}}};
-  const nlohmann::json& listed = status["interface"]["switch"]["loops"][0];
-  EXPECT_EQ(listed["ports"], (nlohmann::json{"peer site-b", "the bridge br0"}));
+  Json status{{"interface", {{"switch", {{"loops", loops_status({loop(9)}, name, kNow)}}}}}};
+  const Json& listed = status["interface"]["switch"]["loops"][0];
+  EXPECT_EQ(listed["ports"], (Json{"peer site-b", "the bridge br0"}));
   EXPECT_EQ(listed["station"], "02:5e:10:20:30:40");
   EXPECT_EQ(listed["seconds"], 75);
   EXPECT_EQ(render_loops(status), "LOOP: " + in_words(loop(9), name) + "\n");

@@ -5,12 +5,11 @@
 
 #include <gtest/gtest.h>
 
+#include "common/json.h"
 #include "common/net/dns_name.h"
 
 namespace tunneld::protocol {
 namespace {
-
-using nlohmann::json;
 
 ConfigMessage whole() {
   ConfigMessage message;
@@ -25,7 +24,7 @@ ConfigMessage whole() {
   return message;
 }
 
-std::optional<ConfigMessage> with(const char* key, const json& value) {
+std::optional<ConfigMessage> with(const char* key, const Json& value) {
   ControlFrame frame = whole().to_frame();
   frame.body[key] = value;
   return ConfigMessage::from(frame);
@@ -49,10 +48,10 @@ TEST(ConfigMessage, ARefusalHasNothingElse) {
 }
 
 TEST(ConfigMessage, EveryWrongTypeIsRefused) {
-  const json body = whole().to_frame().body;
+  const Json body = whole().to_frame().body;
   for (const auto& [key, value] : body.items()) {
-    for (const json& wrong : {json(nullptr), json(-1), json(1.5), json("text"), json::object(), json(true),
-                              json::array({1}), json::array({json::array()}), json::array({"not one"})}) {
+    for (const Json& wrong : {Json(nullptr), Json(-1), Json(1.5), Json("text"), Json::object(), Json(true),
+                              Json::array({1}), Json::array({Json::array()}), Json::array({"not one"})}) {
       EXPECT_FALSE(with(key.c_str(), wrong)) << key << " " << wrong;
     }
   }
@@ -71,19 +70,19 @@ TEST(ConfigMessage, WhatNoHostShouldHaveIsRefused) {
   for (const char* address :
        {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "169.254.1.1", "::", "::1", "fe80::1",
         "ff02::1", "::ffff:10.0.0.1", "0.1.2.3", "10.0.0.1/32", "10.0.0.1; id"}) {
-    EXPECT_FALSE(with("addresses", json::array({address}))) << address;
-    EXPECT_FALSE(with("dns_servers", json::array({address}))) << address;
+    EXPECT_FALSE(with("addresses", Json::array({address}))) << address;
+    EXPECT_FALSE(with("dns_servers", Json::array({address}))) << address;
   }
   for (const char* route : {"127.0.0.0/8", "224.0.0.0/4", "10.0.0.1/24", "fe80::/10", "ff00::/8", "::1/128",
                             "10.0.0.0/33", "fd00::/129", "169.254.0.0/16", "0.0.0.0/8", "10.0.0.0/8 "}) {
-    EXPECT_FALSE(with("routes", json::array({route}))) << route;
+    EXPECT_FALSE(with("routes", Json::array({route}))) << route;
   }
   for (const char* route : {"0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0", "10.0.0.0/8", "fd00::/8"}) {
-    EXPECT_TRUE(with("routes", json::array({route}))) << route;
+    EXPECT_TRUE(with("routes", Json::array({route}))) << route;
   }
   for (const char* name :
        {"", ".", "a..b", "-a", "a-", "*.a", "a b", "a;b", "$(id)", "a\nb", "a/b", "ä.de", "x."}) {
-    EXPECT_FALSE(with("dns_search", json::array({name}))) << name;
+    EXPECT_FALSE(with("dns_search", Json::array({name}))) << name;
   }
   EXPECT_FALSE(with("mtu", 575U));
   EXPECT_FALSE(with("mtu", 65536U));
@@ -91,10 +90,10 @@ TEST(ConfigMessage, WhatNoHostShouldHaveIsRefused) {
 }
 
 TEST(ConfigMessage, ListsAreBounded) {
-  EXPECT_FALSE(with("addresses", json::array_t(9, "10.0.0.1")));
-  EXPECT_FALSE(with("routes", json::array_t(129, "10.0.0.0/8")));
-  EXPECT_FALSE(with("dns_servers", json::array_t(9, "10.0.0.1")));
-  EXPECT_FALSE(with("dns_search", json::array_t(17, "x")));
+  EXPECT_FALSE(with("addresses", Json::Array(9, "10.0.0.1")));
+  EXPECT_FALSE(with("routes", Json::Array(129, "10.0.0.0/8")));
+  EXPECT_FALSE(with("dns_servers", Json::Array(9, "10.0.0.1")));
+  EXPECT_FALSE(with("dns_search", Json::Array(17, "x")));
 }
 
 TEST(ConfigMessage, TruncatedAtEveryByteAndMutilatedIsRefusedOrSensible) {
@@ -116,7 +115,7 @@ TEST(ConfigMessage, TruncatedAtEveryByteAndMutilatedIsRefusedOrSensible) {
 
 TEST(ConfigMessage, AcknowledgementsHaveASerial) {
   EXPECT_EQ(acked_serial(config_ack(9)), 9U);
-  EXPECT_FALSE(acked_serial({FrameType::kConfigAck, json::object()}));
+  EXPECT_FALSE(acked_serial({FrameType::kConfigAck, Json::object()}));
   EXPECT_FALSE(acked_serial({FrameType::kConfigAck, {{"serial", "9"}}}));
   EXPECT_FALSE(acked_serial({FrameType::kConfig, {{"serial", 9U}}}));
 }

@@ -5,11 +5,12 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "common/crypto/keys.h"
+#include "common/json.h"
 
 namespace tunneld::protocol {
 namespace {
@@ -50,7 +51,7 @@ void append(Bytes& to, ByteView more) {
 }
 
 /// Runs a vector of the pattern IK or IKpsk2: every message, both transport directions.
-void run_vector(const nlohmann::json& vector) {
+void run_vector(const Json& vector) {
   const bool psk = vector.contains("init_psks");
   const auto text = [&](const char* key) { return vector.at(key).get<std::string>(); };
   const auto message = [&](std::size_t i) {
@@ -161,7 +162,7 @@ const char* const kVector = R"({
 
 TEST(NoiseSymmetricState, RunsThePublishedIkpsk2Vector) {
   crypto::init();
-  run_vector(nlohmann::json::parse(kVector));
+  run_vector(Json::parse(kVector).value());
 }
 
 TEST(NoiseSymmetricState, RunsAllVectorsOfTheFile) {
@@ -171,10 +172,11 @@ TEST(NoiseSymmetricState, RunsAllVectorsOfTheFile) {
   const std::filesystem::path path = folder / "noise_ik_blake2s.json";
   if (!std::filesystem::exists(path))
     GTEST_SKIP() << "no vector file at " << path << " (TUNNELD_VECTORS names its folder)";
-  std::ifstream file(path);
-  const nlohmann::json vectors = nlohmann::json::parse(file).at("vectors");
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  const Json vectors = Json::parse(text.str()).value().at("vectors");
   ASSERT_GE(vectors.size(), 2U);
-  for (const nlohmann::json& vector : vectors) {
+  for (const Json& vector : vectors) {
     SCOPED_TRACE(vector.at("protocol_name").get<std::string>());
     run_vector(vector);
   }

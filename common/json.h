@@ -1,0 +1,193 @@
+// A JSON value (RFC 8259): what status, journals and control frames are made of, and what they are read from.
+//
+// The library that reads and writes it is seen by json.cc alone: its header costs each file that includes it
+// three seconds of compiling. Values are built and read as with that library, which readers may know.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <iosfwd>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/bytes.h"
+
+namespace tunneld {
+
+class Json {
+ public:
+  using Array = std::vector<Json>;
+  using Object = std::map<std::string, Json, std::less<>>;
+
+  using value_type = Json;
+  using const_iterator = Array::const_iterator;
+
+  /// A member that is not there, or a value of another type than asked for.
+  class Error : public std::runtime_error {
+   public:
+    using std::runtime_error::runtime_error;
+  };
+
+  Json() = default;  ///< null
+  Json(std::nullptr_t) {}
+  template <std::same_as<bool> T>
+  Json(T value) : value_(value) {}
+  template <std::integral T>
+  requires(!std::same_as<T, bool>) Json(T value) {
+    if (std::cmp_less(value, 0)) {
+      value_ = static_cast<std::int64_t>(value);
+    } else {
+      value_ = static_cast<std::uint64_t>(value);
+    }
+  }
+  Json(double value) : value_(value) {}
+  Json(const char* text) : value_(std::string(text)) {}
+  Json(std::string text) : value_(std::move(text)) {}
+  Json(std::string_view text) : value_(std::string(text)) {}
+  Json(Array items) : value_(std::move(items)) {}
+  Json(Object members) : value_(std::move(members)) {}
+  template <typename T>
+  requires(!std::same_as<T, Json>) Json(const std::vector<T>& items)
+      : value_(Array(items.begin(), items.end())) {}
+  template <typename T>
+  Json(const std::map<std::string, T>& members) : value_(Object(members.begin(), members.end())) {}
+  /// An object where each item is a pair of a text and a value, an array otherwise.
+  Json(std::initializer_list<Json> items);
+
+  [[nodiscard]] static Json array(std::initializer_list<Json> items = {}) { return Array(items); }
+  [[nodiscard]] static Json object() { return Object{}; }
+
+  [[nodiscard]] bool is_null() const { return holds<std::monostate>(); }
+  [[nodiscard]] bool is_boolean() const { return holds<bool>(); }
+  /// A whole number that is not negative.
+  [[nodiscard]] bool is_number_unsigned() const { return holds<std::uint64_t>(); }
+  [[nodiscard]] bool is_integer() const { return is_number_unsigned() || holds<std::int64_t>(); }
+  [[nodiscard]] bool is_number() const { return is_integer() || holds<double>(); }
+  [[nodiscard]] bool is_string() const { return holds<std::string>(); }
+  [[nodiscard]] bool is_array() const { return holds<Array>(); }
+  [[nodiscard]] bool is_object() const { return holds<Object>(); }
+
+  /// bool, a number, std::string, or a vector or map of these. Throws Error for a value of another type, and
+  /// for a number that T cannot hold.
+  template <typename T>
+  [[nodiscard]] T get() const;
+  /// As get(), for what declares its type itself.
+  template <typename T>
+  requires((std::integral<T> && !std::same_as<T, char>) || std::same_as<T, double> ||
+           std::same_as<T, std::string>)
+  operator T() const {  // NOLINT(google-explicit-constructor)
+    return get<T>();
+  }
+  /// As get() for std::string, Array and Object, without a copy.
+  template <typename T>
+  [[nodiscard]] const T& get_ref() const {
+    if (const T* const held = std::get_if<T>(&value_)) return *held;
+    throw_other_type();
+  }
+
+  /// nullptr where it is not there, or this is no object.
+  [[nodiscard]] const Json* find(std::string_view key) const;
+  [[nodiscard]] bool contains(std::string_view key) const { return find(key) != nullptr; }
+  /// Throws Error where it is not there, or this is no object.
+  [[nodiscard]] const Json& at(std::string_view key) const;
+  [[nodiscard]] const Json& at(std::size_t index) const;
+  template <std::convertible_to<std::string_view> Key>
+  [[nodiscard]] const Json& operator[](const Key& key) const {
+    return at(std::string_view(key));
+  }
+  /// Adds a null where it is not there; null becomes an object. Throws Error where this is something else.
+  template <std::convertible_to<std::string_view> Key>
+  Json& operator[](const Key& key) {
+    return member(std::string_view(key));
+  }
+  /// The member, or `otherwise` where it is not there. Throws Error as get() does.
+  template <typename T>
+  [[nodiscard]] T value(std::string_view key, T otherwise) const {
+    const Json* const found = find(key);
+    return found == nullptr ? std::move(otherwise) : found->get<T>();
+  }
+  /// Null becomes an array. Throws Error where this is something else.
+  void push_back(Json item);
+
+  /// Removes a member, if it is there.
+  void erase(std::string_view key);
+
+  /// Members, items; 0 for null, 1 for all else.
+  [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] bool empty() const { return size() == 0; }
+  /// Of an array. Throws Error where this is something else.
+  [[nodiscard]] const_iterator begin() const { return get_ref<Array>().begin(); }
+  [[nodiscard]] const_iterator end() const { return get_ref<Array>().end(); }
+  /// Of an object. Throws Error where this is something else.
+  [[nodiscard]] const Object& items() const { return get_ref<Object>(); }
+
+  bool operator==(const Json& other) const = default;
+  template <typename T>
+  requires(!std::same_as<T, Json> && std::constructible_from<Json, const T&>) bool operator==(
+      const T& other) const {
+    return *this == Json(other);
+  }
+
+  /// In one line where `indentation` is negative. Bytes that are no UTF-8 become U+FFFD.
+  [[nodiscard]] std::string dump(int indentation = -1) const;
+  /// RFC 8949.
+  [[nodiscard]] std::vector<std::uint8_t> to_cbor() const;
+
+  /// nullopt for anything malformed: a key given twice, nested deeper than `deepest`, more behind the end.
+  [[nodiscard]] static std::optional<Json> parse(std::string_view text, std::size_t deepest = 16);
+  /// The same. Byte strings, which JSON has not, are read as null. Never throws.
+  [[nodiscard]] static std::optional<Json> from_cbor(ByteView bytes, std::size_t deepest);
+
+ private:
+  template <typename T>
+  [[nodiscard]] bool holds() const {
+    return std::holds_alternative<T>(value_);
+  }
+  Json& member(std::string_view key);
+  [[noreturn]] void throw_other_type() const;
+  [[nodiscard]] double to_double() const;
+
+  std::variant<std::monostate, bool, std::int64_t, std::uint64_t, double, std::string, Array, Object> value_;
+};
+
+template <typename T>
+T Json::get() const {
+  if constexpr (std::same_as<T, Json>) {
+    return *this;
+  } else if constexpr (std::floating_point<T>) {
+    return static_cast<T>(to_double());
+  } else if constexpr (std::integral<T> && !std::same_as<T, bool>) {
+    if (const auto* number = std::get_if<std::uint64_t>(&value_);
+        number != nullptr && std::in_range<T>(*number))
+      return static_cast<T>(*number);
+    if (const auto* number = std::get_if<std::int64_t>(&value_);
+        number != nullptr && std::in_range<T>(*number))
+      return static_cast<T>(*number);
+    throw_other_type();
+  } else if constexpr (std::same_as<T, bool> || std::same_as<T, std::string> || std::same_as<T, Array> ||
+                       std::same_as<T, Object>) {
+    return get_ref<T>();
+  } else if constexpr (requires { typename T::mapped_type; }) {
+    T members;
+    for (const auto& [key, member] : items())
+      members.emplace(key, member.template get<typename T::mapped_type>());
+    return members;
+  } else {
+    T items;
+    for (const Json& item : *this) items.push_back(item.get<typename T::value_type>());
+    return items;
+  }
+}
+
+std::ostream& operator<<(std::ostream& out, const Json& json);
+
+}  // namespace tunneld
