@@ -21,13 +21,18 @@ passed=0
 failed=0
 skipped=0
 
+# Where the time goes: minutes and seconds since the beginning.
+elapsed() {
+  printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60))
+}
+
 # unit PRESET "TARGETS" [CTEST ARGUMENTS]: builds targets of a preset ("all": everything) and runs its unit tests.
 unit() {
   local preset=$1 targets=$2
   shift 2
   local log
   log=$(mktemp)
-  echo "== $preset: build"
+  echo "== $preset: build ($(elapsed))"
   # shellcheck disable=SC2086  # several targets
   if ! { cmake --preset "$preset" -DTUNNELD_WERROR=ON >"$log" 2>&1 && cmake --build --preset "$preset" --target $targets >"$log" 2>&1; }; then
     tail -n 60 "$log"
@@ -35,7 +40,7 @@ unit() {
     failed=$((failed + 1))
     return
   fi
-  echo "== $preset: unit tests and simulation"
+  echo "== $preset: unit tests and simulation ($(elapsed))"
   ctest --preset "$preset" -j "$(nproc)" "$@" >"$log" 2>&1
   grep -E 'Failed|\*\*\*|tests passed' "$log"
   # One line for each test; skipped ones are neither passed nor failed.
@@ -60,7 +65,7 @@ unit() {
 end_to_end() {
   local preset=$1 log totals
   shift
-  echo "== $preset: end to end"
+  echo "== $preset: end to end ($(elapsed))"
   log=$(mktemp)
   python3 tests/e2e/run.py --tunneld "build/$preset/tunneld" "$@" 2>&1 | tee "$log"
   totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
@@ -86,5 +91,6 @@ if ! $quick; then
 fi
 
 echo
+echo "all of it took $(elapsed)"
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
