@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 
 #include "common/json.h"
+#include "common/log.h"
 #include "common/net/interface_name.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/ethernet_message.h"
@@ -404,7 +405,7 @@ std::string Daemon::name_of_port(net::MacTable::Port port) const {
 
 void Daemon::tell_loops() {
   for (const protocol::Loop& loop : loop_log_.worth_telling(plane_.ethernet->loops(), net::boot_now()))
-    log::warn(in_words(loop, [this](net::MacTable::Port port) { return name_of_port(port); }));
+    log::warn("{}", in_words(loop, [this](net::MacTable::Port port) { return name_of_port(port); }));
 }
 
 void Daemon::follow_path_mtu(protocol::PeerId peer) {

@@ -139,7 +139,7 @@ std::vector<Finding> diagnose(const Json& before, const Json& after, const Unrea
                           interface.at("public_key").get<std::string>()});
   for (Finding& finding : diagnose_host(before, after)) findings.push_back(std::move(finding));
   for (Finding& finding : diagnose_loops(after)) findings.push_back(std::move(finding));
-  if (const auto clock = after.find("clock"); clock != after.end()) {
+  if (const auto clock = after.find("clock"); clock != nullptr) {
     const std::string since =
         "it was set back, or this host has no clock chip and waits for the time: handshakes of this host go "
         "on, "

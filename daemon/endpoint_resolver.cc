@@ -11,6 +11,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include "common/log.h"
 #include "daemon/nothing_left.h"
 
 namespace tunneld::daemon {

@@ -97,8 +97,8 @@ Json interface_json(const char* kind, const Interface& interface) {
   return {{"kind", kind}, {"interface", interface.name}, {"index", interface.index}};
 }
 
-json json_of(const DeviceOpened& opened) {
-  json object = interface_json("device", opened.interface);
+Json json_of(const DeviceOpened& opened) {
+  Json object = interface_json("device", opened.interface);
   const net::TunState& before = opened.before;
   object["tap"] = before.kind == net::DeviceKind::kTap;
   object["multi_queue"] = before.multi_queue;
@@ -110,8 +110,8 @@ json json_of(const DeviceOpened& opened) {
   return object;
 }
 
-json json_of(const LinkAddress& link) {
-  json object = interface_json("link_address", link.interface);
+Json json_of(const LinkAddress& link) {
+  Json object = interface_json("link_address", link.interface);
   object["address"] = link.address.to_string();
   if (link.before) object["before"] = link.before->to_string();
   return object;
@@ -221,7 +221,7 @@ Interface interface_in(const Json& object) {
   return {.name = object.at("interface"), .index = object.at("index")};
 }
 
-DeviceOpened device_in(const json& object) {
+DeviceOpened device_in(const Json& object) {
   return {.interface = interface_in(object),
           .before = {.kind = object.at("tap").get<bool>() ? net::DeviceKind::kTap : net::DeviceKind::kTun,
                      .multi_queue = object.at("multi_queue"),
@@ -232,7 +232,7 @@ DeviceOpened device_in(const json& object) {
                      .wanted = object.at("wanted")}};
 }
 
-std::optional<LinkAddress> link_address_in(const json& object) {
+std::optional<LinkAddress> link_address_in(const Json& object) {
   const auto address = net::MacAddress::parse(object.at("address").get<std::string>());
   if (!address) return std::nullopt;
   LinkAddress link{.interface = interface_in(object), .address = *address};

@@ -11,10 +11,8 @@ namespace {
 /// The document's list; null where there is none.
 const Json* loops_in(const Json& status) {
   const Json& interface = status.at("interface");
-  const auto layer2 = interface.find("switch");
-  if (layer2 == interface.end()) return nullptr;
-  const auto loops = layer2->find("loops");
-  return loops == layer2->end() ? nullptr : &*loops;
+  const Json* const layer2 = interface.find("switch");
+  return layer2 == nullptr ? nullptr : layer2->find("loops");
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ TEST(SwitchLoops, BothPortsAStationAndWhatToDoAreNamed) {
 
 TEST(SwitchLoops, StatusAndDoctorSayTheSame) {
   Json status{{"interface", {{"switch", {{"loops", loops_status({loop(9)}, name, kNow)}}}}}};
-  const Json& listed = status["interface"]["switch"]["loops"][0];
+  const Json& listed = status["interface"]["switch"]["loops"].at(0);
   EXPECT_EQ(listed["ports"], (Json{"peer site-b", "the bridge br0"}));
   EXPECT_EQ(listed["station"], "02:5e:10:20:30:40");
   EXPECT_EQ(listed["seconds"], 75);

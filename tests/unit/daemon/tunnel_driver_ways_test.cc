@@ -40,7 +40,7 @@ class TunnelDriverWays : public net::NamespaceTest {
         std::make_unique<protocol::EthernetSwitch>(protocol::SwitchSettings(), std::uint64_t{1}));
     tunnel_ = std::make_unique<protocol::Tunnel>(crypto::PrivateKey::generate(), *engine_,
                                                  crypto::random_bytes, *plane_, protocol::TunnelOptions());
-    driver_ = std::make_unique<TunnelDriver>(io_, *tunnel_, *plane_, sockets_.front(), lanes_, [] {});
+    driver_ = std::make_unique<TunnelDriver>(io_, *tunnel_, *plane_, sockets_, lanes_, [] {});
     driver_->guard_ways([this](const net::Endpoint& endpoint) -> std::optional<std::string> {
       ++looks_;
       last_ = endpoint.remote;
