@@ -6,27 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "common/clock.h"
 #include "common/protocol/config_message.h"
 #include "config/config.h"
+#include "daemon/accepted_config.h"
 #include "daemon/host_networks.h"
 
 namespace tunneld::daemon {
-
-/// What is taken, and goes onto the host.
-struct AcceptedConfig {
-  /// Whose it is; nullopt while there is none.
-  std::optional<crypto::PublicKey> server;
-  std::vector<net::IpAddress> addresses;
-  /// They extend the server's allowed IPs as well.
-  std::vector<net::IpPrefix> routes;
-  std::vector<net::IpAddress> dns_servers;
-  std::vector<std::string> dns_search;
-  std::optional<std::uint32_t> mtu;
-  /// Zero turns it off.
-  std::optional<Duration> keepalive;
-  bool operator==(const AcceptedConfig&) const = default;
-};
 
 struct Acceptance {
   AcceptedConfig accepted;

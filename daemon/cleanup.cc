@@ -16,7 +16,7 @@
 #include "daemon/interface_lock.h"
 #include "daemon/journal_owner.h"
 #include "daemon/nft_table.h"
-#include "daemon/nothing_left.h"
+#include "common/nothing_left.h"
 #include "daemon/own_namespace.h"
 #include "daemon/resolv_conf_file.h"
 #include "daemon/resolv_conf_text.h"

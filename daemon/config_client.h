@@ -22,7 +22,7 @@
 #include "daemon/accept_policy.h"
 #include "daemon/config_term.h"
 #include "daemon/host_change.h"
-#include "daemon/pace.h"
+#include "common/pace.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {

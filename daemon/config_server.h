@@ -20,7 +20,7 @@
 #include "config/config.h"
 #include "daemon/address_pool.h"
 #include "daemon/lease_store.h"
-#include "daemon/pace.h"
+#include "common/pace.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {

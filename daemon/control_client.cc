@@ -14,7 +14,7 @@
 #include "common/json.h"
 #include "common/net/file_descriptor.h"
 #include "daemon/interface_lock.h"
-#include "daemon/nothing_left.h"
+#include "common/nothing_left.h"
 #include "daemon/run_directory.h"
 
 namespace tunneld::daemon {

@@ -12,7 +12,7 @@
 #include <optional>
 
 #include "common/clock.h"
-#include "daemon/pace.h"
+#include "common/pace.h"
 
 namespace tunneld::daemon {
 

@@ -11,18 +11,9 @@
 #include <vector>
 
 #include "common/json.h"
+#include "daemon/finding.h"
 
 namespace tunneld::daemon {
-
-enum class Health : std::uint8_t { kGood, kUnclear, kBad };
-
-struct Finding {
-  Health health = Health::kGood;
-  /// A peer's name; empty for what concerns the whole interface.
-  std::string peer;
-  std::string words;
-  bool operator==(const Finding&) const = default;
-};
 
 /// By peer name: why a datagram to its endpoint could not arrive ("nothing listens there"), in words. No
 /// entry where nothing came back, which is how it should be.

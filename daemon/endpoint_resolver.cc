@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
-#include "daemon/nothing_left.h"
+#include "common/nothing_left.h"
 
 namespace tunneld::daemon {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/diagnosis.h"
+#include "daemon/finding.h"
 
 namespace tunneld::daemon {
 

@@ -19,7 +19,7 @@
 
 #include "common/net/ip_address.h"
 #include "config/config.h"
-#include "daemon/accept_policy.h"
+#include "daemon/accepted_config.h"
 #include "daemon/access_plan.h"
 #include "daemon/host_change.h"
 

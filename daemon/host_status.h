@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "common/json.h"
-#include "daemon/diagnosis.h"
+#include "daemon/finding.h"
 
 namespace tunneld::daemon {
 

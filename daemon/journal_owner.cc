@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-#include "daemon/nothing_left.h"
+#include "common/nothing_left.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "common/json.h"
 #include "common/protocol/loop_watch.h"
-#include "daemon/diagnosis.h"
-#include "daemon/pace.h"
+#include "daemon/finding.h"
+#include "common/pace.h"
 
 namespace tunneld::daemon {
 

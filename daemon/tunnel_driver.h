@@ -19,7 +19,7 @@
 #include "daemon/data_worker.h"
 #include "daemon/endpoint_resolver.h"
 #include "daemon/key_use.h"
-#include "daemon/pace.h"
+#include "common/pace.h"
 #include "daemon/refusal_hearing.h"
 
 namespace tunneld::daemon {

@@ -1,8 +1,8 @@
-#include "daemon/pace.h"
+#include "common/pace.h"
 
 #include <gtest/gtest.h>
 
-namespace tunneld::daemon {
+namespace tunneld {
 namespace {
 
 using namespace std::chrono_literals;
@@ -21,4 +21,4 @@ TEST(Pace, SoManyAtOnceAndThenOneInSoLong) {
 }
 
 }  // namespace
-}  // namespace tunneld::daemon
+}  // namespace tunneld

@@ -4,11 +4,11 @@
 
 #include <cerrno>
 
-namespace tunneld::daemon {
+namespace tunneld {
 
 /// `error`: an errno. No descriptors, or no memory.
 [[nodiscard]] inline bool nothing_left(int error) {
   return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 }
 
-}  // namespace tunneld::daemon
+}  // namespace tunneld

@@ -1,11 +1,11 @@
-// How often something may happen that others can cause: so often at once, and then once in so long.
+// Limits how often something happens that others can cause: a burst of so many at once, then one per interval.
 #pragma once
 
 #include <algorithm>
 
 #include "common/clock.h"
 
-namespace tunneld::daemon {
+namespace tunneld {
 
 class Pace {
  public:
@@ -26,4 +26,4 @@ class Pace {
   Instant full_at_{};
 };
 
-}  // namespace tunneld::daemon
+}  // namespace tunneld
