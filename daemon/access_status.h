@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/json.h"
-#include "daemon/access_plan.h"
+#include "daemon/host/access_plan.h"
 
 namespace tunneld::daemon {
 

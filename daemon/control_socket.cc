@@ -14,7 +14,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
-#include "daemon/run_directory.h"
+#include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
 namespace {

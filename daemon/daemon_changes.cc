@@ -10,9 +10,9 @@
 #include "common/log.h"
 #include "common/net/netlink.h"
 #include "daemon/daemon.h"
-#include "daemon/host_plan.h"
+#include "daemon/host/host_plan.h"
+#include "daemon/host/privilege.h"
 #include "daemon/log.h"
-#include "daemon/privilege.h"
 #include "daemon/reload.h"
 
 namespace tunneld::daemon {

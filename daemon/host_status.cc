@@ -6,7 +6,7 @@
 
 #include "common/json.h"
 #include "common/net/system_clock.h"
-#include "daemon/host_watch.h"
+#include "daemon/host/host_watch.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -2,7 +2,7 @@
 #include <exception>
 
 #include "common/crypto/keys.h"
-#include "daemon/command_line.h"
+#include "daemon/commands/command_line.h"
 #include "daemon/process_hardening.h"
 
 int main(int argc, char** argv) {

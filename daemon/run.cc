@@ -5,9 +5,9 @@
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "daemon/daemon.h"
-#include "daemon/interface_lock.h"
+#include "daemon/host/interface_lock.h"
+#include "daemon/host/run_directory.h"
 #include "daemon/log.h"
-#include "daemon/run_directory.h"
 
 namespace tunneld::daemon {
 ExitCode run_daemon(const RunOptions& options) {

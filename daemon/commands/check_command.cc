@@ -1,4 +1,4 @@
-#include "daemon/check_command.h"
+#include "daemon/commands/check_command.h"
 
 #include <iostream>
 #include <optional>
@@ -6,10 +6,10 @@
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "config/show.h"
-#include "daemon/bridge_guard.h"
-#include "daemon/connected_networks.h"
-#include "daemon/host_plan.h"
-#include "daemon/nft_table.h"
+#include "daemon/host/bridge_guard.h"
+#include "daemon/host/connected_networks.h"
+#include "daemon/host/host_plan.h"
+#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 

@@ -1,4 +1,4 @@
-#include "daemon/cleanup.h"
+#include "daemon/commands/cleanup.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -11,16 +11,16 @@
 #include <unistd.h>
 
 #include "common/net/netlink.h"
-#include "daemon/host_change.h"
-#include "daemon/host_changes.h"
-#include "daemon/interface_lock.h"
-#include "daemon/journal_owner.h"
-#include "daemon/nft_table.h"
 #include "common/nothing_left.h"
-#include "daemon/own_namespace.h"
-#include "daemon/resolv_conf_file.h"
-#include "daemon/resolv_conf_text.h"
-#include "daemon/run_directory.h"
+#include "daemon/host/dns/own_namespace.h"
+#include "daemon/host/dns/resolv_conf_file.h"
+#include "daemon/host/dns/resolv_conf_text.h"
+#include "daemon/host/host_change.h"
+#include "daemon/host/host_changes.h"
+#include "daemon/host/interface_lock.h"
+#include "daemon/host/journal_owner.h"
+#include "daemon/host/nft_table.h"
+#include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -8,14 +8,14 @@
 
 #include "config/names.h"
 #include "config/yaml_scalar.h"
-#include "daemon/client_addresses.h"
-#include "daemon/client_commands.h"
-#include "daemon/lease_store.h"
-#include "daemon/new_files.h"
-#include "daemon/peer_file.h"
-#include "daemon/qr_code.h"
-#include "daemon/server_clients.h"
-#include "daemon/state_directory.h"
+#include "daemon/commands/client_addresses.h"
+#include "daemon/commands/client_commands.h"
+#include "daemon/commands/new_files.h"
+#include "daemon/commands/peer_file.h"
+#include "daemon/commands/qr_code.h"
+#include "daemon/commands/server_clients.h"
+#include "daemon/host/state_directory.h"
+#include "daemon/push/lease_store.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/client_addresses.h"
+#include "daemon/commands/client_addresses.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "daemon/client_command_line.h"
+#include "daemon/commands/client_command_line.h"
 
 namespace tunneld::daemon {
 

@@ -2,7 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "daemon/client_commands.h"
+#include "daemon/commands/client_commands.h"
 
 namespace tunneld::daemon {
 

@@ -3,10 +3,10 @@
 
 #include <unistd.h>
 
-#include "daemon/client_addresses.h"
-#include "daemon/client_commands.h"
-#include "daemon/new_files.h"
-#include "daemon/server_clients.h"
+#include "daemon/commands/client_addresses.h"
+#include "daemon/commands/client_commands.h"
+#include "daemon/commands/new_files.h"
+#include "daemon/commands/server_clients.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,10 +1,10 @@
-#include "daemon/client_files.h"
+#include "daemon/commands/client_files.h"
 
 #include <algorithm>
 
 #include "config/wg_quick.h"
 #include "config/yaml_scalar.h"
-#include "daemon/client_addresses.h"
+#include "daemon/commands/client_addresses.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -5,12 +5,12 @@
 #include <fmt/core.h>
 
 #include "common/json.h"
-#include "daemon/client_addresses.h"
-#include "daemon/client_commands.h"
-#include "daemon/control_client.h"
-#include "daemon/lease_store.h"
-#include "daemon/server_clients.h"
-#include "daemon/state_directory.h"
+#include "daemon/commands/client_addresses.h"
+#include "daemon/commands/client_commands.h"
+#include "daemon/commands/control_client.h"
+#include "daemon/commands/server_clients.h"
+#include "daemon/host/state_directory.h"
+#include "daemon/push/lease_store.h"
 
 namespace tunneld::daemon {
 namespace {

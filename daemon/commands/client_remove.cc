@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <iostream>
 
-#include "daemon/client_commands.h"
-#include "daemon/peer_file.h"
-#include "daemon/server_clients.h"
+#include "daemon/commands/client_commands.h"
+#include "daemon/commands/peer_file.h"
+#include "daemon/commands/server_clients.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/command_line.h"
+#include "daemon/commands/command_line.h"
 
 #include <cstdio>
 #include <iostream>
@@ -7,15 +7,15 @@
 
 #include "common/json.h"
 #include "config/parse.h"
-#include "daemon/check_command.h"
-#include "daemon/cleanup.h"
-#include "daemon/client_command_line.h"
-#include "daemon/control_client.h"
-#include "daemon/doctor_command.h"
-#include "daemon/file_command_line.h"
-#include "daemon/interface_lock.h"
-#include "daemon/journal.h"
-#include "daemon/key_commands.h"
+#include "daemon/commands/check_command.h"
+#include "daemon/commands/cleanup.h"
+#include "daemon/commands/client_command_line.h"
+#include "daemon/commands/control_client.h"
+#include "daemon/commands/doctor_command.h"
+#include "daemon/commands/file_command_line.h"
+#include "daemon/commands/key_commands.h"
+#include "daemon/host/interface_lock.h"
+#include "daemon/host/journal.h"
 #include "daemon/run.h"
 #include "daemon/status.h"
 

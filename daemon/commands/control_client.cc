@@ -1,4 +1,4 @@
-#include "daemon/control_client.h"
+#include "daemon/commands/control_client.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,9 +13,9 @@
 
 #include "common/json.h"
 #include "common/net/file_descriptor.h"
-#include "daemon/interface_lock.h"
 #include "common/nothing_left.h"
-#include "daemon/run_directory.h"
+#include "daemon/host/interface_lock.h"
+#include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
 namespace {

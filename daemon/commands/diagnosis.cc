@@ -1,4 +1,4 @@
-#include "daemon/diagnosis.h"
+#include "daemon/commands/diagnosis.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "daemon/doctor_command.h"
+#include "daemon/commands/doctor_command.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,9 +13,9 @@
 #include "common/json.h"
 #include "common/net/file_descriptor.h"
 #include "common/net/ip_address.h"
-#include "daemon/control_client.h"
-#include "daemon/diagnosis.h"
-#include "daemon/forward_chains.h"
+#include "daemon/commands/control_client.h"
+#include "daemon/commands/diagnosis.h"
+#include "daemon/commands/forward_chains.h"
 #include "daemon/icmp_refusal.h"
 
 namespace tunneld::daemon {

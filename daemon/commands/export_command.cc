@@ -1,4 +1,4 @@
-#include "daemon/export_command.h"
+#include "daemon/commands/export_command.h"
 
 #include <iostream>
 #include <system_error>
@@ -8,7 +8,7 @@
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "config/wg_quick.h"
-#include "daemon/new_files.h"
+#include "daemon/commands/new_files.h"
 
 namespace tunneld::daemon {
 

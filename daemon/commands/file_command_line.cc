@@ -1,4 +1,4 @@
-#include "daemon/file_command_line.h"
+#include "daemon/commands/file_command_line.h"
 
 namespace tunneld::daemon {
 

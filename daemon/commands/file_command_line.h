@@ -2,10 +2,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include "daemon/client_commands.h"
-#include "daemon/export_command.h"
-#include "daemon/import_command.h"
-#include "daemon/init_command.h"
+#include "daemon/commands/client_commands.h"
+#include "daemon/commands/export_command.h"
+#include "daemon/commands/import_command.h"
+#include "daemon/commands/init_command.h"
 
 namespace tunneld::daemon {
 

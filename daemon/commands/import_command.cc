@@ -1,4 +1,4 @@
-#include "daemon/import_command.h"
+#include "daemon/commands/import_command.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -13,7 +13,7 @@
 #include "common/net/file_descriptor.h"
 #include "config/parse.h"
 #include "config/wg_quick.h"
-#include "daemon/new_files.h"
+#include "daemon/commands/new_files.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/init_command.h"
+#include "daemon/commands/init_command.h"
 
 #include <array>
 #include <filesystem>
@@ -7,7 +7,7 @@
 #include <system_error>
 
 #include "common/crypto/keys.h"
-#include "daemon/new_files.h"
+#include "daemon/commands/new_files.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -8,9 +8,9 @@
 #include "config/peer_endpoint.h"
 #include "config/scalars.h"
 #include "config/yaml_scalar.h"
-#include "daemon/init_command.h"
-#include "daemon/new_files.h"
-#include "daemon/server_clients.h"
+#include "daemon/commands/init_command.h"
+#include "daemon/commands/new_files.h"
+#include "daemon/commands/server_clients.h"
 
 namespace tunneld::daemon {
 namespace {

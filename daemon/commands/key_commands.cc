@@ -1,4 +1,4 @@
-#include "daemon/key_commands.h"
+#include "daemon/commands/key_commands.h"
 
 #include <array>
 #include <cctype>

@@ -1,4 +1,4 @@
-#include "daemon/new_files.h"
+#include "daemon/commands/new_files.h"
 
 #include <cerrno>
 #include <cstdlib>

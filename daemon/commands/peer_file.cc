@@ -1,4 +1,4 @@
-#include "daemon/peer_file.h"
+#include "daemon/commands/peer_file.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
-#include "daemon/new_files.h"
+#include "daemon/commands/new_files.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "daemon/file_lock.h"
+#include "daemon/host/file_lock.h"
 
 namespace tunneld::daemon {
 

@@ -1,4 +1,4 @@
-#include "daemon/qr_code.h"
+#include "daemon/commands/qr_code.h"
 
 #include <cerrno>
 #include <memory>

@@ -1,4 +1,4 @@
-#include "daemon/server_clients.h"
+#include "daemon/commands/server_clients.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -6,7 +6,7 @@
 #include <system_error>
 
 #include "common/json.h"
-#include "daemon/control_client.h"
+#include "daemon/commands/control_client.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "config/load_keys.h"
 #include "config/parse.h"
-#include "daemon/client_files.h"
+#include "daemon/commands/client_files.h"
 #include "daemon/exit_code.h"
 
 namespace tunneld::daemon {

@@ -1,4 +1,4 @@
-#include "daemon/access_plan.h"
+#include "daemon/host/access_plan.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/address_ranges.h"
+#include "daemon/host/address_ranges.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "daemon/bridge_guard.h"
+#include "daemon/host/bridge_guard.h"
 
 #include <algorithm>
 #include <utility>

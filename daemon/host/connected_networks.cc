@@ -1,4 +1,4 @@
-#include "daemon/connected_networks.h"
+#include "daemon/host/connected_networks.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "daemon/file_lock.h"
+#include "daemon/host/file_lock.h"
 
 #include <cerrno>
 #include <fstream>

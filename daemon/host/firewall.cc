@@ -21,7 +21,7 @@
 //
 // All policies are `accept` and what is dropped is dropped by a rule: a chain takes effect a moment before
 // its rules when a table is replaced, and a policy would drop everything then.
-#include "daemon/firewall.h"
+#include "daemon/host/firewall.h"
 
 #include <algorithm>
 #include <map>
@@ -30,9 +30,9 @@
 #include <fmt/ranges.h>
 
 #include "common/net/nftables.h"
-#include "daemon/address_ranges.h"
-#include "daemon/host_plan.h"
-#include "daemon/nft_table.h"
+#include "daemon/host/address_ranges.h"
+#include "daemon/host/host_plan.h"
+#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,10 +1,10 @@
-#include "daemon/forwarding.h"
+#include "daemon/host/forwarding.h"
 
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 
-#include "daemon/sysctl.h"
+#include "daemon/host/sysctl.h"
 
 namespace tunneld::daemon {
 namespace {

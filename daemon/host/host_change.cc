@@ -1,10 +1,10 @@
-#include "daemon/host_change.h"
+#include "daemon/host/host_change.h"
 
 #include <algorithm>
 
 #include "common/json.h"
 #include "common/net/dns_name.h"
-#include "daemon/nft_table.h"
+#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -30,7 +30,7 @@
 #include "common/json.h"
 #include "common/net/netlink.h"
 #include "common/net/tun_state.h"
-#include "daemon/forwarding.h"
+#include "daemon/host/forwarding.h"
 
 namespace tunneld::daemon {
 
@@ -168,7 +168,7 @@ struct DnsSet {
   /// Every name is asked for inside the tunnel. Otherwise only those of `search`, where the keeper can tell
   /// names apart (systemd-resolved).
   bool all_names = false;
-  /// The user says that the resolver is this network namespace's (daemon/own_namespace.h).
+  /// The user says that the resolver is this network namespace's (daemon/host/dns/own_namespace.h).
   bool own_resolver = false;
   /// From prepare() on.
   DnsKeeper keeper = DnsKeeper::kNobody;

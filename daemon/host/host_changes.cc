@@ -1,4 +1,4 @@
-#include "daemon/host_changes.h"
+#include "daemon/host/host_changes.h"
 
 #include <algorithm>
 #include <limits>
@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
-#include "daemon/nft_table.h"
+#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 

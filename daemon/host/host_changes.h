@@ -6,7 +6,7 @@
 // next run has its own in place, and if that one does not come that far, after it as well.
 //
 // What others take away while we run is found by a comparison with the kernel (host_state.h) and made again
-// (host_repair.cc); daemon/host_watch.h tells when to look.
+// (host_repair.cc); daemon/host/host_watch.h tells when to look.
 //
 // What was there before is never touched. The very same address or setting is left to its owner, neither made
 // nor undone; a route or rule in our way is an error. What somebody has changed when it is to be undone stays
@@ -23,9 +23,9 @@
 #include "common/clock.h"
 #include "common/net/netlink.h"
 #include "common/net/nft_watch.h"
-#include "daemon/host_change.h"
-#include "daemon/host_state.h"
-#include "daemon/journal.h"
+#include "daemon/host/host_change.h"
+#include "daemon/host/host_state.h"
+#include "daemon/host/journal.h"
 
 namespace tunneld::daemon {
 

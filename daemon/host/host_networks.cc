@@ -1,4 +1,4 @@
-#include "daemon/host_networks.h"
+#include "daemon/host/host_networks.h"
 
 #include <array>
 #include <bit>
@@ -18,7 +18,7 @@
 #include <netinet/in.h>
 
 #include "common/net/address_class.h"
-#include "daemon/sysctl.h"
+#include "daemon/host/sysctl.h"
 
 namespace tunneld::daemon {
 namespace {

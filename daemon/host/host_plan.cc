@@ -1,4 +1,4 @@
-#include "daemon/host_plan.h"
+#include "daemon/host/host_plan.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 
 #include "common/crypto/blake2s.h"
 #include "common/protocol/ethernet_message.h"
-#include "daemon/firewall.h"
+#include "daemon/host/firewall.h"
 
 namespace tunneld::daemon {
 namespace {

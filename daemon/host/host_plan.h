@@ -19,9 +19,9 @@
 
 #include "common/net/ip_address.h"
 #include "config/config.h"
-#include "daemon/accepted_config.h"
-#include "daemon/access_plan.h"
-#include "daemon/host_change.h"
+#include "daemon/host/accepted_config.h"
+#include "daemon/host/access_plan.h"
+#include "daemon/host/host_change.h"
 
 namespace tunneld::daemon {
 
@@ -49,7 +49,7 @@ struct HostPlan {
   std::vector<std::uint16_t> outer_ports{};
   /// What a full tunnel leaves outside.
   std::vector<net::IpPrefix> local_networks{};
-  /// What other interfaces are connected to (daemon/connected_networks.h).
+  /// What other interfaces are connected to (daemon/host/connected_networks.h).
   std::vector<net::IpPrefix> connected_networks{};
   /// Nothing leaves but through the tunnel.
   bool kill_switch = false;

@@ -9,8 +9,8 @@
 
 #include <net/if.h>
 
-#include "daemon/dns_change.h"
-#include "daemon/host_changes.h"
+#include "daemon/host/dns/dns_change.h"
+#include "daemon/host/host_changes.h"
 
 namespace tunneld::daemon {
 namespace {

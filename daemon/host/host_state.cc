@@ -1,9 +1,9 @@
-#include "daemon/host_state.h"
+#include "daemon/host/host_state.h"
 
 #include <algorithm>
 
-#include "daemon/dns_change.h"
-#include "daemon/nft_table.h"
+#include "daemon/host/dns/dns_change.h"
+#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {

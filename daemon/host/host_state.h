@@ -14,7 +14,7 @@
 
 #include "common/net/netlink.h"
 #include "common/net/nft_watch.h"
-#include "daemon/host_change.h"
+#include "daemon/host/host_change.h"
 
 namespace tunneld::daemon {
 

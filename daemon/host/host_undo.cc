@@ -3,10 +3,10 @@
 
 #include "common/log.h"
 #include "common/net/interface_name.h"
-#include "daemon/dns_change.h"
-#include "daemon/host_change.h"
-#include "daemon/nft_table.h"
-#include "daemon/sysctl.h"
+#include "daemon/host/dns/dns_change.h"
+#include "daemon/host/host_change.h"
+#include "daemon/host/nft_table.h"
+#include "daemon/host/sysctl.h"
 
 namespace tunneld::daemon {
 namespace {

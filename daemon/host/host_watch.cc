@@ -1,4 +1,4 @@
-#include "daemon/host_watch.h"
+#include "daemon/host/host_watch.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -12,7 +12,7 @@
 
 #include "common/log.h"
 #include "common/net/system_clock.h"
-#include "daemon/nft_table.h"
+#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -5,8 +5,8 @@
 // where nothing is missing. So our own changes need no exception, and a lost notice costs nothing.
 //
 // The host's name servers are in files (/etc/resolv.conf, or what resolvconf or systemd-resolved write),
-// which are watched in the same way (daemon/resolv_conf_watch.h) while name servers of ours are set, and
-// compared apart.
+// which are watched in the same way (daemon/host/dns/resolv_conf_watch.h) while name servers of ours are set,
+// and compared apart.
 //
 // A rule or table that is gone lets packets out in clear, so the comparison follows at once. After all else
 // it waits for the end of the burst: `ip address flush` would go on for as long as it finds something.
@@ -26,8 +26,8 @@
 #include "common/clock.h"
 #include "common/net/netlink_monitor.h"
 #include "common/net/nft_watch.h"
-#include "daemon/host_changes.h"
-#include "daemon/resolv_conf_watch.h"
+#include "daemon/host/dns/resolv_conf_watch.h"
+#include "daemon/host/host_changes.h"
 
 namespace tunneld::daemon {
 

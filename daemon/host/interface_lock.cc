@@ -1,4 +1,4 @@
-#include "daemon/interface_lock.h"
+#include "daemon/host/interface_lock.h"
 
 #include <fstream>
 #include <utility>
@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "common/json.h"
-#include "daemon/journal_owner.h"
-#include "daemon/run_directory.h"
+#include "daemon/host/journal_owner.h"
+#include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "daemon/file_lock.h"
+#include "daemon/host/file_lock.h"
 
 namespace tunneld::daemon {
 

@@ -1,4 +1,4 @@
-#include "daemon/journal.h"
+#include "daemon/host/journal.h"
 
 #include <algorithm>
 #include <array>
@@ -13,8 +13,8 @@
 
 #include "common/json.h"
 #include "common/log.h"
-#include "daemon/journal_owner.h"
-#include "daemon/run_directory.h"
+#include "daemon/host/journal_owner.h"
+#include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
 namespace {

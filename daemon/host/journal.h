@@ -29,7 +29,7 @@
 #include <string>
 
 #include "common/net/file_descriptor.h"
-#include "daemon/host_change.h"
+#include "daemon/host/host_change.h"
 
 namespace tunneld::daemon {
 

@@ -1,4 +1,4 @@
-#include "daemon/journal_owner.h"
+#include "daemon/host/journal_owner.h"
 
 #include <array>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "daemon/network_watch.h"
+#include "daemon/host/network_watch.h"
 
 #include <algorithm>
 #include <cerrno>

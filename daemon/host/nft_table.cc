@@ -1,4 +1,4 @@
-#include "daemon/nft_table.h"
+#include "daemon/host/nft_table.h"
 
 #include <sstream>
 

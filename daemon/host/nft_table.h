@@ -6,7 +6,7 @@
 #include <string>
 
 #include "common/net/nft_watch.h"
-#include "daemon/host_change.h"
+#include "daemon/host/host_change.h"
 
 namespace tunneld::daemon {
 

@@ -1,4 +1,4 @@
-#include "daemon/privilege.h"
+#include "daemon/host/privilege.h"
 
 #include <linux/capability.h>
 #include <sys/syscall.h>

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/host_change.h"
+#include "daemon/host/host_change.h"
 
 namespace tunneld::daemon {
 

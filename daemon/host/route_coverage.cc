@@ -1,4 +1,4 @@
-#include "daemon/route_coverage.h"
+#include "daemon/host/route_coverage.h"
 
 #include <algorithm>
 #include <array>

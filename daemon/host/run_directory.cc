@@ -1,4 +1,4 @@
-#include "daemon/run_directory.h"
+#include "daemon/host/run_directory.h"
 
 #include <cerrno>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "daemon/state_directory.h"
+#include "daemon/host/state_directory.h"
 
 #include <cstdlib>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "daemon/sysctl.h"
+#include "daemon/host/sysctl.h"
 
 #include <array>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "daemon/accept_policy.h"
+#include "daemon/push/accept_policy.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 #include "common/net/address_class.h"
 #include "common/net/netlink_types.h"
-#include "daemon/route_coverage.h"
+#include "daemon/host/route_coverage.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "common/protocol/config_message.h"
 #include "config/config.h"
-#include "daemon/accepted_config.h"
-#include "daemon/host_networks.h"
+#include "daemon/host/accepted_config.h"
+#include "daemon/host/host_networks.h"
 
 namespace tunneld::daemon {
 

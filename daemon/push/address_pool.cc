@@ -1,4 +1,4 @@
-#include "daemon/address_pool.h"
+#include "daemon/push/address_pool.h"
 
 #include <algorithm>
 #include <limits>

@@ -1,4 +1,4 @@
-#include "daemon/config_client.h"
+#include "daemon/push/config_client.h"
 
 #include <algorithm>
 #include <system_error>
@@ -8,7 +8,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/net/system_clock.h"
-#include "daemon/host_networks.h"
+#include "daemon/host/host_networks.h"
 
 namespace tunneld::daemon {
 namespace {

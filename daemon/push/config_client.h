@@ -17,12 +17,12 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/json.h"
+#include "common/pace.h"
 #include "common/protocol/config_message.h"
 #include "config/config.h"
-#include "daemon/accept_policy.h"
-#include "daemon/config_term.h"
-#include "daemon/host_change.h"
-#include "common/pace.h"
+#include "daemon/host/host_change.h"
+#include "daemon/push/accept_policy.h"
+#include "daemon/push/config_term.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {

@@ -1,11 +1,11 @@
-#include "daemon/config_server.h"
+#include "daemon/push/config_server.h"
 
 #include <algorithm>
 
 #include "common/json.h"
 #include "common/log.h"
 #include "common/net/system_clock.h"
-#include "daemon/state_directory.h"
+#include "daemon/host/state_directory.h"
 
 namespace tunneld::daemon {
 namespace {

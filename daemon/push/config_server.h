@@ -16,11 +16,11 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/json.h"
+#include "common/pace.h"
 #include "common/protocol/config_message.h"
 #include "config/config.h"
-#include "daemon/address_pool.h"
-#include "daemon/lease_store.h"
-#include "common/pace.h"
+#include "daemon/push/address_pool.h"
+#include "daemon/push/lease_store.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {

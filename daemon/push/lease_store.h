@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/address_pool.h"
+#include "daemon/push/address_pool.h"
 
 namespace tunneld::daemon {
 

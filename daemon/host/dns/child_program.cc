@@ -1,4 +1,4 @@
-#include "daemon/child_program.h"
+#include "daemon/host/dns/child_program.h"
 
 #include <algorithm>
 #include <array>

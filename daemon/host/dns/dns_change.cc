@@ -1,4 +1,4 @@
-#include "daemon/dns_change.h"
+#include "daemon/host/dns/dns_change.h"
 
 #include <cerrno>
 #include <filesystem>
@@ -8,11 +8,11 @@
 
 #include "common/log.h"
 #include "common/net/interface_name.h"
-#include "daemon/own_namespace.h"
-#include "daemon/resolv_conf_file.h"
-#include "daemon/resolv_conf_text.h"
-#include "daemon/resolvconf.h"
-#include "daemon/resolved.h"
+#include "daemon/host/dns/own_namespace.h"
+#include "daemon/host/dns/resolv_conf_file.h"
+#include "daemon/host/dns/resolv_conf_text.h"
+#include "daemon/host/dns/resolvconf.h"
+#include "daemon/host/dns/resolved.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "daemon/host_change.h"
-#include "daemon/host_state.h"
+#include "daemon/host/host_change.h"
+#include "daemon/host/host_state.h"
 
 namespace tunneld::daemon {
 

@@ -1,4 +1,4 @@
-#include "daemon/own_namespace.h"
+#include "daemon/host/dns/own_namespace.h"
 
 #include <array>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "daemon/resolv_conf_text.h"
+#include "daemon/host/dns/resolv_conf_text.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "daemon/resolv_conf_watch.h"
+#include "daemon/host/dns/resolv_conf_watch.h"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#include "daemon/resolv_conf_file.h"
+#include "daemon/host/dns/resolv_conf_file.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/resolvconf.h"
+#include "daemon/host/dns/resolvconf.h"
 
 #include <algorithm>
 #include <array>
@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "daemon/child_program.h"
-#include "daemon/resolv_conf_file.h"
-#include "daemon/resolv_conf_text.h"
+#include "daemon/host/dns/child_program.h"
+#include "daemon/host/dns/resolv_conf_file.h"
+#include "daemon/host/dns/resolv_conf_text.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/resolved.h"
+#include "daemon/host/dns/resolved.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 
-#include "daemon/own_namespace.h"
-#include "daemon/resolv_conf_file.h"
-#include "daemon/resolv_conf_text.h"
+#include "daemon/host/dns/own_namespace.h"
+#include "daemon/host/dns/resolv_conf_file.h"
+#include "daemon/host/dns/resolv_conf_text.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,6 +1,6 @@
 // Which address a new client gets: the lowest one that is free, never one that somebody has.
 
-#include "daemon/client_addresses.h"
+#include "daemon/commands/client_addresses.h"
 
 #include <algorithm>
 #include <random>

@@ -1,6 +1,6 @@
 // Findings from two status documents: what is certain is said, what is not is called unclear.
 
-#include "daemon/diagnosis.h"
+#include "daemon/commands/diagnosis.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

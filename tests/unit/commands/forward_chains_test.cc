@@ -1,4 +1,4 @@
-#include "daemon/forward_chains.h"
+#include "daemon/commands/forward_chains.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

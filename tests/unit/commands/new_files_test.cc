@@ -1,6 +1,6 @@
 // Files of a command: all or none, never over another, private from the first moment.
 
-#include "daemon/new_files.h"
+#include "daemon/commands/new_files.h"
 
 #include <chrono>
 #include <filesystem>
@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
-#include "daemon/peer_file.h"
+#include "daemon/commands/peer_file.h"
 #include "tests/unit/config/temporary_files.h"
-#include "tests/unit/daemon/run_directory_fixture.h"
+#include "tests/unit/host/run_directory_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

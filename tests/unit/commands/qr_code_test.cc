@@ -1,6 +1,6 @@
 // The picture of a QR code in a terminal; that scanners read it is tested end to end.
 
-#include "daemon/qr_code.h"
+#include "daemon/commands/qr_code.h"
 
 #include <algorithm>
 #include <string>

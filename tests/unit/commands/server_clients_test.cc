@@ -1,4 +1,4 @@
-#include "daemon/server_clients.h"
+#include "daemon/commands/server_clients.h"
 
 #include <filesystem>
 

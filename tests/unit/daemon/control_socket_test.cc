@@ -21,8 +21,8 @@
 
 #include "common/json.h"
 #include "common/net/file_descriptor.h"
-#include "daemon/control_client.h"
-#include "daemon/run_directory.h"
+#include "daemon/commands/control_client.h"
+#include "daemon/host/run_directory.h"
 #include "tests/unit/daemon/open_fault.h"
 
 namespace {

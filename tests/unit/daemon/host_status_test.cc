@@ -10,8 +10,8 @@
 #include <net/if.h>
 
 #include "common/json.h"
-#include "daemon/host_watch.h"
-#include "tests/unit/daemon/kept_device_fixture.h"
+#include "daemon/host/host_watch.h"
+#include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

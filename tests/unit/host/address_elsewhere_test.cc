@@ -1,4 +1,4 @@
-#include "daemon/address_elsewhere.h"
+#include "daemon/host/address_elsewhere.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

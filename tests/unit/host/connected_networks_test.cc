@@ -1,4 +1,4 @@
-#include "daemon/connected_networks.h"
+#include "daemon/host/connected_networks.h"
 
 #include <chrono>
 
@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
 
-#include "tests/unit/daemon/kept_device_fixture.h"
+#include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

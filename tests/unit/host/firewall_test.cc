@@ -1,4 +1,4 @@
-#include "daemon/firewall.h"
+#include "daemon/host/firewall.h"
 
 #include <map>
 #include <random>
@@ -6,9 +6,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/address_ranges.h"
-#include "daemon/host_plan.h"
-#include "daemon/nft_table.h"
+#include "daemon/host/address_ranges.h"
+#include "daemon/host/host_plan.h"
+#include "daemon/host/nft_table.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::daemon {

@@ -1,4 +1,4 @@
-#include "daemon/host_changes.h"
+#include "daemon/host/host_changes.h"
 
 #include <chrono>
 
@@ -11,10 +11,10 @@
 #include <sys/wait.h>
 
 #include "common/net/tun_device.h"
-#include "daemon/cleanup.h"
-#include "daemon/interface_lock.h"
-#include "daemon/sysctl.h"
-#include "tests/unit/daemon/kept_device_fixture.h"
+#include "daemon/commands/cleanup.h"
+#include "daemon/host/interface_lock.h"
+#include "daemon/host/sysctl.h"
+#include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -7,8 +7,8 @@
 #include <sched.h>
 #include <sys/mount.h>
 
-#include "daemon/host_changes.h"
-#include "tests/unit/daemon/kept_device_fixture.h"
+#include "daemon/host/host_changes.h"
+#include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

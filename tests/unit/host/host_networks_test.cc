@@ -1,4 +1,4 @@
-#include "daemon/host_networks.h"
+#include "daemon/host/host_networks.h"
 
 #include <cerrno>
 #include <system_error>

@@ -1,9 +1,9 @@
-#include "daemon/host_plan.h"
+#include "daemon/host/host_plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/firewall.h"
+#include "daemon/host/firewall.h"
 
 namespace tunneld::daemon {
 namespace {

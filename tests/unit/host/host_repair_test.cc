@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "common/net/nftables.h"
-#include "daemon/host_changes.h"
-#include "daemon/nft_table.h"
-#include "tests/unit/daemon/kept_device_fixture.h"
+#include "daemon/host/host_changes.h"
+#include "daemon/host/nft_table.h"
+#include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "daemon/host_changes.h"
-#include "tests/unit/daemon/kept_device_fixture.h"
+#include "daemon/host/host_changes.h"
+#include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/host_stations.h"
+#include "daemon/host/host_stations.h"
 
 #include <chrono>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "daemon/interface_lock.h"
+#include "daemon/host/interface_lock.h"
 
 #include <atomic>
 
@@ -7,8 +7,8 @@
 #include <sched.h>
 #include <sys/mman.h>
 
-#include "daemon/run_directory.h"
-#include "tests/unit/daemon/run_directory_fixture.h"
+#include "daemon/host/run_directory.h"
+#include "tests/unit/host/run_directory_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,4 +1,4 @@
-#include "daemon/journal.h"
+#include "daemon/host/journal.h"
 
 #include <algorithm>
 
@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 
 #include "common/json.h"
-#include "daemon/journal_owner.h"
-#include "daemon/run_directory.h"
-#include "tests/unit/daemon/run_directory_fixture.h"
+#include "daemon/host/journal_owner.h"
+#include "daemon/host/run_directory.h"
+#include "tests/unit/host/run_directory_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

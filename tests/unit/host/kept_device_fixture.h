@@ -7,7 +7,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/unit/daemon/run_directory_fixture.h"
+#include "tests/unit/host/run_directory_fixture.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::daemon {

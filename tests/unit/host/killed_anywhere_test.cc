@@ -6,10 +6,10 @@
 #include <gtest/gtest.h>
 #include <sys/ptrace.h>
 
-#include "daemon/cleanup.h"
-#include "daemon/host_changes.h"
-#include "daemon/interface_lock.h"
-#include "tests/unit/daemon/kept_device_fixture.h"
+#include "daemon/commands/cleanup.h"
+#include "daemon/host/host_changes.h"
+#include "daemon/host/interface_lock.h"
+#include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

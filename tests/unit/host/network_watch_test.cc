@@ -1,4 +1,4 @@
-#include "daemon/network_watch.h"
+#include "daemon/host/network_watch.h"
 
 #include <cerrno>
 #include <chrono>
@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 #include <sys/timex.h>
 
-#include "tests/unit/daemon/kept_device_fixture.h"
+#include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,13 +1,13 @@
-#include "daemon/nft_table.h"
+#include "daemon/host/nft_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/net/nftables.h"
-#include "daemon/cleanup.h"
-#include "daemon/host_changes.h"
-#include "daemon/sysctl.h"
-#include "tests/unit/daemon/kept_device_fixture.h"
+#include "daemon/commands/cleanup.h"
+#include "daemon/host/host_changes.h"
+#include "daemon/host/sysctl.h"
+#include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

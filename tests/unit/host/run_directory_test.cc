@@ -1,5 +1,5 @@
 // The run directory must be ours alone.
-#include "daemon/run_directory.h"
+#include "daemon/host/run_directory.h"
 
 #include <system_error>
 
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/unit/daemon/run_directory_fixture.h"
+#include "tests/unit/host/run_directory_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,5 +1,5 @@
 // What a client takes from its server is what its own configuration says, and never more.
-#include "daemon/accept_policy.h"
+#include "daemon/push/accept_policy.h"
 
 #include <gtest/gtest.h>
 

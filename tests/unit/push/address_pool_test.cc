@@ -1,5 +1,5 @@
 // The pool's promises, one by one, and then all of them against a model over many random days.
-#include "daemon/address_pool.h"
+#include "daemon/push/address_pool.h"
 
 #include <map>
 #include <random>

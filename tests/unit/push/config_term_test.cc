@@ -1,4 +1,4 @@
-#include "daemon/config_term.h"
+#include "daemon/push/config_term.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "daemon/child_program.h"
+#include "daemon/host/dns/child_program.h"
 
 #include <chrono>
 
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/unit/daemon/run_directory_fixture.h"
+#include "tests/unit/host/run_directory_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -1,5 +1,5 @@
 // Each in a child process, which loses what it was told by its namespaces when it ends.
-#include "daemon/own_namespace.h"
+#include "daemon/host/dns/own_namespace.h"
 
 #include <cstring>
 #include <filesystem>
@@ -17,8 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/dns_change.h"
-#include "tests/unit/daemon/run_directory_fixture.h"
+#include "daemon/host/dns/dns_change.h"
+#include "tests/unit/host/run_directory_fixture.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::daemon {

@@ -1,4 +1,4 @@
-#include "daemon/resolv_conf_file.h"
+#include "daemon/host/dns/resolv_conf_file.h"
 
 #include <csignal>
 #include <map>
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/unit/daemon/run_directory_fixture.h"
+#include "tests/unit/host/run_directory_fixture.h"
 
 namespace tunneld::daemon {
 namespace {

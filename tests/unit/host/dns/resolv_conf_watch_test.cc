@@ -1,4 +1,4 @@
-#include "daemon/resolv_conf_watch.h"
+#include "daemon/host/dns/resolv_conf_watch.h"
 
 #include <filesystem>
 
@@ -6,7 +6,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-#include "tests/unit/daemon/run_directory_fixture.h"
+#include "tests/unit/host/run_directory_fixture.h"
 
 namespace tunneld::daemon {
 namespace {
