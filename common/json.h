@@ -142,7 +142,8 @@ class Json {
   /// RFC 8949.
   [[nodiscard]] std::vector<std::uint8_t> to_cbor() const;
 
-  /// nullopt for anything malformed: a key given twice, nested deeper than `deepest`, more behind the end.
+  /// nullopt for anything malformed: a key given twice, arrays and objects nested deeper than `deepest`, more
+  /// behind the end.
   [[nodiscard]] static std::optional<Json> parse(std::string_view text, std::size_t deepest = 16);
   /// The same. Byte strings, which JSON has not, are read as null. Never throws.
   [[nodiscard]] static std::optional<Json> from_cbor(ByteView bytes, std::size_t deepest);

@@ -17,7 +17,7 @@ std::atomic<Level> the_level = Level::kInfo;
 }  // namespace
 
 void set_sink(Sink sink) {
-  the_sink = sink;
+  the_sink = sink == nullptr ? to_stderr : sink;
 }
 
 void set_level(Level level) {

@@ -17,6 +17,7 @@ enum class Level : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError, kOff 
 /// Gets lines without a newline, from any thread.
 using Sink = void (*)(Level level, std::string_view line);
 
+/// nullptr: to stderr again.
 void set_sink(Sink sink);
 /// Lines below it are neither formatted nor passed on.
 void set_level(Level level);

@@ -1,4 +1,5 @@
-// Limits how often something happens that others can cause: a burst of so many at once, then one per interval.
+// Limits how often something happens that others can cause: a burst of so many at once, then one per
+// interval.
 #pragma once
 
 #include <algorithm>

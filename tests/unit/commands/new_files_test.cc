@@ -160,7 +160,7 @@ TEST(PeerFolder, IsForOneCommandAtATimeAndNamesIt) {
     FAIL() << "two at once";
   } catch (const std::runtime_error& error) {
     const std::string words = error.what();
-    EXPECT_NE(words.find("is held by daemon_test (pid " + std::to_string(other.pid()) + ")"),
+    EXPECT_NE(words.find("is held by commands_test (pid " + std::to_string(other.pid()) + ")"),
               std::string::npos)
         << words;
   }

@@ -23,7 +23,7 @@
 #include "common/net/file_descriptor.h"
 #include "daemon/commands/control_client.h"
 #include "daemon/host/run_directory.h"
-#include "tests/unit/daemon/open_fault.h"
+#include "tests/unit/host/open_fault.h"
 
 namespace {
 

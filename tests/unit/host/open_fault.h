@@ -3,7 +3,7 @@
 namespace tunneld::daemon {
 
 /// While not zero, opening a file or a directory by the C++ library fails with this errno
-/// (journal_owner_test.cc stands in front of libc). A limit on descriptors would do, but sanitizers need some
+/// (open_fault.cc stands in front of libc). A limit on descriptors would do, but sanitizers need some
 /// themselves.
 inline int open_fault = 0;
 

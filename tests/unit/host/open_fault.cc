@@ -1,0 +1,31 @@
+#include "tests/unit/host/open_fault.h"
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+
+#include <dlfcn.h>
+#include <fcntl.h>
+
+// What libstdc++ opens files and directories with.
+extern "C" FILE* fopen64(const char* path, const char* mode) {
+  if (tunneld::daemon::open_fault != 0) {
+    errno = tunneld::daemon::open_fault;
+    return nullptr;
+  }
+  static const auto real = reinterpret_cast<FILE* (*)(const char*, const char*)>(dlsym(RTLD_NEXT, "fopen64"));
+  return real(path, mode);
+}
+
+extern "C" int openat(int directory, const char* path, int flags, ...) {
+  if (tunneld::daemon::open_fault != 0) {
+    errno = tunneld::daemon::open_fault;
+    return -1;
+  }
+  va_list arguments;
+  va_start(arguments, flags);
+  const auto mode = va_arg(arguments, mode_t);
+  va_end(arguments);
+  static const auto real = reinterpret_cast<int (*)(int, const char*, int, ...)>(dlsym(RTLD_NEXT, "openat"));
+  return real(directory, path, flags, mode);
+}
