@@ -15,7 +15,7 @@ if [ "$(id -u)" != 0 ]; then
 fi
 tests/install_packages.sh || exit 1
 # Not needed, but a second run is much faster with it.
-command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_SLOPPINESS=pch_defines,time_macros
+command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache
 
 passed=0
 failed=0

@@ -49,7 +49,10 @@ std::optional<ControlFrame> decode_control_frame(ByteView plain) {
   const ByteView body = plain.subspan(kFrameHeader, header->length);
   auto json = Json::from_cbor(body, kDeepestNesting);
   if (!json || !json->is_object()) return std::nullopt;
-  return ControlFrame{header->type, std::move(*json)};
+  std::optional<ControlFrame> frame(std::in_place);
+  frame->type = header->type;
+  frame->body = std::move(*json);
+  return frame;
 }
 
 }  // namespace tunneld::protocol
