@@ -79,7 +79,8 @@ bool TunnelDriver::may_send(const net::Endpoint& to) {
     if (!knows(peer)) continue;
     const protocol::PeerLink& link = tunnel_.peer(peer).link();
     const net::Endpoint* endpoint = link.endpoint.get();
-    if (endpoint != nullptr && endpoint->remote == to.remote) return !link.loops.load();
+    // Only to send goes without a look: a peer that forges its address must not keep others' datagrams back.
+    if (endpoint != nullptr && endpoint->remote == to.remote && !link.loops.load()) return true;
   }
   if (!way_guard_(to)) return true;
   for (const auto& [id, state] : peers_) {

@@ -316,7 +316,6 @@ Instant Peer::deadline() const {
 
 void Peer::advance(Now now, Actions& actions) {
   catch_up(now, actions);
-  keypairs_.retire_expired(now.boot);
   if (now.boot >= retransmit_at_) retry_or_give_up(now, actions);
   if (now.boot >= waiting_until_) {
     // A handshake that is under way gives up in its own time, and what waits for it with it.

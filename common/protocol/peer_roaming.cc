@@ -10,6 +10,8 @@
 namespace tunneld::protocol {
 
 void Peer::catch_up(Now now, Actions& actions) {
+  // The host may have slept, or this thread have been busy: a key that is too old is not to be used below.
+  keypairs_.retire_expired(now.boot);
   const Keypair* next = keypairs_.next();
   if (next != nullptr && next->confirmed.load()) confirmed(next->local_index, now, actions);
   note_endpoint(actions);

@@ -146,6 +146,19 @@ TEST_F(TunnelDriverWays, WhatIsSentToAPeerThatMovesWithEachPacketCostsNoLookEith
   EXPECT_EQ(looks_, 0U);
 }
 
+TEST_F(TunnelDriverWays, APeerThatForgesAnAddressKeepsNobodyElsesDatagramsBack) {
+  do {
+    for (std::uint32_t n = 1; n <= 100; ++n) move_to(n);
+  } while (last_ == source(100).remote);
+  // What was found out where it was before: where it says that it is now, another one is, behind no bridge.
+  tunnel_->peer(0).link().loops.store(true);
+  looks_ = asked_ = 0;
+  const std::array<std::uint8_t, 60> packet{};
+  deliver({.notice = protocol::Notice::kWaitingPacket, .peer = 0, .index = 0, .endpoint = {}}, packet);
+  if (asked_ != 0) GTEST_SKIP() << "the machine stood still until the look that was put off";
+  EXPECT_EQ(looks_, 1U) << "it was judged by the peer's last place";
+}
+
 TEST_F(TunnelDriverWays, APeerThatMovesNowAndThenIsLookedUpAtOnce) {
   for (std::uint32_t n = 1; n <= 10; ++n) {
     move_to(n);
