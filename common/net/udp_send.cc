@@ -327,6 +327,8 @@ void UdpSocket::send_singly(Run& run, ByteView bytes, std::size_t segment_size) 
     const int error = errno;
     if (is_stale(error) && stale++ < kMostStale) continue;
     if (error == EAGAIN && run.wait_for_room(fd_.get())) continue;
+    // What follows is another try: it may meet errors of its own that earlier datagrams have left.
+    stale = 0;
     if (may_be_source(error) && run.forget_source()) continue;
     if (error == EMSGSIZE || error == ENOBUFS) {
       error == EMSGSIZE ? run.refuse(parts[0].iov_len) : run.drop(1, error);
@@ -401,6 +403,7 @@ SendResult UdpSocket::send_batch(std::span<Datagram> datagrams) {
 
     Datagram& refused = datagrams.front();
     if (is_stale(error) && stale++ < kMostStale) continue;
+    stale = 0;
     if (may_be_source(error) && count > 0 && destinations[0].has_source()) {
       result.forget_local = refused.forget_local = true;
       continue;

@@ -19,6 +19,7 @@ struct Fault {
   int error = 0;
   int times = 0;  // how many calls still fail
   bool joined_only = false;
+  int then_error = 0;  // and one more call after them, with this
 };
 Fault send_fault;
 bool without_ipv6 = false;
@@ -29,7 +30,11 @@ bool is_joined(const msghdr& message) {
 }
 
 bool fails(bool joined) {
-  if (send_fault.times == 0 || (send_fault.joined_only && !joined)) return false;
+  if (send_fault.times == 0) {
+    errno = std::exchange(send_fault.then_error, 0);
+    return errno != 0;
+  }
+  if (send_fault.joined_only && !joined) return false;
   --send_fault.times;
   errno = send_fault.error;
   return true;
@@ -428,6 +433,23 @@ TEST_P(UdpSocketTest, WhatIcmpMayHaveSaidIsBelievedOnlyIfItPersists) {
       send_fault = {};
     }
   }
+}
+
+TEST_P(UdpSocketTest, ADatagramWithoutAWayCostsTheNextOneNothing) {
+  UdpSocket sender = open_one();
+  UdpSocket receiver = open_one();
+  sender.hear_refusals(true);
+  const Bytes bytes = counted(100);
+  std::array<Datagram, 2> datagrams;
+  for (Datagram& datagram : datagrams) {
+    datagram.endpoint = to(GetParam(), receiver.port());
+    datagram.bytes = bytes;
+  }
+  // The first one's own, as often as it is tried; then what another one's ICMP error has left.
+  send_fault = {.error = ENETUNREACH, .times = 5, .joined_only = false, .then_error = EHOSTUNREACH};
+  EXPECT_EQ(sender.send_batch(datagrams).sent, 1U);
+  EXPECT_EQ(datagrams[0].status, SendStatus::kUnreachable);
+  EXPECT_EQ(datagrams[1].status, SendStatus::kSent);
 }
 
 TEST_F(UdpSocketTest, HostWithoutIpv6GetsAnIpv4Socket) {
