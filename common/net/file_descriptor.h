@@ -1,8 +1,11 @@
 // A file descriptor with one owner: closed with its object, never copied.
 #pragma once
 
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace tunneld::net {
@@ -28,5 +31,13 @@ class FileDescriptor {
  private:
   int fd_ = -1;
 };
+
+/// For a second owner in this process; a program that is started gets no copy of it. Throws
+/// std::system_error.
+[[nodiscard]] inline int duplicate(int fd) {
+  const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) throw std::system_error(errno, std::generic_category(), "fcntl(F_DUPFD_CLOEXEC)");
+  return copy;
+}
 
 }  // namespace tunneld::net

@@ -13,6 +13,7 @@
 
 #include "common/log.h"
 #include "common/net/address_class.h"
+#include "common/net/file_descriptor.h"
 #include "common/net/interface_name.h"
 
 namespace tunneld::daemon {
@@ -38,12 +39,6 @@ bool is_small(const net::IpPrefix& network) {
 bool is_left_alone(const net::IpAddress& address) {
   return net::is_multicast(address) || net::is_loopback(address) ||
          (!address.is_v4() && net::is_link_local(address));
-}
-
-int duplicate(int file) {
-  const int copy = ::dup(file);
-  if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
-  return copy;
 }
 
 bool may_matter(const net::NetworkEvent& event) {
@@ -87,7 +82,7 @@ ConnectedNetworks::ConnectedNetworks(boost::asio::io_context& io, std::string ow
                                      std::function<void()> on_change)
     : own_name_(std::move(own_name)),
       on_change_(std::move(on_change)),
-      notices_(io, duplicate(monitor_.fd())),
+      notices_(io, net::duplicate(monitor_.fd())),
       pause_(io),
       networks_(connected_networks(netlink_, own_name_)) {
   wait_for_notices();

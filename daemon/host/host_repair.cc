@@ -9,6 +9,7 @@
 
 #include <net/if.h>
 
+#include "common/net/system_clock.h"
 #include "daemon/host/dns/dns_change.h"
 #include "daemon/host/host_changes.h"
 
@@ -199,9 +200,13 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     const Duration pause = present.pause;
     present.pause = before ? next_pause(one.made, pause, now - *before) : kRepairPause;
     present.put_back = now;
+    // What a program of the host does takes its time, and the pause is one between two tries.
+    const Instant begun = net::boot_now();
+    const auto later = [&] { return now + (net::boot_now() - begun); };
     try {
       changes_keeper ? give_to_new_keeper(present) : make_again(present);
       repair.put_back.push_back(what);
+      present.put_back = later();
       present.was_refused = false;
       present.read_only.reset();
     } catch (const std::exception& error) {
@@ -216,13 +221,17 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
       const auto* refusal = dynamic_cast<const net::NetlinkError*>(&error);
       const bool is_final =
           refusal != nullptr && refusal->reason() == net::NetlinkError::Reason::kNotPermitted;
-      if (!is_final) look_again(now + present.pause);
+      present.put_back = later();
+      if (!is_final) look_again(*present.put_back + present.pause);
     }
   }
   for (Present& present : present_) {
     if (part_of(present.change) != part) continue;
     const bool stands = std::ranges::find(missing, &present, &Missing::present) == missing.end();
-    if (stands) present.unanswered.reset();
+    if (stands) {
+      present.unanswered.reset();
+      present.read_only.reset();
+    }
     if (!present.was_named && !present.was_refused) continue;
     if (!stands || (present.put_back && now - *present.put_back < kPeace)) continue;
     present.was_named = present.was_refused = false;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/net/file_descriptor.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -19,12 +20,6 @@ using namespace std::chrono_literals;
 /// Links come in bursts (containers), and each look reads them all.
 constexpr auto kBurst = 20ms;
 constexpr auto kPauseAfterFailure = 1s;
-
-int duplicate(int fd) {
-  const int copy = dup(fd);
-  if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
-  return copy;
-}
 
 /// Whether frames pass between it and what belongs to it. A VRF joins networks of IP, not of Ethernet.
 bool joins_ethernet(const net::Link& master) {
@@ -65,7 +60,7 @@ std::vector<net::MacAddress> host_stations(const std::vector<net::Link>& links, 
 }
 
 HostStations::HostStations(boost::asio::io_context& io, std::uint32_t device, Tell tell)
-    : device_(device), tell_(std::move(tell)), notices_(io, duplicate(monitor_.fd())), pause_(io) {
+    : device_(device), tell_(std::move(tell)), notices_(io, net::duplicate(monitor_.fd())), pause_(io) {
   known_ = host_stations(netlink_.links(), device_);
   tell_(known_);
   wait_for_notices();

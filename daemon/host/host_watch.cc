@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/net/file_descriptor.h"
 #include "common/net/system_clock.h"
 #include "daemon/host/nft_table.h"
 
@@ -29,12 +30,6 @@ constexpr Duration kUnfinished = 1s;
 constexpr std::size_t kNamed = 4;
 
 constexpr std::uint32_t kLocalTable = 255;  // RT_TABLE_LOCAL
-
-int duplicate(int fd) {
-  const int copy = dup(fd);
-  if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
-  return copy;
-}
 
 /// The kernel numbers a program's first netlink socket with its process, and libnl counts upwards in the bits
 /// above (nl_socket_get_local_port(3)); further ones get numbers that say nothing, negative ones. Empty where
@@ -78,7 +73,7 @@ HostWatch::HostWatch(boost::asio::io_context& io, HostChanges& host, const std::
     : host_(host),
       table_(nft_table_name(interface)),
       indices_{own_index},
-      network_notices_(io, duplicate(network_.fd())),
+      network_notices_(io, net::duplicate(network_.fd())),
       nft_notices_(io),
       burst_(io),
       pause_(io),
@@ -87,7 +82,7 @@ HostWatch::HostWatch(boost::asio::io_context& io, HostChanges& host, const std::
       names_pause_(io) {
   wait_for_network();
   if (nft_.fd() < 0) return;
-  nft_notices_.assign(duplicate(nft_.fd()));
+  nft_notices_.assign(net::duplicate(nft_.fd()));
   wait_for_nft();
 }
 
@@ -204,7 +199,7 @@ void HostWatch::follow_names() {
   try {
     if (!names_) {
       names_.emplace();
-      names_notices_.assign(duplicate(names_->fd()));
+      names_notices_.assign(net::duplicate(names_->fd()));
       wait_for_names();
     }
     if (!names_->watch(places)) throw std::system_error(errno, std::generic_category(), "inotify");

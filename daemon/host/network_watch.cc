@@ -11,6 +11,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "common/net/file_descriptor.h"
 #include "common/net/system_clock.h"
 
 namespace tunneld::daemon {
@@ -23,12 +24,6 @@ constexpr Duration kQuiet = 100ms;
 constexpr Duration kPatience = 500ms;
 /// Less is the clocks' own difference.
 constexpr Duration kWorthCalledSleep = 1s;
-
-int duplicate(int fd) {
-  const int copy = dup(fd);
-  if (copy < 0) throw std::system_error(errno, std::generic_category(), "dup");
-  return copy;
-}
 
 /// Resuming sets the clock, and that cancels this timer (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET).
 int make_clock_timer() {
@@ -49,7 +44,7 @@ NetworkWatch::NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
                            std::function<void(const std::string&)> on_change, std::function<Duration()> slept)
     : own_index_(own_index),
       on_change_(std::move(on_change)),
-      notices_(io, duplicate(monitor_.fd())),
+      notices_(io, net::duplicate(monitor_.fd())),
       clock_(io, make_clock_timer()),
       pause_(io),
       slept_(std::move(slept)),

@@ -60,6 +60,14 @@ std::string block_of(std::string_view interface, const std::vector<net::IpAddres
   return out;
 }
 
+/// Whether the block that begins at `lines[begin]` has its last line still, which somebody may have removed.
+bool has_end(const std::vector<std::string_view>& lines, std::size_t begin, std::string_view end) {
+  for (std::size_t i = begin + 1; i < lines.size() && whose_block(lines[i]).empty(); ++i) {
+    if (lines[i].starts_with(end)) return true;
+  }
+  return false;
+}
+
 /// What others' lines must not say beside ours.
 bool is_replaced(std::string_view line, const std::vector<net::IpAddress>& servers) {
   return (!servers.empty() && is_directive(line, "nameserver")) || is_directive(line, "search") ||
@@ -74,6 +82,14 @@ std::string_view uncommented(std::string_view line) {
     line.remove_prefix(end + 2);
   }
   return line;
+}
+
+/// Whether a line can be one of a block of ours. `own_comment`: no line of a block is turned into a comment
+/// by its own interface.
+bool is_of_block(std::string_view line, std::string_view own_comment) {
+  const std::string_view words = uncommented(line);
+  return (is_directive(words, "nameserver") || is_directive(words, "search")) &&
+         line.find(own_comment) == std::string_view::npos;
 }
 
 /// Punctuation and whatever else a sentence ends with.
@@ -113,14 +129,17 @@ std::string without_dns_lines(std::string_view text, std::string_view interface)
   const std::string comment = comment_of(interface);
   std::string out;
   bool in_ours = false;
+  bool is_whole = false;
   bool in_others = false;
-  for (std::string_view line : lines) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    std::string_view line = lines[i];
     if (in_ours) {
-      in_ours = !line.starts_with(end);
-      continue;
+      in_ours = is_whole ? !line.starts_with(end) : is_of_block(line, comment);
+      if (is_whole || in_ours) continue;
     }
     if (line.starts_with(begin)) {
       in_ours = true;
+      is_whole = has_end(lines, i, end);
       continue;
     }
     const bool was_ours = line.starts_with(comment);

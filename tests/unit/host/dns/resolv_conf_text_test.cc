@@ -55,6 +55,22 @@ TEST(ResolvConfText, WhatOthersHaveWrittenMeanwhileStays) {
   EXPECT_TRUE(has_dns_lines("#tunneld:tun0# nameserver 192.168.1.1\n", "tun0"));
 }
 
+TEST(ResolvConfText, ABlockWithoutItsEndTakesNobodyElsesLinesAlong) {
+  const std::string base = "nameserver 192.168.1.1\noptions edns0\n# by hand\n";
+  const std::string end = "# tunneld tun0: end\n";
+  std::string text = with_dns_lines(base, "tun0", kServers, kSearch);
+  text.erase(text.find(end), end.size());
+  EXPECT_EQ(without_dns_lines(text, "tun0"), base);
+  // As part of what another interface has put its lines before.
+  std::string both = with_dns_lines(text, "tun1", kServers, {});
+  EXPECT_EQ(without_dns_lines(without_dns_lines(both, "tun0"), "tun1"), base);
+  EXPECT_EQ(without_dns_lines(without_dns_lines(both, "tun1"), "tun0"), base);
+  // And where the other one's lines stand behind ours.
+  both = with_dns_lines(with_dns_lines(base, "tun1", kServers, {}), "tun0", kServers, kSearch);
+  both.erase(both.find(end), end.size());
+  EXPECT_EQ(without_dns_lines(without_dns_lines(both, "tun0"), "tun1"), base);
+}
+
 TEST(ResolvConfText, TwoInterfacesMayGoInAnyOrder) {
   const std::string base = "nameserver 192.168.1.1\noptions edns0\n";
   const std::string first = with_dns_lines(base, "tun0", {address("10.8.0.1")}, {"corp.example"});
