@@ -55,6 +55,9 @@ ConfigClient::ConfigClient(boost::asio::io_context& io, const config::Config& co
       ask(event.peer);
     } else if (event.kind == Kind::kHelloLost || event.kind == Kind::kBye) {
       questions_.erase(event.peer);
+      // It was there until now, whenever the last look was.
+      if (held_.source && driver_.key_of(event.peer) == held_.source->server)
+        held_.source->term.renew(net::boot_now());
     }
   });
   driver_.on_frame(protocol::FrameType::kConfig, [this](auto id, const auto& frame) { received(id, frame); });
@@ -142,7 +145,8 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   try {
     held_.accepted = decide_and_tell();
   } catch (const std::system_error& error) {
-    log::error("the configuration of {} is not taken: {}", held_.source->name, error.what());
+    log::line(complaints_.allow(net::boot_now()) ? log::Level::kError : log::Level::kDebug,
+              "the configuration of {} is not taken: {}", held_.source->name, error.what());
     held_ = before;
     return false;
   }
