@@ -1,6 +1,9 @@
 #include "common/protocol/loop_watch.h"
 
+#include <algorithm>
+#include <chrono>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
