@@ -200,9 +200,11 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     const Duration pause = present.pause;
     present.pause = before ? next_pause(one.made, pause, now - *before) : kRepairPause;
     present.put_back = now;
-    // What a program of the host does takes its time, and the pause is one between two tries.
+    // A program of the host that hangs takes seconds, and the pause is one between two tries.
     const Instant begun = net::boot_now();
-    const auto later = [&] { return now + (net::boot_now() - begun); };
+    const auto later = [&] {
+      return now + std::chrono::floor<std::chrono::seconds>(net::boot_now() - begun);
+    };
     try {
       changes_keeper ? give_to_new_keeper(present) : make_again(present);
       repair.put_back.push_back(what);
