@@ -67,7 +67,8 @@ def run(lab):
     for n in range(30):
         server.section["push"] = {"routes": [f"10.8.{n + 1}.0/24"]}
         server.reload()
-    check(time.monotonic() - began < 10, "the reloads were too slow to show anything")
+    # Of 30 in that time, 26 at most may be taken.
+    check(time.monotonic() - began < 30, "the reloads were too slow to show anything")
     wait_for(lambda: "10.8.30.0/24" in routes(alice), 10, "the last one")
     taken = daemon.log().count("configured by") - taken
     at_most = 10 + (time.monotonic() - began) / 2 + 1
