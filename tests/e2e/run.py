@@ -17,7 +17,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-TIMEOUT = 300
+TIMEOUT = 420
 VARIANTS = [
     {"TUNNELD_E2E_ENGINE": "libsodium"},
     {"TUNNELD_E2E_ENGINE": "libsodium", "TUNNELD_E2E_OFFLOAD": "off"},
