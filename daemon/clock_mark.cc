@@ -16,6 +16,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
+#include "daemon/host/state_file.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -28,10 +29,6 @@ constexpr Duration kStep = 60s, kStepBehind = 1s;
 constexpr Duration kWorthSaying = 2 * kStep;
 /// 2025-01-01: this program is younger.
 constexpr WallTime kBeforeUs{std::chrono::seconds(1735689600)};
-
-[[noreturn]] void fail(int error, const std::filesystem::path& path) {
-  throw std::system_error(error, std::generic_category(), path.string());
-}
 
 }  // namespace
 
@@ -85,26 +82,7 @@ void ClockMark::settle(WallTime last) const {
 }
 
 void ClockMark::save(WallTime mark) const {
-  const std::string text = std::to_string(mark.time_since_epoch().count()) + "\n";
-  const std::filesystem::path directory = path_.parent_path();
-  std::error_code ignored;
-  if (std::filesystem::create_directories(directory, ignored)) ::chmod(directory.c_str(), 0700);
-  const std::filesystem::path beside = path_.string() + ".new";
-  ::unlink(beside.c_str());  // a killed run's
-  try {
-    const net::FileDescriptor file(
-        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.is_open()) fail(errno, beside);
-    if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-      fail(errno != 0 ? errno : EIO, beside);
-    if (::fsync(file.get()) != 0) fail(errno, beside);
-    if (::rename(beside.c_str(), path_.c_str()) != 0) fail(errno, path_);
-  } catch (const std::system_error&) {
-    ::unlink(beside.c_str());
-    throw;
-  }
-  const net::FileDescriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!parent.is_open() || ::fsync(parent.get()) != 0) fail(errno, directory);
+  write_state_file(path_, std::to_string(mark.time_since_epoch().count()) + "\n");
 }
 
 Json clock_status(const protocol::Timestamps& timestamps, WallTime clock) {

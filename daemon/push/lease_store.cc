@@ -14,6 +14,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
+#include "daemon/host/state_file.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -89,15 +90,6 @@ std::optional<std::vector<Lease>> parse(const std::string& text, const std::file
   }
 }
 
-void write_all(int fd, std::string_view text, const std::filesystem::path& path) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(errno, path);
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-}
-
 }  // namespace
 
 std::vector<Lease> LeaseStore::load() const {
@@ -139,28 +131,8 @@ std::vector<Lease> LeaseStore::load() const {
 
 void LeaseStore::save(const std::map<crypto::PublicKey, Lease>& leases) const {
   const Json list = to_json(leases);
-  const std::string text =
-      Json{{"format", kFormat}, {"version", kVersion}, {"checksum", checksum(list)}, {"leases", list}}.dump(
-          1) +
-      '\n';
-  const std::filesystem::path directory = path_.parent_path();
-  std::error_code ignored;
-  if (std::filesystem::create_directories(directory, ignored)) ::chmod(directory.c_str(), 0700);
-  const std::filesystem::path beside = path_.string() + ".new";
-  ::unlink(beside.c_str());  // a killed run's
-  try {
-    const net::FileDescriptor file(
-        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.is_open()) fail(errno, beside);
-    write_all(file.get(), text, beside);
-    if (::fsync(file.get()) != 0) fail(errno, beside);
-    if (::rename(beside.c_str(), path_.c_str()) != 0) fail(errno, path_);
-  } catch (const std::system_error&) {
-    ::unlink(beside.c_str());
-    throw;
-  }
-  const net::FileDescriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!parent.is_open() || ::fsync(parent.get()) != 0) fail(errno, directory);
+  const Json file{{"format", kFormat}, {"version", kVersion}, {"checksum", checksum(list)}, {"leases", list}};
+  write_state_file(path_, file.dump(1) + '\n');
 }
 
 }  // namespace tunneld::daemon

@@ -1,0 +1,52 @@
+#include "daemon/host/state_file.h"
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/net/file_descriptor.h"
+
+namespace tunneld::daemon {
+namespace {
+
+[[noreturn]] void fail(int error, const std::filesystem::path& path) {
+  throw std::system_error(error, std::generic_category(), path.string());
+}
+
+void write_all(int fd, std::string_view text, const std::filesystem::path& path) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) fail(errno, path);
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+}  // namespace
+
+void write_state_file(const std::filesystem::path& path, std::string_view text) {
+  const std::filesystem::path directory = path.parent_path();
+  std::error_code ignored;
+  if (std::filesystem::create_directories(directory, ignored)) ::chmod(directory.c_str(), 0700);
+  const std::filesystem::path beside = path.string() + ".new";
+  ::unlink(beside.c_str());  // a killed run's
+  try {
+    const net::FileDescriptor file(
+        ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file.is_open()) fail(errno, beside);
+    write_all(file.get(), text, beside);
+    if (::fsync(file.get()) != 0) fail(errno, beside);
+    if (::rename(beside.c_str(), path.c_str()) != 0) fail(errno, path);
+  } catch (const std::system_error&) {
+    ::unlink(beside.c_str());
+    throw;
+  }
+  const net::FileDescriptor parent(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!parent.is_open() || ::fsync(parent.get()) != 0) fail(errno, directory);
+}
+
+}  // namespace tunneld::daemon
