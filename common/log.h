@@ -5,14 +5,13 @@
 // (daemon/log.h); until then, and in tests that do not ask, they go to stderr as they are.
 #pragma once
 
-#include <cstdint>
 #include <string_view>
 
 #include <fmt/core.h>
 
-namespace tunneld::log {
+#include "common/log_level.h"
 
-enum class Level : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError, kOff };
+namespace tunneld::log {
 
 /// Gets lines without a newline, from any thread.
 using Sink = void (*)(Level level, std::string_view line);

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/crypto/aead_engine.h"
 #include "common/crypto/keys.h"
+#include "common/log_level.h"
 #include "common/net/ip_address.h"
 #include "common/net/mac_address.h"
 #include "config/access_rule.h"
@@ -24,7 +25,7 @@ namespace tunneld::config {
 enum class DeviceType : std::uint8_t { kTun, kTap };
 /// An optimisation that is used where it works, or never.
 enum class AutoOff : std::uint8_t { kAuto, kOff };
-enum class LogLevel : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError };
+using LogLevel = log::Level;
 
 /// Where a secret is read from.
 struct KeyFile {

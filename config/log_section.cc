@@ -1,14 +1,20 @@
 // `log:`: how much the daemon says.
 
+#include <algorithm>
+#include <array>
+
 #include "config/sections.h"
 
 namespace tunneld::config {
 
 LogConfig read_log(const Node& node) {
-  constexpr std::array kLevels{
-      Word<LogLevel>{"trace", LogLevel::kTrace}, Word<LogLevel>{"debug", LogLevel::kDebug},
-      Word<LogLevel>{"info", LogLevel::kInfo}, Word<LogLevel>{"warning", LogLevel::kWarning},
-      Word<LogLevel>{"error", LogLevel::kError}};
+  constexpr auto kLevels = [] {
+    std::array<Word<LogLevel>, log::kLevelWords.size()> words;
+    std::ranges::transform(log::kLevelWords, words.begin(), [](const auto& entry) {
+      return Word<LogLevel>{entry.word, entry.level};
+    });
+    return words;
+  }();
   LogConfig log;
   Mapping keys(node);
   if (const auto level = keys.find("level")) log.level = level->choice(kLevels).value_or(log.level);

@@ -52,22 +52,6 @@ std::string_view word(crypto::EngineChoice engine) {
   return {};
 }
 
-std::string_view word(LogLevel level) {
-  switch (level) {
-    case LogLevel::kTrace:
-      return "trace";
-    case LogLevel::kDebug:
-      return "debug";
-    case LogLevel::kInfo:
-      return "info";
-    case LogLevel::kWarning:
-      return "warning";
-    case LogLevel::kError:
-      return "error";
-  }
-  return {};
-}
-
 class Writer {
  public:
   void line(std::string_view indentation, std::string_view key, std::string_view value) {

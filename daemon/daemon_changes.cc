@@ -130,7 +130,7 @@ Json Daemon::reload() {
       held_dns_ = held_dns;
       throw;
     }
-    set_log_level(config_.log.level);
+    log::set_level(config_.log.level);
     for (auto* sockets : {&sockets_, &lane_sockets_}) {
       for (net::UdpSocket& socket : *sockets) {
         if (const std::error_code error = socket.set_mark(fwmark_of(config_))) {

@@ -1,7 +1,6 @@
 #include "daemon/log.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -118,19 +117,6 @@ spdlog::level::level_enum to_spdlog(log::Level level) {
   return spdlog::level::off;
 }
 
-struct LevelWords {
-  config::LogLevel configured;
-  log::Level level;
-  std::string_view word;
-};
-constexpr std::array kLevels{
-    LevelWords{config::LogLevel::kTrace, log::Level::kTrace, "trace"},
-    LevelWords{config::LogLevel::kDebug, log::Level::kDebug, "debug"},
-    LevelWords{config::LogLevel::kInfo, log::Level::kInfo, "info"},
-    LevelWords{config::LogLevel::kWarning, log::Level::kWarning, "warning"},
-    LevelWords{config::LogLevel::kError, log::Level::kError, "error"},
-};
-
 void to_logger(log::Level level, std::string_view line) {
   spdlog::default_logger_raw()->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
 }
@@ -154,7 +140,7 @@ void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
   }
 }
 
-void start_logging(config::LogLevel level) {
+void start_logging(log::Level level) {
   const bool is_journal = stderr_is_journal();
   auto logger = std::make_shared<spdlog::logger>("tunneld", std::make_shared<StderrSink>(is_journal));
   if (is_journal) {
@@ -167,19 +153,8 @@ void start_logging(config::LogLevel level) {
   logger->set_level(spdlog::level::trace);  // what is written has passed the door
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
-  set_log_level(level);
+  log::set_level(level);
   log::set_sink(to_logger);
-}
-
-void set_log_level(config::LogLevel level) {
-  log::set_level(std::ranges::find(kLevels, level, &LevelWords::configured)->level);
-}
-
-bool set_log_level(const std::string& name) {
-  const auto* const found = std::ranges::find(kLevels, name, &LevelWords::word);
-  if (found == kLevels.end()) return false;
-  log::set_level(found->level);
-  return true;
 }
 
 }  // namespace tunneld::daemon

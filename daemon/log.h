@@ -4,17 +4,14 @@
 #include <string>
 #include <vector>
 
-#include "config/config.h"
+#include "common/log_level.h"
 #include "config/diagnostic.h"
 
 namespace tunneld::daemon {
 
 /// To stderr, without ever waiting for whoever reads it (daemon/log_stream.h). Under systemd (stderr is the
 /// journal) lines carry sd-daemon(3) priorities instead of a time.
-void start_logging(config::LogLevel level);
-void set_log_level(config::LogLevel level);
-/// "trace", "debug", "info", "warning" or "error"; false for anything else.
-[[nodiscard]] bool set_log_level(const std::string& name);
+void start_logging(log::Level level);
 
 /// To stderr, before a daemon runs. To the journal with the priorities that they have: err and warning.
 void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics);

@@ -14,8 +14,7 @@ ExitCode run_daemon(const RunOptions& options) {
   config::ParseResult parsed = config::parse_file(options.config);
   print_diagnostics(parsed.diagnostics);
   if (!parsed.config) return ExitCode::kBadUsage;
-  start_logging(parsed.config->log.level);
-  if (options.log_level && !set_log_level(*options.log_level)) return ExitCode::kBadUsage;
+  start_logging(options.log_level.value_or(parsed.config->log.level));
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
   print_diagnostics(keys.diagnostics);
   if (!keys.keys) return ExitCode::kBadUsage;

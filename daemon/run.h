@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "common/log_level.h"
 #include "daemon/exit_code.h"
 
 namespace tunneld::daemon {
@@ -10,7 +11,7 @@ namespace tunneld::daemon {
 struct RunOptions {
   std::string config;
   /// Overrides the configuration's log level.
-  std::optional<std::string> log_level;
+  std::optional<log::Level> log_level;
 };
 
 /// The daemon's life, in the foreground, until a signal, `tunneld down`, or the device's end.

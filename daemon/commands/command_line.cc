@@ -1,11 +1,15 @@
 #include "daemon/commands/command_line.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "common/json.h"
+#include "common/log_level.h"
 #include "config/parse.h"
 #include "daemon/commands/check_command.h"
 #include "daemon/commands/cleanup.h"
@@ -75,6 +79,12 @@ std::string interface_of(const std::string& path) {
   throw ControlError(ExitCode::kBadUsage, words);
 }
 
+std::vector<std::string> level_words() {
+  std::vector<std::string> words(log::kLevelWords.size());
+  std::ranges::transform(log::kLevelWords, words.begin(), &log::LevelWord::word);
+  return words;
+}
+
 }  // namespace
 
 ExitCode run_command_line(int argc, char** argv) {
@@ -85,10 +95,11 @@ ExitCode run_command_line(int argc, char** argv) {
 
   RunOptions run;
   app.add_option("--config", run.config, "Run in the foreground with this configuration")->type_name("FILE");
-  app.add_option("--log-level", run.log_level,
+  std::string log_level;
+  app.add_option("--log-level", log_level,
                  "trace, debug, info, warning or error; overrides the configuration")
       ->type_name("LEVEL")
-      ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
+      ->check(CLI::IsMember(level_words()));
 
   CheckOptions check;
   CLI::App* check_command =
@@ -156,6 +167,7 @@ ExitCode run_command_line(int argc, char** argv) {
     std::cerr << "tunneld: " << error.what() << "\n";
     return error.code();
   }
+  run.log_level = log::level_of(log_level);
   if (!run.config.empty()) return run_daemon(run);
   std::cerr << app.help();
   return ExitCode::kBadUsage;
