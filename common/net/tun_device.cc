@@ -24,8 +24,6 @@ using Reason = TunError::Reason;
 
 constexpr unsigned kMaxQueues = 256;  // MAX_TAP_QUEUES, drivers/net/tun.c
 
-// Offloads of linux/if_tun.h; the last two are younger than Debian 12's header.
-constexpr unsigned kUdpSuperpackets = 0x20 | 0x40;  // TUN_F_USO4, TUN_F_USO6
 constexpr unsigned kTcpSuperpackets = TUN_F_TSO4 | TUN_F_TSO6;
 
 void check_options(const TunOptions& options) {

@@ -11,6 +11,9 @@
 
 namespace tunneld::net {
 
+/// TUN_F_USO4 and TUN_F_USO6, which are younger than Debian 12's linux/if_tun.h (Linux 6.2).
+inline constexpr unsigned kUdpSuperpackets = 0x20 | 0x40;
+
 [[nodiscard]] ifreq request_for(const std::string& device);
 
 /// Not blocking. Throws TunError.

@@ -22,16 +22,18 @@
 namespace tunneld::net {
 namespace {
 
-/// set_offload() of drivers/net/tun.c, with the names of net/ethtool/common.c. The last three are younger
-/// than Debian 12's linux/if_tun.h (Linux 6.2 and 6.17).
+/// set_offload() of drivers/net/tun.c, with the names of net/ethtool/common.c. The last two are younger
+/// than Debian 12's linux/if_tun.h (Linux 6.17).
 struct Offload {
   std::string_view feature;
   unsigned flags;
 };
 constexpr std::array kOffloads = {
-    Offload{"tx-checksum-ip-generic", TUN_F_CSUM},  Offload{"tx-tcp-segmentation", TUN_F_TSO4},
-    Offload{"tx-tcp6-segmentation", TUN_F_TSO6},    Offload{"tx-tcp-ecn-segmentation", TUN_F_TSO_ECN},
-    Offload{"tx-udp-segmentation", 0x20 | 0x40},     // TUN_F_USO4, TUN_F_USO6
+    Offload{"tx-checksum-ip-generic", TUN_F_CSUM},
+    Offload{"tx-tcp-segmentation", TUN_F_TSO4},
+    Offload{"tx-tcp6-segmentation", TUN_F_TSO6},
+    Offload{"tx-tcp-ecn-segmentation", TUN_F_TSO_ECN},
+    Offload{"tx-udp-segmentation", kUdpSuperpackets},
     Offload{"tx-udp_tnl-segmentation", 0x80},        // TUN_F_UDP_TUNNEL_GSO
     Offload{"tx-udp_tnl-csum-segmentation", 0x100},  // TUN_F_UDP_TUNNEL_GSO_CSUM
 };

@@ -1,5 +1,5 @@
-// What a client has taken of its server's configuration: beside its own file, the other thing that decides what
-// the host should look like.
+// What a client has taken of its server's configuration: beside its own file, the other thing that decides
+// what the host should look like.
 #pragma once
 
 #include <optional>

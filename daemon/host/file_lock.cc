@@ -59,7 +59,7 @@ bool FileLock::wait_until_free(const std::filesystem::path& path, std::chrono::m
   const auto end = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const net::FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!file.is_open() && errno != ENOENT) throw std::system_error(errno, std::generic_category(), path);
+    if (!file.is_open() && errno != ENOENT) throw_errno(path);
     if (!file.is_open() || lock(file, path)) return true;
     if (std::chrono::steady_clock::now() >= end) return false;
     std::this_thread::sleep_for(kPoll);

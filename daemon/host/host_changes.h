@@ -159,6 +159,8 @@ class HostChanges {
   void give_to_new_keeper(Present& present);
   void check_device(const HostChange& change) const;
   LeftBehind undo_all(bool after_kill, bool keep_closed) noexcept;
+  /// Journals and makes it; half made is taken back. Its number in the journal. Throws what says why not.
+  std::uint64_t journal_and_make(const HostChange& change);
   void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;
   void undo_one(std::uint64_t id, const HostChange& change, bool after_kill);
 

@@ -131,6 +131,17 @@ bool HostChanges::has_route_in(std::uint32_t table) const {
   });
 }
 
+std::uint64_t HostChanges::journal_and_make(const HostChange& change) {
+  const std::uint64_t id = journal_.record(change);
+  try {
+    apply_change(change, netlink_);
+  } catch (const std::exception&) {
+    undo_half_made(id, change);
+    throw;
+  }
+  return id;
+}
+
 void HostChanges::make_again(Present& present) {
   HostChange made = as_made(present);
   if (present.id) {
@@ -140,14 +151,7 @@ void HostChanges::make_again(Present& present) {
   } else {
     // It was somebody else's, and they have taken it away: what is made now is ours to undo.
     if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
-    const std::uint64_t id = journal_.record(made);
-    try {
-      apply_change(made, netlink_);
-    } catch (const std::exception&) {
-      undo_half_made(id, made);
-      throw;
-    }
-    present.id = id;
+    present.id = journal_and_make(made);
   }
   present.table = table_of(made);
 }
@@ -157,14 +161,7 @@ void HostChanges::give_to_new_keeper(Present& present) {
   if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
   undo_one(*present.id, as_made(present), false);
   present.id.reset();
-  const std::uint64_t id = journal_.record(made);
-  try {
-    apply_change(made, netlink_);
-  } catch (const std::exception&) {
-    undo_half_made(id, made);
-    throw;
-  }
-  present.id = id;
+  present.id = journal_and_make(made);
   present.was_named = false;
 }
 

@@ -50,14 +50,7 @@ std::string_view whose_block(std::string_view line) {
 std::string block_of(std::string_view interface, const std::vector<net::IpAddress>& servers,
                      const std::vector<std::string>& search) {
   std::string out = begin_of(interface) + " (these lines go when the tunnel does)\n";
-  for (const net::IpAddress& server : servers) out += "nameserver " + server.to_string() + '\n';
-  if (!search.empty()) {
-    out += "search";
-    for (const std::string& domain : search) out += ' ' + domain;
-    out += '\n';
-  }
-  out += end_of(interface) + '\n';
-  return out;
+  return out + resolver_lines(servers, search) + end_of(interface) + '\n';
 }
 
 /// Whether the block that begins at `lines[begin]` has its last line still, which somebody may have removed.
@@ -101,6 +94,18 @@ std::string trimmed(std::string_view words) {
 }
 
 }  // namespace
+
+std::string resolver_lines(const std::vector<net::IpAddress>& servers,
+                           const std::vector<std::string>& search) {
+  std::string lines;
+  for (const net::IpAddress& server : servers) lines += "nameserver " + server.to_string() + '\n';
+  if (!search.empty()) {
+    lines += "search";
+    for (const std::string& domain : search) lines += ' ' + domain;
+    lines += '\n';
+  }
+  return lines;
+}
 
 std::string with_dns_lines(std::string_view text, std::string_view interface,
                            const std::vector<net::IpAddress>& servers,

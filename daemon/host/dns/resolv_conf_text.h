@@ -22,6 +22,10 @@
 
 namespace tunneld::daemon {
 
+/// The lines that say this (resolv.conf(5)), for a file or for a program that keeps one.
+[[nodiscard]] std::string resolver_lines(const std::vector<net::IpAddress>& servers,
+                                         const std::vector<std::string>& search);
+
 /// `text` with `interface`'s lines first, and with the name servers and search domains of others as comments.
 /// Lines that `interface` had in it are replaced.
 [[nodiscard]] std::string with_dns_lines(std::string_view text, std::string_view interface,

@@ -103,16 +103,9 @@ Record record_state(const std::string& record, const std::vector<net::IpAddress>
 void add_to_resolvconf(const std::string& program, const std::string& record,
                        const std::vector<net::IpAddress>& servers, const std::vector<std::string>& search,
                        bool all_names, const std::string& resolv_conf) {
-  std::string text;
-  for (const net::IpAddress& server : servers) text += "nameserver " + server.to_string() + '\n';
-  if (!search.empty()) {
-    text += "search";
-    for (const std::string& domain : search) text += ' ' + domain;
-    text += '\n';
-  }
   std::vector<std::string> words = {program, "-a", record, "-m", "0"};
   if (all_names) words.emplace_back("-x");
-  const ProgramEnd end = run_program(words, text, kPatience);
+  const ProgramEnd end = run_program(words, resolver_lines(servers, search), kPatience);
   const bool is_asked = servers.empty() || are_asked(servers, resolv_conf);
   if (!end.is_success()) {
     // One hook of many may have failed (/etc/resolvconf/update.d), and not the one that writes the file.
