@@ -1,6 +1,7 @@
 """A machine with a real systemd: this one's files with a layer on top, in memory."""
 import contextlib
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -24,6 +25,27 @@ def layer(lab):
     finally:
         sh("umount", memory / "merged", check_exit=False)
         sh("umount", memory, check_exit=False)
+
+
+def install(lab, root):
+    """The build that is tested, as `cmake --install` puts it in its place."""
+    installed = lab.directory / "installed"
+    sh("cmake", "--install", pathlib.Path(lab.tunneld).parent, "--prefix", "/usr",
+       env={**os.environ, "DESTDIR": str(installed)})
+    shutil.copytree(installed / "usr", root / "usr", dirs_exist_ok=True)
+
+
+def configure_near(lab, root):
+    """A tunneld@near, with nobody at the other end, whose name server is 10.9.0.2."""
+    configs = root / "etc/tunneld"
+    shutil.rmtree(configs, ignore_errors=True)
+    configs.mkdir(mode=0o700)
+    sh(lab.tunneld, "genkey", "-o", configs / "near.key")
+    key = sh(lab.tunneld, "genkey", "-o", configs / "other.key").stdout.strip()
+    (configs / "near.yaml").write_text(f"""
+interface: {{ name: tun0, addresses: [10.9.0.1/24], private_key_file: near.key, dns: {{ servers: [10.9.0.2] }} }}
+peers: [{{ name: other, public_key: "{key}", endpoints: ["203.0.113.2:51820"], allowed_ips: [10.9.0.2/32] }}]
+""")
 
 
 def boot_and_run(root, script, *options, seconds=60):

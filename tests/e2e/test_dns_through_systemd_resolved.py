@@ -1,12 +1,10 @@
 """`dns` under a real systemd-resolved, with the unit as it is installed: the servers belong to the link, get the questions that
 are theirs and, where everything is to go through the tunnel, all of them; nothing is left when the link goes. What others take
 away of it, or a restart of systemd-resolved, is put back."""
-import os
-import pathlib
 import re
 import shutil
 
-from booted import boot_and_run, layer
+from booted import boot_and_run, install, layer
 from harness import ROOT, check, main, sh
 from packages import unpack
 
@@ -116,13 +114,10 @@ def sections(text):
 
 
 def run(lab):
-    installed = lab.directory / "installed"
-    sh("cmake", "--install", pathlib.Path(lab.tunneld).parent, "--prefix", "/usr",
-       env={**os.environ, "DESTDIR": str(installed)})
     with layer(lab) as root:
         unpack(lab, "systemd-resolved", root)
         sh("systemd-sysusers", f"--root={root}", "systemd-resolve.conf")
-        shutil.copytree(installed / "usr", root / "usr", dirs_exist_ok=True)
+        install(lab, root)
         resolv_conf = root / "etc/resolv.conf"
         resolv_conf.unlink(missing_ok=True)
         resolv_conf.symlink_to("../run/systemd/resolve/stub-resolv.conf")

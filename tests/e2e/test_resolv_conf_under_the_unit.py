@@ -1,12 +1,8 @@
 """`dns` with the unit as it is installed, on a host where /etc/resolv.conf is a plain file that a DHCP client replaces: its
 sandbox does not keep tunneld from putting its lines back, nor from leaving what the DHCP client wrote. The same where it is a
 link, and one that is led elsewhere is left alone."""
-import os
-import pathlib
-import shutil
-
-from booted import boot_and_run, layer
-from harness import ROOT, check, main, sh
+from booted import boot_and_run, configure_near, install, layer
+from harness import check, main
 
 ALONE = True
 
@@ -47,22 +43,11 @@ journalctl -u tunneld@near -u 'tunneld-resolv-conf@near.*' -n 20 --no-pager
 
 
 def run(lab):
-    installed = lab.directory / "installed"
-    sh("cmake", "--install", pathlib.Path(lab.tunneld).parent, "--prefix", "/usr",
-       env={**os.environ, "DESTDIR": str(installed)})
     with layer(lab) as root:
-        shutil.copytree(installed / "usr", root / "usr", dirs_exist_ok=True)
+        install(lab, root)
         (root / "etc/resolv.conf").unlink(missing_ok=True)
         (root / "etc/resolv.conf").write_text("nameserver 203.0.113.7\n")
-        configs = root / "etc/tunneld"
-        shutil.rmtree(configs, ignore_errors=True)
-        configs.mkdir(mode=0o700)
-        sh(lab.tunneld, "genkey", "-o", configs / "near.key")
-        key = sh(lab.tunneld, "genkey", "-o", configs / "other.key").stdout.strip()
-        (configs / "near.yaml").write_text(f"""
-interface: {{ name: tun0, addresses: [10.9.0.1/24], private_key_file: near.key, dns: {{ servers: [10.9.0.2] }} }}
-peers: [{{ name: other, public_key: "{key}", endpoints: ["203.0.113.2:51820"], allowed_ips: [10.9.0.2/32] }}]
-""")
+        configure_near(lab, root)
         text = boot_and_run(root, SCRIPT, "--resolv-conf=off", seconds=120)
         after = {name: (root / name).read_text() for name in ("after-stop", "after-kill", "after-link", "led-elsewhere")}
     for words in ("STARTED", "PUT-BACK-1", "PUT-BACK-2", "PUT-BACK-3", "PUT-BACK-4", "#tunneld:tun0# nameserver 203.0.113.9"):

@@ -1,12 +1,8 @@
 """`dns` with the unit as it is installed, where Debian's resolvconf keeps /etc/resolv.conf and dnsmasq's hook of it may not
 write under the unit's capabilities: the servers are set, put back and taken away all the same, and the documented drop-in lets the
 hook do its work."""
-import os
-import pathlib
-import shutil
-
-from booted import boot_and_run, layer
-from harness import check, main, sh
+from booted import boot_and_run, configure_near, install, layer
+from harness import check, main
 from packages import unpack
 
 ALONE = True
@@ -48,25 +44,14 @@ cp /run/dnsmasq/resolv.conf /allowed-stopped
 
 
 def run(lab):
-    installed = lab.directory / "installed"
-    sh("cmake", "--install", pathlib.Path(lab.tunneld).parent, "--prefix", "/usr",
-       env={**os.environ, "DESTDIR": str(installed)})
     with layer(lab) as root:
         unpack(lab, "resolvconf", root)
-        shutil.copytree(installed / "usr", root / "usr", dirs_exist_ok=True)
+        install(lab, root)
         hook = root / "etc/resolvconf/update.d/dnsmasq"
         hook.write_text(HOOK)
         hook.chmod(0o755)
         (root / "etc/resolv.conf").unlink(missing_ok=True)
-        configs = root / "etc/tunneld"
-        shutil.rmtree(configs, ignore_errors=True)
-        configs.mkdir(mode=0o700)
-        sh(lab.tunneld, "genkey", "-o", configs / "near.key")
-        key = sh(lab.tunneld, "genkey", "-o", configs / "other.key").stdout.strip()
-        (configs / "near.yaml").write_text(f"""
-interface: {{ name: tun0, addresses: [10.9.0.1/24], private_key_file: near.key, dns: {{ servers: [10.9.0.2] }} }}
-peers: [{{ name: other, public_key: "{key}", endpoints: ["203.0.113.2:51820"], allowed_ips: [10.9.0.2/32] }}]
-""")
+        configure_near(lab, root)
         text = boot_and_run(root, SCRIPT, "--resolv-conf=off", seconds=120)
         allowed = [(root / name).read_text().split() for name in ("allowed", "allowed-stopped")]
     for words in ("BEFORE: 203.0.113.7", "DURING: 10.9.0.2 203.0.113.7", "REMOVED: 203.0.113.7", "PUT-BACK: 10.9.0.2 203.0.113.8",

@@ -187,6 +187,18 @@ void refuse(Node& node, ByteView quotation, const std::string& at) {
   node.turn();
 }
 
+/// a has called b, whose program does not run yet, and was refused.
+struct RefusedPair : Pair {
+  explicit RefusedPair(std::uint64_t seed) : Pair(seed), calls(network) {
+    calls.caller = &a;
+    network.on_wire = [this](const Node&, ByteView) { return running; };
+    a.send(b, 1);
+    refuse(a, ByteView(calls.messages[0]), b.outside);
+  }
+  Calls calls;
+  bool running = false;
+};
+
 TEST(Calling, ARefusedPeerIsCalledSoonAndThenAsUsual) {
   Pair pair(20);
   Calls calls(pair.network);
@@ -211,32 +223,21 @@ TEST(Calling, ARefusedPeerIsCalledSoonAndThenAsUsual) {
 }
 
 TEST(Calling, WhoIsBackAfterARefusalIsReachedWithinASecondAndAHalf) {
-  Pair pair(21);
-  Calls calls(pair.network);
-  calls.caller = &pair.a;
-  bool running = false;
-  pair.network.on_wire = [&](const Node&, ByteView) { return running; };
-  pair.a.send(pair.b, 1);
-  refuse(pair.a, ByteView(calls.messages[0]), pair.b.outside);
+  RefusedPair pair(21);
   pair.network.run_for(700ms);
-  running = true;
+  pair.running = true;
   pair.network.run_for(800ms);
   EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{1});
 }
 
 TEST(Calling, ASessionEndsTheHurryBeforeIt) {
-  Pair pair(25);
-  Calls calls(pair.network);
-  calls.caller = &pair.a;
-  bool running = false;
-  pair.network.on_wire = [&](const Node&, ByteView) { return running; };
-  pair.a.send(pair.b, 1);
-  refuse(pair.a, ByteView(calls.messages[0]), pair.b.outside);
-  running = true;
+  RefusedPair pair(25);
+  Calls& calls = pair.calls;
+  pair.running = true;
   pair.network.run_for(1s);
   ASSERT_EQ(pair.b.delivered.size(), 1U);
   // It dies again at once.
-  running = false;
+  pair.running = false;
   calls.times.clear();
   calls.messages.clear();
   pair.a.tunnel->peer(pair.b_at_a).reset();
