@@ -83,26 +83,24 @@ std::optional<Json> read(const Bytes& bytes, Library::input_format_t format, std
   }
 }
 
-struct ToLibrary {
-  Library operator()(const Json& json) const {
-    if (json.is_object()) {
-      Library object = Library::object();
-      for (const auto& [key, member] : json.items()) object[key] = (*this)(member);
-      return object;
-    }
-    if (json.is_array()) {
-      Library array = Library::array();
-      for (const Json& item : json) array.push_back((*this)(item));
-      return array;
-    }
-    if (json.is_string()) return json.get_ref<std::string>();
-    if (json.is_boolean()) return json.get<bool>();
-    if (json.is_number_unsigned()) return json.get<std::uint64_t>();
-    if (json.is_integer()) return json.get<std::int64_t>();
-    if (json.is_number()) return json.get<double>();
-    return nullptr;
+Library to_library(const Json& json) {
+  if (json.is_object()) {
+    Library object = Library::object();
+    for (const auto& [key, member] : json.items()) object[key] = to_library(member);
+    return object;
   }
-};
+  if (json.is_array()) {
+    Library array = Library::array();
+    for (const Json& item : json) array.push_back(to_library(item));
+    return array;
+  }
+  if (json.is_string()) return json.get_ref<std::string>();
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_unsigned()) return json.get<std::uint64_t>();
+  if (json.is_integer()) return json.get<std::int64_t>();
+  if (json.is_number()) return json.get<double>();
+  return nullptr;
+}
 
 }  // namespace
 
@@ -165,11 +163,11 @@ std::size_t Json::size() const {
 }
 
 std::string Json::dump(int indentation) const {
-  return ToLibrary{}(*this).dump(indentation, ' ', false, Library::error_handler_t::replace);
+  return to_library(*this).dump(indentation, ' ', false, Library::error_handler_t::replace);
 }
 
 std::vector<std::uint8_t> Json::to_cbor() const {
-  return Library::to_cbor(ToLibrary{}(*this));
+  return Library::to_cbor(to_library(*this));
 }
 
 std::optional<Json> Json::parse(std::string_view text, std::size_t deepest) {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "common/json.h"
+#include "common/pace.h"
 #include "common/protocol/loop_watch.h"
 #include "daemon/finding.h"
-#include "common/pace.h"
 
 namespace tunneld::daemon {
 

@@ -14,12 +14,12 @@
 
 #include "common/log.h"
 #include "common/net/udp_socket.h"
+#include "common/pace.h"
 #include "common/protocol/tunnel.h"
 #include "config/config.h"
 #include "daemon/data_worker.h"
 #include "daemon/endpoint_resolver.h"
 #include "daemon/key_use.h"
-#include "common/pace.h"
 #include "daemon/refusal_hearing.h"
 
 namespace tunneld::daemon {

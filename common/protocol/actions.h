@@ -26,11 +26,11 @@ struct Event {
     kHello,      ///< first HELLO of a session: Peer::remote() says who it is; `restarted` tells whether anew
     kHelloLost,  ///< no HELLO any more: the peer is a stock one now, or its session has expired
     kBye,        ///< the peer has ended the session, on purpose
-    kPathMtu,   ///< the largest packet for the path has changed, or the search for it has ended: Peer::path()
-    kRefused,   ///< nothing listens at `endpoint`, says ICMP, which may be forged: is the address still right?
-    kAskRoute,  ///< Peer::learn_route() would be welcome
-    kSilent,    ///< data went out for 10 s and nothing came back: is the address still right?
-    kLoop,      ///< frames run in a circle between `peer` and another port: EthernetSwitch::loops()
+    kPathMtu,  ///< the largest packet for the path has changed, or the search for it has ended: Peer::path()
+    kRefused,  ///< nothing listens at `endpoint`, says ICMP, which may be forged: is the address still right?
+    kAskRoute,       ///< Peer::learn_route() would be welcome
+    kSilent,         ///< data went out for 10 s and nothing came back: is the address still right?
+    kLoop,           ///< frames run in a circle between `peer` and another port: EthernetSwitch::loops()
     kLayer2Refused,  ///< one side is a tap and the other is not: nothing passes
   };
   Kind kind;
