@@ -22,7 +22,6 @@ using namespace std::chrono_literals;
 
 /// After the last notice of a burst, and after the first.
 constexpr Duration kQuiet = 10ms;
-constexpr Duration kPatience = 100ms;
 /// For a resolv.conf that is gone, or was made and is not written yet: whoever does that goes on, and must
 /// not find one of ours in the way.
 constexpr Duration kUnfinished = 1s;
@@ -75,7 +74,7 @@ HostWatch::HostWatch(boost::asio::io_context& io, HostChanges& host, const std::
       indices_{own_index},
       network_notices_(io, net::duplicate(network_.fd())),
       nft_notices_(io),
-      burst_(io),
+      quiet_(io),
       pause_(io),
       names_notices_(io),
       names_burst_(io),
@@ -140,13 +139,12 @@ void HostWatch::wait_for_nft() {
 void HostWatch::compare_after(Urgency urgency) {
   if (urgency == Urgency::kNone) return;
   const Instant now = net::boot_now();
-  if (!first_) first_ = now;
   if (urgency == Urgency::kNow) at_once_ = true;
-  const Duration rest = std::min(kQuiet, *first_ + kPatience - now);
-  burst_.expires_after(at_once_ ? Duration::zero() : std::max(Duration::zero(), rest));
-  burst_.async_wait([this](const boost::system::error_code& error) {
+  const Instant at = burst_.add(now);
+  quiet_.expires_after(at_once_ ? Duration::zero() : at - now);
+  quiet_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    first_.reset();
+    burst_.end();
     at_once_ = false;
     compare();
   });

@@ -23,6 +23,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "common/burst.h"
 #include "common/clock.h"
 #include "common/net/netlink_monitor.h"
 #include "common/net/nft_watch.h"
@@ -88,14 +89,14 @@ class HostWatch {
   net::NftMonitor nft_;
   boost::asio::posix::stream_descriptor network_notices_;
   boost::asio::posix::stream_descriptor nft_notices_;  ///< not open where there is nothing to watch
-  boost::asio::steady_timer burst_;
+  boost::asio::steady_timer quiet_;
   boost::asio::steady_timer pause_;
   std::optional<ResolvConfWatch> names_;
   boost::asio::posix::stream_descriptor names_notices_;  ///< not open where there is nothing to watch
   boost::asio::steady_timer names_burst_;
   boost::asio::steady_timer names_pause_;
   std::vector<net::NetworkEvent> events_;
-  std::optional<Instant> first_;  ///< of the burst
+  Burst burst_{std::chrono::milliseconds(10), std::chrono::milliseconds(100)};
   bool at_once_ = false;
   /// Who has changed something since the last comparison; empty: nobody knows.
   std::string by_;

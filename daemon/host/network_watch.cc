@@ -1,6 +1,5 @@
 #include "daemon/host/network_watch.h"
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <ctime>
@@ -19,9 +18,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// After the last notice of a burst, and after the first.
-constexpr Duration kQuiet = 100ms;
-constexpr Duration kPatience = 500ms;
 /// Less is the clocks' own difference.
 constexpr Duration kWorthCalledSleep = 1s;
 
@@ -129,12 +125,11 @@ void NetworkWatch::wait_for_wake_up() {
 
 void NetworkWatch::happened(const std::string& what) {
   const Instant now = net::boot_now();
-  if (!first_) first_ = now;
   what_ = what;
-  pause_.expires_after(std::max(Duration::zero(), std::min(kQuiet, *first_ + kPatience - now)));
+  pause_.expires_after(burst_.add(now) - now);
   pause_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
-    first_.reset();
+    burst_.end();
     if (std::exchange(has_slept_, false) && on_sleep_) on_sleep_();
     on_change_(what_);
   });

@@ -7,6 +7,7 @@
 // half a second after its first.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "common/burst.h"
 #include "common/clock.h"
 #include "common/net/netlink_monitor.h"
 
@@ -62,7 +64,7 @@ class NetworkWatch {
   Duration slept_before_;
   std::string what_;
   bool has_slept_ = false;
-  std::optional<Instant> first_;
+  Burst burst_{std::chrono::milliseconds(100), std::chrono::milliseconds(500)};
 };
 
 }  // namespace tunneld::daemon
