@@ -70,6 +70,11 @@ class Actions {
     bytes_.resize(bytes_.size() + length);
     return MutableBytes(bytes_).last(length);
   }
+  /// The one that was added last could not be filled.
+  void take_back_datagram() {
+    bytes_.resize(datagrams_.back().offset);
+    datagrams_.pop_back();
+  }
   void mark_probe(PeerId peer, std::uint32_t size) { datagrams_.back().probe = {peer, size}; }
   void mark_initiation(PeerId peer) { datagrams_.back().initiation = peer; }
   void add_event(Event event) { events_.push_back(std::move(event)); }

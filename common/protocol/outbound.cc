@@ -10,6 +10,7 @@
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
 #include "common/protocol/ecn.h"
+#include "common/protocol/sealing.h"
 
 namespace tunneld::protocol {
 namespace {
@@ -57,7 +58,7 @@ Outbound::Outbound(DataPlane& plane, std::size_t thread)
       scratch_(std::make_unique<std::uint8_t[]>(65536)) {
   runs_.reserve(1024);
   sealed_.reserve(1024);
-  jobs_.reserve(kMaxRunSegments);
+  jobs_.resize(kMaxRunSegments);
 }
 
 void Outbound::begin(Instant now) {
@@ -246,38 +247,25 @@ std::span<const SealedRun> Outbound::finish() {
 void Outbound::seal(Run& run) {
   Keypair& keypair = *run.keypair;
   const unsigned lane = lane_for(run);
-  const auto first_counter =
-      lane == 0 ? keypair.take_counters(run.segments) : keypair.send_lanes.take_counters(lane, run.segments);
-  const bool old = keypair.role == Role::kInitiator && now_ - keypair.created >= kRekeyAfterTime;
-  if ((old || keypair.counters_used() >= kRekeyAfterMessages) && !keypair.rekey_requested.exchange(true)) {
-    // A full door must not lose the request for good.
-    if (!door_.push(
-            {.notice = Notice::kRekey, .peer = run.peer->id, .index = keypair.local_index, .endpoint = {}})) {
-      keypair.rekey_requested.store(false);
-    }
+  const SealOutcome outcome = protocol::seal({.keypair = keypair,
+                                              .datagrams = {buffer_.get() + run.offset, run.bytes},
+                                              .datagram_size = run.segment_size,
+                                              .lane = lane,
+                                              .is_data = true},
+                                             now_, jobs_);
+  // A full door must not lose the request for good.
+  if (outcome.wants_successor &&
+      !door_.push(
+          {.notice = Notice::kRekey, .peer = run.peer->id, .index = keypair.local_index, .endpoint = {}})) {
+    keypair.rekey_requested.store(false);
   }
-  if (!first_counter) return drop(Drop::kExpiredKey, run.peer, run.segments);
-
-  const crypto::CipherKey* fast = keypair.fast_send();
-  const MessageType type = fast != nullptr ? MessageType::kFastData : MessageType::kData;
-  jobs_.clear();
-  std::uint8_t* datagram = buffer_.get() + run.offset;
-  for (std::size_t i = 0, left = run.bytes; i < run.segments; ++i) {
-    const std::size_t size = std::min(run.segment_size, left);
-    const std::uint64_t counter = *first_counter + i;
-    const DataHeader header = DataHeader::make(type, keypair.remote_index, counter);
-    std::memcpy(datagram, &header, sizeof header);
-    jobs_.push_back({.data = datagram + sizeof header, .length = size - kDataOverhead, .counter = counter});
-    datagram += size;
-    left -= size;
-  }
-  (fast != nullptr ? *fast : keypair.chacha_send()).seal(jobs_);
+  if (!outcome.is_sealed) return drop(Drop::kExpiredKey, run.peer, run.segments);
 
   if (run.segment_size > kLargePacket + kDataOverhead &&
       !run.peer->large_sent.load(std::memory_order_relaxed)) {
     run.peer->large_sent.store(true, std::memory_order_relaxed);
   }
-  if (run.peer->activity.stamp_sent(now_, true) &&
+  if (outcome.wants_watch &&
       !door_.push({.notice = Notice::kWatch, .peer = run.peer->id, .index = 0, .endpoint = {}})) {
     run.peer->activity.watched.store(false);
   }

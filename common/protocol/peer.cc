@@ -5,6 +5,7 @@
 #include "common/protocol/constants.h"
 #include "common/protocol/data_message.h"
 #include "common/protocol/ethernet_message.h"
+#include "common/protocol/sealing.h"
 
 namespace tunneld::protocol {
 namespace {
@@ -222,41 +223,34 @@ void Peer::queue_packet(ByteView packet, Now now, Actions& actions) {
   if (keypair == nullptr) begin_handshake(now, actions);
 }
 
-void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane, Padding padding) {
+void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, Leaving leaving) {
   const net::Endpoint* endpoint = link_->endpoint.get();
   if (endpoint == nullptr) return count_drop(Drop::kNoEndpoint, 1);
-  ask_for_successor(keypair, now, actions);
-  const auto counter = keypair.take_counters(1);
-  if (!counter) return count_drop(Drop::kExpiredKey, 1);
-
   const std::size_t padded =
-      padding == Padding::kNone
-          ? plain.size()
-          : padded_size(plain.size(), std::min(services_.mtu.load(std::memory_order_relaxed),
-                                               link_->path_mtu.load(std::memory_order_relaxed)));
-  const MutableBytes datagram = actions.add_datagram(*endpoint, padded + kDataOverhead, false, lane);
-  const DataHeader header = DataHeader::make(MessageType::kData, keypair.remote_index, *counter);
-  std::memcpy(datagram.data(), &header, sizeof header);
-  std::uint8_t* inner = datagram.data() + sizeof header;
+      leaving.probe ? plain.size()
+                    : padded_size(plain.size(), std::min(services_.mtu.load(std::memory_order_relaxed),
+                                                         link_->path_mtu.load(std::memory_order_relaxed)));
+  const MutableBytes datagram = actions.add_datagram(*endpoint, padded + kDataOverhead, false, leaving.lane);
+  std::uint8_t* inner = datagram.data() + sizeof(DataHeader);
   if (!plain.empty()) std::memcpy(inner, plain.data(), plain.size());
   std::memset(inner + plain.size(), 0, padded - plain.size());
-  crypto::AeadJob job{.data = inner, .length = padded, .counter = *counter};
-  keypair.chacha_send().seal(std::span(&job, 1));
-
-  TrafficCounters& traffic = link_->traffic[services_.control_thread];
-  traffic.sent_packets.add(1);
-  traffic.sent_bytes.add(datagram.size());
+  crypto::AeadJob job{};
   // A control frame asks for no answer.
-  const bool data = !plain.empty() && (plain[0] >> 4 != 0 || is_ethernet(plain));
-  if (link_->activity.stamp_sent(now.boot, data)) watch(now);
-}
-
-// As the workers do for data: who sends nothing but keepalives and frames has no one else to ask.
-void Peer::ask_for_successor(Keypair& keypair, Now now, Actions& actions) {
-  const bool is_old = keypair.role == Role::kInitiator && now.boot - keypair.created >= kRekeyAfterTime;
-  if (!is_old && keypair.counters_used() < kRekeyAfterMessages) return;
-  if (&keypair != link_->sending.load() || keypair.rekey_requested.exchange(true)) return;
-  begin_handshake(now, actions);
+  const bool is_data = !plain.empty() && (plain[0] >> 4 != 0 || is_ethernet(plain));
+  const SealOutcome outcome = protocol::seal(
+      {.keypair = keypair, .datagrams = datagram, .datagram_size = datagram.size(), .is_data = is_data},
+      now.boot, std::span(&job, 1));
+  if (outcome.is_sealed) {
+    TrafficCounters& traffic = link_->traffic[services_.control_thread];
+    traffic.sent_packets.add(1);
+    traffic.sent_bytes.add(datagram.size());
+    if (leaving.probe && *leaving.probe > 0) actions.mark_probe(id_, *leaving.probe);
+  } else {
+    actions.take_back_datagram();
+    count_drop(Drop::kExpiredKey, 1);
+  }
+  if (outcome.wants_watch) watch(now);
+  if (outcome.wants_successor) begin_handshake(now, actions);
 }
 
 // --- Sending on the control thread

@@ -76,6 +76,14 @@ class FrameBudget {
   Instant refilled_{};
 };
 
+/// How a message of the control thread leaves, where that is not as usual.
+struct Leaving {
+  /// The port that it leaves from; the message as such is one of lane 0.
+  unsigned lane = 0;
+  /// A probe of the path has its size already; of this inner size, 0: any.
+  std::optional<std::uint32_t> probe{};
+};
+
 class Peer {
  public:
   Peer(PeerId id, PeerOptions options, std::size_t threads, Services& services, Now now);
@@ -173,12 +181,7 @@ class Peer {
   void retry_or_give_up(Now now, Actions& actions);
   void drop_pending();
   void session_up(Keypair& keypair, Now now, Actions& actions);
-  enum class Padding : std::uint8_t { kTo16, kNone };
-  /// `lane`: the port that it leaves from; the message as such is one of lane 0.
-  void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, unsigned lane = 0,
-            Padding padding = Padding::kTo16);
-  /// Begins a handshake, once, when the keypair that is sent under has reached its age (6.2).
-  void ask_for_successor(Keypair& keypair, Now now, Actions& actions);
+  void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, Leaving leaving = {});
   void offer_lanes(Keypair& keypair, unsigned theirs);
   void ask_for_lanes(Now now, Actions& actions);
   void accept_lane_frame(Keypair& keypair, const ControlFrame& frame, Now now, Actions& actions);

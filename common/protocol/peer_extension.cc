@@ -175,9 +175,7 @@ void Peer::advance_path(Now now, Actions& actions) {
     auto bytes = probe.id != 0 ? encode({FrameType::kProbe, {{"id", probe.id}}}) : std::nullopt;
     if (!bytes || keypair == nullptr || link_->endpoint.get() == nullptr) continue;
     bytes->resize(std::max<std::size_t>(bytes->size(), probe.size));
-    const std::size_t before = actions.datagrams().size();
-    seal(*keypair, *bytes, now, actions, 0, Padding::kNone);
-    if (probe.size > 0 && actions.datagrams().size() > before) actions.mark_probe(id_, probe.size);
+    seal(*keypair, *bytes, now, actions, {.probe = probe.size});
   }
   if (step.ask_host) actions.add_event({.kind = Event::Kind::kAskRoute, .peer = id_});
   tell_path_mtu(actions);

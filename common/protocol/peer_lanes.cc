@@ -42,7 +42,7 @@ void Peer::ask_for_lanes(Now now, Actions& actions) {
   while (const auto lane = lane_opening_.next(now.boot)) {
     if (keypair == nullptr) return lane_opening_.forget();
     if (const auto bytes = encode(lane_frame(FrameType::kLane, *lane)))
-      seal(*keypair, *bytes, now, actions, *lane);
+      seal(*keypair, *bytes, now, actions, {.lane = *lane});
   }
 }
 
