@@ -7,6 +7,10 @@ target_compile_options(tunneld_flags INTERFACE
 if(NOT (CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13))
   target_compile_options(tunneld_flags INTERFACE -Wnull-dereference)
 endif()
+# Files that are compiled together include one another, and what is local to one then looks like a header's.
+if(TUNNELD_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(tunneld_flags INTERFACE -Wno-subobject-linkage)
+endif()
 # A compiler that is newer than this code may warn of anything: that must not keep anybody from building it.
 if(TUNNELD_WERROR)
   target_compile_options(tunneld_flags INTERFACE -Werror)

@@ -5,7 +5,6 @@
 namespace tunneld::config {
 namespace {
 
-constexpr std::size_t kLongestInterfaceName = 15;  // IFNAMSIZ - 1
 constexpr std::size_t kLongestPeerName = 64;
 
 bool consists_of(std::string_view name, std::string_view others) {

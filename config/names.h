@@ -1,9 +1,12 @@
 // What interfaces and peers may be called.
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace tunneld::config {
+
+inline constexpr std::size_t kLongestInterfaceName = 15;  // IFNAMSIZ - 1 (linux/if.h)
 
 /// What the kernel takes (dev_valid_name), less what would surprise: it replaces '%', and the name becomes
 /// part of file names and log lines.

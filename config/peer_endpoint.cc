@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <limits>
 
+#include "config/names.h"
 #include "config/scalars.h"
 
 namespace tunneld::config {
 namespace {
 
-constexpr std::size_t kLongestInterfaceName = 15;  // IFNAMSIZ - 1
 constexpr std::size_t kLongestName = 253;          // RFC 1035 section 2.3.4, without the dot at the end
 constexpr std::size_t kLongestLabel = 63;
 

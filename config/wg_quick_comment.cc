@@ -5,21 +5,15 @@
 #include <cctype>
 
 #include "config/names.h"
+#include "config/wg_quick_text.h"
 
 namespace tunneld::config {
 namespace {
 
-constexpr std::string_view kSpaces = " \t\v\f\r";
 constexpr std::size_t kLongestName = 56;
 /// A key has 44 characters and must not end up in names of files.
 constexpr std::size_t kLongestPlainComment = 32;
 constexpr std::ptrdiff_t kMostWords = 3;
-
-std::string_view trimmed(std::string_view text, std::string_view what = kSpaces) {
-  const std::size_t begin = text.find_first_not_of(what);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(what) - begin + 1);
-}
 
 bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');

@@ -18,21 +18,15 @@
 #include "config/suggestion.h"
 #include "config/wg_quick.h"
 #include "config/wg_quick_comment.h"
+#include "config/wg_quick_text.h"
 
 namespace tunneld::config {
 namespace {
 
-constexpr std::string_view kSpaces = " \t\v\f\r";
 /// Longer words are no key of wg-quick, but may be a secret on a line of its own: not to be repeated.
 constexpr std::size_t kLongestKey = 24;
 /// Leaves room for a number that tells it from others.
 constexpr std::size_t kLongestUsedName = 56;
-
-std::string_view trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kSpaces);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpaces) - begin + 1);
-}
 
 std::string lower(std::string_view text) {
   std::string out(text);

@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/messages.h"
+#include "common/system_error.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -59,11 +60,6 @@ protocol::PeerOptions options_of(const config::PeerConfig& peer,
 std::string in_words(const KeyUse::Places& places) {
   return "one key is used by two hosts at once: it comes from " + places.one.to_string() + " and " +
          places.other.to_string() + " in turn; give each host a key of its own";
-}
-
-int checked(int fd, const char* what) {
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
-  return fd;
 }
 
 }  // namespace

@@ -9,8 +9,8 @@ namespace tunneld::net {
 namespace {
 
 // RFC 9293 section 3.2.
-constexpr std::uint8_t kOptionEnd = 0;
-constexpr std::uint8_t kOptionNothing = 1;
+constexpr std::uint8_t kTcpOptionEnd = 0;
+constexpr std::uint8_t kTcpOptionNothing = 1;
 constexpr std::uint8_t kOptionMss = 2;
 constexpr std::size_t kOptionMssLength = 4;
 
@@ -41,8 +41,8 @@ void replace_mss(std::uint8_t* tcp, std::size_t at, std::uint16_t value) {
 bool clamp_options(MutableBytes header, std::uint16_t largest) {
   bool changed = false;
   std::size_t at = kTcpMinHeader;
-  while (at < header.size() && header[at] != kOptionEnd) {
-    if (header[at] == kOptionNothing) {
+  while (at < header.size() && header[at] != kTcpOptionEnd) {
+    if (header[at] == kTcpOptionNothing) {
       ++at;
       continue;
     }

@@ -8,7 +8,7 @@ namespace tunneld::protocol {
 namespace {
 
 constexpr std::string_view kAes256Gcm = "aes-256-gcm";
-constexpr std::uint64_t kMostLanes = 256;
+constexpr std::uint64_t kMostLanesOffered = 256;
 
 /// Takes the value of `key` where it has the type of `value`; false where it has another. A missing one
 /// leaves `value`.
@@ -57,7 +57,7 @@ std::optional<Hello> Hello::from(const ControlFrame& frame) {
   const bool fits = take(body, "answer", hello.is_answer) &&
                     take(body, "version", 1, std::numeric_limits<unsigned>::max(), hello.version) &&
                     take(body, "instance", 0, kAny, hello.instance) && take(body, "config", can.config) &&
-                    take(body, "tap", can.tap) && take(body, "lanes", 1, kMostLanes, can.lanes) &&
+                    take(body, "tap", can.tap) && take(body, "lanes", 1, kMostLanesOffered, can.lanes) &&
                     take(body, "probe", can.probe);
   if (!fits || !body.at("ciphers").is_array()) return std::nullopt;
   for (const Json& cipher : body.at("ciphers")) {

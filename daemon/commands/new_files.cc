@@ -10,14 +10,11 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "common/system_error.h"
 #include "config/trusted_path.h"
 
 namespace tunneld::daemon {
 namespace {
-
-[[noreturn]] void fail(const std::string& path) {
-  throw std::system_error(errno, std::generic_category(), path);
-}
 
 /// sudo's user is the one who is at work, and may own the directory that it works in.
 bool belongs_to_sudo_user(const struct stat& directory) {
@@ -29,7 +26,7 @@ bool belongs_to_sudo_user(const struct stat& directory) {
 /// `may_be_sticky`: only a directory of ours is made there, and nobody else may rename it.
 void refuse_others(const std::string& path, bool may_be_sticky) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) fail(path);
+  if (::stat(path.c_str(), &status) != 0) fail(errno, path);
   if (belongs_to_sudo_user(status)) status.st_uid = 0;
   if (!may_be_sticky) status.st_mode &= ~static_cast<mode_t>(S_ISVTX);
   const std::string reason = config::who_changes_names_in(status);
@@ -44,11 +41,11 @@ void write_whole(int fd, std::string_view text, const std::string& path) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(path);
+    if (written < 0) fail(errno, path);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   // Terminals and pipes cannot be synced, and need not.
-  if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) fail(path);
+  if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) fail(errno, path);
 }
 
 NewFiles::~NewFiles() {
@@ -59,7 +56,7 @@ NewFiles::~NewFiles() {
 void NewFiles::write(const std::string& path, std::string_view text, mode_t mode) {
   const net::FileDescriptor file(
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (!file.is_open()) fail(path);
+  if (!file.is_open()) fail(errno, path);
   files_.push_back(path);
   write_whole(file.get(), text, path);
 }
@@ -79,8 +76,8 @@ void NewFiles::make_directory(const std::string& path) {
     return make_directory(path);
   }
   struct stat status {};
-  if (errno != EEXIST) fail(path);
-  if (::stat(path.c_str(), &status) != 0) fail(path);
+  if (errno != EEXIST) fail(errno, path);
+  if (::stat(path.c_str(), &status) != 0) fail(errno, path);
   if (!S_ISDIR(status.st_mode)) throw std::system_error(ENOTDIR, std::generic_category(), path);
   refuse_others(path, false);
 }

@@ -12,19 +12,16 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "common/system_error.h"
 #include "daemon/commands/new_files.h"
 
 namespace tunneld::daemon {
 namespace {
 
-[[noreturn]] void fail(const std::string& path) {
-  throw std::system_error(errno, std::generic_category(), path);
-}
-
 /// A name that has come or gone survives a power cut.
 void sync(const std::string& directory) {
   const net::FileDescriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.is_open() || ::fsync(fd.get()) != 0) fail(directory);
+  if (!fd.is_open() || ::fsync(fd.get()) != 0) fail(errno, directory);
 }
 
 /// No `include` matches a name that starts with a dot.
@@ -50,7 +47,7 @@ void PeerFolder::publish(const std::string& peer, std::string_view yaml) const {
   // As rename, but over nothing.
   const std::string path = yaml_path(peer);
   if (::renameat2(AT_FDCWD, hidden_path(peer).c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0)
-    fail(path);
+    fail(errno, path);
   files.keep();
   try {
     sync(path_);
@@ -61,10 +58,10 @@ void PeerFolder::publish(const std::string& peer, std::string_view yaml) const {
 }
 
 std::string PeerFolder::remove(const std::string& peer, KeyFile preshared_key) const {
-  if (::unlink(yaml_path(peer).c_str()) != 0) fail(yaml_path(peer));
+  if (::unlink(yaml_path(peer).c_str()) != 0) fail(errno, yaml_path(peer));
   try {
     if (preshared_key == KeyFile::kGoes && ::unlink(preshared_key_path(peer).c_str()) != 0 && errno != ENOENT)
-      fail(preshared_key_path(peer));
+      fail(errno, preshared_key_path(peer));
     sync(path_);
   } catch (const std::system_error& error) {
     return error.what();
