@@ -70,8 +70,9 @@ std::vector<Finding> diagnose_host(const Json& before, const Json& after) {
   }
   if (host->at("missing_count") != 0) {
     findings.push_back({Health::kBad, "",
-                        "missing on this host, taken away by somebody else: " + missing_in_words(*host) +
-                            "; the log says by whom, and `tunneld reload` puts back what it can"});
+                        "missing on this host: " + missing_in_words(*host) +
+                            "; where somebody else has taken it away, the log says by whom, and `tunneld "
+                            "reload` puts back what it can"});
   }
   const auto old = before.find("host");
   const auto then = old == nullptr ? 0 : old->at("put_back").get<std::uint64_t>();

@@ -125,7 +125,10 @@ void HostChanges::make(const HostChange& wish) {
   } catch (const std::system_error& error) {
     if (!can_do_without(wish)) throw;
     log::warn("{}: not done: {}", in_words(wish), error.what());
-    present_.push_back({wish, std::nullopt});
+    present_.push_back({.change = wish,
+                        .id = std::nullopt,
+                        .refused = error.what(),
+                        .is_unmade = std::holds_alternative<DnsSet>(wish)});
   }
   failed_.reset();
 }
@@ -180,10 +183,19 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
     if (!can_do_without(wish)) throw;
     failed_.reset();
     log::warn("{}: not done: {}", in_words(wish), error.what());
+    if (!std::holds_alternative<DnsSet>(wish)) return;
+    // Still wanted, and tried again (repair()); until then, the host has what it had.
+    journal_.rewrite(id, wish);
+    place->change = wish;
+    place->refused = error.what();
+    place->is_unmade = true;
+    place->put_back.reset();
     return;
   }
   place->change = wish;
   place->table = table_of(wish);
+  place->refused.reset();
+  place->is_unmade = false;
   log::info("{}", in_words(wish));
 }
 

@@ -64,11 +64,15 @@ class HostChanges {
     Standing standing = Standing::kMissing;
     /// Is taken away again and again, and waits for its next turn.
     bool is_fought_over = false;
+    /// Why it could not be made, or put back, the last time; empty where nobody has tried, or nothing
+    /// refused.
+    std::string why{};
 
     /// With what there is to add.
     [[nodiscard]] std::string in_words() const;
   };
-  /// What others have taken away, in the order of a plan. Throws NetlinkError or std::system_error.
+  /// What others have taken away, and name servers that could not be set, in the order of a plan. Throws
+  /// NetlinkError or std::system_error.
   [[nodiscard]] std::vector<Lack> lacks();
 
   /// Whether one of the routes is in this table.
@@ -83,6 +87,8 @@ class HostChanges {
   enum class Part : std::uint8_t { kKernel, kNames };
   struct Repair {
     std::vector<std::string> put_back;
+    /// Name servers that could not be set before.
+    std::vector<std::string> made;
     struct Refusal {
       std::string what;
       std::string why;
@@ -100,10 +106,12 @@ class HostChanges {
   };
   enum class Pace : std::uint8_t { kAtOnce, kBounded };
   /// Makes again what is missing, in the order of a plan: each thing at once, but with kBounded not twice
-  /// within its pause. With kAtOnce, name servers that another program keeps now are given to that one.
+  /// within its pause. With kAtOnce, name servers that another program keeps now are given to that one. Name
+  /// servers that could not be set wait for one pause first, whatever the pace: that was just now.
   /// Throws where the kernel cannot be asked; nothing else.
   Repair repair(Instant now, Pace pace, Part part = Part::kKernel);
-  /// The files that change when others take name servers of ours away; empty where there are none of ours.
+  /// The files that change when others take name servers of ours away, or when those that could not be set
+  /// may find somebody who keeps them; empty where there are none of ours.
   [[nodiscard]] std::vector<std::string> names_places() const;
   /// What the last make() or become() that threw could not do.
   [[nodiscard]] const std::optional<HostChange>& failed() const { return failed_; }
@@ -120,7 +128,7 @@ class HostChanges {
  private:
   struct Present {
     HostChange change;  ///< as it was wished for
-    /// In the journal; nullopt for what was there already and is not ours.
+    /// In the journal; nullopt for what was there already and is not ours, and for what could not be made.
     std::optional<std::uint64_t> id;
     /// Of its device, when it was made; 0 where it has none.
     std::uint32_t index = 0;
@@ -134,7 +142,10 @@ class HostChanges {
     std::optional<Instant> read_only{};
     /// Before the next time.
     Duration pause = kRepairPause;
-    bool was_refused = false;
+    /// Why it could not be made the last time.
+    std::optional<std::string> refused{};
+    /// Name servers that were never set as they are wished for: nobody has taken them away.
+    bool is_unmade = false;
     /// As fought over, or out of reach.
     bool was_named = false;
   };

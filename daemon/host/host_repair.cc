@@ -85,11 +85,15 @@ std::vector<HostChanges::Missing> HostChanges::compare(Part part) {
   HostState now(netlink_);
   for (Present& present : present_) {
     if (part_of(present.change) != part) continue;
+    HostChange made = as_made(present);
+    if (!present.id && present.is_unmade) {
+      missing.push_back({&present, std::move(made), Standing::kMissing});
+      continue;
+    }
     // Somebody else's, as found: only what a tunnel cannot work without is worth a second look. What was not
     // done at all has no device.
     const bool is_needed = std::holds_alternative<LinkUp>(present.change) || needs_link(present.change);
     if (!present.id && (!is_needed || present.index == 0)) continue;
-    HostChange made = as_made(present);
     // The MTU is theirs to change.
     if (auto* link = std::get_if<LinkUp>(&made); link != nullptr && !present.id) link->mtu = 0;
     const Standing standing = now.standing(made, present.table);
@@ -103,9 +107,10 @@ std::vector<HostChanges::Lack> HostChanges::lacks() {
   std::vector<Lack> lacks;
   for (const Part part : {Part::kKernel, Part::kNames}) {
     for (const Missing& one : compare(part)) {
+      const Present& present = *one.present;
       const bool is_fought_over =
-          one.standing == Standing::kMissing && one.present->was_named && one.present->put_back;
-      lacks.push_back({in_words(one.made), one.standing, is_fought_over});
+          one.standing == Standing::kMissing && present.was_named && present.put_back && !present.is_unmade;
+      lacks.push_back({in_words(one.made), one.standing, is_fought_over, present.refused.value_or("")});
     }
   }
   return lacks;
@@ -113,13 +118,13 @@ std::vector<HostChanges::Lack> HostChanges::lacks() {
 
 std::string HostChanges::Lack::in_words() const {
   return what + daemon::in_words(standing) +
-         (is_fought_over ? " (taken away again and again, and put back after a pause)" : "");
+         (is_fought_over ? " (taken away again and again, and put back after a pause)" : "") +
+         (standing == Standing::kMissing && !why.empty() ? " (cannot be done: " + why + ")" : "");
 }
 
 std::vector<std::string> HostChanges::names_places() const {
   for (const Present& present : present_) {
-    if (!present.id || part_of(present.change) != Part::kNames) continue;
-    return dns_places(std::get<DnsSet>(journal_.pending().at(*present.id)));
+    if (part_of(present.change) == Part::kNames) return dns_places(std::get<DnsSet>(as_made(present)));
   }
   return {};
 }
@@ -149,9 +154,12 @@ void HostChanges::make_again(Present& present) {
       journal_.rewrite(*present.id, made);
     apply_change(std::holds_alternative<NftTable>(made) ? present.change : made, netlink_);
   } else {
-    // It was somebody else's, and they have taken it away: what is made now is ours to undo.
+    // It was somebody else's, and they have taken it away, or it could not be made: what is made now is ours
+    // to undo.
     if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
+    check_device(made);
     present.id = journal_and_make(made);
+    if (const Interface* interface = interface_of(made)) present.index = interface->index;
   }
   present.table = table_of(made);
 }
@@ -160,7 +168,10 @@ void HostChanges::give_to_new_keeper(Present& present) {
   HostChange made = present.change;
   if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
   undo_one(*present.id, as_made(present), false);
+  // The old keeper has them no more; if the new one does not take them, they are as any that could not be
+  // set.
   present.id.reset();
+  present.is_unmade = true;
   present.id = journal_and_make(made);
   present.was_named = false;
 }
@@ -188,15 +199,22 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     }
     if (needs_link(one.made) && std::ranges::find(down, present.index) != down.end()) continue;
     const std::optional<Instant> before = present.put_back;
+    if (present.is_unmade && !before) {
+      present.put_back = now;
+      present.pause = kRepairPause;
+      look_again(now + present.pause);
+      continue;
+    }
     if (pace == Pace::kBounded && before && now - *before < present.pause) {
       look_again(*before + present.pause);
-      if (!present.was_refused && !std::exchange(present.was_named, true)) repair.fought_over.push_back(what);
+      if (!present.refused && !std::exchange(present.was_named, true)) repair.fought_over.push_back(what);
       if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
       continue;
     }
     const Duration pause = present.pause;
     present.pause = before ? next_pause(one.made, pause, now - *before) : kRepairPause;
     present.put_back = now;
+    const bool was_unmade = present.is_unmade;
     // A program of the host that hangs takes seconds, and the pause is one between two tries.
     const Instant begun = net::boot_now();
     const auto later = [&] {
@@ -204,9 +222,11 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     };
     try {
       changes_keeper ? give_to_new_keeper(present) : make_again(present);
-      repair.put_back.push_back(what);
+      // Handed to a new keeper, they were taken away from the old one.
+      (was_unmade ? repair.made : repair.put_back).push_back(what);
       present.put_back = later();
-      present.was_refused = false;
+      present.refused.reset();
+      present.is_unmade = false;
       present.read_only.reset();
     } catch (const std::exception& error) {
       if (is_read_only(error) && now - first_time(present.read_only, now) < kLending) {
@@ -215,7 +235,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
         look_again(now + kLendingLook);
         continue;
       }
-      if (!std::exchange(present.was_refused, true)) repair.refused.push_back({what, error.what()});
+      if (!std::exchange(present.refused, error.what())) repair.refused.push_back({what, error.what()});
       if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
       const auto* refusal = dynamic_cast<const net::NetlinkError*>(&error);
       const bool is_final =
@@ -230,10 +250,12 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     if (stands) {
       present.unanswered.reset();
       present.read_only.reset();
+      present.is_unmade = false;
     }
-    if (!present.was_named && !present.was_refused) continue;
+    if (!present.was_named && !present.refused) continue;
     if (!stands || (present.put_back && now - *present.put_back < kPeace)) continue;
-    present.was_named = present.was_refused = false;
+    present.was_named = false;
+    present.refused.reset();
   }
   return repair;
 }

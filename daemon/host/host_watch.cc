@@ -186,25 +186,38 @@ void HostWatch::look_again(boost::asio::steady_timer& pause, const std::optional
 }
 
 void HostWatch::follow_names() {
-  const std::vector<std::string> places = host_.names_places();
-  if (places.empty()) {
-    names_notices_.close();
-    names_burst_.cancel();
-    names_pause_.cancel();
-    names_.reset();
-    return;
-  }
+  if (!host_.names_places().empty()) return compare_names_after(kQuiet);
+  names_notices_.close();
+  names_burst_.cancel();
+  names_pause_.cancel();
+  names_.reset();
+}
+
+bool HostWatch::watch_names() {
   try {
     if (!names_) {
-      names_.emplace();
-      names_notices_.assign(net::duplicate(names_->fd()));
+      ResolvConfWatch watch;
+      const int copy = net::duplicate(watch.fd());
+      boost::system::error_code error;
+      names_notices_.assign(copy, error);
+      if (error) {
+        ::close(copy);
+        throw std::system_error(error);
+      }
+      names_ = std::move(watch);
       wait_for_names();
     }
-    if (!names_->watch(places)) throw std::system_error(errno, std::generic_category(), "inotify");
+    if (!names_->watch(host_.names_places()))
+      throw std::system_error(errno, std::generic_category(), "inotify");
+    unwatched_.clear();
+    return true;
   } catch (const std::system_error& error) {
-    log::warn(
-        "whether others replace /etc/resolv.conf is not noticed, only by `tunneld status` and reload: {}",
-        error.what());
+    if (std::exchange(unwatched_, error.what()) != error.what()) {
+      log::warn(
+          "whether others replace /etc/resolv.conf is not noticed at once, but looked for every {} s: {}",
+          std::chrono::duration_cast<std::chrono::seconds>(HostChanges::kRepairPause).count(), error.what());
+    }
+    return false;
   }
 }
 
@@ -229,15 +242,20 @@ void HostWatch::compare_names_after(Duration rest) {
 
 void HostWatch::compare_names() {
   names_pause_.cancel();
+  if (host_.names_places().empty()) return follow_names();
   // First, so that what happens after the comparison is noticed.
-  follow_names();
-  look_again(names_pause_, try_repair(HostChanges::Part::kNames), &HostWatch::compare_names);
+  const bool is_watched = watch_names();
+  auto again = try_repair(HostChanges::Part::kNames);
+  if (!is_watched)
+    again = std::min(net::boot_now() + HostChanges::kRepairPause, again.value_or(Instant::max()));
+  look_again(names_pause_, again, &HostWatch::compare_names);
 }
 
 std::string HostWatch::repair_now() {
   try {
-    repair(HostChanges::Part::kKernel, HostChanges::Pace::kAtOnce);
-    repair(HostChanges::Part::kNames, HostChanges::Pace::kAtOnce);
+    look_again(pause_, repair(HostChanges::Part::kKernel, HostChanges::Pace::kAtOnce), &HostWatch::compare);
+    look_again(names_pause_, repair(HostChanges::Part::kNames, HostChanges::Pace::kAtOnce),
+               &HostWatch::compare_names);
     std::vector<std::string> missing;
     for (const HostChanges::Lack& lack : host_.lacks()) missing.push_back(lack.in_words());
     return missing.empty() ? "" : "missing on this host: " + listed(missing);
@@ -255,6 +273,7 @@ void HostWatch::tell(const HostChanges::Repair& repair, const std::string& who, 
     history_.by = by;
     history_.when = net::boot_now();
   }
+  for (const std::string& what : repair.made) log::info("{}: set now", what);
   if (!repair.fought_over.empty()) {
     const auto seconds = [](Duration pause) {
       return std::chrono::duration_cast<std::chrono::seconds>(pause).count();

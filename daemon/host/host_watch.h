@@ -43,7 +43,7 @@ class HostWatch {
   /// The same for the device that has the addresses, where it is a bridge.
   void watch_also(std::uint32_t index) { indices_.insert(index); }
 
-  /// After each change of what `host` has made: name servers may have come or gone.
+  /// After each change of what `host` has made: name servers may have come or gone, or could not be set.
   void follow_names();
 
   /// Compares and puts back now, whenever that was done last. What is missing still, in words; empty where
@@ -70,6 +70,8 @@ class HostWatch {
   [[nodiscard]] Urgency urgency(const net::NetworkEvent& event) const;
   void compare_after(Urgency urgency);
   void compare();
+  /// False: what others do to name servers of ours is not noticed, and is to be looked for.
+  bool watch_names();
   void compare_names_after(Duration rest);
   void compare_names();
   /// Puts back, and says so. When to look again.
@@ -101,6 +103,8 @@ class HostWatch {
   /// Who has changed something since the last comparison; empty: nobody knows.
   std::string by_;
   std::map<HostChanges::Part, std::string> last_failure_;
+  /// Why the files are not watched; empty where they are.
+  std::string unwatched_;
   History history_;
 };
 
