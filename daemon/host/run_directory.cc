@@ -8,14 +8,11 @@
 #include <unistd.h>
 
 namespace tunneld::daemon {
+namespace {
 
-std::filesystem::path run_directory() {
-  const char* chosen = std::getenv("TUNNELD_RUN_DIR");
-  return chosen != nullptr && *chosen != '\0' ? chosen : "/run/tunneld";
-}
+constexpr const char* kRunDirectory = "/run/tunneld";
 
-void make_run_directory() {
-  const std::filesystem::path path = run_directory();
+void make_private(const std::filesystem::path& path) {
   std::filesystem::create_directories(path);
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {
@@ -29,6 +26,28 @@ void make_run_directory() {
                                 " can be written by other users: choose a directory that is yours alone "
                                 "(chown, chmod go-w, or another TUNNELD_RUN_DIR)");
   }
+}
+
+}  // namespace
+
+std::filesystem::path run_directory() {
+  const char* chosen = std::getenv("TUNNELD_RUN_DIR");
+  return chosen != nullptr && *chosen != '\0' ? chosen : kRunDirectory;
+}
+
+void make_run_directory() {
+  make_private(run_directory());
+}
+
+std::filesystem::path shared_lock_path(const std::string& name) {
+  try {
+    make_private(kRunDirectory);
+    if (::access(kRunDirectory, W_OK) == 0) return std::filesystem::path(kRunDirectory) / name;
+  } catch (const std::system_error&) {
+    // A container's /run, or a user who is not root.
+  }
+  make_run_directory();
+  return run_directory() / name;
 }
 
 std::filesystem::path lock_path(const std::string& interface) {

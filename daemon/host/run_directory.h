@@ -11,6 +11,10 @@ namespace tunneld::daemon {
 [[nodiscard]] std::filesystem::path run_directory();
 /// Creates it (0755) if need be; throws std::system_error, also where other users could write into it.
 void make_run_directory();
+/// For a lock on what all tunnelds of this machine share, whatever run directories they have: in
+/// /run/tunneld, and in our own where that one cannot be written to. Creates the directory if need be; throws
+/// as make_run_directory().
+[[nodiscard]] std::filesystem::path shared_lock_path(const std::string& name);
 
 [[nodiscard]] std::filesystem::path lock_path(const std::string& interface);
 [[nodiscard]] std::filesystem::path journal_path(const std::string& interface);

@@ -41,19 +41,15 @@ void apply_to_file(const DnsSet& set) {
 
 /// From one file. False: they are not in it.
 bool remove_lines(const DnsSet& set, const std::string& file) {
-  remove_half_written(file);
   bool is_ours = false;
-  bool is_empty = false;
-  edit_resolv_conf(file, [&](const std::optional<std::string>& present) -> std::optional<std::string> {
+  const auto edit = [&](const std::optional<std::string>& present) -> std::optional<std::string> {
     is_ours = present && has_dns_lines(*present, set.interface.name);
     if (!is_ours) return std::nullopt;
     // Not where `ip netns exec` has not put us this time: these are of another tunnel with the same name.
     if (!set.own_resolver) expect_ours(file);
-    const std::string text = without_dns_lines(*present, set.interface.name);
-    is_empty = text.empty() && set.made_file && file == set.file;
-    return is_empty ? std::nullopt : std::optional(text);
-  });
-  if (is_empty) remove_resolv_conf(file);
+    return without_dns_lines(*present, set.interface.name);
+  };
+  edit_resolv_conf(file, edit, set.made_file && file == set.file ? Emptied::kGoes : Emptied::kStays);
   return is_ours;
 }
 

@@ -6,14 +6,15 @@
 #include <chrono>
 #include <filesystem>
 #include <system_error>
-#include <thread>
+#include <utility>
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "daemon/host/file_lock.h"
+#include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -24,9 +25,10 @@ using namespace std::chrono_literals;
 constexpr std::size_t kLargest = 1U << 20;
 /// So often is a file tried that changes while it is edited.
 constexpr int kEdits = 5;
-/// For other tunnelds, and how often they are asked.
+/// For other tunnelds, which write for some milliseconds.
 constexpr auto kLockPatience = 1000ms;
-constexpr auto kLockLook = 10ms;
+/// In the run directory. No interface's file: those end in .lock, .journal or .sock.
+constexpr const char* kLock = "resolv.conf-lock";
 
 [[noreturn]] void fail(int error, const std::string& path) {
   throw std::system_error(error, std::generic_category(), path);
@@ -113,8 +115,8 @@ enum class Replaced : std::uint8_t {
   kChanged,  ///< it is not `expected` any more, and was left alone
 };
 
-/// What may be there; nothing: whatever it is.
-using Expected = std::optional<std::optional<std::string>>;
+/// What is to be there; nullopt: no file.
+using Expected = std::optional<std::string>;
 
 Replaced replace(const std::filesystem::path& path, const std::string& text, const Expected& expected) {
   const std::filesystem::path hidden = hidden_name(path);
@@ -130,7 +132,7 @@ Replaced replace(const std::filesystem::path& path, const std::string& text, con
     if (::fchmod(file.get(), mode) != 0) fail(errno, hidden);
     write_all(file.get(), text, hidden);
     // As late as can be: writing to a disk takes its time.
-    if (expected && read_resolv_conf(path) != *expected) {
+    if (read_resolv_conf(path) != expected) {
       ::unlink(hidden.c_str());
       return Replaced::kChanged;
     }
@@ -148,20 +150,38 @@ Replaced replace(const std::filesystem::path& path, const std::string& text, con
 bool write_real(const std::filesystem::path& real, const std::string& text, const Expected& expected) {
   const Replaced replaced = is_mounted_upon(real) ? Replaced::kNo : replace(real, text, expected);
   if (replaced != Replaced::kNo) return replaced == Replaced::kYes;
-  if (expected && read_resolv_conf(real) != *expected) return false;
+  if (read_resolv_conf(real) != expected) return false;
   write_in_place(real, text);
   return true;
 }
 
-/// Kept from other tunnelds while this lives. A lock of the directory needs no file of its own, and binds
-/// nobody else; where it is not to be had in time, we go on without it.
-net::FileDescriptor lock_directory_of(const std::filesystem::path& path) {
-  net::FileDescriptor directory(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  for (auto waited = 0ms; directory.is_open() && waited < kLockPatience; waited += kLockLook) {
-    if (::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) break;
-    std::this_thread::sleep_for(kLockLook);
-  }
-  return directory;
+/// As write_real().
+bool remove_real(const std::filesystem::path& real, const Expected& expected) {
+  if (read_resolv_conf(real) != expected) return false;
+  if (::unlink(real.c_str()) != 0 && errno != ENOENT) fail(errno, real);
+  return true;
+}
+
+/// Kept from other tunnelds while this lives. One lock for all files: who shares one may reach it by
+/// different paths.
+FileLock lock_edits(const std::string& path) {
+  const std::filesystem::path lock = shared_lock_path(kLock);
+  if (auto taken = FileLock::take(lock, kLockPatience)) return std::move(*taken);
+  fail(EBUSY, path + ": " + FileLock::holder(lock) + " is writing it");
+}
+
+bool has_half_written(const std::filesystem::path& real, const std::optional<std::string>& text) {
+  struct stat info {};
+  if (::lstat(hidden_name(real).c_str(), &info) == 0) return true;
+  return text && ::stat(real.c_str(), &info) == 0 && info.st_size > static_cast<off_t>(text->size());
+}
+
+/// What a kill has left. Only under the lock: otherwise it is what another tunneld is writing.
+void remove_half_written(const std::filesystem::path& real) {
+  ::unlink(hidden_name(real).c_str());
+  const auto text = read_resolv_conf(real);
+  if (!has_half_written(real, text)) return;
+  if (::truncate(real.c_str(), static_cast<off_t>(text.value_or("").size())) != 0) fail(errno, real);
 }
 
 }  // namespace
@@ -186,17 +206,19 @@ std::optional<std::string> read_resolv_conf(const std::string& path) {
   return text;
 }
 
-void write_resolv_conf(const std::string& path, const std::string& text) {
-  write_real(real_path(path), text, std::nullopt);
-}
-
-void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit) {
+void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit, Emptied emptied) {
   const std::filesystem::path real = real_path(path);
-  const net::FileDescriptor lock = lock_directory_of(real);
+  // Who has nothing to change may be somebody who may not lock either.
+  const std::optional<std::string> unlocked = read_resolv_conf(real);
+  if (!edit(unlocked) && !has_half_written(real, unlocked)) return;
+  const FileLock lock = lock_edits(path);
+  remove_half_written(real);
   for (int i = 0; i < kEdits; ++i) {
     const std::optional<std::string> present = read_resolv_conf(real);
     const std::optional<std::string> text = edit(present);
-    if (!text || write_real(real, *text, present)) return;
+    if (!text) return;
+    const bool goes = text->empty() && emptied == Emptied::kGoes;
+    if (goes ? remove_real(real, present) : write_real(real, *text, present)) return;
   }
   fail(EBUSY, path + ": another program keeps writing it");
 }
@@ -209,21 +231,6 @@ bool is_mounted_upon(const std::string& path) {
   struct statx info {};
   if (::statx(AT_FDCWD, path.c_str(), 0, STATX_BASIC_STATS, &info) != 0) return false;
   return (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-}
-
-void remove_resolv_conf(const std::string& path) {
-  const std::filesystem::path real = real_path(path);
-  if (::unlink(real.c_str()) != 0 && errno != ENOENT) fail(errno, path);
-}
-
-void remove_half_written(const std::string& path) {
-  const std::filesystem::path real = real_path(path);
-  ::unlink(hidden_name(real).c_str());
-  const auto text = read_resolv_conf(real);
-  struct stat present {};
-  if (!text || ::stat(real.c_str(), &present) != 0) return;
-  const auto size = static_cast<off_t>(text->size());
-  if (present.st_size > size && ::truncate(real.c_str(), size) != 0) fail(errno, path);
 }
 
 }  // namespace tunneld::daemon

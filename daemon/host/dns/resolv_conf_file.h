@@ -2,6 +2,7 @@
 // there.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -22,19 +23,16 @@ namespace tunneld::daemon {
 /// What to make of what is there (nullopt: no file); nullopt: nothing.
 using ResolvConfEdit = std::function<std::optional<std::string>(const std::optional<std::string>& present)>;
 
-/// Writes what `edit` makes of the file. Another program that writes it at the same time loses nothing: then
-/// `edit` is called again with what that has written, and other tunnelds wait. As write_resolv_conf() else.
-void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit);
+/// What becomes of a file that `edit` leaves without a byte.
+enum class Emptied : std::uint8_t { kStays, kGoes };
 
+/// Writes what `edit` makes of the file, and takes away what a kill in the middle of that has left. `edit` is
+/// called again when another program has written the file meanwhile, so that this loses nothing; other
+/// tunnelds wait for a lock that they alone can hold.
+///
 /// Links stay, and so do mode and owner. The new text is on disk when this returns; readers see the old or
 /// the new one, except where the file is a mount of its own (ip-netns(8), containers, a service's sandbox),
 /// which nothing can take the place of. Throws std::system_error.
-void write_resolv_conf(const std::string& path, const std::string& text);
-
-/// Throws std::system_error.
-void remove_resolv_conf(const std::string& path);
-
-/// What a kill in the middle of write_resolv_conf() has left beside it, if anything.
-void remove_half_written(const std::string& path);
+void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit, Emptied emptied = Emptied::kStays);
 
 }  // namespace tunneld::daemon

@@ -2,9 +2,12 @@
 
 #include <csignal>
 #include <map>
+#include <optional>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
@@ -15,6 +18,15 @@
 
 namespace tunneld::daemon {
 namespace {
+
+void write(const std::string& path, const std::string& text) {
+  edit_resolv_conf(path, [&text](const auto&) { return text; });
+}
+
+/// Takes away what a kill has left, and nothing else.
+void look_at(const std::string& path) {
+  edit_resolv_conf(path, [](const auto&) { return std::nullopt; });
+}
 
 class ResolvConfFileTest : public ::testing::Test {
  protected:
@@ -31,7 +43,7 @@ class ResolvConfFileTest : public ::testing::Test {
 TEST_F(ResolvConfFileTest, IsReplacedAndKeepsItsMode) {
   write_file(path(), "nameserver 192.168.1.1\n");
   chmod(path().c_str(), 0640);
-  write_resolv_conf(path(), "nameserver 10.8.0.1\n");
+  write(path(), "nameserver 10.8.0.1\n");
   EXPECT_EQ(read_resolv_conf(path()), "nameserver 10.8.0.1\n");
   struct stat info {};
   ASSERT_EQ(stat(path().c_str(), &info), 0);
@@ -44,11 +56,12 @@ TEST_F(ResolvConfFileTest, ALinkStaysOneWhetherItLeadsToAFileOrNot) {
   std::filesystem::create_symlink("run/resolv.conf", path());
   EXPECT_EQ(read_resolv_conf(path()), std::nullopt);
   for (const char* text : {"nameserver 10.8.0.1\n", ""}) {
-    write_resolv_conf(path(), text);
+    write(path(), text);
     EXPECT_TRUE(std::filesystem::is_symlink(path()));
     EXPECT_EQ(read_file(path("run") + "/resolv.conf"), text);
   }
-  remove_resolv_conf(path());
+  edit_resolv_conf(
+      path(), [](const auto&) { return ""; }, Emptied::kGoes);
   EXPECT_TRUE(std::filesystem::is_symlink(path()));
   EXPECT_EQ(read_resolv_conf(path()), std::nullopt);
 }
@@ -56,7 +69,7 @@ TEST_F(ResolvConfFileTest, ALinkStaysOneWhetherItLeadsToAFileOrNot) {
 TEST_F(ResolvConfFileTest, WhatAKillLeftIsTakenUp) {
   write_file(path(), "a\n");
   write_file(path(".resolv.conf.tunneld"), "half a li");
-  write_resolv_conf(path(), "b\n");
+  write(path(), "b\n");
   EXPECT_EQ(read_resolv_conf(path()), "b\n");
   EXPECT_THAT(names(), ::testing::ElementsAre("resolv.conf"));
 }
@@ -64,8 +77,8 @@ TEST_F(ResolvConfFileTest, WhatAKillLeftIsTakenUp) {
 TEST_F(ResolvConfFileTest, WhatAKillLeftGoes) {
   write_file(path(), "a\n");
   write_file(path(".resolv.conf.tunneld"), "half a li");
-  remove_half_written(path());
-  remove_half_written(path());
+  look_at(path());
+  look_at(path());
   EXPECT_THAT(names(), ::testing::ElementsAre("resolv.conf"));
 }
 
@@ -80,10 +93,11 @@ TEST_F(ResolvConfFileTest, WhatAnotherProgramWritesDuringAnEditIsNotLost) {
   std::vector<std::string> seen;
   edit_resolv_conf(path(), [&](const auto& present) {
     seen.push_back(present.value_or("none"));
-    if (seen.size() == 1) write_file(path(), "new\n");
+    // The first is a look without the lock.
+    if (seen.size() == 2) write_file(path(), "new\n");
     return std::optional("ours\n" + *present);
   });
-  EXPECT_THAT(seen, ::testing::ElementsAre("old\n", "new\n"));
+  EXPECT_THAT(seen, ::testing::ElementsAre("old\n", "old\n", "new\n"));
   EXPECT_EQ(read_resolv_conf(path()), "ours\nnew\n");
   // A program that never stops is not waited for.
   int count = 0;
@@ -106,9 +120,84 @@ TEST_F(ResolvConfFileTest, NothingToChangeWritesNothing) {
   EXPECT_EQ(before.st_ino, after.st_ino);
 }
 
+/// Another tunneld that has read the file, and has not written it yet.
+class BusyEditor {
+ public:
+  explicit BusyEditor(const std::string& path) {
+    int reads[2];
+    if (pipe(reads) != 0) abort();
+    pid_ = fork();
+    if (pid_ == 0) {
+      int count = 0;
+      edit_resolv_conf(path, [&](const auto&) {
+        // The first is a look without the lock.
+        if (++count == 2 && ::write(reads[1], "!", 1) == 1) pause();
+        return "theirs\n";
+      });
+      _exit(0);
+    }
+    close(reads[1]);
+    char byte = 0;
+    is_busy_ = read(reads[0], &byte, 1) == 1;
+    close(reads[0]);
+  }
+  ~BusyEditor() {
+    kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+  }
+  BusyEditor(const BusyEditor&) = delete;
+  BusyEditor& operator=(const BusyEditor&) = delete;
+  [[nodiscard]] bool is_busy() const { return is_busy_; }
+
+ private:
+  pid_t pid_ = 0;
+  bool is_busy_ = false;
+};
+
+// Whoever may read a directory can lock it.
+TEST_F(ResolvConfFileTest, AStrangersLockOfTheDirectoryLetsNoTwoTunneldsWriteAtOnce) {
+  write_file(path(), "a\n");
+  const int directory = open(directory_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(flock(directory, LOCK_EX | LOCK_NB), 0);
+  {
+    const BusyEditor other(path());
+    ASSERT_TRUE(other.is_busy());
+    try {
+      write(path(), "b\n");
+      ADD_FAILURE() << "written at the same time";
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code(), std::errc::device_or_resource_busy) << error.what();
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("is writing it"));
+    }
+  }
+  write(path(), "b\n");
+  EXPECT_EQ(read_file(path()), "b\n");
+  close(directory);
+}
+
+TEST_F(ResolvConfFileTest, WhatAnotherIsWritingIsNotTakenForAKillsRemains) {
+  write_file(path(), "a\n");
+  {
+    const BusyEditor other(path());
+    ASSERT_TRUE(other.is_busy());
+    write_file(path(".resolv.conf.tunneld"), "half a li");
+    EXPECT_THROW(look_at(path()), std::system_error);
+    EXPECT_EQ(read_file(path(".resolv.conf.tunneld")), "half a li");
+  }
+  look_at(path());
+  EXPECT_THAT(names(), ::testing::ElementsAre("resolv.conf"));
+}
+
+TEST_F(ResolvConfFileTest, NothingToChangeNeedsNoLock) {
+  write_file(path(), "a\n");
+  const BusyEditor other(path());
+  ASSERT_TRUE(other.is_busy());
+  EXPECT_NO_THROW(look_at(path()));
+}
+
 TEST_F(ResolvConfFileTest, SaysWhatCannotBeDone) {
   std::filesystem::create_symlink("nowhere/resolv.conf", path());
-  EXPECT_THROW(write_resolv_conf(path(), "x\n"), std::system_error);
+  EXPECT_THROW(write(path(), "x\n"), std::system_error);
   write_file(path("large"), std::string(2U << 20, 'x'));
   EXPECT_THROW((void)read_resolv_conf(path("large")), std::system_error);
 }
@@ -120,7 +209,7 @@ bool write_and_kill_at(int stop, const std::string& path, const std::string& tex
   if (child == 0) {
     ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
     raise(SIGSTOP);
-    write_resolv_conf(path, text);
+    write(path, text);
     _exit(0);
   }
   int status = 0;
@@ -151,7 +240,7 @@ TEST_F(ResolvConfFileTest, AMountedFileIsTheOldOrTheNewOneWhereverAKillHits) {
       const std::string text = read_resolv_conf(path()).value_or("none");
       EXPECT_TRUE(text == before || text == after) << "stop " << stop << ": " << text;
       ++left[text];
-      remove_half_written(path());
+      look_at(path());
       EXPECT_EQ(read_file(path()), text) << "stop " << stop;
       write_file(path("behind"), before);
     }
