@@ -1,10 +1,15 @@
 """`dns` with the unit as it is installed, on a host where /etc/resolv.conf is a plain file that a DHCP client replaces: its
 sandbox does not keep tunneld from putting its lines back, nor from leaving what the DHCP client wrote. The same where it is a
-link, and one that is led elsewhere is left alone."""
+link, and one that is led elsewhere is left alone, but cleaned of our lines after a kill, too. A file that is replaced while the
+service starts, or was missing, is lent to it all the same; one that is written in place is not mounted again each time."""
 from booted import boot_and_run, configure_near, install, layer
 from harness import check, main
 
 ALONE = True
+
+# What others have written last.
+LAST = {"after-stop": 9, "after-kill": 10, "after-in-place": 24, "after-start": 30, "after-missing": 31, "led-elsewhere": 13,
+        "after-link": 12, "after-kill-with-link": 12}
 
 SCRIPT = """
 is_set() { timeout 30 sh -c 'until grep -q "^nameserver 10.9.0.2" /etc/resolv.conf; do sleep 0.1; done'; }
@@ -25,6 +30,44 @@ replace 10
 is_set && echo PUT-BACK-3
 systemctl kill -s KILL tunneld@near; sleep 0.5; systemctl stop tunneld@near
 cp /etc/resolv.conf /after-kill
+mounts() { grep -c ' /etc/resolv.conf ' /proc/$(systemctl show -p MainPID --value tunneld@near)/mountinfo; }
+lent() { timeout 30 sh -c 'until [ $(systemctl show -p ActiveState --value tunneld-resolv-conf@near.service) = inactive ]; do sleep 0.1; done'; }
+systemctl start tunneld@near
+lent
+for last in 1 2 3 4; do
+    echo nameserver 203.0.113.2$last > /etc/resolv.conf
+    timeout 70 sh -c 'until grep -q "^nameserver 10.9.0.2" /etc/resolv.conf; do sleep 0.1; done'
+    lent
+done
+echo "MOUNTS: $(mounts)"
+systemctl stop tunneld@near
+cp /etc/resolv.conf /after-in-place
+mkdir -p /etc/systemd/system/tunneld@near.service.d
+printf '[Service]\nExecStart=\nExecStart=/bin/sh -c "touch /tmp/in; until [ -e /etc/go ]; do sleep 0.1; done; exec /usr/sbin/tunneld --config /etc/tunneld/near.yaml"\nPrivateTmp=no\nReadWritePaths=/tmp\n' \
+    > /etc/systemd/system/tunneld@near.service.d/slow.conf
+systemctl daemon-reload
+for then in "replace 30" "rm /etc/resolv.conf"; do
+    rm -f /tmp/in /etc/go
+    systemctl start --no-block tunneld@near
+    timeout 30 sh -c 'until [ -e /tmp/in ]; do sleep 0.1; done'
+    $then
+    touch /etc/go
+    timeout 30 sh -c 'until systemctl is-active tunneld@near; do sleep 0.1; done'
+    if [ -e /etc/resolv.conf ]; then
+        is_set && echo SET-AFTER-START
+        tunneld status tun0 | grep MISSING
+        systemctl stop tunneld@near
+        cp /etc/resolv.conf /after-start
+    fi
+done
+lent; systemctl is-failed tunneld-resolv-conf@near.service
+tunneld status tun0 | sed -n 's/^MISSING/LEFT-OUT/p'
+replace 31
+is_set && echo SET-WHEN-THERE
+systemctl stop tunneld@near
+cp /etc/resolv.conf /after-missing
+rm -r /etc/systemd/system/tunneld@near.service.d
+systemctl daemon-reload
 mkdir /run/NetworkManager
 replace 11 /run/NetworkManager/resolv.conf
 ln -sf ../run/NetworkManager/resolv.conf /etc/resolv.conf
@@ -38,6 +81,14 @@ sleep 1
 cp /etc/resolv.conf /led-elsewhere
 systemctl stop tunneld@near
 cp /run/NetworkManager/resolv.conf /after-link
+ln -sf ../run/NetworkManager/resolv.conf /etc/resolv.conf
+systemctl start tunneld@near
+grep -q "^nameserver 10.9.0.2" /run/NetworkManager/resolv.conf && echo SET-IN-LINK
+ln -s /run/other.conf /etc/new; mv -T /etc/new /etc/resolv.conf
+systemctl kill -s KILL tunneld@near; sleep 0.5; systemctl stop tunneld@near
+cp /run/NetworkManager/resolv.conf /after-kill-with-link
+ls /run/tunneld/*.journal
+systemctl is-failed tunneld-resolv-conf@near.service
 journalctl -u tunneld@near -u 'tunneld-resolv-conf@near.*' -n 20 --no-pager
 """
 
@@ -48,15 +99,20 @@ def run(lab):
         (root / "etc/resolv.conf").unlink(missing_ok=True)
         (root / "etc/resolv.conf").write_text("nameserver 203.0.113.7\n")
         configure_near(lab, root)
-        text = boot_and_run(root, SCRIPT, "--resolv-conf=off", seconds=120)
-        after = {name: (root / name).read_text() for name in ("after-stop", "after-kill", "after-link", "led-elsewhere")}
-    for words in ("STARTED", "PUT-BACK-1", "PUT-BACK-2", "PUT-BACK-3", "PUT-BACK-4", "#tunneld:tun0# nameserver 203.0.113.9"):
+        text = boot_and_run(root, SCRIPT, "--resolv-conf=off", seconds=300)
+        after = {name: (root / name).read_text() for name in LAST}
+    for words in ("STARTED", "PUT-BACK-1", "PUT-BACK-2", "PUT-BACK-3", "PUT-BACK-4", "SET-AFTER-START", "SET-WHEN-THERE", "SET-IN-LINK", "#tunneld:tun0# nameserver 203.0.113.9"):
         check(f"\n{words}\n" in text, f"{words}:\n{text}")
     check("NetworkManager has taken away: dns 10.9.0.2" in text, f"the log says by whom:\n{text}")
     check("NetworkManager keeps /etc/resolv.conf now" in text, f"a link that was led elsewhere is left alone:\n{text}")
+    check("\nMOUNTS: 1\n" in text, f"one mount, however often the file is written:\n{text}")
+    check("\nfailed\n" not in text, f"a missing file is no failure of its unit:\n{text}")
+    check("\nMISSING" not in text, f"nothing is missing once it is set:\n{text}")
+    check("\nLEFT-OUT on this host: dns 10.9.0.2 for all names dev tun0 (cannot be done: " in text, f"status says why:\n{text}")
+    check("cannot access '/run/tunneld/*.journal'" in text, f"nothing is left to undo:\n{text}")
     check("\ninactive\n" in text, f"the path unit stops with it:\n{text}")
-    for name, last in (("after-stop", 9), ("after-kill", 10), ("after-link", 12), ("led-elsewhere", 13)):
-        expected = f"# Generated by NetworkManager\nnameserver 203.0.113.{last}\n"
+    for name, last in LAST.items():
+        expected = ("" if last == 24 else "# Generated by NetworkManager\n") + f"nameserver 203.0.113.{last}\n"
         check(after[name] == expected, f"{name}: {after[name]!r}\n{text}")
 
 
