@@ -1,6 +1,7 @@
 #include "daemon/host/dns/dns_change.h"
 
 #include <cerrno>
+#include <exception>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -54,9 +55,20 @@ bool remove_lines(const DnsSet& set, const std::string& file) {
 }
 
 Undone undo_in_file(const DnsSet& set) {
-  bool was_there = remove_lines(set, set.file);
+  bool was_there = false;
+  std::exception_ptr first;
+  // What keeps us from one must not leave our lines in the other.
+  const auto attempt = [&](const auto& remove) {
+    try {
+      was_there = remove() || was_there;
+    } catch (const std::system_error&) {
+      if (!first) first = std::current_exception();
+    }
+  };
+  attempt([&] { return remove_lines(set, set.file); });
   // Links may lead elsewhere now, and somebody may have taken our lines along.
-  if (real_resolv_conf(set.place) != set.file) was_there = remove_lines(set, set.place) || was_there;
+  attempt([&] { return real_resolv_conf(set.place) != set.file && remove_lines(set, set.place); });
+  if (first) std::rethrow_exception(first);
   return was_there ? Undone::kDone : Undone::kNotOurs;
 }
 

@@ -122,10 +122,31 @@ void add_to_resolvconf(const std::string& program, const std::string& record,
       program, resolv_conf);
 }
 
+namespace {
+
+/// After the program: nobody else would.
+void remove_record(const std::string& record) {
+  for (const std::string& place : resolvconf_places(record)) {
+    if (::unlink(place.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
+      throw std::system_error(errno, std::generic_category(), place);
+  }
+}
+
+}  // namespace
+
 void remove_from_resolvconf(const std::string& program, const std::string& record,
                             const std::vector<net::IpAddress>& servers, const std::string& resolv_conf) {
   const std::vector<std::string> words = {program, "-d", record, "-f"};
-  const ProgramEnd end = run_program(words, "", kPatience);
+  ProgramEnd end;
+  try {
+    end = run_program(words, "", kPatience);
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::no_such_file_or_directory) throw;
+    remove_record(record);
+    log::warn("{} is gone, and so is what it was told{}", program,
+              are_asked(servers, resolv_conf) ? "; " + resolv_conf + " still names our name servers" : "");
+    return;
+  }
   if (end.is_success()) return;
   if (record_state(record, servers) != Record::kGone) fail(words, end);
   log::warn(

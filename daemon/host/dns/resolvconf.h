@@ -37,7 +37,8 @@ void add_to_resolvconf(const std::string& program, const std::string& record,
                        const std::vector<net::IpAddress>& servers, const std::vector<std::string>& search,
                        bool all_names, const std::string& resolv_conf);
 
-/// Also where there is no such record. What counts is that it is gone. Throws std::system_error.
+/// Also where there is no such record, and where the program has been uninstalled. What counts is that the
+/// record is gone. Throws std::system_error.
 void remove_from_resolvconf(const std::string& program, const std::string& record,
                             const std::vector<net::IpAddress>& servers, const std::string& resolv_conf);
 

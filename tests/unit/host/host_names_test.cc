@@ -243,6 +243,23 @@ TEST_F(HostNamesTest, WhatANewKeeperDoesNotTakeIsTriedAgain) {
   EXPECT_FALSE(fs::exists("/etc/two/resolv.conf"));
 }
 
+TEST_F(HostNamesTest, AFileThatCannotBeWrittenKeepsNoLinesInTheOther) {
+  fs::create_directory("/etc/one");
+  ASSERT_EQ(mount("one", "/etc/one", "tmpfs", 0, nullptr), 0);
+  write_file("/etc/one/resolv.conf", "nameserver 192.168.1.1\n");
+  link_to("one/resolv.conf");
+  start();
+  // Somebody has made a copy.
+  write_file("/etc/two", read_file("/etc/one/resolv.conf"));
+  link_to("two");
+  ASSERT_EQ(mount(nullptr, "/etc/one", nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  host_.reset();
+  EXPECT_EQ(read_file("/etc/two"), "nameserver 192.168.1.1\n");
+  EXPECT_THAT(read_file("/etc/one/resolv.conf"), HasSubstr("10.8.0.1"));
+  EXPECT_TRUE(fs::exists(directory_.path() / "kept.journal"));
+  umount2("/etc/one", MNT_DETACH);
+}
+
 TEST_F(HostNamesTest, AfterAKillTheJournalKnowsWhereTheyWere) {
   write_file("/etc/one", "nameserver 192.168.1.1\n");
   link_to("one");
