@@ -23,6 +23,7 @@
 #include "common/clock.h"
 #include "common/net/netlink.h"
 #include "common/net/nft_watch.h"
+#include "common/net/system_clock.h"
 #include "daemon/host/host_change.h"
 #include "daemon/host/host_state.h"
 #include "daemon/host/journal.h"
@@ -71,9 +72,10 @@ class HostChanges {
     /// With what there is to add.
     [[nodiscard]] std::string in_words() const;
   };
-  /// What others have taken away, and name servers that could not be set, in the order of a plan. Throws
-  /// NetlinkError or std::system_error.
-  [[nodiscard]] std::vector<Lack> lacks();
+  /// What others have taken away, and name servers that could not be set, in the order of a plan. Who does
+  /// not answer is named after kRepairPause: restarting is no absence. Throws NetlinkError or
+  /// std::system_error.
+  [[nodiscard]] std::vector<Lack> lacks(Instant now = net::boot_now());
 
   /// Whether one of the routes is in this table.
   [[nodiscard]] bool has_route_in(std::uint32_t table) const;
@@ -138,6 +140,9 @@ class HostChanges {
     std::optional<Instant> put_back{};
     /// Since when who keeps the name servers has not answered.
     std::optional<Instant> unanswered{};
+    [[nodiscard]] bool is_silent(Instant now) const {
+      return unanswered && now - *unanswered >= kRepairPause;
+    }
     /// Since when it is tried on a file that we may not write to.
     std::optional<Instant> read_only{};
     /// Before the next time.
@@ -164,7 +169,8 @@ class HostChanges {
   /// The content of a change whose replacement has failed. `journaled`: with what was there before it.
   void restore_content(const HostChange& made, const HostChange& journaled) noexcept;
   [[nodiscard]] HostChange as_made(const Present& present) const;
-  std::vector<Missing> compare(Part part);
+  /// Also those that have just begun not to answer.
+  std::vector<Missing> compare(Part part, Instant now);
   void make_again(Present& present);
   /// Name servers, with whoever keeps the host's now.
   void give_to_new_keeper(Present& present);

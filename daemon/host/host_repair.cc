@@ -80,9 +80,9 @@ HostChange HostChanges::as_made(const Present& present) const {
   return made;
 }
 
-std::vector<HostChanges::Missing> HostChanges::compare(Part part) {
+std::vector<HostChanges::Missing> HostChanges::compare(Part part, Instant now) {
   std::vector<Missing> missing;
-  HostState now(netlink_);
+  HostState state(netlink_);
   for (Present& present : present_) {
     if (part_of(present.change) != part) continue;
     HostChange made = as_made(present);
@@ -96,18 +96,24 @@ std::vector<HostChanges::Missing> HostChanges::compare(Part part) {
     if (!present.id && (!is_needed || present.index == 0)) continue;
     // The MTU is theirs to change.
     if (auto* link = std::get_if<LinkUp>(&made); link != nullptr && !present.id) link->mtu = 0;
-    const Standing standing = now.standing(made, present.table);
+    const Standing standing = state.standing(made, present.table);
+    if (standing != Standing::kNoAnswer) {
+      present.unanswered.reset();
+    } else if (!present.unanswered) {
+      present.unanswered = now;
+    }
     if (standing != Standing::kStands) missing.push_back({&present, std::move(made), standing});
   }
   std::ranges::stable_sort(missing, {}, [](const Missing& one) { return rank(one.made); });
   return missing;
 }
 
-std::vector<HostChanges::Lack> HostChanges::lacks() {
+std::vector<HostChanges::Lack> HostChanges::lacks(Instant now) {
   std::vector<Lack> lacks;
   for (const Part part : {Part::kKernel, Part::kNames}) {
-    for (const Missing& one : compare(part)) {
+    for (const Missing& one : compare(part, now)) {
       const Present& present = *one.present;
+      if (one.standing == Standing::kNoAnswer && !present.is_silent(now)) continue;
       const bool is_fought_over =
           one.standing == Standing::kMissing && present.was_named && present.put_back && !present.is_unmade;
       lacks.push_back({in_words(one.made), one.standing, is_fought_over, present.refused.value_or("")});
@@ -180,7 +186,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
   Repair repair;
   const auto look_again = [&repair](Instant at) { repair.again = std::min(at, repair.again.value_or(at)); };
   std::vector<std::uint32_t> down;
-  const std::vector<Missing> missing = compare(part);
+  const std::vector<Missing> missing = compare(part, now);
   for (const Missing& one : missing) {
     Present& present = *one.present;
     const std::string what = in_words(one.made);
@@ -189,9 +195,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     if (one.standing == Standing::kNoAnswer) {
       look_again(now + kRepairPause);
       // Not worth a line while it is being restarted.
-      if (now - first_time(present.unanswered, now) < kRepairPause) continue;
-    } else {
-      present.unanswered.reset();
+      if (!present.is_silent(now)) continue;
     }
     if (one.standing != Standing::kMissing && !changes_keeper) {
       if (!std::exchange(present.was_named, true)) repair.out_of_reach.push_back({what, one.standing});
@@ -248,7 +252,6 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     if (part_of(present.change) != part) continue;
     const bool stands = std::ranges::find(missing, &present, &Missing::present) == missing.end();
     if (stands) {
-      present.unanswered.reset();
       present.read_only.reset();
       present.is_unmade = false;
     }

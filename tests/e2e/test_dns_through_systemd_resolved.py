@@ -62,7 +62,8 @@ for i in $(seq 100); do resolvectl domain tun0 | grep -q else || break; sleep 0.
 resolvectl status tun0
 : 5 LOST
 systemctl stop systemd-resolved
-tunneld status tun0 | grep MISSING
+tunneld status tun0 | sed -n 's/^MISSING/AT-ONCE/p'
+timeout 60 sh -c 'until tunneld status tun0 | grep MISSING; do sleep 0.5; done'
 systemctl is-active systemd-resolved
 rm -f /run/systemd/resolve/netif/$(cat /sys/class/net/tun0/ifindex)
 systemctl start systemd-resolved
@@ -177,6 +178,7 @@ def run(lab):
               f"{taken}: put back:\n{part[taken]}")
     says("REVERTED", "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (taken away again and again")
     says("LOST", "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (who keeps the host's name servers does not answer)")
+    says_not("LOST", "\nAT-ONCE")
     says("LOST", "\ninactive\n")
     says("LOST", "has taken away: dns 10.9.0.2 for all names dev tun0; put back")
 

@@ -260,6 +260,27 @@ TEST_F(HostNamesTest, AFileThatCannotBeWrittenKeepsNoLinesInTheOther) {
   umount2("/etc/one", MNT_DETACH);
 }
 
+TEST_F(HostNamesTest, NoAnswerIsNothingMissingUntilItHasLasted) {
+  start();
+  // Larger than any: it cannot be seen what stands there.
+  const std::string large(2U << 20, 'x');
+  replace(large);
+  EXPECT_THAT(host_->lacks(kStart), IsEmpty());
+  EXPECT_THAT(host_->lacks(kStart + 4s), IsEmpty());
+  const auto done = repair(kStart + 4s);
+  EXPECT_THAT(done.out_of_reach, IsEmpty());
+  ASSERT_TRUE(done.again);
+  ASSERT_THAT(host_->lacks(kStart + 5s), SizeIs(1));
+  EXPECT_THAT(host_->lacks(kStart + 5s).front().in_words(), HasSubstr("does not answer"));
+  EXPECT_THAT(repair(*done.again).out_of_reach, SizeIs(1));
+  // An answer in between, and it begins anew.
+  replace("nameserver 192.168.1.3\n");
+  EXPECT_THAT(repair(kStart + 20s).put_back, SizeIs(1));
+  replace(large);
+  EXPECT_THAT(host_->lacks(kStart + 30s), IsEmpty());
+  replace("");
+}
+
 TEST_F(HostNamesTest, AfterAKillTheJournalKnowsWhereTheyWere) {
   write_file("/etc/one", "nameserver 192.168.1.1\n");
   link_to("one");
