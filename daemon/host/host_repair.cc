@@ -67,6 +67,12 @@ bool is_read_only(const std::exception& error) {
   return refusal != nullptr && refusal->code() == std::errc::read_only_file_system;
 }
 
+/// A program or a service that hangs: each try keeps the whole daemon waiting.
+bool took_too_long(const std::exception& error) {
+  const auto* refusal = dynamic_cast<const std::system_error*>(&error);
+  return refusal != nullptr && refusal->code() == std::errc::timed_out;
+}
+
 bool needs_link(const HostChange& change) {
   return std::holds_alternative<AddressAdded>(change) || std::holds_alternative<RouteAdded>(change);
 }
@@ -161,7 +167,14 @@ void HostChanges::make_again(Present& present) {
     apply_change(std::holds_alternative<NftTable>(made) ? present.change : made, netlink_);
   } else {
     // It was somebody else's, and they have taken it away, or it could not be made: what is made now is ours
-    // to undo.
+    // to undo. A failed try may have left something, and the journal must not grow with each.
+    if (std::holds_alternative<DnsSet>(made)) {
+      const auto left = std::ranges::find_if(journal_.pending(), [this](const auto& entry) {
+        return std::holds_alternative<DnsSet>(entry.second) &&
+               std::ranges::find(present_, std::optional(entry.first), &Present::id) == present_.end();
+      });
+      if (left != journal_.pending().end()) undo_one(left->first, HostChange(left->second), true);
+    }
     if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
     check_device(made);
     present.id = journal_and_make(made);
@@ -245,6 +258,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
       const bool is_final =
           refusal != nullptr && refusal->reason() == net::NetlinkError::Reason::kNotPermitted;
       present.put_back = later();
+      if (took_too_long(error)) present.pause = kLongestPause;
       if (!is_final) look_again(*present.put_back + present.pause);
     }
   }
