@@ -51,7 +51,8 @@ class OwnEtcTest : public KeptDeviceTest {
     std::filesystem::rename("/etc/new", kFile);
   }
   static void set_read_only(bool on) {
-    ASSERT_EQ(mount("none", "/etc", nullptr, MS_REMOUNT | MS_BIND | (on ? MS_RDONLY : 0U), nullptr), 0);
+    const unsigned long flags = MS_REMOUNT | MS_BIND;
+    ASSERT_EQ(mount("none", "/etc", nullptr, on ? flags | MS_RDONLY : flags, nullptr), 0);
   }
 
   std::optional<HostChanges> host_;
