@@ -36,9 +36,14 @@ bool may_be_source(int error) {
          error == EADDRNOTAVAIL;
 }
 
-// What ICMP's codes become (Linux: icmp_err_convert, icmpv6_err_convert), besides ECONNREFUSED.
-bool may_be_from_icmp(int error) {
+// Left in the socket by an earlier datagram, or so it may be: the next call tells. Besides EINTR what ICMP's
+// codes become (Linux: icmp_err_convert, icmpv6_err_convert). Whether refusals are heard at this moment does
+// not matter: the call may have failed a moment ago, when they were.
+bool may_be_stale(int error) {
   switch (error) {
+    case EINTR:
+    case ECONNREFUSED:
+    case ECONNRESET:
     case ENETUNREACH:
     case EHOSTUNREACH:
     case ENOPROTOOPT:
@@ -254,12 +259,6 @@ bool UdpSocket::segments() const {
   return segments_ && join_failures_.load(std::memory_order_relaxed) < kJoinsToLose;
 }
 
-// Left in the socket by an earlier datagram, or so it may be: the next call tells.
-bool UdpSocket::is_stale(int error) const {
-  return error == EINTR || error == ECONNREFUSED || error == ECONNRESET ||
-         (hears_refusals_.load(std::memory_order_relaxed) && may_be_from_icmp(error));
-}
-
 // Counting the pause down is not exact when two threads send; it need not be.
 bool UdpSocket::may_join() {
   if (!segments_) return false;
@@ -278,7 +277,7 @@ void UdpSocket::send_joined(Run& run, ByteView bytes, std::size_t segment_size) 
     do {
       error = ::sendmsg(fd_.get(), &message, MSG_DONTWAIT) < 0 ? errno : 0;
     } while (error == EAGAIN && run.wait_for_room(fd_.get()));
-    if (!is_stale(error)) break;
+    if (!may_be_stale(error)) break;
   }
   if (error == 0) {
     run.result.sent += static_cast<std::uint32_t>(datagrams);
@@ -325,7 +324,7 @@ void UdpSocket::send_singly(Run& run, ByteView bytes, std::size_t segment_size) 
     }
 
     const int error = errno;
-    if (is_stale(error) && stale++ < kMostStale) continue;
+    if (may_be_stale(error) && stale++ < kMostStale) continue;
     if (error == EAGAIN && run.wait_for_room(fd_.get())) continue;
     // What follows is another try: it may meet errors of its own that earlier datagrams have left.
     stale = 0;
@@ -402,7 +401,7 @@ SendResult UdpSocket::send_batch(std::span<Datagram> datagrams) {
     }
 
     Datagram& refused = datagrams.front();
-    if (is_stale(error) && stale++ < kMostStale) continue;
+    if (may_be_stale(error) && stale++ < kMostStale) continue;
     stale = 0;
     if (may_be_source(error) && count > 0 && destinations[0].has_source()) {
       result.forget_local = refused.forget_local = true;

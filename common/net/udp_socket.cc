@@ -87,8 +87,7 @@ UdpSocket::UdpSocket(UdpSocket&& other) noexcept
       coalesces_(other.coalesces_),
       segments_(other.segments_),
       join_pause_(other.join_pause_.load()),
-      join_failures_(other.join_failures_.load()),
-      hears_refusals_(other.hears_refusals_.load()) {}
+      join_failures_(other.join_failures_.load()) {}
 
 UdpSocket::UdpSocket(const UdpOptions& options, std::uint16_t port, bool shares_port)
     : fd_(::socket(AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)), has_ipv6_(true) {
@@ -189,12 +188,9 @@ std::error_code UdpSocket::set_path_mtu_probing(bool on) {
 }
 
 void UdpSocket::hear_refusals(bool on) {
-  if (on) hears_refusals_.store(true);
   (void)set_option(fd_, SOL_IP, IP_RECVERR, on ? 1 : 0);
   if (has_ipv6_) (void)set_option(fd_, SOL_IPV6, IPV6_RECVERR, on ? 1 : 0);
-  if (on) return;
-  (void)get_option(fd_, SOL_SOCKET, SO_ERROR);  // takes what is left of it
-  hears_refusals_.store(false);
+  if (!on) (void)get_option(fd_, SOL_SOCKET, SO_ERROR);  // takes what is left of it
 }
 
 // SO_REUSEPORT lets any process of the same user join a port. So the first socket binds without it, which

@@ -24,8 +24,8 @@
 // - ENOBUFS: the device's queue is full; poll() would not wait for it: dropped, as the queue would. The
 // kernel
 //   says so only while refusals are heard.
-// - ECONNREFUSED and kin are about an earlier datagram: tried again. While refusals are heard, any of ICMP's
-//   errors may be; each is believed only if it persists.
+// - ECONNREFUSED and kin are about an earlier datagram: tried again. Any other of ICMP's errors may be, and is
+//   believed only if it persists: also while no refusals are heard, for the call may have failed before that.
 #pragma once
 
 #include <atomic>
@@ -158,7 +158,6 @@ class UdpSocket {
   /// Of IPv6; 0: the path's.
   bool set_fragment_size(int bytes);
 
-  [[nodiscard]] bool is_stale(int error) const;
   [[nodiscard]] bool may_join();
   void send_joined(Run& run, ByteView bytes, std::size_t segment_size);
   void send_singly(Run& run, ByteView bytes, std::size_t segment_size);
@@ -170,7 +169,6 @@ class UdpSocket {
   bool segments_ = false;                         // the kernel knows UDP_SEGMENT, and we may use it
   std::atomic<std::uint32_t> join_pause_ = 0;     // runs still to be sent singly after a refusal
   std::atomic<std::uint32_t> join_failures_ = 0;  // by EIO, since the last run that left joined
-  std::atomic<bool> hears_refusals_ = false;
 };
 
 /// Opens `options.sockets` sockets on one port. Data on a lane n > 0 (common/protocol/lanes.h) comes to
