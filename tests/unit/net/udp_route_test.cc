@@ -11,27 +11,14 @@
 
 #include "common/net/udp_socket.h"
 #include "tests/unit/net/network_namespace.h"
+#include "tests/unit/net/udp_test_sockets.h"
 
 namespace tunneld::net {
 namespace {
 
-using Bytes = std::vector<std::uint8_t>;
-
-IpAddress address(const char* text) {
-  return IpAddress::parse(text).value();
-}
-
-Endpoint to(const char* remote, std::uint16_t port) {
-  return {.remote = {.address = address(remote), .port = port}, .local = std::nullopt};
-}
-
-UdpSocket open_one(const UdpOptions& options = {}) {
-  return std::move(open_udp_sockets(options).front());
-}
-
 // Counts bytes until `wanted` have come or silence has lasted for longer than a lost neighbour solicitation
 // costs (1 s, RFC 4861); `from` is the last sender.
-std::size_t receive(UdpSocket& socket, std::size_t wanted, Endpoint* from = nullptr) {
+std::size_t receive_bytes(UdpSocket& socket, std::size_t wanted, Endpoint* from = nullptr) {
   ReceiveBatch batch;
   std::size_t bytes = 0;
   while (bytes < wanted) {
@@ -77,7 +64,7 @@ TEST_F(UdpRouteTest, RunsCrossAVethInBothFamilies) {
   const Bytes run(100 * 1400 + 3);
   for (const char* there : {"10.9.0.2", "fd09::2"}) {
     EXPECT_EQ(near_socket_->send_segments(to(there, far_socket_->port()), run, 1400, 0).sent, 101U);
-    EXPECT_EQ(receive(*far_socket_, run.size()), run.size());
+    EXPECT_EQ(receive_bytes(*far_socket_, run.size()), run.size());
   }
 }
 
@@ -86,19 +73,19 @@ TEST_F(UdpRouteTest, ReplyLeavesFromTheAddressThatThePeerUsed) {
   for (const char* used : {"10.9.0.11", "10.9.0.1", "fd09::11", "fd09::1"}) {
     far_socket_->send_segments(to(used, near_socket_->port()), Bytes(50), 1400, 0);
     Endpoint peer;
-    ASSERT_EQ(receive(*near_socket_, 50, &peer), 50U);
+    ASSERT_EQ(receive_bytes(*near_socket_, 50, &peer), 50U);
     EXPECT_EQ(peer.local, address(used));
 
     const SendResult joined = near_socket_->send_segments(peer, Bytes(3000), 1400, 0);
     EXPECT_FALSE(joined.forget_local);
     Endpoint seen;
-    ASSERT_EQ(receive(*far_socket_, 3000, &seen), 3000U);
+    ASSERT_EQ(receive_bytes(*far_socket_, 3000, &seen), 3000U);
     EXPECT_EQ(seen.remote.address, address(used));
 
     const Bytes bytes(60);
     std::array<Datagram, 1> batch = {Datagram{.endpoint = peer, .bytes = bytes, .traffic_class = 0x88}};
     EXPECT_EQ(near_socket_->send_batch(batch).sent, 1U);
-    ASSERT_EQ(receive(*far_socket_, 60, &seen), 60U);
+    ASSERT_EQ(receive_bytes(*far_socket_, 60, &seen), 60U);
     EXPECT_EQ(seen.remote.address, address(used));
   }
 }
@@ -113,7 +100,7 @@ TEST_F(UdpRouteTest, AddressThatIsGoneIsForgottenAndNothingIsLost) {
       EXPECT_EQ(result.dropped, 0U);
       EXPECT_TRUE(near_socket_->segments());
       Endpoint seen;
-      EXPECT_EQ(receive(*far_socket_, size, &seen), size);
+      EXPECT_EQ(receive_bytes(*far_socket_, size, &seen), size);
       EXPECT_EQ(seen.remote.address, address(endpoint.remote.address.is_v4() ? "10.9.0.1" : "fd09::1"));
     }
   }
@@ -129,11 +116,11 @@ TEST_F(UdpRouteTest, LinkLocalPeersAreAnsweredOnTheirLink) {
 
   EXPECT_EQ(near_socket_->send_segments(far_link, Bytes(70), 1400, 0).sent, 1U);
   Endpoint peer;
-  ASSERT_EQ(receive(*far_socket_, 70, &peer), 70U);
+  ASSERT_EQ(receive_bytes(*far_socket_, 70, &peer), 70U);
   EXPECT_NE(peer.remote.scope_id, 0U);
   EXPECT_EQ(peer.local, address("fe80::2"));
   EXPECT_FALSE(far_socket_->send_segments(peer, Bytes(3000), 1400, 0).forget_local);
-  EXPECT_EQ(receive(*near_socket_, 3000), 3000U);
+  EXPECT_EQ(receive_bytes(*near_socket_, 3000), 3000U);
 }
 
 TEST_F(UdpRouteTest, TooLargeForTheDeviceIsFragmentedWithoutProbing) {
@@ -142,7 +129,7 @@ TEST_F(UdpRouteTest, TooLargeForTheDeviceIsFragmentedWithoutProbing) {
     const SendResult result = near_socket_->send_segments(to(there, far_socket_->port()), run, 1600, 0);
     EXPECT_EQ(result.sent, 6U);
     EXPECT_EQ(result.refused_size, 0U);
-    EXPECT_EQ(receive(*far_socket_, run.size()), run.size());
+    EXPECT_EQ(receive_bytes(*far_socket_, run.size()), run.size());
   }
 }
 
@@ -155,12 +142,12 @@ TEST_F(UdpRouteTest, TooLargeForTheDeviceIsReportedWhenProbingAndTheRestIsSent) 
     EXPECT_EQ(result.dropped, 5U);
     EXPECT_EQ(result.refused_size, 1600U);
     EXPECT_EQ(result.status, SendStatus::kTooLarge);
-    EXPECT_EQ(receive(*far_socket_, 10), 10U);
+    EXPECT_EQ(receive_bytes(*far_socket_, 10), 10U);
 
     // The largest that fits passes.
     const std::size_t fits = endpoint.remote.address.is_v4() ? 1500 - 28 : 1500 - 48;
     EXPECT_EQ(near_socket_->send_segments(endpoint, Bytes(3 * fits), fits, 0).dropped, 0U);
-    EXPECT_EQ(receive(*far_socket_, 3 * fits), 3 * fits);
+    EXPECT_EQ(receive_bytes(*far_socket_, 3 * fits), 3 * fits);
     result = near_socket_->send_segments(endpoint, Bytes(fits + 1), fits + 1, 0);
     EXPECT_EQ(result.refused_size, fits + 1);
   }
@@ -171,7 +158,7 @@ TEST_F(UdpRouteTest, DeviceWithoutChecksumOffloadLosesNothing) {
   const Bytes run(56'000);
   for (int round = 0; round < 2; ++round) {
     EXPECT_EQ(near_socket_->send_segments(to("10.9.0.2", far_socket_->port()), run, 1400, 0).sent, 40U);
-    EXPECT_EQ(receive(*far_socket_, run.size()), run.size());
+    EXPECT_EQ(receive_bytes(*far_socket_, run.size()), run.size());
   }
 }
 
@@ -182,7 +169,7 @@ TEST_F(UdpRouteTest, NoRouteIsUnreachableAndLaterSendsWork) {
     EXPECT_EQ(result.status, SendStatus::kUnreachable);
   }
   near_socket_->send_segments(to("10.9.0.2", far_socket_->port()), Bytes(5000), 1000, 0);
-  EXPECT_EQ(receive(*far_socket_, 5000), 5000U);
+  EXPECT_EQ(receive_bytes(*far_socket_, 5000), 5000U);
 }
 
 TEST_F(UdpRouteTest, MarkSelectsTheRoute) {
@@ -199,9 +186,9 @@ TEST_F(UdpRouteTest, Ipv4WorksWhereIpv6IsSwitchedOffBySysctl) {
   UdpSocket socket = open_one();
   EXPECT_EQ(socket.send_segments(to("10.9.0.2", far_socket_->port()), Bytes(5000), 1000, 0).sent, 5U);
   Endpoint peer;
-  EXPECT_EQ(receive(*far_socket_, 5000, &peer), 5000U);
+  EXPECT_EQ(receive_bytes(*far_socket_, 5000, &peer), 5000U);
   EXPECT_EQ(far_socket_->send_segments(peer, Bytes(5000), 1000, 0).sent, 5U);
-  EXPECT_EQ(receive(socket, 5000), 5000U);
+  EXPECT_EQ(receive_bytes(socket, 5000), 5000U);
 }
 
 }  // namespace
