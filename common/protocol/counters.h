@@ -29,7 +29,7 @@ enum class Drop : std::uint8_t {
   kUnknownPeer,       ///< valid handshake of a key that is not configured
   kLoop,  ///< what we sent came back out of the device, or would: the way to the peer leads into the tunnel
   kHandshakeRefused,  ///< handshake message that does not decrypt, replays, or comes too fast
-  kWrongLayer,    ///< an Ethernet frame at a tun or from a peer that has not agreed, or an IP packet at a tap
+  kWrongLayer,    ///< an Ethernet frame at a tun or from a peer that says no tap, or an IP packet at a tap
   kNotForwarded,  ///< from one client to another without client_to_client; an Ethernet frame to where it came
                   ///< from
   kFloodLimit,    ///< an Ethernet frame beyond what a port may have flooded

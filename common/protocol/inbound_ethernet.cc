@@ -18,7 +18,9 @@ FrameWay Inbound::way_of(const net::EthernetFrame& frame, PeerLink& peer) {
 }
 
 void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run) {
-  if (!plane_.ethernet || peer.layer2.load(std::memory_order_relaxed) != Layer2::kReady)
+  // While its HELLO is on its way to the control thread, or lost, the frame itself says what that would:
+  // nobody sends one who has not heard of a tap here, and has none.
+  if (!plane_.ethernet || peer.layer2.load(std::memory_order_relaxed) == Layer2::kRefused)
     return drop(Drop::kWrongLayer, &peer);
   if (peer.loops.load(std::memory_order_relaxed)) return drop(Drop::kLoop, &peer);
   const auto bytes = ethernet_in(plain);

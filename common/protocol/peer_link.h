@@ -73,7 +73,7 @@ inline constexpr std::uint32_t kLeastPathMtu = 576;
 
 /// Whether Ethernet frames are exchanged with a peer.
 enum class Layer2 : std::uint8_t {
-  kUnknown,  ///< no HELLO yet: frames wait
+  kUnknown,  ///< no HELLO yet: frames for the peer wait, those of the peer are taken
   kReady,    ///< both sides say tap
   kRefused,  ///< the peer does not, or is a stock one
 };
