@@ -37,6 +37,15 @@ bool is_routable_network(const IpPrefix& network) {
   return is_host_address(network.address);
 }
 
+bool is_private(const IpPrefix& network) {
+  constexpr std::array kPrivate{"10.0.0.0/8",    "172.16.0.0/12",  "192.168.0.0/16",
+                                "100.64.0.0/10", "169.254.0.0/16", "fc00::/7"};
+  return std::ranges::any_of(kPrivate, [&network](const char* text) {
+    const IpPrefix range = IpPrefix::parse(text).value();
+    return network.length >= range.length && range.contains(network.address);
+  });
+}
+
 bool is_default_like(const IpPrefix& network) {
   return network.length < (network.address.is_v4() ? 8 : 7);
 }

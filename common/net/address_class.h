@@ -17,6 +17,9 @@ namespace tunneld::net {
 /// Whether it makes sense to route this network into a tunnel: the default route, or a network without host
 /// bits that starts with a host's address and is not within one of the ranges above.
 [[nodiscard]] bool is_routable_network(const IpPrefix& network);
+/// Within what is never routed between sites: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 (RFC 1918),
+/// 100.64.0.0/10 (RFC 6598), 169.254.0.0/16, fc00::/7.
+[[nodiscard]] bool is_private(const IpPrefix& network);
 /// Takes so much that it stands for a default route: shorter than /8 for IPv4, than /7 for IPv6 (fc00::/7 is
 /// somebody's own), or the global range 2000::/3 and what contains it.
 [[nodiscard]] bool is_default_like(const IpPrefix& network);

@@ -22,15 +22,6 @@ namespace {
 /// Notices come in bursts: an address, its routes, the default route.
 constexpr std::chrono::milliseconds kQuiet{100};
 
-bool is_private(const net::IpPrefix& network) {
-  constexpr std::array kPrivate{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16",
-                                "fc00::/7"};
-  return std::ranges::any_of(kPrivate, [&network](const char* text) {
-    const net::IpPrefix range = net::IpPrefix::parse(text).value();
-    return network.length >= range.length && range.contains(network.address);
-  });
-}
-
 bool is_small(const net::IpPrefix& network) {
   return network.length >= (network.address.is_v4() ? kShortestPublicIpv4 : kShortestPublicIpv6);
 }
@@ -63,7 +54,7 @@ std::vector<net::IpPrefix> connected_networks(const std::vector<net::Route>& rou
   found.erase(repeated.begin(), repeated.end());
   std::array<std::size_t, 2> public_networks{};
   std::erase_if(found, [&public_networks](const net::IpPrefix& network) {
-    if (is_private(network)) return false;
+    if (net::is_private(network)) return false;
     return !is_small(network) || ++public_networks[network.address.is_v4() ? 0 : 1] > kMostPublicNetworks;
   });
   return found;

@@ -9,6 +9,8 @@
 #include <span>
 #include <utility>
 
+#include "common/net/address_class.h"
+
 namespace tunneld::daemon {
 namespace {
 
@@ -47,12 +49,6 @@ int length_in(const net::IpPrefix& network) {
 
 bool covers(const net::IpPrefix& network, const net::IpPrefix& other) {
   return network.length <= other.length && network.contains(other.address);
-}
-
-bool is_private(const net::IpPrefix& network) {
-  constexpr std::array kPrivate{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
-  return std::ranges::any_of(kPrivate,
-                             [&network](const char* text) { return covers(prefix(text), network); });
 }
 
 bool is_nat64(const net::IpPrefix& network) {
@@ -100,7 +96,7 @@ bool amounts_to_default(const std::vector<net::IpPrefix>& networks, net::Family 
   for (const net::IpPrefix& network : united(networks)) {
     if (is_nat64(network)) {
       translated += std::ldexp(1.0, -length_in(network));
-    } else if (network.address.family() == family && !is_private(network)) {
+    } else if (network.address.family() == family && !net::is_private(network)) {
       share += std::ldexp(1.0, -length_in(network));
     }
   }

@@ -13,9 +13,6 @@ namespace tunneld::daemon {
 /// All of `other` is in `network`.
 [[nodiscard]] bool covers(const net::IpPrefix& network, const net::IpPrefix& other);
 
-/// 10.0.0.0/8 and the like, 100.64.0.0/10, fc00::/7, and what lies in them.
-[[nodiscard]] bool is_private(const net::IpPrefix& network);
-
 /// NAT64's own networks (RFC 6052, RFC 8215) or a part of them, where 32 bits lead to all of IPv4.
 [[nodiscard]] bool is_nat64(const net::IpPrefix& network);
 

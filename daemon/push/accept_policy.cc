@@ -119,7 +119,7 @@ void unite_default_routes(const config::Config& config, const crypto::PublicKey&
   }
   for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
     const auto is_piece = [family](const net::IpPrefix& route) {
-      return route.address.family() == family && !is_private(route);
+      return route.address.family() == family && !net::is_private(route);
     };
     if (std::ranges::none_of(routes, is_piece) || !takes_whole(all, family)) continue;
     std::erase_if(routes, is_piece);
@@ -170,7 +170,7 @@ Acceptance decide(const protocol::ConfigMessage& message, const config::Config& 
     if (accept.default_route || !accept.routes_within.empty() || !amounts_to_default(accepted.routes, family))
       continue;
     std::erase_if(accepted.routes, [&](const net::IpPrefix& route) {
-      if (is_private(route) || (route.address.family() != family && !is_nat64(route))) return false;
+      if (net::is_private(route) || (route.address.family() != family && !is_nat64(route))) return false;
       refuse("route " + route.to_string(), "with others it amounts to a default route");
       return true;
     });

@@ -50,6 +50,14 @@ TEST(ConnectedNetworks, PublicOnesCountUpToASizeAndANumber) {
   EXPECT_THAT(connected_networks(many, kOwn), SizeIs(kMostPublicNetworks));
 }
 
+TEST(ConnectedNetworks, PrivateOnesCountWhateverTheirSize) {
+  EXPECT_THAT(connected_networks({route("172.16.0.0/12"), route("100.64.0.0/10"), route("169.254.0.0/16"),
+                                  route("fd00::/8"), route("100.0.0.0/8")},
+                                 kOwn),
+              ElementsAre(prefix("100.64.0.0/10"), prefix("169.254.0.0/16"), prefix("172.16.0.0/12"),
+                          prefix("fd00::/8")));
+}
+
 class ConnectedNetworksTest : public KeptDeviceTest {};
 
 TEST_F(ConnectedNetworksTest, AreFollowed) {
