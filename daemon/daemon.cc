@@ -312,9 +312,12 @@ HostPlan Daemon::wanted_plan() const {
 
 void Daemon::tell_addresses_elsewhere() const {
   const HostPlan plan = wanted_plan();
-  for (const std::string& line :
-       found_elsewhere(plan.addresses, other_addresses({device_.name(), plan.place()})))
-    log::warn("{}", line);
+  try {
+    const auto others = interface_addresses(plan.place(), device_.name());
+    for (const std::string& line : found_elsewhere(plan.addresses, others)) log::warn("{}", line);
+  } catch (const std::system_error& error) {
+    log::warn("whether the tunnel's addresses are another interface's, too: {}", error.what());
+  }
 }
 
 void Daemon::apply_accepted() {

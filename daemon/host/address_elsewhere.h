@@ -7,20 +7,13 @@
 #include <vector>
 
 #include "common/net/ip_address.h"
+#include "daemon/host/interface_addresses.h"
 
 namespace tunneld::daemon {
 
-struct OtherInterface {
-  std::string name;
-  net::IpPrefix address;  ///< with host bits
-};
-
-/// All addresses of the host's interfaces that are up, but those of `interfaces`. Empty where the kernel does
-/// not say.
-[[nodiscard]] std::vector<OtherInterface> other_addresses(const std::vector<std::string>& interfaces);
-
-/// One line each: "10.9.0.1/24 is an address of docker0 too, …". Pure. `own`: with host bits.
+/// One line each: "10.9.0.1/24 is an address of docker0 too, …". Pure. `own`: with host bits. Interfaces that
+/// are down do not answer, and a link-local network is every link's.
 [[nodiscard]] std::vector<std::string> found_elsewhere(const std::vector<net::IpPrefix>& own,
-                                                       const std::vector<OtherInterface>& others);
+                                                       const std::vector<InterfaceAddress>& others);
 
 }  // namespace tunneld::daemon

@@ -4,30 +4,18 @@
 #include <bit>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
-#include <optional>
-#include <span>
 #include <sstream>
 #include <string>
 #include <system_error>
 
-#include <arpa/inet.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <net/route.h>
-#include <netinet/in.h>
 
 #include "common/net/address_class.h"
+#include "daemon/host/interface_addresses.h"
 #include "daemon/host/sysctl.h"
 
 namespace tunneld::daemon {
 namespace {
-
-std::optional<net::IpAddress> address_of(const sockaddr* address) {
-  if (address == nullptr) return std::nullopt;
-  const auto socket_address = net::SocketAddress::from_sockaddr(*address);
-  return socket_address ? std::optional(socket_address->address) : std::nullopt;
-}
 
 std::uint8_t length_of(const net::IpAddress& mask) {
   int length = 0;
@@ -37,20 +25,6 @@ std::uint8_t length_of(const net::IpAddress& mask) {
 
 bool matters(const net::IpAddress& address) {
   return net::is_host_address(address);
-}
-
-void read_addresses(const std::string& place, const std::string& device, HostNetworks& host) {
-  ifaddrs* first = nullptr;
-  if (getifaddrs(&first) != 0)
-    throw std::system_error(errno, std::generic_category(), "cannot read this host's addresses");
-  const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(first, freeifaddrs);
-  for (const ifaddrs* each = first; each != nullptr; each = each->ifa_next) {
-    if (each->ifa_name == place || each->ifa_name == device) continue;
-    const auto address = address_of(each->ifa_addr);
-    const auto mask = address_of(each->ifa_netmask);
-    if (!address || !mask || !matters(*address)) continue;
-    host.connected.push_back({each->ifa_name, {*address, length_of(*mask)}});
-  }
 }
 
 /// Empty where this kernel has no such family.
@@ -117,7 +91,9 @@ bool takes_ipv6(const std::string& place) {
 
 HostNetworks host_networks(const std::string& place, const std::string& device) {
   HostNetworks host;
-  read_addresses(place, device, host);
+  for (const InterfaceAddress& each : interface_addresses(place, device)) {
+    if (matters(each.address.address)) host.connected.push_back({each.interface, each.address});
+  }
   read_ipv4_routes(place, device, host);
   read_ipv6_gateways(place, device, host);
   host.has_ipv6 = takes_ipv6(place);

@@ -6,9 +6,7 @@
 namespace tunneld::daemon {
 namespace {
 
-using testing::Contains;
 using testing::ElementsAre;
-using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -35,9 +33,9 @@ TEST(AddressElsewhere, SaysNothingOfOtherNetworksAndSingleAddresses) {
   EXPECT_THAT(found_elsewhere({prefix("10.9.0.5/32")}, {{"eth0", prefix("10.9.0.1/24")}}), IsEmpty());
 }
 
-TEST(AddressElsewhere, ReadsTheHostsOwn) {
-  EXPECT_THAT(other_addresses({}), Contains(Field(&OtherInterface::address, prefix("127.0.0.1/8"))));
-  EXPECT_THAT(other_addresses({"lo"}), testing::Not(Contains(Field(&OtherInterface::name, "lo"))));
+TEST(AddressElsewhere, SaysNothingOfInterfacesThatAreDownAndOfLinkLocalNetworks) {
+  EXPECT_THAT(found_elsewhere({prefix("10.9.0.1/24")}, {{"eth1", prefix("10.9.0.1/24"), false}}), IsEmpty());
+  EXPECT_THAT(found_elsewhere({prefix("fe80::1/64")}, {{"eth0", prefix("fe80::2/64")}}), IsEmpty());
 }
 
 }  // namespace

@@ -4,8 +4,11 @@
 #include <system_error>
 
 #include <dlfcn.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <ifaddrs.h>
+
+#include "daemon/host/interface_addresses.h"
 
 namespace {
 int fault = 0;
@@ -22,6 +25,22 @@ extern "C" int getifaddrs(ifaddrs** list) noexcept {
 
 namespace tunneld::daemon {
 namespace {
+
+TEST(InterfaceAddresses, AreThoseOfAllInterfacesButOurOwn) {
+  using testing::Contains;
+  using testing::Field;
+  const auto all = interface_addresses("none", "none");
+  EXPECT_THAT(all, Contains(Field(&InterfaceAddress::address, net::IpPrefix::parse("127.0.0.1/8").value())));
+  const auto is_loopback = Contains(Field(&InterfaceAddress::interface, "lo"));
+  EXPECT_THAT(interface_addresses("lo", "none"), testing::Not(is_loopback));
+  EXPECT_THAT(interface_addresses("none", "lo"), testing::Not(is_loopback));
+}
+
+TEST(InterfaceAddresses, OfAHostThatCannotBeAskedAreNotNone) {
+  fault = EMFILE;
+  EXPECT_THROW((void)interface_addresses("none", "none"), std::system_error);
+  fault = 0;
+}
 
 TEST(HostNetworks, OfAHostThatCannotBeAskedAreNotNone) {
   EXPECT_NO_THROW((void)host_networks("none", "none"));
