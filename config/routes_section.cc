@@ -1,6 +1,8 @@
 // `routes:`: where the routes to the peers' allowed IPs go.
 
 #include <limits>
+#include <string>
+#include <system_error>
 
 #include "config/routing_table.h"
 #include "config/scalars.h"
@@ -21,7 +23,15 @@ void read_table(const Node& node, RoutesConfig& routes) {
   const bool is_numeric =
       text->find_first_not_of("0123456789") == std::string::npos || text->starts_with("0x");
   std::optional<std::uint64_t> number = parse_mark(*text);
-  if (!is_numeric) number = find_routing_table(*text, routing_table_files());
+  if (!is_numeric) {
+    try {
+      number = find_routing_table(*text, routing_table_files());
+    } catch (const std::system_error& error) {
+      node.error(std::string("cannot look up the routing table: ") + error.what(),
+                 "make it readable, or write the table's number");
+      return;
+    }
+  }
   if (!number && !is_numeric) {
     node.error("no routing table is called " + in_quotes(*text),
                "name it in /etc/iproute2/rt_tables, or write its number");

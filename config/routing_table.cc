@@ -1,10 +1,12 @@
 #include "config/routing_table.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 #include <sstream>
+#include <system_error>
 
 #include "config/scalars.h"
 
@@ -16,9 +18,13 @@ constexpr std::uint32_t kDefaultTable = 253;  // RT_TABLE_DEFAULT
 constexpr int kMostLines = 10'000;
 
 std::optional<std::uint32_t> find_in_file(std::string_view name, const std::string& file) {
-  std::error_code ignored;
-  if (!std::filesystem::is_regular_file(file, ignored)) return std::nullopt;
+  std::error_code error;
+  const auto status = std::filesystem::status(file, error);
+  if (status.type() == std::filesystem::file_type::none) throw std::system_error(error, file);
+  if (!std::filesystem::is_regular_file(status)) return std::nullopt;
+  errno = 0;
   std::ifstream lines(file);
+  if (!lines.is_open()) throw std::system_error(errno, std::generic_category(), file);
   std::string line;
   for (int i = 0; i < kMostLines && std::getline(lines, line); ++i) {
     std::istringstream words(line.substr(0, line.find('#')));
@@ -39,10 +45,13 @@ std::vector<std::string> routing_table_files() {
   for (const std::string base : {"/etc/iproute2", "/usr/share/iproute2", "/usr/lib/iproute2"}) {
     files.push_back(base + "/rt_tables");
     std::vector<std::string> parts;
-    std::error_code absent;
-    for (const auto& entry : std::filesystem::directory_iterator(base + "/rt_tables.d", absent)) {
+    const std::string directory = base + "/rt_tables.d";
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
       if (entry.path().extension() == ".conf") parts.push_back(entry.path().string());
     }
+    if (error && error != std::errc::no_such_file_or_directory && error != std::errc::not_a_directory)
+      throw std::system_error(error, directory);
     std::sort(parts.begin(), parts.end());
     files.insert(files.end(), parts.begin(), parts.end());
   }

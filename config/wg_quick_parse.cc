@@ -7,6 +7,8 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <string>
+#include <system_error>
 #include <utility>
 
 #include "common/net/dns_name.h"
@@ -260,9 +262,15 @@ class Parser {
       config().routes.table = std::nullopt;
       return;
     }
-    const auto number = value.find_first_not_of("0123456789") == std::string_view::npos
-                            ? parse_number(value)
-                            : std::optional<std::uint64_t>(find_routing_table(value, routing_table_files()));
+    std::optional<std::uint64_t> number = parse_number(value);
+    if (value.find_first_not_of("0123456789") != std::string_view::npos) {
+      try {
+        number = find_routing_table(value, routing_table_files());
+      } catch (const std::system_error& failure) {
+        return error(at(value), std::string("cannot look up the routing table: ") + failure.what(),
+                     "make it readable, or write the table's number");
+      }
+    }
     if (!number || *number == 0 || *number > std::numeric_limits<std::uint32_t>::max() ||
         *number == kLocalTable) {
       return error_value(value, "auto, off, or the number or name of a routing table");

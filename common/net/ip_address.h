@@ -69,7 +69,8 @@ struct SocketAddress {
   std::uint16_t port = 0;
   std::uint32_t scope_id = 0;
 
-  /// "192.0.2.1:51820", "[2001:db8::1]:51820", "[fe80::1%eth0]:51820".
+  /// "192.0.2.1:51820", "[2001:db8::1]:51820", "[fe80::1%eth0]:51820". Throws NetlinkError where it cannot be
+  /// asked which interface that is, no descriptor being left, for example.
   [[nodiscard]] static std::optional<SocketAddress> parse(std::string_view text);
   [[nodiscard]] std::string to_string() const;
   /// Returns the length of the sockaddr written.

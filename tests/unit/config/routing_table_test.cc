@@ -2,7 +2,12 @@
 
 #include "config/routing_table.h"
 
+#include <filesystem>
+#include <string>
+#include <system_error>
+
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "tests/unit/config/temporary_files.h"
 
@@ -33,6 +38,33 @@ TEST(RoutingTable, PassesOverLinesThatMakeNoSense) {
   const TemporaryFiles files;
   const std::string file = files.write("rt_tables", "x vpn\n99999999999 vpn\n-1 vpn\nvpn 5\n5\n7 vpn\n");
   EXPECT_EQ(find_routing_table("vpn", {file}), 7U);
+}
+
+TEST(RoutingTable, AFileThatCannotBeReadIsNotOneWithoutTheName) {
+  const TemporaryFiles files;
+  const std::string file = files.write("rt_tables", "7 vpn\n");
+  EXPECT_EQ(find_routing_table("vpn", {file}), 7U);
+  std::filesystem::permissions(files.path(""), std::filesystem::perms(0755));
+  std::filesystem::permissions(file, std::filesystem::perms(0200));
+  std::filesystem::create_symlink("loop", files.path("loop"));
+  constexpr uid_t kNobody = 65534;
+  const uid_t before = ::geteuid();
+  // Root may read everything.
+  if (before == 0) {
+    ASSERT_EQ(::seteuid(kNobody), 0);
+  }
+  const auto words_of = [&files](const std::string& path) -> std::string {
+    try {
+      return std::to_string(find_routing_table("vpn", {files.path("absent"), path}).value_or(0));
+    } catch (const std::system_error& error) {
+      return error.what();
+    }
+  };
+  const std::string unreadable = words_of(file);
+  const std::string loop = words_of(files.path("loop"));
+  ASSERT_EQ(::seteuid(before), 0);
+  EXPECT_EQ(unreadable, file + ": Permission denied");
+  EXPECT_EQ(loop, files.path("loop") + ": Too many levels of symbolic links");
 }
 
 }  // namespace

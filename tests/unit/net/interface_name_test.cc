@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 
+#include "common/net/ip_address.h"
 #include "common/net/netlink.h"
 #include "tests/unit/net/socket_fault.h"
 
@@ -45,6 +46,8 @@ TEST(InterfaceName, WithoutADescriptorIsNotTakenForAnInterfaceThatIsGone) {
   const NoDescriptorsLeft none;
   EXPECT_NE(words_of([] { (void)interface_index("lo"); }).find("Too many open files"), std::string::npos);
   EXPECT_NE(words_of([] { (void)is_interface(UINT32_MAX >> 1); }).find("Too many open files"),
+            std::string::npos);
+  EXPECT_NE(words_of([] { (void)SocketAddress::parse("[fe80::1%lo]:1"); }).find("Too many open files"),
             std::string::npos);
 }
 
