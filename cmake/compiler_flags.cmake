@@ -3,8 +3,9 @@ add_library(tunneld_flags INTERFACE)
 
 target_compile_options(tunneld_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wold-style-cast)
-# From gcc 13 on it follows inlined code into the libraries' headers, and reports what it sees there as ours.
-if(NOT (CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13))
+# From gcc 13 on, and in files that are compiled together, it follows inlined code into the libraries' headers, and reports
+# what it sees there as ours.
+if(NOT TUNNELD_UNITY AND NOT (CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_GREATER_EQUAL 13))
   target_compile_options(tunneld_flags INTERFACE -Wnull-dereference)
 endif()
 # Files that are compiled together include one another, and what is local to one then looks like a header's.

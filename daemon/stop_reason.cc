@@ -12,6 +12,7 @@
 #include <systemd/sd-bus.h>
 
 #include "common/log.h"
+#include "common/system_error.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -28,8 +29,8 @@ constexpr const char* kPrivateAddress = "unix:path=/run/systemd/private";
 constexpr std::chrono::milliseconds kPatience{500};
 
 /// sd-bus returns negative errno.
-int checked(int result, const char* what) {
-  if (result < 0) throw std::system_error(-result, std::generic_category(), what);
+int sd_checked(int result, const char* what) {
+  if (result < 0) fail(-result, what);
   return result;
 }
 
@@ -48,15 +49,15 @@ class Systemd {
   Systemd() {
     try {
       sd_bus* bus = nullptr;
-      checked(sd_bus_open_system(&bus), "the system bus");
+      sd_checked(sd_bus_open_system(&bus), "the system bus");
       bus_.reset(bus);
       wait_until_ready();
     } catch (const std::system_error&) {
       sd_bus* bus = nullptr;
-      checked(sd_bus_new(&bus), "systemd");
+      sd_checked(sd_bus_new(&bus), "systemd");
       bus_.reset(bus);
-      checked(sd_bus_set_address(bus, kPrivateAddress), "systemd");
-      checked(sd_bus_start(bus), "systemd");
+      sd_checked(sd_bus_set_address(bus, kPrivateAddress), "systemd");
+      sd_checked(sd_bus_start(bus), "systemd");
       wait_until_ready();
     }
   }
@@ -67,19 +68,20 @@ class Systemd {
   [[nodiscard]] std::string job_type() {
     limit_calls();
     sd_bus_message* answer = nullptr;
-    checked(sd_bus_call_method(bus_.get(), kService, kManagerPath, kManager, "GetUnitByPID", nullptr, &answer,
-                               "u", static_cast<std::uint32_t>(0)),
-            "GetUnitByPID");
+    sd_checked(sd_bus_call_method(bus_.get(), kService, kManagerPath, kManager, "GetUnitByPID", nullptr,
+                                  &answer, "u", static_cast<std::uint32_t>(0)),
+               "GetUnitByPID");
     const Message unit_owner(answer);
     const char* unit = nullptr;
-    checked(sd_bus_message_read(answer, "o", &unit), "GetUnitByPID");
+    sd_checked(sd_bus_message_read(answer, "o", &unit), "GetUnitByPID");
     limit_calls();
     sd_bus_message* property = nullptr;
-    checked(sd_bus_get_property(bus_.get(), kService, unit, kUnit, "Job", nullptr, &property, "(uo)"), "Job");
+    sd_checked(sd_bus_get_property(bus_.get(), kService, unit, kUnit, "Job", nullptr, &property, "(uo)"),
+               "Job");
     const Message job_owner(property);
     std::uint32_t id = 0;
     const char* job = nullptr;
-    checked(sd_bus_message_read(property, "(uo)", &id, &job), "Job");
+    sd_checked(sd_bus_message_read(property, "(uo)", &id, &job), "Job");
     return id == 0 ? "" : string_of(job, kJob, "JobType");
   }
 
@@ -87,20 +89,23 @@ class Systemd {
   [[nodiscard]] std::string string_of(const char* path, const char* interface, const char* name) {
     limit_calls();
     char* value = nullptr;
-    checked(sd_bus_get_property_string(bus_.get(), kService, path, interface, name, nullptr, &value), name);
+    sd_checked(sd_bus_get_property_string(bus_.get(), kService, path, interface, name, nullptr, &value),
+               name);
     return Text(value).get();
   }
   [[nodiscard]] std::uint64_t microseconds_left() const {
     const auto left = std::chrono::duration_cast<std::chrono::microseconds>(until_ - Clock::now()).count();
     return static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1));
   }
-  void limit_calls() { checked(sd_bus_set_method_call_timeout(bus_.get(), microseconds_left()), "timeout"); }
+  void limit_calls() {
+    sd_checked(sd_bus_set_method_call_timeout(bus_.get(), microseconds_left()), "timeout");
+  }
   /// A call would wait for this without limit.
   void wait_until_ready() {
-    while (checked(sd_bus_is_ready(bus_.get()), "connect") == 0) {
+    while (sd_checked(sd_bus_is_ready(bus_.get()), "connect") == 0) {
       if (Clock::now() >= until_) throw std::system_error(ETIMEDOUT, std::generic_category(), "connect");
-      if (checked(sd_bus_process(bus_.get(), nullptr), "connect") > 0) continue;
-      checked(sd_bus_wait(bus_.get(), microseconds_left()), "connect");
+      if (sd_checked(sd_bus_process(bus_.get(), nullptr), "connect") > 0) continue;
+      sd_checked(sd_bus_wait(bus_.get(), microseconds_left()), "connect");
     }
   }
 

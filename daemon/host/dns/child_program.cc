@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "common/system_error.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -26,10 +27,6 @@ using Clock = std::chrono::steady_clock;
 constexpr int kLook = 10;
 /// Of its output, in a line of the log, bytes.
 constexpr std::size_t kTold = 400;
-
-[[noreturn]] void fail(int error, const std::string& words) {
-  throw std::system_error(error, std::generic_category(), words);
-}
 
 net::FileDescriptor input_with(const std::string& text) {
   net::FileDescriptor input(::memfd_create("input", MFD_CLOEXEC));

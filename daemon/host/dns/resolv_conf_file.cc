@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "common/system_error.h"
 #include "daemon/host/file_lock.h"
 #include "daemon/host/run_directory.h"
 
@@ -29,10 +30,6 @@ constexpr int kEdits = 5;
 constexpr auto kLockPatience = 1000ms;
 /// In the run directory. No interface's file: those end in .lock, .journal or .sock.
 constexpr const char* kLock = "resolv.conf-lock";
-
-[[noreturn]] void fail(int error, const std::string& path) {
-  throw std::system_error(error, std::generic_category(), path);
-}
 
 /// Where the links lead, also if there is no file yet.
 std::filesystem::path real_path(const std::string& path) {

@@ -25,9 +25,9 @@ constexpr std::array kPlaces{"/usr/sbin/resolvconf", "/usr/bin/resolvconf", "/sb
 /// Debian's; openresolv's up to 3.13, and after.
 constexpr std::array kRecordDirectories{"/run/resolvconf/interface/", "/run/resolvconf/interfaces/",
                                         "/run/resolvconf/keys/"};
-constexpr auto kPatience = 10s;
+constexpr auto kProgramPatience = 10s;
 
-[[noreturn]] void fail(const std::vector<std::string>& words, const ProgramEnd& end) {
+[[noreturn]] void failed(const std::vector<std::string>& words, const ProgramEnd& end) {
   throw std::system_error(end.in_time ? EIO : ETIMEDOUT, std::generic_category(),
                           words[0] + " " + words[1] + ": " + in_words(end));
 }
@@ -105,11 +105,11 @@ void add_to_resolvconf(const std::string& program, const std::string& record,
                        bool all_names, const std::string& resolv_conf) {
   std::vector<std::string> words = {program, "-a", record, "-m", "0"};
   if (all_names) words.emplace_back("-x");
-  const ProgramEnd end = run_program(words, resolver_lines(servers, search), kPatience);
+  const ProgramEnd end = run_program(words, resolver_lines(servers, search), kProgramPatience);
   const bool is_asked = servers.empty() || are_asked(servers, resolv_conf);
   if (!end.is_success()) {
     // One hook of many may have failed (/etc/resolvconf/update.d), and not the one that writes the file.
-    if (!is_asked || record_state(record, servers) != Record::kThere) fail(words, end);
+    if (!is_asked || record_state(record, servers) != Record::kThere) failed(words, end);
     log::warn("{} -a has done what tunneld needs, and failed at something else: {}", program, in_words(end));
     return;
   }
@@ -139,7 +139,7 @@ void remove_from_resolvconf(const std::string& program, const std::string& recor
   const std::vector<std::string> words = {program, "-d", record, "-f"};
   ProgramEnd end;
   try {
-    end = run_program(words, "", kPatience);
+    end = run_program(words, "", kProgramPatience);
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::no_such_file_or_directory) throw;
     remove_record(record);
@@ -148,7 +148,7 @@ void remove_from_resolvconf(const std::string& program, const std::string& recor
     return;
   }
   if (end.is_success()) return;
-  if (record_state(record, servers) != Record::kGone) fail(words, end);
+  if (record_state(record, servers) != Record::kGone) failed(words, end);
   log::warn(
       "{} -d has taken our name servers back, and failed at something else: {}{}", program, in_words(end),
       are_asked(servers, resolv_conf) ? "; " + resolv_conf + " still names them: run `resolvconf -u`" : "");

@@ -31,15 +31,15 @@ constexpr const char* kManager = "org.freedesktop.resolve1.Manager";
 constexpr const char* kLink = "org.freedesktop.resolve1.Link";
 constexpr std::uint64_t kTimeout = 2'000'000;  // microseconds
 /// resolved hears of a new link by netlink, as everybody does.
-constexpr auto kPatience = 1s;
+constexpr auto kAnswerPatience = 1s;
 
-[[noreturn]] void fail(int error, const std::string& words) {
+[[noreturn]] void refused(int error, const std::string& words) {
   throw std::system_error(error, std::generic_category(), "systemd-resolved: " + words);
 }
 
 /// sd-bus returns negative errno.
-int checked(int result, const char* what) {
-  if (result < 0) fail(-result, what);
+int sd_checked(int result, const char* what) {
+  if (result < 0) refused(-result, what);
   return result;
 }
 
@@ -53,7 +53,7 @@ using Message = std::unique_ptr<sd_bus_message, Unref>;
 
 Bus open_bus() {
   sd_bus* bus = nullptr;
-  checked(sd_bus_open_system(&bus), "the system bus");
+  sd_checked(sd_bus_open_system(&bus), "the system bus");
   Bus owner(bus);
   sd_bus_set_method_call_timeout(bus, kTimeout);
   return owner;
@@ -61,7 +61,7 @@ Bus open_bus() {
 
 Message new_call(sd_bus* bus, const char* method) {
   sd_bus_message* message = nullptr;
-  checked(sd_bus_message_new_method_call(bus, &message, kService, kPath, kManager, method), method);
+  sd_checked(sd_bus_message_new_method_call(bus, &message, kService, kPath, kManager, method), method);
   return Message(message);
 }
 
@@ -71,12 +71,12 @@ void call(sd_bus* bus, const Message& message, const char* method) {
   const std::string words =
       std::string(method) + (error.message == nullptr ? "" : ": " + std::string(error.message));
   sd_bus_error_free(&error);
-  if (result < 0) fail(-result, words);
+  if (result < 0) refused(-result, words);
 }
 
 void call_with_index(sd_bus* bus, const char* method, std::uint32_t interface_index) {
   const Message message = new_call(bus, method);
-  checked(sd_bus_message_append(message.get(), "i", static_cast<std::int32_t>(interface_index)), method);
+  sd_checked(sd_bus_message_append(message.get(), "i", static_cast<std::int32_t>(interface_index)), method);
   call(bus, message, method);
 }
 
@@ -84,15 +84,15 @@ void set_servers(sd_bus* bus, std::uint32_t interface_index, const std::vector<n
   constexpr const char* kMethod = "SetLinkDNS";
   const Message message = new_call(bus, kMethod);
   sd_bus_message* raw = message.get();
-  checked(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
-  checked(sd_bus_message_open_container(raw, 'a', "(iay)"), kMethod);
+  sd_checked(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
+  sd_checked(sd_bus_message_open_container(raw, 'a', "(iay)"), kMethod);
   for (const net::IpAddress& server : servers) {
-    checked(sd_bus_message_open_container(raw, 'r', "iay"), kMethod);
-    checked(sd_bus_message_append(raw, "i", server.is_v4() ? AF_INET : AF_INET6), kMethod);
-    checked(sd_bus_message_append_array(raw, 'y', server.bytes().data(), server.bytes().size()), kMethod);
-    checked(sd_bus_message_close_container(raw), kMethod);
+    sd_checked(sd_bus_message_open_container(raw, 'r', "iay"), kMethod);
+    sd_checked(sd_bus_message_append(raw, "i", server.is_v4() ? AF_INET : AF_INET6), kMethod);
+    sd_checked(sd_bus_message_append_array(raw, 'y', server.bytes().data(), server.bytes().size()), kMethod);
+    sd_checked(sd_bus_message_close_container(raw), kMethod);
   }
-  checked(sd_bus_message_close_container(raw), kMethod);
+  sd_checked(sd_bus_message_close_container(raw), kMethod);
   call(bus, message, kMethod);
 }
 
@@ -102,22 +102,22 @@ void set_domains(sd_bus* bus, std::uint32_t interface_index, const std::vector<s
   const Message message = new_call(bus, kMethod);
   sd_bus_message* raw = message.get();
   const auto append = [raw](const char* domain, bool route_only) {
-    checked(sd_bus_message_append(raw, "(sb)", domain, static_cast<int>(route_only)), kMethod);
+    sd_checked(sd_bus_message_append(raw, "(sb)", domain, static_cast<int>(route_only)), kMethod);
   };
-  checked(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
-  checked(sd_bus_message_open_container(raw, 'a', "(sb)"), kMethod);
+  sd_checked(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
+  sd_checked(sd_bus_message_open_container(raw, 'a', "(sb)"), kMethod);
   for (const std::string& domain : search) append(domain.c_str(), false);
   if (all_names) append(".", true);
-  checked(sd_bus_message_close_container(raw), kMethod);
+  sd_checked(sd_bus_message_close_container(raw), kMethod);
   call(bus, message, kMethod);
 }
 
 void set_default_route(sd_bus* bus, std::uint32_t interface_index, bool on) {
   constexpr const char* kMethod = "SetLinkDefaultRoute";
   const Message message = new_call(bus, kMethod);
-  checked(sd_bus_message_append(message.get(), "ib", static_cast<std::int32_t>(interface_index),
-                                static_cast<int>(on)),
-          kMethod);
+  sd_checked(sd_bus_message_append(message.get(), "ib", static_cast<std::int32_t>(interface_index),
+                                   static_cast<int>(on)),
+             kMethod);
   call(bus, message, kMethod);
 }
 
@@ -128,29 +128,29 @@ void flush_caches(sd_bus* bus) {
 
 bool runs(sd_bus* bus) {
   sd_bus_message* raw = nullptr;
-  checked(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                             "NameHasOwner", nullptr, &raw, "s", kService),
-          "NameHasOwner");
+  sd_checked(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                "NameHasOwner", nullptr, &raw, "s", kService),
+             "NameHasOwner");
   const Message answer(raw);
   int has_owner = 0;
-  checked(sd_bus_message_read(raw, "b", &has_owner), "NameHasOwner");
+  sd_checked(sd_bus_message_read(raw, "b", &has_owner), "NameHasOwner");
   return has_owner != 0;
 }
 
 std::string path_of_link(sd_bus* bus, std::uint32_t interface_index) {
   sd_bus_message* raw = nullptr;
-  checked(sd_bus_call_method(bus, kService, kPath, kManager, "GetLink", nullptr, &raw, "i",
-                             static_cast<std::int32_t>(interface_index)),
-          "GetLink");
+  sd_checked(sd_bus_call_method(bus, kService, kPath, kManager, "GetLink", nullptr, &raw, "i",
+                                static_cast<std::int32_t>(interface_index)),
+             "GetLink");
   const Message answer(raw);
   const char* path = nullptr;
-  checked(sd_bus_message_read(raw, "o", &path), "GetLink");
+  sd_checked(sd_bus_message_read(raw, "o", &path), "GetLink");
   return path;
 }
 
 Message property(sd_bus* bus, const std::string& link, const char* name, const char* type) {
   sd_bus_message* raw = nullptr;
-  checked(sd_bus_get_property(bus, kService, link.c_str(), kLink, name, nullptr, &raw, type), name);
+  sd_checked(sd_bus_get_property(bus, kService, link.c_str(), kLink, name, nullptr, &raw, type), name);
   return Message(raw);
 }
 
@@ -158,14 +158,14 @@ std::set<net::IpAddress> servers_of(sd_bus* bus, const std::string& link) {
   const Message answer = property(bus, link, "DNS", "a(iay)");
   sd_bus_message* raw = answer.get();
   std::set<net::IpAddress> servers;
-  checked(sd_bus_message_enter_container(raw, 'a', "(iay)"), "DNS");
-  while (checked(sd_bus_message_enter_container(raw, 'r', "iay"), "DNS") > 0) {
+  sd_checked(sd_bus_message_enter_container(raw, 'a', "(iay)"), "DNS");
+  while (sd_checked(sd_bus_message_enter_container(raw, 'r', "iay"), "DNS") > 0) {
     std::int32_t family = 0;
     const void* bytes = nullptr;
     std::size_t size = 0;
-    checked(sd_bus_message_read(raw, "i", &family), "DNS");
-    checked(sd_bus_message_read_array(raw, 'y', &bytes, &size), "DNS");
-    checked(sd_bus_message_exit_container(raw), "DNS");
+    sd_checked(sd_bus_message_read(raw, "i", &family), "DNS");
+    sd_checked(sd_bus_message_read_array(raw, 'y', &bytes, &size), "DNS");
+    sd_checked(sd_bus_message_exit_container(raw), "DNS");
     const std::span address(static_cast<const std::uint8_t*>(bytes), size);
     if (size == 4) servers.insert(net::IpAddress::v4(address.first<4>()));
     if (size == 16) servers.insert(net::IpAddress::v6(address.first<16>()));
@@ -188,10 +188,10 @@ Domains domains_of(sd_bus* bus, const std::string& link) {
   const Message answer = property(bus, link, "Domains", "a(sb)");
   sd_bus_message* raw = answer.get();
   Domains domains;
-  checked(sd_bus_message_enter_container(raw, 'a', "(sb)"), "Domains");
+  sd_checked(sd_bus_message_enter_container(raw, 'a', "(sb)"), "Domains");
   const char* domain = nullptr;
   int route_only = 0;
-  while (checked(sd_bus_message_read(raw, "(sb)", &domain, &route_only), "Domains") > 0)
+  while (sd_checked(sd_bus_message_read(raw, "(sb)", &domain, &route_only), "Domains") > 0)
     domains.emplace(without_end(domain), route_only != 0);
   return domains;
 }
@@ -199,7 +199,7 @@ Domains domains_of(sd_bus* bus, const std::string& link) {
 bool is_default_route(sd_bus* bus, const std::string& link) {
   const Message answer = property(bus, link, "DefaultRoute", "b");
   int on = 0;
-  checked(sd_bus_message_read(answer.get(), "b", &on), "DefaultRoute");
+  sd_checked(sd_bus_message_read(answer.get(), "b", &on), "DefaultRoute");
   return on != 0;
 }
 
@@ -223,12 +223,13 @@ Whose namespace_of_process(sd_bus* bus) {
 void expect_same_namespace(sd_bus* bus) {
   const Whose whose = namespace_of_process(bus);
   if (whose == Whose::kOurs || (whose == Whose::kUnknown && is_bound_in_our_namespace(kSocket))) return;
-  if (whose == Whose::kOthers) fail(ENXIO, "it runs in another network namespace");
+  if (whose == Whose::kOthers) refused(ENXIO, "it runs in another network namespace");
   // It is a service of process 1, and runs where that does.
   if (host_namespace() == Whose::kOurs) return;
-  fail(EXDEV,
-       "it may run in another network namespace, which cannot be told here: if it does not, say so (`dns: { "
-       "own_resolver: true }`)");
+  refused(
+      EXDEV,
+      "it may run in another network namespace, which cannot be told here: if it does not, say so (`dns: { "
+      "own_resolver: true }`)");
 }
 
 }  // namespace
@@ -249,7 +250,7 @@ bool leads_to_resolved(const std::string& resolv_conf) {
 void expect_resolved(std::uint32_t interface_index, bool is_known) {
   const Bus bus = open_bus();
   if (!is_known) expect_same_namespace(bus.get());
-  const auto give_up = std::chrono::steady_clock::now() + kPatience;
+  const auto give_up = std::chrono::steady_clock::now() + kAnswerPatience;
   for (;;) {
     try {
       return call_with_index(bus.get(), "GetLink", interface_index);
