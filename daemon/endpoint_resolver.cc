@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
+#include "common/net/netlink.h"
 #include "common/nothing_left.h"
 
 namespace tunneld::daemon {
@@ -40,7 +41,20 @@ struct EndpointResolver::Inbox {
 
 namespace {
 
+/// An address with its interface ("fe80::1%eth0"). getaddrinfo() says "name or service not known" where there
+/// is no such interface, and also where no descriptor is left to ask with.
+std::vector<net::SocketAddress> resolve_scoped(const config::PeerEndpoint& endpoint, std::string& failure) {
+  try {
+    if (const auto address = net::SocketAddress::parse(endpoint.to_string())) return {*address};
+    failure = "cannot use " + endpoint.host + ": this host has no such interface";
+  } catch (const net::NetlinkError& error) {
+    failure = "cannot use " + endpoint.host + ": " + error.what();
+  }
+  return {};
+}
+
 std::vector<net::SocketAddress> resolve(const config::PeerEndpoint& endpoint, std::string& failure) {
+  if (endpoint.host.find('%') != std::string::npos) return resolve_scoped(endpoint, failure);
   std::vector<net::SocketAddress> addresses;
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;
