@@ -108,7 +108,7 @@ Json Daemon::reload() {
     config_ = std::move(read.config);
     std::optional<AddressPool> leases;
     if (server_) leases = server_->reconfigure();
-    std::optional<ConfigClient::Held> held;
+    std::optional<ClientPush::Held> held;
     try {
       if (client_) held = client_->reconfigure();
     } catch (const std::exception&) {

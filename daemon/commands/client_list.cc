@@ -10,7 +10,7 @@
 #include "daemon/commands/control_client.h"
 #include "daemon/commands/server_clients.h"
 #include "daemon/host/state_directory.h"
-#include "daemon/push/lease_store.h"
+#include "daemon/lease_store.h"
 
 namespace tunneld::daemon {
 namespace {

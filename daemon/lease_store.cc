@@ -1,4 +1,4 @@
-#include "daemon/push/lease_store.h"
+#include "daemon/lease_store.h"
 
 #include <cerrno>
 #include <ctime>

@@ -1,5 +1,5 @@
 // The lease file: old or new, never half; damaged ones are moved aside; a full disk costs nothing that was.
-#include "daemon/push/lease_store.h"
+#include "daemon/lease_store.h"
 
 #include <csignal>
 #include <cstdlib>

@@ -19,22 +19,22 @@
 #include "common/pace.h"
 #include "common/protocol/config_message.h"
 #include "config/config.h"
+#include "daemon/lease_store.h"
 #include "daemon/push/address_pool.h"
-#include "daemon/push/lease_store.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {
 
-class ConfigServer {
+class ServerPush {
  public:
   /// Reads the leases. `config` has a server section; it and the others outlive this. `set_rules` makes the
   /// host's access rules those of peers(), or throws: it is called before a new address can be used. Throws
   /// LeaseStoreError, std::system_error.
-  ConfigServer(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
-               TunnelDriver& driver, std::function<void()> set_rules);
-  ~ConfigServer();
-  ConfigServer(const ConfigServer&) = delete;
-  ConfigServer& operator=(const ConfigServer&) = delete;
+  ServerPush(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
+             TunnelDriver& driver, std::function<void()> set_rules);
+  ~ServerPush();
+  ServerPush(const ServerPush&) = delete;
+  ServerPush& operator=(const ServerPush&) = delete;
 
   /// The configuration has changed: leases that do not fit any more go. Before the driver gets peers().
   /// Returns the leases of before, for go_back().

@@ -1,4 +1,4 @@
-#include "daemon/push/config_server.h"
+#include "daemon/push/server_push.h"
 
 #include <algorithm>
 
@@ -31,8 +31,8 @@ std::string joined(const std::vector<net::IpAddress>& addresses) {
 
 }  // namespace
 
-ConfigServer::ConfigServer(boost::asio::io_context& io, const config::Config& config,
-                           protocol::Tunnel& tunnel, TunnelDriver& driver, std::function<void()> set_rules)
+ServerPush::ServerPush(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
+                       TunnelDriver& driver, std::function<void()> set_rules)
     : io_(io),
       config_(config),
       tunnel_(tunnel),
@@ -58,7 +58,7 @@ ConfigServer::ConfigServer(boost::asio::io_context& io, const config::Config& co
   wait_for_minute();
 }
 
-ConfigServer::~ConfigServer() {
+ServerPush::~ServerPush() {
   renew_leases();
   if (!pool_.leases().empty()) save(pool_);
 }
@@ -66,12 +66,12 @@ ConfigServer::~ConfigServer() {
 // --- The configuration
 // ----------------------------------------------------------------------------------------------
 
-void ConfigServer::take_peers() {
+void ServerPush::take_peers() {
   by_key_.clear();
   for (const config::PeerConfig& peer : config_.peers) by_key_[peer.public_key.value] = &peer;
 }
 
-PoolPlan ConfigServer::pool_plan() const {
+PoolPlan ServerPush::pool_plan() const {
   const config::ServerConfig& server = config_.server->value;
   PoolPlan plan{.networks = {}, .reserved = {}, .lease_time = server.lease_time};
   for (const auto& network : server.pool) plan.networks.push_back(network.value);
@@ -86,7 +86,7 @@ PoolPlan ConfigServer::pool_plan() const {
   return plan;
 }
 
-std::vector<net::IpAddress> ConfigServer::fixed_addresses(const config::PeerConfig& peer) const {
+std::vector<net::IpAddress> ServerPush::fixed_addresses(const config::PeerConfig& peer) const {
   std::vector<net::IpAddress> addresses;
   for (const auto& address : peer.addresses) addresses.push_back(address.value);
   // A single address of the pool in `allowed_ips` is that peer's own as well.
@@ -97,7 +97,7 @@ std::vector<net::IpAddress> ConfigServer::fixed_addresses(const config::PeerConf
   return addresses;
 }
 
-config::PeerConfig ConfigServer::with_addresses(const config::PeerConfig& peer) const {
+config::PeerConfig ServerPush::with_addresses(const config::PeerConfig& peer) const {
   config::PeerConfig whole = peer;
   for (const auto& address : peer.addresses)
     whole.allowed_ips.push_back({net::IpPrefix::of(address.value), address.at});
@@ -108,14 +108,14 @@ config::PeerConfig ConfigServer::with_addresses(const config::PeerConfig& peer) 
   return whole;
 }
 
-std::vector<config::PeerConfig> ConfigServer::peers() const {
+std::vector<config::PeerConfig> ServerPush::peers() const {
   std::vector<config::PeerConfig> all;
   all.reserve(config_.peers.size());
   for (const config::PeerConfig& peer : config_.peers) all.push_back(with_addresses(peer));
   return all;
 }
 
-AddressPool ConfigServer::reconfigure() {
+AddressPool ServerPush::reconfigure() {
   take_peers();
   std::vector<crypto::PublicKey> removed;
   for (const auto& [key, lease] : pool_.leases()) {
@@ -130,13 +130,13 @@ AddressPool ConfigServer::reconfigure() {
   return next;
 }
 
-void ConfigServer::go_back(AddressPool leases) {
+void ServerPush::go_back(AddressPool leases) {
   take_peers();
   pool_ = std::move(leases);
   save(pool_);
 }
 
-void ConfigServer::push_changes() {
+void ServerPush::push_changes() {
   std::vector<protocol::PeerId> gone;
   for (auto& [id, client] : clients_) {
     if (const config::PeerConfig* peer = config_of(id)) {
@@ -149,7 +149,7 @@ void ConfigServer::push_changes() {
   std::erase_if(refused_, [this](const auto& refused) { return config_of(refused.first) == nullptr; });
 }
 
-const config::PeerConfig* ConfigServer::config_of(protocol::PeerId id) const {
+const config::PeerConfig* ServerPush::config_of(protocol::PeerId id) const {
   const auto key = driver_.key_of(id);
   if (!key) return nullptr;
   const auto found = by_key_.find(*key);
@@ -159,7 +159,7 @@ const config::PeerConfig* ConfigServer::config_of(protocol::PeerId id) const {
 // --- Answers
 // --------------------------------------------------------------------------------------------------------
 
-void ConfigServer::requested(protocol::PeerId id) {
+void ServerPush::requested(protocol::PeerId id) {
   const config::PeerConfig* peer = config_of(id);
   if (peer == nullptr) return;
   const auto refused = refused_.find(id);
@@ -170,7 +170,7 @@ void ConfigServer::requested(protocol::PeerId id) {
   answer(id, *peer, *client);
 }
 
-void ConfigServer::answer(protocol::PeerId id, const config::PeerConfig& peer, Client& client) {
+void ServerPush::answer(protocol::PeerId id, const config::PeerConfig& peer, Client& client) {
   ConfigMessage message = message_for(id, peer);
   message.serial = client.told.serial;
   if (message == client.told && client.acknowledged) return;
@@ -183,7 +183,7 @@ void ConfigServer::answer(protocol::PeerId id, const config::PeerConfig& peer, C
   send(id, client);
 }
 
-void ConfigServer::send(protocol::PeerId id, Client& client) {
+void ServerPush::send(protocol::PeerId id, Client& client) {
   if (!encode(client.told.to_frame())) {
     log::error("peer {}: what is to be pushed does not fit into one message: push fewer routes",
                driver_.info(id).name);
@@ -200,14 +200,14 @@ void ConfigServer::send(protocol::PeerId id, Client& client) {
   });
 }
 
-void ConfigServer::acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame) {
+void ServerPush::acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame) {
   const auto client = clients_.find(id);
   if (client == clients_.end() || acked_serial(frame) != client->second->told.serial) return;
   client->second->acknowledged = true;
   client->second->repeat.cancel();
 }
 
-ConfigMessage ConfigServer::message_for(protocol::PeerId id, const config::PeerConfig& peer) {
+ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerConfig& peer) {
   const crypto::PublicKey& key = peer.public_key.value;
   ConfigMessage message;
   const auto refuse = [&](ConfigMessage::Refusal refusal, const std::string& words) {
@@ -263,7 +263,7 @@ ConfigMessage ConfigServer::message_for(protocol::PeerId id, const config::PeerC
   return message;
 }
 
-std::vector<net::IpPrefix> ConfigServer::routes_for(const config::PeerConfig& peer) const {
+std::vector<net::IpPrefix> ServerPush::routes_for(const config::PeerConfig& peer) const {
   // The pool, and this host itself, where it is not in it.
   std::vector<net::IpPrefix> routes = pool_.plan().networks;
   for (const auto& address : config_.interface.addresses) {
@@ -281,8 +281,8 @@ std::vector<net::IpPrefix> ConfigServer::routes_for(const config::PeerConfig& pe
   return routes;
 }
 
-bool ConfigServer::take_pool(AddressPool next, const std::vector<crypto::PublicKey>& losers,
-                             const crypto::PublicKey& key) {
+bool ServerPush::take_pool(AddressPool next, const std::vector<crypto::PublicKey>& losers,
+                           const crypto::PublicKey& key) {
   std::swap(pool_, next);
   for (const crypto::PublicKey& loser : losers) update_allowed_ips(loser);
   try {
@@ -297,7 +297,7 @@ bool ConfigServer::take_pool(AddressPool next, const std::vector<crypto::PublicK
   return true;
 }
 
-void ConfigServer::update_allowed_ips(const crypto::PublicKey& key) {
+void ServerPush::update_allowed_ips(const crypto::PublicKey& key) {
   const auto peer = by_key_.find(key);
   if (peer != by_key_.end()) driver_.update_peer(with_addresses(*peer->second));
 }
@@ -305,7 +305,7 @@ void ConfigServer::update_allowed_ips(const crypto::PublicKey& key) {
 // --- Leases
 // ---------------------------------------------------------------------------------------------------------
 
-void ConfigServer::wait_for_minute() {
+void ServerPush::wait_for_minute() {
   minute_.expires_after(kLookAtLeasesEvery);
   minute_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
@@ -317,14 +317,14 @@ void ConfigServer::wait_for_minute() {
   });
 }
 
-void ConfigServer::renew_leases() {
+void ServerPush::renew_leases() {
   const Now now = net::now();
   tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
     if (peer.status(now.boot).session_live) pool_.renew(peer.options().public_key, now.wall);
   });
 }
 
-bool ConfigServer::save(const AddressPool& pool) {
+bool ServerPush::save(const AddressPool& pool) {
   try {
     store_.save(pool.leases());
     saved_ = net::now().wall;
@@ -335,7 +335,7 @@ bool ConfigServer::save(const AddressPool& pool) {
   }
 }
 
-Json ConfigServer::status() const {
+Json ServerPush::status() const {
   Json leases = Json::array();
   const Now now = net::now();
   for (const auto& [key, lease] : pool_.leases()) {

@@ -27,16 +27,16 @@
 
 namespace tunneld::daemon {
 
-class ConfigClient {
+class ClientPush {
  public:
   /// Makes host and peers so that accepted() holds. Throws what says why not; then nothing has changed.
   using Apply = std::function<void()>;
 
   /// `config` has a client section; it and the others outlive this.
-  ConfigClient(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
-               TunnelDriver& driver, Apply apply);
-  ConfigClient(const ConfigClient&) = delete;
-  ConfigClient& operator=(const ConfigClient&) = delete;
+  ClientPush(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
+             TunnelDriver& driver, Apply apply);
+  ClientPush(const ClientPush&) = delete;
+  ClientPush& operator=(const ClientPush&) = delete;
 
   /// Who configures us, in which of its lives, with what.
   struct Source {

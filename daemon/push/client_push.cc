@@ -1,4 +1,4 @@
-#include "daemon/push/config_client.h"
+#include "daemon/push/client_push.h"
 
 #include <algorithm>
 #include <system_error>
@@ -42,8 +42,8 @@ auto is_in(const std::vector<T>& items) {
 
 }  // namespace
 
-ConfigClient::ConfigClient(boost::asio::io_context& io, const config::Config& config,
-                           protocol::Tunnel& tunnel, TunnelDriver& driver, Apply apply)
+ClientPush::ClientPush(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
+                       TunnelDriver& driver, Apply apply)
     : io_(io), config_(config), tunnel_(tunnel), driver_(driver), apply_(std::move(apply)), minute_(io) {
   driver_.on_event([this](const protocol::Event& event) {
     using Kind = protocol::Event::Kind;
@@ -67,7 +67,7 @@ ConfigClient::ConfigClient(boost::asio::io_context& io, const config::Config& co
 // --- Asking
 // ---------------------------------------------------------------------------------------------------------
 
-void ConfigClient::ask(protocol::PeerId id) {
+void ClientPush::ask(protocol::PeerId id) {
   auto& question = questions_[id];
   if (!question) question = std::make_unique<Question>(io_);
   driver_.send_frame(id, protocol::config_request());
@@ -77,7 +77,7 @@ void ConfigClient::ask(protocol::PeerId id) {
   ask_after(id, *question, wait);
 }
 
-void ConfigClient::ask_after(protocol::PeerId id, Question& question, Duration wait) {
+void ClientPush::ask_after(protocol::PeerId id, Question& question, Duration wait) {
   question.repeat.expires_after(wait);
   question.repeat.async_wait([this, id](const boost::system::error_code& error) {
     if (!error && questions_.contains(id) && driver_.key_of(id)) ask(id);
@@ -87,7 +87,7 @@ void ConfigClient::ask_after(protocol::PeerId id, Question& question, Duration w
 // --- Taking
 // ---------------------------------------------------------------------------------------------------------
 
-void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& frame) {
+void ClientPush::received(protocol::PeerId id, const protocol::ControlFrame& frame) {
   const auto key = driver_.key_of(id);
   const auto question = questions_.find(id);
   if (!key || !tunnel_.peer(id).remote()) return;
@@ -120,7 +120,7 @@ void ConfigClient::received(protocol::PeerId id, const protocol::ControlFrame& f
   questions_.erase(id);
 }
 
-bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
+bool ClientPush::take(protocol::PeerId id, const ConfigMessage& message) {
   const crypto::PublicKey key = tunnel_.peer(id).options().public_key;
   const std::uint64_t instance = tunnel_.peer(id).remote()->instance;
   const bool same_life = held_.source && held_.source->server == key && held_.source->instance == instance;
@@ -171,7 +171,7 @@ bool ConfigClient::take(protocol::PeerId id, const ConfigMessage& message) {
   return true;
 }
 
-AcceptedConfig ConfigClient::decide_and_tell() {
+AcceptedConfig ClientPush::decide_and_tell() {
   if (!held_.source) {
     held_.refused.clear();
     return {};
@@ -196,7 +196,7 @@ AcceptedConfig ConfigClient::decide_and_tell() {
   return std::move(acceptance.accepted);
 }
 
-bool ConfigClient::leave_out(const HostChange& refused, const std::string& why) {
+bool ClientPush::leave_out(const HostChange& refused, const std::string& why) {
   AcceptedConfig& accepted = held_.accepted;
   AcceptedConfig& out = held_.left_out;
   std::string what;
@@ -229,7 +229,7 @@ bool ConfigClient::leave_out(const HostChange& refused, const std::string& why) 
   return true;
 }
 
-ConfigClient::Held ConfigClient::reconfigure() {
+ClientPush::Held ClientPush::reconfigure() {
   Held before = held_;
   // Whoever reloads may have made room for it.
   held_.left_out = {};
@@ -251,7 +251,7 @@ ConfigClient::Held ConfigClient::reconfigure() {
   return before;
 }
 
-std::vector<config::PeerConfig> ConfigClient::peers() const {
+std::vector<config::PeerConfig> ClientPush::peers() const {
   std::vector<config::PeerConfig> all = config_.peers;
   for (config::PeerConfig& peer : all) {
     const bool is_server = held_.source && held_.source->server == peer.public_key.value;
@@ -273,19 +273,19 @@ std::vector<config::PeerConfig> ConfigClient::peers() const {
 // --- How long it holds
 // ----------------------------------------------------------------------------------------------
 
-bool ConfigClient::is_live(const crypto::PublicKey& key) const {
+bool ClientPush::is_live(const crypto::PublicKey& key) const {
   protocol::Peer* peer = tunnel_.find_peer(key);
   return peer != nullptr && peer->status(net::boot_now()).session_live;
 }
 
-bool ConfigClient::is_serving(const crypto::PublicKey& key) const {
+bool ClientPush::is_serving(const crypto::PublicKey& key) const {
   protocol::Peer* peer = tunnel_.find_peer(key);
   if (peer == nullptr || !peer->status(net::boot_now()).session_live) return false;
   // What it gave ages, too, when it is there as a server no longer.
   return peer->remote() && peer->remote()->capabilities.config;
 }
 
-bool ConfigClient::is_server(const crypto::PublicKey& key) const {
+bool ClientPush::is_server(const crypto::PublicKey& key) const {
   const auto& servers = config_.client->value.servers;
   const bool all_call_us = std::ranges::all_of(
       config_.peers, [](const config::PeerConfig& peer) { return peer.endpoints.empty(); });
@@ -296,13 +296,13 @@ bool ConfigClient::is_server(const crypto::PublicKey& key) const {
   });
 }
 
-void ConfigClient::refuse_other(protocol::PeerId id, const std::string& name) {
+void ClientPush::refuse_other(protocol::PeerId id, const std::string& name) {
   if (!refused_peers_.insert(name).second) return;
   log::warn("peer {}: wants to configure this host, and is not its server: refused (client.server)",
             driver_.info(id).name);
 }
 
-void ConfigClient::wait_for_minute() {
+void ClientPush::wait_for_minute() {
   minute_.expires_after(kLookEvery);
   minute_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
@@ -312,7 +312,7 @@ void ConfigClient::wait_for_minute() {
   });
 }
 
-void ConfigClient::look_at_lifetime() {
+void ClientPush::look_at_lifetime() {
   if (!held_.source) return;
   if (is_serving(held_.source->server)) {
     held_.source->term.renew(net::boot_now());
@@ -324,7 +324,7 @@ void ConfigClient::look_at_lifetime() {
   drop();
 }
 
-void ConfigClient::drop() {
+void ClientPush::drop() {
   Held before = std::exchange(held_, {});
   try {
     apply_();
@@ -334,7 +334,7 @@ void ConfigClient::drop() {
   }
 }
 
-void ConfigClient::look_at_host() {
+void ClientPush::look_at_host() {
   if (!held_.source) return;
   Held before = held_;
   try {
@@ -346,7 +346,7 @@ void ConfigClient::look_at_host() {
   }
 }
 
-Json ConfigClient::status() const {
+Json ClientPush::status() const {
   std::vector<std::string> refused = held_.refused;
   for (const std::string& name : refused_peers_)
     refused.push_back("configuration of " + name + " (it is not this host's server)");
