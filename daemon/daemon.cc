@@ -178,12 +178,12 @@ Daemon::Daemon(std::string config_path, config::Config config, config::Keys keys
   obey_signals();
   answer_requests();
   if (config_.server) {
-    server_ = std::make_unique<ServerPush>(io_, config_, tunnel_, driver_, [this] {
+    server_ = std::make_unique<ServerPushEdge>(io_, config_, tunnel_, driver_, [this] {
       if (!wanted_plan().access.is_empty()) become(wanted_changes());
     });
   }
   if (config_.client)
-    client_ = std::make_unique<ClientPush>(io_, config_, tunnel_, driver_, [this] { apply_accepted(); });
+    client_ = std::make_unique<ClientPushEdge>(io_, config_, tunnel_, driver_, [this] { apply_accepted(); });
   driver_.on_endpoint_found([this] { leave_hold(); });
   driver_.on_port_useless([this] { return take_new_port(); });
   tunnel_.timestamps().keep(

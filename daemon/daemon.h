@@ -35,8 +35,7 @@
 #include "daemon/host/network_watch.h"
 #include "daemon/host/state_directory.h"
 #include "daemon/path_watch.h"
-#include "daemon/push/client_push.h"
-#include "daemon/push/server_push.h"
+#include "daemon/push_edge.h"
 #include "daemon/switch_loops.h"
 #include "daemon/tunnel_driver.h"
 
@@ -138,8 +137,8 @@ class Daemon {
   protocol::Tunnel tunnel_;
   TunnelDriver driver_;
   std::unique_ptr<BridgeGuard> bridge_guard_;  ///< with a bridge only
-  std::unique_ptr<ServerPush> server_;         ///< on a server only
-  std::unique_ptr<ClientPush> client_;         ///< on a client only
+  std::unique_ptr<ServerPushEdge> server_;     ///< on a server only
+  std::unique_ptr<ClientPushEdge> client_;     ///< on a client only
   PathWatch path_watch_;
   NetworkWatch network_watch_;
   HostWatch host_watch_;

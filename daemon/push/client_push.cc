@@ -7,8 +7,6 @@
 
 #include "common/json.h"
 #include "common/log.h"
-#include "common/net/system_clock.h"
-#include "daemon/host/host_networks.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -42,87 +40,100 @@ auto is_in(const std::vector<T>& items) {
 
 }  // namespace
 
-ClientPush::ClientPush(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
-                       TunnelDriver& driver, Apply apply)
-    : io_(io), config_(config), tunnel_(tunnel), driver_(driver), apply_(std::move(apply)), minute_(io) {
-  driver_.on_event([this](const protocol::Event& event) {
-    using Kind = protocol::Event::Kind;
-    if (event.kind == Kind::kHello) {
-      const auto& remote = tunnel_.peer(event.peer).remote();
-      if (!remote || !remote->capabilities.config) return;
-      if (const auto key = driver_.key_of(event.peer); !key || !is_server(*key)) return;
-      questions_.erase(event.peer);
-      ask(event.peer);
-    } else if (event.kind == Kind::kHelloLost || event.kind == Kind::kBye) {
-      questions_.erase(event.peer);
-      // It was there until now, whenever the last look was.
-      if (held_.source && driver_.key_of(event.peer) == held_.source->server)
-        held_.source->term.renew(net::boot_now());
-    }
-  });
-  driver_.on_frame(protocol::FrameType::kConfig, [this](auto id, const auto& frame) { received(id, frame); });
-  wait_for_minute();
+ClientPush::ClientPush(const config::Config& config, protocol::Tunnel& tunnel, Host host, Instant now)
+    : config_(config), tunnel_(tunnel), host_(std::move(host)), look_at_(now + kLookEvery) {}
+
+void ClientPush::on_event(const PushPeer& from, const protocol::Event& event, Instant now, PushFrames& out) {
+  using Kind = protocol::Event::Kind;
+  if (event.kind == Kind::kHello) {
+    const protocol::Peer* peer = tunnel_.find_peer(from.key);
+    if (peer == nullptr || !peer->remote() || !peer->remote()->capabilities.config) return;
+    if (!is_server(from.key)) return;
+    questions_.erase(from.id);
+    ask(from, now, out);
+  } else if (event.kind == Kind::kHelloLost || event.kind == Kind::kBye) {
+    questions_.erase(from.id);
+    // It was there until now, whenever the last look was.
+    if (held_.source && from.key == held_.source->server) held_.source->term.renew(now);
+  }
+}
+
+void ClientPush::on_frame(const PushPeer& from, const protocol::ControlFrame& frame, Instant now,
+                          PushFrames& out) {
+  if (frame.type == protocol::FrameType::kConfig) received(from, frame, now, out);
+}
+
+Instant ClientPush::deadline() const {
+  Instant first = look_at_;
+  for (const auto& [id, question] : questions_) first = std::min(first, question.repeat_at);
+  return first;
+}
+
+void ClientPush::on_timer(Instant now, PushFrames& out) {
+  // Who has been removed since is asked no more.
+  std::erase_if(questions_,
+                [this](const auto& question) { return tunnel_.find_peer(question.second.key) == nullptr; });
+  for (auto& [id, question] : questions_) {
+    if (question.repeat_at <= now) ask({id, question.key}, now, out);
+  }
+  if (look_at_ > now) return;
+  look_at_ = now + kLookEvery;
+  look_at_lifetime(now);
+  look_at_host(now);
 }
 
 // --- Asking
 // ---------------------------------------------------------------------------------------------------------
 
-void ClientPush::ask(protocol::PeerId id) {
-  auto& question = questions_[id];
-  if (!question) question = std::make_unique<Question>(io_);
-  driver_.send_frame(id, protocol::config_request());
+void ClientPush::ask(const PushPeer& server, Instant now, PushFrames& out) {
+  Question& question = questions_.try_emplace(server.id, Question{.key = server.key}).first->second;
+  out.push_back({server.id, protocol::config_request()});
   const Duration wait =
-      std::min<Duration>(kLongestWait, std::chrono::seconds(1U << std::min(question->sent, 6U)));
-  ++question->sent;
-  ask_after(id, *question, wait);
-}
-
-void ClientPush::ask_after(protocol::PeerId id, Question& question, Duration wait) {
-  question.repeat.expires_after(wait);
-  question.repeat.async_wait([this, id](const boost::system::error_code& error) {
-    if (!error && questions_.contains(id) && driver_.key_of(id)) ask(id);
-  });
+      std::min<Duration>(kLongestWait, std::chrono::seconds(1U << std::min(question.sent, 6U)));
+  ++question.sent;
+  question.repeat_at = now + wait;
 }
 
 // --- Taking
 // ---------------------------------------------------------------------------------------------------------
 
-void ClientPush::received(protocol::PeerId id, const protocol::ControlFrame& frame) {
-  const auto key = driver_.key_of(id);
-  const auto question = questions_.find(id);
-  if (!key || !tunnel_.peer(id).remote()) return;
+void ClientPush::received(const PushPeer& from, const protocol::ControlFrame& frame, Instant now,
+                          PushFrames& out) {
+  const protocol::Peer* peer = tunnel_.find_peer(from.key);
+  const auto question = questions_.find(from.id);
+  if (peer == nullptr || !peer->remote()) return;
   const auto complain = [&](const std::string& words) {
-    if (question == questions_.end() || question->second->logged == words) return;
-    question->second->logged = words;
+    if (question == questions_.end() || question->second.logged == words) return;
+    question->second.logged = words;
     // Two complaints in turn are as many lines as the peer likes.
-    log::line(complaints_.allow(net::boot_now()) ? log::Level::kWarning : log::Level::kDebug, "peer {}: {}",
-              driver_.info(id).name, words);
+    log::line(complaints_.allow(now) ? log::Level::kWarning : log::Level::kDebug, "peer {}: {}",
+              name_of(from.key), words);
   };
-  if (!is_server(*key)) return refuse_other(id, driver_.info(id).name);
+  if (!is_server(from.key)) return refuse_other(name_of(from.key));
   const auto message = ConfigMessage::from(frame);
   if (!message) return complain("its configuration makes no sense, and is ignored");
-  if (held_.source && held_.source->server != *key && is_live(held_.source->server))
+  if (held_.source && held_.source->server != from.key && is_live(held_.source->server, now))
     return complain("offers a configuration, but this host has that of " + held_.source->name);
   if (message->refusal) {
     complain(*message->refusal == ConfigMessage::Refusal::kExhausted
                  ? "has no address left for this host; asking again every minute"
                  : "cannot keep a lease for this host; asking again every minute");
-    (void)driver_.send_frame(id, protocol::config_ack(message->serial));
-    if (question != questions_.end()) ask_after(id, *question->second, kLongestWait);
+    out.push_back({from.id, protocol::config_ack(message->serial)});
+    if (question != questions_.end()) question->second.repeat_at = now + kLongestWait;
     // Without an address for us, those that we had from it are others'.
-    const bool is_ours = held_.source && held_.source->server == *key;
+    const bool is_ours = held_.source && held_.source->server == from.key;
     if (is_ours && *message->refusal == ConfigMessage::Refusal::kExhausted) drop();
     return;
   }
-  if (!take(id, *message)) return;
-  (void)driver_.send_frame(id, protocol::config_ack(message->serial));
+  if (!take(from, *message, now)) return;
+  out.push_back({from.id, protocol::config_ack(message->serial)});
   // Asked and answered. The next session asks again.
-  questions_.erase(id);
+  questions_.erase(from.id);
 }
 
-bool ClientPush::take(protocol::PeerId id, const ConfigMessage& message) {
-  const crypto::PublicKey key = tunnel_.peer(id).options().public_key;
-  const std::uint64_t instance = tunnel_.peer(id).remote()->instance;
+bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instant now) {
+  const crypto::PublicKey& key = from.key;
+  const std::uint64_t instance = tunnel_.find_peer(key)->remote()->instance;
   const bool same_life = held_.source && held_.source->server == key && held_.source->instance == instance;
   if (same_life && message.serial < held_.source->message.serial) return false;  // late
   ConfigMessage but_for_serial = message;
@@ -130,7 +141,7 @@ bool ClientPush::take(protocol::PeerId id, const ConfigMessage& message) {
   const bool is_other =
       !held_.source || held_.source->server != key || held_.source->message != but_for_serial;
   // Each rewrites the host; a server must not keep it busy with that.
-  if (is_other && !changes_.allow(net::boot_now())) return false;
+  if (is_other && !changes_.allow(now)) return false;
   const Held before = held_;
   // Something else deserves another try; the same again would only be refused again.
   if (is_other) {
@@ -138,14 +149,14 @@ bool ClientPush::take(protocol::PeerId id, const ConfigMessage& message) {
     held_.why_left_out.clear();
   }
   held_.source = Source{.server = key,
-                        .name = driver_.info(id).name,
+                        .name = name_of(key),
                         .instance = instance,
                         .message = message,
-                        .term = ConfigTerm(std::chrono::seconds(message.lifetime), net::boot_now())};
+                        .term = ConfigTerm(std::chrono::seconds(message.lifetime), now)};
   try {
-    held_.accepted = decide_and_tell();
+    held_.accepted = decide_and_tell(now);
   } catch (const std::system_error& error) {
-    log::line(complaints_.allow(net::boot_now()) ? log::Level::kError : log::Level::kDebug,
+    log::line(complaints_.allow(now) ? log::Level::kError : log::Level::kDebug,
               "the configuration of {} is not taken: {}", held_.source->name, error.what());
     held_ = before;
     return false;
@@ -153,12 +164,12 @@ bool ClientPush::take(protocol::PeerId id, const ConfigMessage& message) {
   const bool server_changed = !before.source || before.source->server != key;
   if (held_.accepted == before.accepted && !server_changed) return true;
   // Where the server says it from decides as well, and is as much in its hands.
-  if (!is_other && !changes_.allow(net::boot_now())) {
+  if (!is_other && !changes_.allow(now)) {
     held_ = before;
     return false;
   }
   try {
-    apply_();
+    host_.apply();
   } catch (const std::exception& error) {
     log::error("the configuration of {} cannot be applied: {}", held_.source->name, error.what());
     std::vector<std::string> told = std::move(held_.told_refused);
@@ -171,20 +182,17 @@ bool ClientPush::take(protocol::PeerId id, const ConfigMessage& message) {
   return true;
 }
 
-AcceptedConfig ClientPush::decide_and_tell() {
+AcceptedConfig ClientPush::decide_and_tell(Instant now) {
   if (!held_.source) {
     held_.refused.clear();
     return {};
   }
-  const auto& bridge = config_.interface.bridge;
-  const std::string& place = bridge ? bridge->name.value : config_.interface.name.value;
   std::vector<net::IpAddress> endpoints;
   tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
-    if (const auto endpoint = peer.status(net::boot_now()).endpoint)
-      endpoints.push_back(endpoint->remote.address);
+    if (const auto endpoint = peer.status(now).endpoint) endpoints.push_back(endpoint->remote.address);
   });
-  Acceptance acceptance = decide(held_.source->message, config_, held_.source->server, endpoints,
-                                 host_networks(place, config_.interface.name.value));
+  Acceptance acceptance =
+      decide(held_.source->message, config_, held_.source->server, endpoints, host_.networks());
   std::erase_if(acceptance.accepted.addresses, is_in(held_.left_out.addresses));
   std::erase_if(acceptance.accepted.routes, is_in(held_.left_out.routes));
   if (held_.left_out.mtu == acceptance.accepted.mtu) acceptance.accepted.mtu.reset();
@@ -229,7 +237,7 @@ bool ClientPush::leave_out(const HostChange& refused, const std::string& why) {
   return true;
 }
 
-ClientPush::Held ClientPush::reconfigure() {
+ClientPush::Held ClientPush::reconfigure(Instant now, PushFrames& out) {
   Held before = held_;
   // Whoever reloads may have made room for it.
   held_.left_out = {};
@@ -237,16 +245,16 @@ ClientPush::Held ClientPush::reconfigure() {
   if (held_.source && !is_server(held_.source->server)) held_.source.reset();
   refused_peers_.clear();
   try {
-    held_.accepted = decide_and_tell();
+    held_.accepted = decide_and_tell(now);
   } catch (...) {
     held_ = std::move(before);
     throw;
   }
   if (held_.source) return before;
   // Who has become our server with this file has said HELLO long ago.
-  tunnel_.for_each_peer([this](protocol::PeerId id, protocol::Peer& peer) {
+  tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
     const crypto::PublicKey& key = peer.options().public_key;
-    if (!questions_.contains(id) && is_server(key) && is_serving(key)) ask(id);
+    if (!questions_.contains(id) && is_server(key) && is_serving(key, now)) ask({id, key}, now, out);
   });
   return before;
 }
@@ -273,14 +281,14 @@ std::vector<config::PeerConfig> ClientPush::peers() const {
 // --- How long it holds
 // ----------------------------------------------------------------------------------------------
 
-bool ClientPush::is_live(const crypto::PublicKey& key) const {
+bool ClientPush::is_live(const crypto::PublicKey& key, Instant now) const {
   protocol::Peer* peer = tunnel_.find_peer(key);
-  return peer != nullptr && peer->status(net::boot_now()).session_live;
+  return peer != nullptr && peer->status(now).session_live;
 }
 
-bool ClientPush::is_serving(const crypto::PublicKey& key) const {
+bool ClientPush::is_serving(const crypto::PublicKey& key, Instant now) const {
   protocol::Peer* peer = tunnel_.find_peer(key);
-  if (peer == nullptr || !peer->status(net::boot_now()).session_live) return false;
+  if (peer == nullptr || !peer->status(now).session_live) return false;
   // What it gave ages, too, when it is there as a server no longer.
   return peer->remote() && peer->remote()->capabilities.config;
 }
@@ -296,29 +304,24 @@ bool ClientPush::is_server(const crypto::PublicKey& key) const {
   });
 }
 
-void ClientPush::refuse_other(protocol::PeerId id, const std::string& name) {
+void ClientPush::refuse_other(const std::string& name) {
   if (!refused_peers_.insert(name).second) return;
-  log::warn("peer {}: wants to configure this host, and is not its server: refused (client.server)",
-            driver_.info(id).name);
+  log::warn("peer {}: wants to configure this host, and is not its server: refused (client.server)", name);
 }
 
-void ClientPush::wait_for_minute() {
-  minute_.expires_after(kLookEvery);
-  minute_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    look_at_lifetime();
-    look_at_host();
-    wait_for_minute();
-  });
+std::string ClientPush::name_of(const crypto::PublicKey& key) const {
+  const auto peer = std::ranges::find(config_.peers, key,
+                                      [](const config::PeerConfig& each) { return each.public_key.value; });
+  return peer == config_.peers.end() ? "" : peer->name.value;
 }
 
-void ClientPush::look_at_lifetime() {
+void ClientPush::look_at_lifetime(Instant now) {
   if (!held_.source) return;
-  if (is_serving(held_.source->server)) {
-    held_.source->term.renew(net::boot_now());
+  if (is_serving(held_.source->server, now)) {
+    held_.source->term.renew(now);
     return;
   }
-  if (!held_.source->term.is_over(net::boot_now())) return;
+  if (!held_.source->term.is_over(now)) return;
   log::warn("the configuration of {} has expired: its addresses may be somebody else's now",
             held_.source->name);
   drop();
@@ -327,19 +330,19 @@ void ClientPush::look_at_lifetime() {
 void ClientPush::drop() {
   Held before = std::exchange(held_, {});
   try {
-    apply_();
+    host_.apply();
   } catch (const std::exception& error) {
     log::error("what {} has configured cannot be taken back: {}", before.source->name, error.what());
     held_ = std::move(before);  // the next minute tries again
   }
 }
 
-void ClientPush::look_at_host() {
+void ClientPush::look_at_host(Instant now) {
   if (!held_.source) return;
   Held before = held_;
   try {
-    held_.accepted = decide_and_tell();
-    if (held_.accepted != before.accepted) apply_();
+    held_.accepted = decide_and_tell(now);
+    if (held_.accepted != before.accepted) host_.apply();
   } catch (const std::exception& error) {
     log::warn("what {} wants cannot follow this host's network: {}", held_.source->name, error.what());
     held_ = std::move(before);

@@ -3,40 +3,52 @@
 // One server at a time configures this host: the first that answers, until its session is gone and another
 // one answers. What it said holds on without a session, so that a server that restarts costs nothing, for as
 // long as the server said that the addresses are ours.
+//
+// Sans-IO, as the protocol is: frames, events and Instant in; frames and a deadline out. What an answer
+// depends on goes through Host.
 #pragma once
 
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-
 #include "common/json.h"
 #include "common/pace.h"
 #include "common/protocol/config_message.h"
+#include "common/protocol/tunnel.h"
 #include "config/config.h"
 #include "daemon/host/host_change.h"
+#include "daemon/host/host_networks.h"
 #include "daemon/push/accept_policy.h"
 #include "daemon/push/config_term.h"
-#include "daemon/tunnel_driver.h"
+#include "daemon/push/push_frames.h"
 
 namespace tunneld::daemon {
 
 class ClientPush {
  public:
-  /// Makes host and peers so that accepted() holds. Throws what says why not; then nothing has changed.
-  using Apply = std::function<void()>;
+  /// What has to be known and done before an answer may leave, because the answer depends on it.
+  struct Host {
+    /// What this host is connected to beside the tunnel. Throws std::system_error where it cannot be asked.
+    std::function<HostNetworks()> networks;
+    /// Makes host and peers so that accepted() holds. Throws what says why not; then nothing has changed.
+    std::function<void()> apply;
+  };
 
-  /// `config` has a client section; it and the others outlive this.
-  ClientPush(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
-             TunnelDriver& driver, Apply apply);
+  /// `config` has a client section; it and `tunnel` outlive this.
+  ClientPush(const config::Config& config, protocol::Tunnel& tunnel, Host host, Instant now);
   ClientPush(const ClientPush&) = delete;
   ClientPush& operator=(const ClientPush&) = delete;
+
+  void on_event(const PushPeer& from, const protocol::Event& event, Instant now, PushFrames& out);
+  /// CONFIG; others are not for this side.
+  void on_frame(const PushPeer& from, const protocol::ControlFrame& frame, Instant now, PushFrames& out);
+  /// When on_timer() is due. Each function above and below may move it.
+  [[nodiscard]] Instant deadline() const;
+  void on_timer(Instant now, PushFrames& out);
 
   /// Who configures us, in which of its lives, with what.
   struct Source {
@@ -59,7 +71,7 @@ class ClientPush {
   };
   /// The configuration has changed: decides anew. Applies nothing. What was held before is for go_back().
   /// Throws std::system_error where this host cannot be asked; then all is as before.
-  [[nodiscard]] Held reconfigure();
+  [[nodiscard]] Held reconfigure(Instant now, PushFrames& out);
   /// The host has refused this change, in words. False: nothing of it is a server's; otherwise accepted()
   /// goes on without what it came from.
   [[nodiscard]] bool leave_out(const HostChange& refused, const std::string& why);
@@ -75,45 +87,42 @@ class ClientPush {
  private:
   /// Asking one server.
   struct Question {
-    explicit Question(boost::asio::io_context& io) : repeat(io) {}
-    boost::asio::steady_timer repeat;
+    crypto::PublicKey key;
+    Instant repeat_at = kNever;
     unsigned sent = 0;
     /// The refusal that was logged, so that it is logged once.
-    std::string logged;
+    std::string logged{};
   };
 
-  void ask(protocol::PeerId id);
-  void ask_after(protocol::PeerId id, Question& question, Duration wait);
-  void received(protocol::PeerId id, const protocol::ControlFrame& frame);
-  [[nodiscard]] bool take(protocol::PeerId id, const protocol::ConfigMessage& message);
-  [[nodiscard]] AcceptedConfig decide_and_tell();
-  [[nodiscard]] bool is_live(const crypto::PublicKey& key) const;
+  void ask(const PushPeer& server, Instant now, PushFrames& out);
+  void received(const PushPeer& from, const protocol::ControlFrame& frame, Instant now, PushFrames& out);
+  [[nodiscard]] bool take(const PushPeer& from, const protocol::ConfigMessage& message, Instant now);
+  [[nodiscard]] AcceptedConfig decide_and_tell(Instant now);
+  [[nodiscard]] bool is_live(const crypto::PublicKey& key, Instant now) const;
   /// Whether this peer may configure us.
   [[nodiscard]] bool is_server(const crypto::PublicKey& key) const;
   /// Whether it is there, and still a server.
-  [[nodiscard]] bool is_serving(const crypto::PublicKey& key) const;
-  void refuse_other(protocol::PeerId id, const std::string& name);
+  [[nodiscard]] bool is_serving(const crypto::PublicKey& key, Instant now) const;
+  void refuse_other(const std::string& name);
+  [[nodiscard]] std::string name_of(const crypto::PublicKey& key) const;
   /// The server has taken back all that it gave, or it is not ours any more.
   void drop();
-  void wait_for_minute();
-  void look_at_lifetime();
+  void look_at_lifetime(Instant now);
   /// Decides anew: what stood in the way on this host may be gone, or have come.
-  void look_at_host();
+  void look_at_host(Instant now);
 
-  boost::asio::io_context& io_;
   const config::Config& config_;
   protocol::Tunnel& tunnel_;
-  TunnelDriver& driver_;
-  Apply apply_;
+  const Host host_;
 
-  std::map<protocol::PeerId, std::unique_ptr<Question>> questions_;
+  std::map<protocol::PeerId, Question> questions_;
   Held held_;
   /// Other configurations than before. One that comes sooner is repeated by its server, as one that was lost.
   Pace changes_{10, std::chrono::seconds(2)};
   Pace complaints_{10, std::chrono::seconds(30)};
   /// Peers that wanted to configure us and may not.
   std::set<std::string> refused_peers_;
-  boost::asio::steady_timer minute_;
+  Instant look_at_;
 };
 
 }  // namespace tunneld::daemon

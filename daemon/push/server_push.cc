@@ -4,8 +4,6 @@
 
 #include "common/json.h"
 #include "common/log.h"
-#include "common/net/system_clock.h"
-#include "daemon/host/state_directory.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -31,36 +29,51 @@ std::string joined(const std::vector<net::IpAddress>& addresses) {
 
 }  // namespace
 
-ServerPush::ServerPush(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
-                       TunnelDriver& driver, std::function<void()> set_rules)
-    : io_(io),
-      config_(config),
-      tunnel_(tunnel),
-      driver_(driver),
-      set_rules_(std::move(set_rules)),
-      store_(leases_path(config.interface.name.value)),
-      pool_(pool_plan()),
-      minute_(io) {
+ServerPush::ServerPush(const config::Config& config, protocol::Tunnel& tunnel, Host host,
+                       const std::vector<Lease>& leases, Now now)
+    : config_(config), tunnel_(tunnel), host_(std::move(host)), pool_(pool_plan()) {
   take_peers();
-  for (const Lease& lease : store_.load()) {
+  for (const Lease& lease : leases) {
     if (by_key_.contains(lease.key)) pool_.restore(lease);
   }
-  saved_ = net::now().wall;
-  using protocol::FrameType;
-  driver_.on_frame(FrameType::kConfigRequest, [this](auto id, const auto&) { requested(id); });
-  driver_.on_frame(FrameType::kConfigAck, [this](auto id, const auto& frame) { acknowledged(id, frame); });
-  driver_.on_event([this](const protocol::Event& event) {
-    using Kind = protocol::Event::Kind;
-    // Whoever comes back asks again.
-    if (event.kind == Kind::kBye || event.kind == Kind::kSessionExpired || event.kind == Kind::kHelloLost)
-      clients_.erase(event.peer);
-  });
-  wait_for_minute();
+  saved_ = now.wall;
+  look_at_leases_at_ = now.boot + kLookAtLeasesEvery;
 }
 
-ServerPush::~ServerPush() {
-  renew_leases();
-  if (!pool_.leases().empty()) save(pool_);
+void ServerPush::on_event(const PushPeer& from, const protocol::Event& event) {
+  using Kind = protocol::Event::Kind;
+  // Whoever comes back asks again.
+  if (event.kind == Kind::kBye || event.kind == Kind::kSessionExpired || event.kind == Kind::kHelloLost)
+    clients_.erase(from.id);
+}
+
+void ServerPush::on_frame(const PushPeer& from, const protocol::ControlFrame& frame, Now now,
+                          PushFrames& out) {
+  if (frame.type == protocol::FrameType::kConfigRequest) requested(from, now, out);
+  if (frame.type == protocol::FrameType::kConfigAck) acknowledged(from.id, frame);
+}
+
+Instant ServerPush::deadline() const {
+  Instant first = look_at_leases_at_;
+  for (const auto& [id, client] : clients_) first = std::min(first, client.repeat_at);
+  return first;
+}
+
+void ServerPush::on_timer(Now now, PushFrames& out) {
+  for (auto& [id, client] : clients_) {
+    if (client.repeat_at <= now.boot) send(id, client, now.boot, out);
+  }
+  if (look_at_leases_at_ > now.boot) return;
+  look_at_leases_at_ = now.boot + kLookAtLeasesEvery;
+  renew_leases(now);
+  // What the file says of when they were seen may lag behind by a fraction of the lease.
+  const Duration lag = std::min<Duration>(1h, pool_.plan().lease_time / 8);
+  if (!pool_.leases().empty() && now.wall - saved_ >= lag) save(pool_, now.wall);
+}
+
+void ServerPush::stop(Now now) {
+  renew_leases(now);
+  if (!pool_.leases().empty()) save(pool_, now.wall);
 }
 
 // --- The configuration
@@ -115,7 +128,7 @@ std::vector<config::PeerConfig> ServerPush::peers() const {
   return all;
 }
 
-AddressPool ServerPush::reconfigure() {
+AddressPool ServerPush::reconfigure(Now now) {
   take_peers();
   std::vector<crypto::PublicKey> removed;
   for (const auto& [key, lease] : pool_.leases()) {
@@ -126,52 +139,41 @@ AddressPool ServerPush::reconfigure() {
   const bool changed = !next.replan(pool_plan()).empty() || !removed.empty();
   // Fewer leases than on disk are no danger: those come back as what they are, leases of others' addresses.
   std::swap(pool_, next);
-  if (changed) save(pool_);
+  if (changed) save(pool_, now.wall);
   return next;
 }
 
-void ServerPush::go_back(AddressPool leases) {
+void ServerPush::go_back(AddressPool leases, Now now) {
   take_peers();
   pool_ = std::move(leases);
-  save(pool_);
+  save(pool_, now.wall);
 }
 
-void ServerPush::push_changes() {
-  std::vector<protocol::PeerId> gone;
-  for (auto& [id, client] : clients_) {
-    if (const config::PeerConfig* peer = config_of(id)) {
-      answer(id, *peer, *client);
-    } else {
-      gone.push_back(id);
-    }
-  }
-  for (const protocol::PeerId id : gone) clients_.erase(id);
-  std::erase_if(refused_, [this](const auto& refused) { return config_of(refused.first) == nullptr; });
+void ServerPush::push_changes(Now now, PushFrames& out) {
+  std::erase_if(clients_, [this](const auto& client) { return config_of(client.second.key) == nullptr; });
+  std::erase_if(refused_, [this](const auto& refused) { return config_of(refused.second.key) == nullptr; });
+  for (auto& [id, client] : clients_) answer(id, client, now, out);
 }
 
-const config::PeerConfig* ServerPush::config_of(protocol::PeerId id) const {
-  const auto key = driver_.key_of(id);
-  if (!key) return nullptr;
-  const auto found = by_key_.find(*key);
+const config::PeerConfig* ServerPush::config_of(const crypto::PublicKey& key) const {
+  const auto found = by_key_.find(key);
   return found == by_key_.end() ? nullptr : found->second;
 }
 
 // --- Answers
 // --------------------------------------------------------------------------------------------------------
 
-void ServerPush::requested(protocol::PeerId id) {
-  const config::PeerConfig* peer = config_of(id);
-  if (peer == nullptr) return;
-  const auto refused = refused_.find(id);
-  if (refused != refused_.end() && !refused->second.looks.allow(net::boot_now())) return;
-  auto& client = clients_[id];
-  if (!client) client = std::make_unique<Client>(io_);
-  client->acknowledged = false;  // whatever it had, it wants it again
-  answer(id, *peer, *client);
+void ServerPush::requested(const PushPeer& from, Now now, PushFrames& out) {
+  if (config_of(from.key) == nullptr) return;
+  const auto refused = refused_.find(from.id);
+  if (refused != refused_.end() && !refused->second.looks.allow(now.boot)) return;
+  Client& client = clients_.try_emplace(from.id, Client{.key = from.key}).first->second;
+  client.acknowledged = false;  // whatever it had, it wants it again
+  answer(from.id, client, now, out);
 }
 
-void ServerPush::answer(protocol::PeerId id, const config::PeerConfig& peer, Client& client) {
-  ConfigMessage message = message_for(id, peer);
+void ServerPush::answer(protocol::PeerId id, Client& client, Now now, PushFrames& out) {
+  ConfigMessage message = message_for(id, *config_of(client.key), now);
   message.serial = client.told.serial;
   if (message == client.told && client.acknowledged) return;
   if (message != client.told) {
@@ -180,40 +182,35 @@ void ServerPush::answer(protocol::PeerId id, const config::PeerConfig& peer, Cli
   }
   client.acknowledged = false;
   client.sent = 0;
-  send(id, client);
+  send(id, client, now.boot, out);
 }
 
-void ServerPush::send(protocol::PeerId id, Client& client) {
-  if (!encode(client.told.to_frame())) {
+void ServerPush::send(protocol::PeerId id, Client& client, Instant now, PushFrames& out) {
+  client.repeat_at = kNever;
+  protocol::ControlFrame frame = client.told.to_frame();
+  if (!encode(frame)) {
     log::error("peer {}: what is to be pushed does not fit into one message: push fewer routes",
-               driver_.info(id).name);
+               name_of(client.key));
     return;
   }
-  driver_.send_frame(id, client.told.to_frame());
-  client.repeat.cancel();
-  if (++client.sent >= kMostSends) return;
-  client.repeat.expires_after(std::chrono::seconds(1U << (client.sent - 1)));
-  client.repeat.async_wait([this, id](const boost::system::error_code& error) {
-    const auto found = clients_.find(id);
-    if (error || found == clients_.end() || found->second->acknowledged) return;
-    send(id, *found->second);
-  });
+  out.push_back({id, std::move(frame)});
+  if (++client.sent < kMostSends) client.repeat_at = now + std::chrono::seconds(1U << (client.sent - 1));
 }
 
 void ServerPush::acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame) {
   const auto client = clients_.find(id);
-  if (client == clients_.end() || acked_serial(frame) != client->second->told.serial) return;
-  client->second->acknowledged = true;
-  client->second->repeat.cancel();
+  if (client == clients_.end() || acked_serial(frame) != client->second.told.serial) return;
+  client->second.acknowledged = true;
+  client->second.repeat_at = kNever;
 }
 
-ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerConfig& peer) {
+ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerConfig& peer, Now now) {
   const crypto::PublicKey& key = peer.public_key.value;
   ConfigMessage message;
   const auto refuse = [&](ConfigMessage::Refusal refusal, const std::string& words) {
     message = {};
     message.refusal = refusal;
-    const auto [known, is_new] = refused_.try_emplace(id, Refused{.why = refusal});
+    const auto [known, is_new] = refused_.try_emplace(id, Refused{.key = key, .why = refusal});
     if (is_new || known->second.why != refusal) log::error("peer {}: no address: {}", peer.name.value, words);
     known->second.why = refusal;
     return message;
@@ -222,20 +219,19 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
   std::set<net::Family> fixed;
   for (const net::IpAddress& address : message.addresses) fixed.insert(address.family());
 
-  const WallTime now = net::now().wall;
   if (pool_.has_all(key, fixed)) {
-    pool_.renew(key, now);
+    pool_.renew(key, now.wall);
   } else {
     // Nobody who is connected must lose an address because the clock was set, or the minute is not over.
-    renew_leases();
+    renew_leases(now);
     AddressPool next = pool_;
-    const auto grant = next.grant(key, now, fixed);
+    const auto grant = next.grant(key, now.wall, fixed);
     if (!grant) {
       return refuse(ConfigMessage::Refusal::kExhausted, "the pool " + next.exhausted() + " is used up (" +
                                                             std::to_string(next.leases().size()) +
                                                             " leases): make 'server.pool' larger");
     }
-    if (grant->is_new && !save(next))
+    if (grant->is_new && !save(next, now.wall))
       return refuse(ConfigMessage::Refusal::kStorage, "its lease cannot be written to disk");
     if (!take_pool(std::move(next), grant->lost, key))
       return refuse(ConfigMessage::Refusal::kStorage, "the access rules cannot follow its lease");
@@ -263,6 +259,11 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
   return message;
 }
 
+std::string ServerPush::name_of(const crypto::PublicKey& key) const {
+  const config::PeerConfig* peer = config_of(key);
+  return peer == nullptr ? "" : peer->name.value;
+}
+
 std::vector<net::IpPrefix> ServerPush::routes_for(const config::PeerConfig& peer) const {
   // The pool, and this host itself, where it is not in it.
   std::vector<net::IpPrefix> routes = pool_.plan().networks;
@@ -286,7 +287,7 @@ bool ServerPush::take_pool(AddressPool next, const std::vector<crypto::PublicKey
   std::swap(pool_, next);
   for (const crypto::PublicKey& loser : losers) update_allowed_ips(loser);
   try {
-    set_rules_();
+    host_.set_rules();
   } catch (const std::exception& error) {
     log::error("the access rules stay as they are: {}", error.what());
     pool_ = std::move(next);
@@ -299,35 +300,22 @@ bool ServerPush::take_pool(AddressPool next, const std::vector<crypto::PublicKey
 
 void ServerPush::update_allowed_ips(const crypto::PublicKey& key) {
   const auto peer = by_key_.find(key);
-  if (peer != by_key_.end()) driver_.update_peer(with_addresses(*peer->second));
+  if (peer != by_key_.end()) host_.update_peer(with_addresses(*peer->second));
 }
 
 // --- Leases
 // ---------------------------------------------------------------------------------------------------------
 
-void ServerPush::wait_for_minute() {
-  minute_.expires_after(kLookAtLeasesEvery);
-  minute_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
-    renew_leases();
-    // What the file says of when they were seen may lag behind by a fraction of the lease.
-    const Duration lag = std::min<Duration>(1h, pool_.plan().lease_time / 8);
-    if (!pool_.leases().empty() && net::now().wall - saved_ >= lag) save(pool_);
-    wait_for_minute();
-  });
-}
-
-void ServerPush::renew_leases() {
-  const Now now = net::now();
+void ServerPush::renew_leases(Now now) {
   tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
     if (peer.status(now.boot).session_live) pool_.renew(peer.options().public_key, now.wall);
   });
 }
 
-bool ServerPush::save(const AddressPool& pool) {
+bool ServerPush::save(const AddressPool& pool, WallTime now) {
   try {
-    store_.save(pool.leases());
-    saved_ = net::now().wall;
+    host_.save(pool.leases());
+    saved_ = now;
     return true;
   } catch (const std::exception& error) {
     log::debug("leases are not saved: {}", error.what());
@@ -335,25 +323,24 @@ bool ServerPush::save(const AddressPool& pool) {
   }
 }
 
-Json ServerPush::status() const {
+Json ServerPush::status(WallTime now) const {
   Json leases = Json::array();
-  const Now now = net::now();
   for (const auto& [key, lease] : pool_.leases()) {
     const auto peer = by_key_.find(key);
     Json addresses = Json::array();
     for (const net::IpAddress& address : lease.addresses) addresses.push_back(address.to_string());
-    leases.push_back({{"peer", peer == by_key_.end() ? "" : peer->second->name.value},
-                      {"public_key", key.to_base64()},
-                      {"addresses", std::move(addresses)},
-                      {"seen_seconds_ago",
-                       std::chrono::duration_cast<std::chrono::seconds>(now.wall - lease.seen).count()}});
+    leases.push_back(
+        {{"peer", peer == by_key_.end() ? "" : peer->second->name.value},
+         {"public_key", key.to_base64()},
+         {"addresses", std::move(addresses)},
+         {"seen_seconds_ago", std::chrono::duration_cast<std::chrono::seconds>(now - lease.seen).count()}});
   }
   Json told = Json::array();
   for (const auto& [id, client] : clients_) {
-    told.push_back({{"peer", driver_.info(id).name},
-                    {"serial", client->told.serial},
-                    {"acknowledged", client->acknowledged},
-                    {"refused", client->told.refusal.has_value()}});
+    told.push_back({{"peer", name_of(client.key)},
+                    {"serial", client.told.serial},
+                    {"acknowledged", client.acknowledged},
+                    {"refused", client.told.refusal.has_value()}});
   }
   return {{"leases", std::move(leases)}, {"clients", std::move(told)}};
 }

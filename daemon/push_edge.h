@@ -1,0 +1,83 @@
+// Where the sans-IO sides of a push (daemon/push) meet the running daemon: frames and events come from the
+// tunnel driver and go back to it, deadlines become a timer, and leases a file.
+#pragma once
+
+#include <functional>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "common/json.h"
+#include "config/config.h"
+#include "daemon/lease_store.h"
+#include "daemon/push/client_push.h"
+#include "daemon/push/server_push.h"
+#include "daemon/tunnel_driver.h"
+
+namespace tunneld::daemon {
+
+/// Sends the frames of one side, and wakes it when its deadline has come.
+class PushTimer {
+ public:
+  PushTimer(boost::asio::io_context& io, TunnelDriver& driver, std::function<void()> due)
+      : driver_(driver), due_(std::move(due)), timer_(io) {}
+  /// After each call of a side: what it wants sent, and when it wants to be woken.
+  void follow(const PushFrames& frames, Instant deadline);
+
+ private:
+  TunnelDriver& driver_;
+  const std::function<void()> due_;
+  boost::asio::steady_timer timer_;
+};
+
+class ServerPushEdge {
+ public:
+  /// Reads the leases. `config` has a server section; it and the others outlive this. `set_rules`: see
+  /// ServerPush::Host. Throws LeaseStoreError, std::system_error.
+  ServerPushEdge(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
+                 TunnelDriver& driver, std::function<void()> set_rules);
+  ~ServerPushEdge();
+  ServerPushEdge(const ServerPushEdge&) = delete;
+  ServerPushEdge& operator=(const ServerPushEdge&) = delete;
+
+  // As those of ServerPush.
+  AddressPool reconfigure();
+  void go_back(AddressPool leases);
+  void push_changes();
+  [[nodiscard]] std::vector<config::PeerConfig> peers() const { return push_.peers(); }
+  [[nodiscard]] Json status() const;
+
+ private:
+  void due();
+
+  LeaseStore store_;
+  ServerPush push_;
+  PushTimer timer_;
+};
+
+class ClientPushEdge {
+ public:
+  /// `config` has a client section; it and the others outlive this. `apply`: see ClientPush::Host.
+  ClientPushEdge(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
+                 TunnelDriver& driver, std::function<void()> apply);
+  ClientPushEdge(const ClientPushEdge&) = delete;
+  ClientPushEdge& operator=(const ClientPushEdge&) = delete;
+
+  // As those of ClientPush.
+  [[nodiscard]] ClientPush::Held reconfigure();
+  [[nodiscard]] bool leave_out(const HostChange& refused, const std::string& why) {
+    return push_.leave_out(refused, why);
+  }
+  void go_back(ClientPush::Held before) { push_.go_back(std::move(before)); }
+  [[nodiscard]] const AcceptedConfig& accepted() const { return push_.accepted(); }
+  [[nodiscard]] std::vector<config::PeerConfig> peers() const { return push_.peers(); }
+  [[nodiscard]] Json status() const { return push_.status(); }
+
+ private:
+  void due();
+
+  ClientPush push_;
+  PushTimer timer_;
+};
+
+}  // namespace tunneld::daemon
