@@ -1,7 +1,10 @@
 // A server and its clients, with their tunnels, over a network that loses and doubles: what each has in the
 // end, and at every step.
+#include <algorithm>
 #include <map>
 #include <set>
+#include <stdexcept>
+#include <utility>
 
 #include "daemon/push/client_push.h"
 #include "daemon/push/server_push.h"
@@ -173,7 +176,7 @@ TEST(Push, ReachesEveryClientOverALossyNetwork) {
   EXPECT_EQ(office.network.violation, "");
 }
 
-TEST(Push, AServerThatStartsAnewGivesTheSameAddresses) {
+TEST(Push, LeasesReadFromDiskAreTheSameAddresses) {
   Office office(2, 3);
   office.run_for(2min);
   std::vector<net::IpAddress> before;
@@ -181,8 +184,12 @@ TEST(Push, AServerThatStartsAnewGivesTheSameAddresses) {
   office.server.side->stop(office.network.now());
   office.server.start();
   office.run_for(10min);
-  for (std::size_t i = 0; i < before.size(); ++i)
+  for (std::size_t i = 0; i < before.size(); ++i) {
     EXPECT_EQ(office.clients[i]->side->accepted().addresses.at(0), before[i]);
+    const daemon::Lease* lease = office.server.side->pool().find(office.clients[i]->node.key.public_key());
+    ASSERT_NE(lease, nullptr);
+    EXPECT_EQ(lease->addresses, std::vector{before[i]});
+  }
 }
 
 TEST(Push, WithoutALeaseOnDiskNoAddressIsGiven) {
@@ -204,6 +211,44 @@ TEST(Push, AHostThatRefusesMakesNoStormOfFrames) {
   EXPECT_TRUE(office.clients[0]->side->accepted().addresses.empty());
   // A session each two minutes asks anew; each question has five answers at most.
   EXPECT_LE(office.server.sent + office.clients[0]->sent - before, 1500U);
+}
+
+TEST(Push, AnExpiredLeaseIsFreeForWhoeverFoundThePoolUsedUp) {
+  Office office(5, 6);  // five addresses
+  const auto with_address = [&office] {
+    return std::ranges::count_if(office.clients,
+                                 [](const auto& each) { return !each->side->accepted().addresses.empty(); });
+  };
+  office.run_for(5min, 1s);
+  ASSERT_EQ(with_address(), 5);
+  const auto waiting = std::ranges::find_if(
+      office.clients, [](const auto& each) { return each->side->accepted().addresses.empty(); });
+  const auto leaver = waiting == office.clients.begin() ? office.clients.end() - 1 : office.clients.begin();
+  const Node* const gone = &(*leaver)->node;
+  office.network.on_wire = [gone](const Node& from, ByteView) { return &from != gone; };
+  office.run_for(23h, 5s);
+  EXPECT_TRUE((*waiting)->side->accepted().addresses.empty()) << "the lease is not over";
+  office.run_for(2h, 5s);
+  EXPECT_EQ((*waiting)->side->accepted().addresses.size(), 1U);
+  EXPECT_TRUE((*leaver)->side->accepted().addresses.empty()) << "its term is over as well";
+}
+
+TEST(Push, OnlyItsServerConfiguresAClient) {
+  Office office(6, 2);
+  office.run_for(1min);
+  Client& client = *office.clients[0];
+  const daemon::AcceptedConfig before = client.side->accepted();
+  PushFrames out;
+  // A key that is not in its configuration, and a body that makes no sense.
+  const daemon::PushPeer stranger{0, office.clients[1]->node.key.public_key()};
+  const Instant now = office.network.now().boot;
+  client.side->on_frame(stranger, {protocol::FrameType::kConfig, {{"serial", 99}}}, now, out);
+  client.side->on_frame(client.peer(0), {protocol::FrameType::kConfig, {{"serial", "x"}}}, now, out);
+  EXPECT_TRUE(out.empty());
+  EXPECT_EQ(client.side->accepted(), before);
+
+  office.server.side->on_frame({7, stranger.key}, protocol::config_ack(12345), office.network.now(), out);
+  EXPECT_TRUE(out.empty());
 }
 
 }  // namespace
