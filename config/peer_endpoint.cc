@@ -9,7 +9,7 @@
 namespace tunneld::config {
 namespace {
 
-constexpr std::size_t kLongestName = 253;          // RFC 1035 section 2.3.4, without the dot at the end
+constexpr std::size_t kLongestName = 253;  // RFC 1035 section 2.3.4, without the dot at the end
 constexpr std::size_t kLongestLabel = 63;
 
 bool is_digit(char c) {

@@ -287,7 +287,6 @@ void Daemon::stop(ExitCode code, const std::string& why, bool stays_closed) {
 }
 
 // --- Changing while running
-// ----------------------------------------------------------------------------------------
 
 std::vector<config::PeerConfig> Daemon::wanted_peers() const {
   return server_ ? server_->peers() : client_ ? client_->peers() : config_.peers;

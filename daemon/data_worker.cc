@@ -152,7 +152,6 @@ DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, in
 }
 
 // --- Who reads from the device
-// --------------------------------------------------------------------------------------
 
 net::TunQueue& DataWorker::queue_for(std::span<const iovec> packet) {
   if (queues_.size() == 1 || device_reader_.load(std::memory_order_relaxed) == DeviceReader::kInbound)

@@ -9,7 +9,7 @@
 
 namespace tunneld::daemon {
 
-// --- Timer and frames ---
+// --- Timer and frames
 
 void PushTimer::follow(const PushFrames& frames, Instant deadline) {
   for (const PushFrame& frame : frames) (void)driver_.send_frame(frame.to, frame.frame);
@@ -19,7 +19,7 @@ void PushTimer::follow(const PushFrames& frames, Instant deadline) {
   });
 }
 
-// --- A server's side ---
+// --- A server's side
 
 ServerPushEdge::ServerPushEdge(boost::asio::io_context& io, const config::Config& config,
                                protocol::Tunnel& tunnel, TunnelDriver& driver,
@@ -74,7 +74,7 @@ void ServerPushEdge::due() {
   timer_.follow(frames, push_.deadline());
 }
 
-// --- A client's side ---
+// --- A client's side
 
 ClientPushEdge::ClientPushEdge(boost::asio::io_context& io, const config::Config& config,
                                protocol::Tunnel& tunnel, TunnelDriver& driver, std::function<void()> apply)

@@ -99,7 +99,6 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
 }
 
 // --- Peers
-// ----------------------------------------------------------------------------------------------------------
 
 TunnelDriver::PeersChanged TunnelDriver::set_peers(
     const std::vector<config::PeerConfig>& peers,
@@ -202,7 +201,6 @@ void TunnelDriver::look_up_endpoints(protocol::PeerId id) {
 }
 
 // --- Wake-ups
-// -------------------------------------------------------------------------------------------------------
 
 void TunnelDriver::wait_for_notices() {
   wake_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
@@ -275,7 +273,6 @@ void TunnelDriver::arm_timer() {
 }
 
 // --- What the tunnel asks for
-// ---------------------------------------------------------------------------------------
 
 void TunnelDriver::carry_out(protocol::Actions& actions) {
   change_port_if_useless(actions);

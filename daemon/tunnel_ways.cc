@@ -71,7 +71,6 @@ void TunnelDriver::change_port_if_useless(protocol::Actions& actions) {
 }
 
 // --- Where nothing may be sent
-// --------------------------------------------------------------------------------------
 
 bool TunnelDriver::may_send(const net::Endpoint& to) {
   if (!way_guard_) return true;

@@ -38,7 +38,6 @@ constexpr char kRefused = '-';
 }
 
 // --- the child
-// --------------------------------------------------------------------------------------------------------
 
 std::string read_all(int file) {
   std::string text;
@@ -87,7 +86,6 @@ std::string report_on(const std::string& commands, unsigned flags) {
 }
 
 // --- the parent
-// -------------------------------------------------------------------------------------------------------
 
 FileDescriptor input_with(const std::string& text) {
   FileDescriptor input(::memfd_create("nft", MFD_CLOEXEC));

@@ -22,8 +22,7 @@
 //   fill up, which is the only back-pressure the inner flows can feel; the bound keeps receiving alive (the
 //   receive buffer covers it).
 // - ENOBUFS: the device's queue is full; poll() would not wait for it: dropped, as the queue would. The
-// kernel
-//   says so only while refusals are heard.
+//   kernel says so only while refusals are heard.
 // - ECONNREFUSED and kin are about an earlier datagram: tried again. Any other of ICMP's errors may be, and is
 //   believed only if it persists: also while no refusals are heard, for the call may have failed before that.
 #pragma once

@@ -1,8 +1,7 @@
 // The way in: datagrams from the outer socket become packets for the device. One object per worker, sans-IO.
 //
-//     add(): type → receiver index → keypair → age and replay window; then a batch of opening per run of
-//     datagrams
-//            → replay window again → inner packet → does the source belong to the peer? → ECN → coalescer
+//     add():    type → receiver index → keypair → age and replay window; one batch of opening per run;
+//               replay window again → inner packet → does the source belong to the peer? → ECN → coalescer
 //     finish(): superpackets and packets for the device
 //
 // Datagrams are opened where they were received, and their buffers are in use until finish().

@@ -58,7 +58,6 @@ Instant PathMtu::deadline() const {
 }
 
 // --- Time
-// -----------------------------------------------------------------------------------------------------------
 
 PathMtu::Probes PathMtu::advance(bool large_sent, Instant last_received, bool busy, Instant now) {
   Probes probes{};
@@ -149,7 +148,6 @@ void PathMtu::refused(std::uint32_t size, Instant now) {
 }
 
 // --- The search
-// -----------------------------------------------------------------------------------------------------
 
 void PathMtu::probe_next(Instant now) {
   const std::uint32_t size = next_size();
@@ -196,7 +194,6 @@ std::uint32_t PathMtu::next_size() const {
 }
 
 // --- Round-trip time (RFC 6298 section 2)
-// ---------------------------------------------------------------------------
 
 void PathMtu::measure(Duration sample) {
   if (!round_trip_time_) {

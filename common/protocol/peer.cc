@@ -41,7 +41,6 @@ Peer::~Peer() {
 }
 
 // --- Handshake as initiator
-// -----------------------------------------------------------------------------------------
 
 void Peer::begin_handshake(Now now, Actions& actions) {
   if (retransmit_at_ != kNever) return;  // under way; its own timer repeats it
@@ -130,7 +129,6 @@ void Peer::drop_pending() {
 }
 
 // --- Handshake as responder
-// -----------------------------------------------------------------------------------------
 
 bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint& from, Now now,
                              Actions& actions) {
@@ -172,7 +170,6 @@ void Peer::confirmed(std::uint32_t index, Now now, Actions& actions) {
 }
 
 // --- Session
-// --------------------------------------------------------------------------------------------------------
 
 void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   retransmit_at_ = kNever;
@@ -254,7 +251,6 @@ void Peer::seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, Lea
 }
 
 // --- Sending on the control thread
-// ----------------------------------------------------------------------------------
 
 void Peer::send_keepalive(Now now, Actions& actions) {
   if (Keypair* keypair = live_keypair(now.boot)) {
@@ -272,7 +268,6 @@ Keypair* Peer::live_keypair(Instant now) const {
 }
 
 // --- Configuration
-// --------------------------------------------------------------------------------------------------
 
 void Peer::set_preshared_key(std::optional<crypto::PresharedKey> key) {
   options_.preshared_key = std::move(key);
@@ -300,7 +295,6 @@ void Peer::reset() {
 }
 
 // --- Timers
-// ---------------------------------------------------------------------------------------------------------
 
 Instant Peer::deadline() const {
   return std::min({retransmit_at_, waiting_until_, look_at_, hello_at_, persistent_at_, forget_session_at_,
@@ -404,7 +398,6 @@ void Peer::look_at_activity(Now now, Actions& actions) {
 }
 
 // --- Status
-// ---------------------------------------------------------------------------------------------------------
 
 void Peer::count_drop(Drop reason, std::uint64_t n) {
   services_.drops.count(reason, n);

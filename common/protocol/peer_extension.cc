@@ -36,7 +36,6 @@ bool FrameBudget::take(Instant now) {
 }
 
 // --- HELLO
-// ----------------------------------------------------------------------------------------------------------
 
 void Peer::begin_hello(const Keypair& keypair, Now now, Actions& actions) {
   hellos_sent_ = 0;
@@ -122,7 +121,6 @@ void Peer::decide_layer2(Actions& actions) {
 }
 
 // --- Frames
-// ---------------------------------------------------------------------------------------------------------
 
 void Peer::control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions) {
   Keypair* keypair = keypairs_.find(index);
@@ -159,7 +157,6 @@ bool Peer::send_frame(const ControlFrame& frame, Now now, Actions& actions, std:
 }
 
 // --- Path
-// -----------------------------------------------------------------------------------------------------------
 
 void Peer::answer_probe(const ControlFrame& probe, Now now, Actions& actions) {
   const auto id = probe.body.find("id");
@@ -189,7 +186,6 @@ void Peer::tell_path_mtu(Actions& actions) {
 }
 
 // --- BYE
-// ------------------------------------------------------------------------------------------------------------
 
 void Peer::say_bye(Now now, Actions& actions) {
   if (Keypair* keypair = live_keypair(now.boot)) keypair->rekey_requested.store(true);  // no successor

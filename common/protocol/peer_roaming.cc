@@ -45,7 +45,6 @@ void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {
 }
 
 // --- Endpoint
-// -------------------------------------------------------------------------------------------------------
 
 void Peer::set_endpoint(const net::Endpoint& endpoint) {
   const net::Endpoint* known = link_->endpoint.get();

@@ -34,7 +34,6 @@ Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine,
 Tunnel::~Tunnel() = default;
 
 // --- Peers
-// ----------------------------------------------------------------------------------------------------------
 
 std::vector<PeerId> Tunnel::change_peers(PeerChanges changes, Now now) {
   std::vector<std::unique_ptr<Peer>> leaving;
@@ -100,7 +99,6 @@ void Tunnel::publish_routing() {
 }
 
 // --- Time
-// -----------------------------------------------------------------------------------------------------------
 
 void Tunnel::reschedule(PeerId id) {
   const Instant deadline = peers_[id]->deadline();
@@ -142,7 +140,6 @@ void Tunnel::set_path_policy(const PathPolicy& policy) {
 }
 
 // --- Notices of the data workers
-// ------------------------------------------------------------------------------------
 
 void Tunnel::handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions) {
   handle_notice(record, payload, now, actions);
@@ -192,7 +189,6 @@ void Tunnel::handle_notice(const DoorRecord& record, ByteView payload, Now now, 
 }
 
 // --- Messages from anybody
-// ------------------------------------------------------------------------------------------
 
 void Tunnel::receive(ByteView message, const net::Endpoint& from, Now now, Actions& actions) {
   switch (classify(message)) {

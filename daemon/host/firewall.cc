@@ -82,7 +82,6 @@ constexpr std::array kFamilies{Words{net::Family::kIpv4, "ip", "ipv4_addr"},
                                Words{net::Family::kIpv6, "ip6", "ipv6_addr"}};
 
 // --- access
-// --------------------------------------------------------------------------------------------------------
 
 std::string statement_of(const config::AccessRule& rule, const std::string& counter) {
   const bool is_v4 = rule.destination.address.is_v4();
@@ -185,7 +184,6 @@ void add_isolation(const HostPlan& plan, Rules& rules) {
 }
 
 // --- full tunnel
-// -------------------------------------------------------------------------------------------------------
 
 void add_kill_switch(const HostPlan& plan, Rules& rules) {
   if (!plan.kill_switch) return;

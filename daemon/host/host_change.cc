@@ -10,7 +10,6 @@ namespace tunneld::daemon {
 namespace {
 
 // --- words
-// ---------------------------------------------------------------------------------------------------
 
 std::string words_of(const DeviceOpened& opened) {
   return "offloads and flags of " + opened.interface.name;
@@ -86,7 +85,6 @@ std::string words_of(const DnsSet& set) {
 }
 
 // --- to JSON
-// -------------------------------------------------------------------------------------------------
 
 template <typename Value>
 void put_if(Json& object, const char* key, const std::optional<Value>& value) {
@@ -210,7 +208,6 @@ Json json_of(const DnsSet& set) {
 }
 
 // --- from JSON: whatever is missing or of another type throws Json::Error
-// ------------------------------------
 
 template <typename Value>
 std::optional<Value> get_if(const Json& object, const char* key) {

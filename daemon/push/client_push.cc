@@ -83,7 +83,6 @@ void ClientPush::on_timer(Instant now, PushFrames& out) {
 }
 
 // --- Asking
-// ---------------------------------------------------------------------------------------------------------
 
 void ClientPush::ask(const PushPeer& server, Instant now, PushFrames& out) {
   Question& question = questions_.try_emplace(server.id, Question{.key = server.key}).first->second;
@@ -95,7 +94,6 @@ void ClientPush::ask(const PushPeer& server, Instant now, PushFrames& out) {
 }
 
 // --- Taking
-// ---------------------------------------------------------------------------------------------------------
 
 void ClientPush::received(const PushPeer& from, const protocol::ControlFrame& frame, Instant now,
                           PushFrames& out) {
@@ -279,7 +277,6 @@ std::vector<config::PeerConfig> ClientPush::peers() const {
 }
 
 // --- How long it holds
-// ----------------------------------------------------------------------------------------------
 
 bool ClientPush::is_live(const crypto::PublicKey& key, Instant now) const {
   protocol::Peer* peer = tunnel_.find_peer(key);

@@ -77,7 +77,6 @@ void ServerPush::stop(Now now) {
 }
 
 // --- The configuration
-// ----------------------------------------------------------------------------------------------
 
 void ServerPush::take_peers() {
   by_key_.clear();
@@ -161,7 +160,6 @@ const config::PeerConfig* ServerPush::config_of(const crypto::PublicKey& key) co
 }
 
 // --- Answers
-// --------------------------------------------------------------------------------------------------------
 
 void ServerPush::requested(const PushPeer& from, Now now, PushFrames& out) {
   if (config_of(from.key) == nullptr) return;
@@ -304,7 +302,6 @@ void ServerPush::update_allowed_ips(const crypto::PublicKey& key) {
 }
 
 // --- Leases
-// ---------------------------------------------------------------------------------------------------------
 
 void ServerPush::renew_leases(Now now) {
   tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {

@@ -409,7 +409,6 @@ TEST_F(HostChangesTest, TenThousandRoutesTakeSecondsAtMost) {
 }
 
 // --- tunneld cleanup
-// -----------------------------------------------------------------------------------------
 
 class CleanupTest : public KeptDeviceTest {
  protected:
