@@ -7,7 +7,7 @@ build=(g++ cmake ninja-build pkg-config libsodium-dev libb2-dev libboost-dev lib
 # ipsec-mb exists for x86-64 only; without it libsodium seals the packets.
 [ "$(dpkg --print-architecture)" = amd64 ] && build+=(libipsec-mb-dev)
 test=(iproute2 iputils-ping iperf3 python3 nftables procps tcpdump wireguard-go wireguard-tools strace util-linux
-  systemd-container dbus libcap2-bin ethtool zbar-tools dnsmasq-base udhcpc)
+  systemd-container dbus libcap2-bin ethtool zbar-tools dnsmasq-base udhcpc clang-format black python3-pyflakes shellcheck)
 
 missing=()
 for package in "${build[@]}" "${test[@]}"; do

@@ -5,7 +5,7 @@
 #   sudo tests/run.sh            everything
 #   sudo tests/run.sh --quick    units and simulation of the release build only
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 
 quick=false
 [ "${1:-}" = --quick ] && quick=true
@@ -89,6 +89,8 @@ end_to_end() {
   skipped=$((skipped + $(echo "$totals" | sed -E 's/.* ([0-9]+) skipped.*/\1/')))
 }
 
+echo "== format and common mistakes"
+if tests/lint.sh; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 unit release all
 if ! $quick; then
   unit asan all

@@ -74,15 +74,33 @@ def start_tunneld(lab, host, own, other, engine, fast_cipher, kind="tun"):
     peer = {"name": "other", "public_key": other, "endpoints": [f"203.0.113.{3 - own}:51820"]}
     if kind == "tun":
         peer["allowed_ips"] = [f"10.9.0.{3 - own}/32"]
-    config = lab.config(host, {"name": f"{kind}0", "type": kind, "addresses": [f"10.9.0.{own}/24"], "listen_port": 51820},
-                        [peer], crypto={"engine": engine, "fast_cipher": fast_cipher})
+    config = lab.config(
+        host,
+        {"name": f"{kind}0", "type": kind, "addresses": [f"10.9.0.{own}/24"], "listen_port": 51820},
+        [peer],
+        crypto={"engine": engine, "fast_cipher": fast_cipher},
+    )
     return lab.start(host, config)
 
 
 def start_wireguard_go(lab, host, own, other):
-    wireguard_go.start(lab, host, f"10.9.0.{own}/24", [
-        "private-key", host.directory / "private.key", "listen-port", "51820", "peer", other,
-        "allowed-ips", f"10.9.0.{3 - own}/32", "endpoint", f"203.0.113.{3 - own}:51820"])
+    wireguard_go.start(
+        lab,
+        host,
+        f"10.9.0.{own}/24",
+        [
+            "private-key",
+            host.directory / "private.key",
+            "listen-port",
+            "51820",
+            "peer",
+            other,
+            "allowed-ips",
+            f"10.9.0.{3 - own}/32",
+            "endpoint",
+            f"203.0.113.{3 - own}:51820",
+        ],
+    )
 
 
 def set_up(lab, entry, offloads_off):
@@ -135,8 +153,10 @@ def cpu_seconds(hosts):
 
 def resident_mb(hosts):
     """Of the largest daemon."""
-    sizes = [int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1))
-             for pid in daemon_pids(hosts)]
+    sizes = [
+        int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text()).group(1))
+        for pid in daemon_pids(hosts)
+    ]
     return max(sizes, default=0) / 1024
 
 
@@ -190,15 +210,24 @@ def scale(lab, peers, seconds):
     """tunneld with `peers` configured peers at one end, one of which is there."""
     a, b = wire(lab, False)
     key_a, key_b = lab.key(a), lab.key(b)
-    others = [{"name": f"p{i}", "public_key": base64.b64encode(os.urandom(31) + b"\x01").decode(),
-               "allowed_ips": [f"10.{64 + i // 65536}.{i // 256 % 256}.{i % 256}/32"]} for i in range(peers - 1)]
+    others = [
+        {
+            "name": f"p{i}",
+            "public_key": base64.b64encode(os.urandom(31) + b"\x01").decode(),
+            "allowed_ips": [f"10.{64 + i // 65536}.{i // 256 % 256}.{i % 256}/32"],
+        }
+        for i in range(peers - 1)
+    ]
     there = {"name": "b", "public_key": key_b, "endpoints": ["203.0.113.2:51820"], "allowed_ips": [f"{INNER}/32"]}
     config = lab.config(a, {"addresses": ["10.9.0.1/24"], "listen_port": 51820}, [], routes="none")
     # One peer a line: so long a configuration is refused in brackets.
     fields = json.loads(config.read_text())
     fields.pop("peers")
-    config.write_text("".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items()) +
-                      "peers:\n" + "".join(f"  - {json.dumps(peer)}\n" for peer in [*others, there]))
+    config.write_text(
+        "".join(f"{key}: {json.dumps(value)}\n" for key, value in fields.items())
+        + "peers:\n"
+        + "".join(f"  - {json.dumps(peer)}\n" for peer in [*others, there])
+    )
     begin = time.monotonic()
     lab.start(a, config, log_level="info", ready=False).wait_ready(60)
     figures = {"start s": time.monotonic() - begin}
@@ -218,20 +247,42 @@ def handshakes(lab, program, seconds, load, clients=1000):
     own = lab.key(server)
     networks = [f"10.64.{i // 256}.{i % 256}/32" for i in range(clients)]
     if program == "tunneld":
-        config = lab.config(server, {"addresses": ["10.9.0.1/24"], "listen_port": 51820}, [
-            {"name": f"p{i}", "public_key": key, "allowed_ips": [network]}
-            for i, (key, network) in enumerate(zip(keys, networks))], routes="none")
+        config = lab.config(
+            server,
+            {"addresses": ["10.9.0.1/24"], "listen_port": 51820},
+            [
+                {"name": f"p{i}", "public_key": key, "allowed_ips": [network]}
+                for i, (key, network) in enumerate(zip(keys, networks))
+            ],
+            routes="none",
+        )
         lab.start(server, config, log_level="warning")
     else:
-        wireguard_go.start(lab, server, "10.9.0.1/24", [
-            "private-key", server.directory / "private.key", "listen-port", "51820",
-            *(word for key, network in zip(keys, networks) for word in ("peer", key, "allowed-ips", network))])
+        wireguard_go.start(
+            lab,
+            server,
+            "10.9.0.1/24",
+            [
+                "private-key",
+                server.directory / "private.key",
+                "listen-port",
+                "51820",
+                *(word for key, network in zip(keys, networks) for word in ("peer", key, "allowed-ips", network)),
+            ],
+        )
     before = cpu_seconds((server,))
-    completed, initiations, cookies = map(int, crowd.run(
-        load, "run", own, "203.0.113.1", "51820", clients, seconds, "10.128.0.1", timeout=60 + seconds).stdout.split())
-    return {"handshakes/s": completed / seconds, "initiations each": initiations / max(completed, 1),
-            "cookies each": cookies / max(completed, 1),
-            "server cpu us each": 1e6 * (cpu_seconds((server,)) - before) / max(completed, 1)}
+    completed, initiations, cookies = map(
+        int,
+        crowd.run(
+            load, "run", own, "203.0.113.1", "51820", clients, seconds, "10.128.0.1", timeout=60 + seconds
+        ).stdout.split(),
+    )
+    return {
+        "handshakes/s": completed / seconds,
+        "initiations each": initiations / max(completed, 1),
+        "cookies each": cookies / max(completed, 1),
+        "server cpu us each": 1e6 * (cpu_seconds((server,)) - before) / max(completed, 1),
+    }
 
 
 def rounds_of(arguments, names, measure_one):
@@ -294,19 +345,25 @@ def main():
         results = rounds_of(arguments, [1, 1000, 10000], lambda lab, peers: scale(lab, peers, arguments.seconds))
         print_table({f"{peers:,} peers": rounds for peers, rounds in results.items()}, [])
     elif arguments.handshakes:
-        results = rounds_of(arguments, ["tunneld", REFERENCE], lambda lab, program: handshakes(
-            lab, program, arguments.seconds, arguments.handshake_load))
+        results = rounds_of(
+            arguments,
+            ["tunneld", REFERENCE],
+            lambda lab, program: handshakes(lab, program, arguments.seconds, arguments.handshake_load),
+        )
         print_table(results, [])
     else:
         with tempfile.TemporaryDirectory() as directory:
             udp_load = f"{directory}/udp_load"
             sh("c++", "-O2", "-std=c++20", "-o", udp_load, ROOT / "tests/bench/udp_load.cc")
             names = list(LAYERS) if arguments.tap else chosen(arguments.only)
-            results = rounds_of(arguments, names, lambda lab, entry: measure(
-                lab, entry, arguments.seconds, arguments.wire, udp_load))
+            results = rounds_of(
+                arguments, names, lambda lab, entry: measure(lab, entry, arguments.seconds, arguments.wire, udp_load)
+            )
         print_table(results, [name for name in (RAW, REFERENCE, *TUNS) if name in results])
         if arguments.svg:
-            medians = {name: statistics.median(figures["tcp Gbit/s"] for figures in rounds) for name, rounds in results.items()}
+            medians = {
+                name: statistics.median(figures["tcp Gbit/s"] for figures in rounds) for name, rounds in results.items()
+            }
             pathlib.Path(arguments.svg).write_text(chart.bars(medians, RAW))
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(results, indent=2) + "\n")

@@ -24,8 +24,11 @@ KINDS = [
     ("checksums of segments", r"tunneld .*sum_bytes"),
     ("cutting, joining, lookups, the rest of ours", r"tunneld |libc\.so|libstdc\+\+|ld-linux|vdso"),
     ("copies by the kernel", r"_copy_(from|to)_iter|copy_(from|to)_user|rep_movs|memcpy|copy_page|skb_copy|csum_partial"),
-    ("waking and switching threads", r"sched|switch|wake|enqueue|dequeue|pick_|update_curr|load_avg|try_to_|"
-                                     r"raw_spin_unlock_irqrestore|epoll|poll|select_task|idle_cpu|ttwu|hrtimer|reweight"),
+    (
+        "waking and switching threads",
+        r"sched|switch|wake|enqueue|dequeue|pick_|update_curr|load_avg|try_to_|"
+        r"raw_spin_unlock_irqrestore|epoll|poll|select_task|idle_cpu|ttwu|hrtimer|reweight",
+    ),
     ("the kernel's network and device paths", r"."),
 ]
 OURS = re.compile(r"^(in|out)-\d+$|^tunneld$")
@@ -42,8 +45,21 @@ def measure(tunneld, setup, seconds):
         sh("perf", "record", "-q", "-a", "-e", "cpu-clock", "-F", "4999", "-o", data, "sleep", seconds, timeout=seconds + 60)
         flow.wait(timeout=60)
         server.wait(timeout=10)
-        report = sh("perf", "report", "-i", data, "--stdio", "--sort", "comm,dso,sym", "-F", "overhead,comm,dso,sym",
-                    "-t", "\t", timeout=120, stderr=subprocess.DEVNULL).stdout
+        report = sh(
+            "perf",
+            "report",
+            "-i",
+            data,
+            "--stdio",
+            "--sort",
+            "comm,dso,sym",
+            "-F",
+            "overhead,comm,dso,sym",
+            "-t",
+            "\t",
+            timeout=120,
+            stderr=subprocess.DEVNULL,
+        ).stdout
     finally:
         lab.close()
         shutil.rmtree(data.parent)

@@ -19,8 +19,15 @@ def layer(lab):
     try:
         for name in ("upper", "work", "merged"):
             (memory / name).mkdir()
-        sh("mount", "-t", "overlay", "overlay", "-o",
-           f"lowerdir=/,upperdir={memory}/upper,workdir={memory}/work", memory / "merged")
+        sh(
+            "mount",
+            "-t",
+            "overlay",
+            "overlay",
+            "-o",
+            f"lowerdir=/,upperdir={memory}/upper,workdir={memory}/work",
+            memory / "merged",
+        )
         yield memory / "merged"
     finally:
         sh("umount", memory / "merged", check_exit=False)
@@ -30,8 +37,14 @@ def layer(lab):
 def install(lab, root):
     """The build that is tested, as `cmake --install` puts it in its place."""
     installed = lab.directory / "installed"
-    sh("cmake", "--install", pathlib.Path(lab.tunneld).parent, "--prefix", "/usr",
-       env={**os.environ, "DESTDIR": str(installed)})
+    sh(
+        "cmake",
+        "--install",
+        pathlib.Path(lab.tunneld).parent,
+        "--prefix",
+        "/usr",
+        env={**os.environ, "DESTDIR": str(installed)},
+    )
     shutil.copytree(installed / "usr", root / "usr", dirs_exist_ok=True)
 
 
@@ -42,10 +55,12 @@ def configure_near(lab, root):
     configs.mkdir(mode=0o700)
     sh(lab.tunneld, "genkey", "-o", configs / "near.key")
     key = sh(lab.tunneld, "genkey", "-o", configs / "other.key").stdout.strip()
-    (configs / "near.yaml").write_text(f"""
+    (configs / "near.yaml").write_text(
+        f"""
 interface: {{ name: tun0, addresses: [10.9.0.1/24], private_key_file: near.key, dns: {{ servers: [10.9.0.2] }} }}
 peers: [{{ name: other, public_key: "{key}", endpoints: ["203.0.113.2:51820"], allowed_ips: [10.9.0.2/32] }}]
-""")
+"""
+    )
 
 
 def boot_and_run(root, script, *options, seconds=60):
@@ -59,13 +74,29 @@ def boot_and_run(root, script, *options, seconds=60):
     wants.mkdir(parents=True, exist_ok=True)
     (wants / "tunneld-test.service").symlink_to("/etc/systemd/system/tunneld-test.service")
     container = subprocess.Popen(
-        ["systemd-nspawn", "-q", "-D", root, f"--machine=tunneld{os.getpid()}", "--boot", "--register=no", "--keep-unit",
-         "--private-network", "--capability=all", "--bind=/dev/net/tun", *options],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        [
+            "systemd-nspawn",
+            "-q",
+            "-D",
+            root,
+            f"--machine=tunneld{os.getpid()}",
+            "--boot",
+            "--register=no",
+            "--keep-unit",
+            "--private-network",
+            "--capability=all",
+            "--bind=/dev/net/tun",
+            *options,
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+    )
     try:
         result = root / "result"
-        wait_for(lambda: result.exists() and "\n+ echo DONE" in result.read_text(errors="replace"), seconds,
-                 "the test unit ends")
+        wait_for(
+            lambda: result.exists() and "\n+ echo DONE" in result.read_text(errors="replace"), seconds, "the test unit ends"
+        )
         return result.read_text(errors="replace")
     finally:
         container.terminate()

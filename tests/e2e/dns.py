@@ -11,15 +11,15 @@ def name_in(question):
     end = 12
     labels = []
     while question[end]:
-        labels.append(question[end + 1:end + 1 + question[end]].decode())
+        labels.append(question[end + 1 : end + 1 + question[end]].decode())
         end += question[end] + 1
     return ".".join(labels).lower(), end
 
 
 def answer(question, name, address):
     asked, end = name_in(question)
-    kind = struct.unpack("!H", question[end + 1:end + 3])[0]
-    section = question[12:end + 5]
+    kind = struct.unpack("!H", question[end + 1 : end + 3])[0]
+    section = question[12 : end + 5]
     exists = asked == name
     records = b""
     if exists and kind == 1:

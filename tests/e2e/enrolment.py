@@ -8,7 +8,10 @@ from harness import check, sh
 def tunneld(host, *words, code=0, **options):
     """Output (stdout and stderr) of a command run in the host's directory; its exit code must be `code`."""
     result = host.run(host.lab.tunneld, *words, cwd=host.directory, check_exit=False, **options)
-    check(result.returncode == code, f"tunneld {' '.join(map(str, words))}: exit {result.returncode}, not {code}\n{result.stdout}")
+    check(
+        result.returncode == code,
+        f"tunneld {' '.join(map(str, words))}: exit {result.returncode}, not {code}\n{result.stdout}",
+    )
     return result.stdout
 
 

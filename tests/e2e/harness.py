@@ -18,7 +18,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -93,9 +92,7 @@ class Host:
         options.setdefault("stdout", subprocess.DEVNULL)
         options.setdefault("stderr", subprocess.STDOUT)
         process = subprocess.Popen(
-            self.command(*words),
-            env={**os.environ, **self.directories(), **(environment or {})},
-            **options,
+            self.command(*words), env={**os.environ, **self.directories(), **(environment or {})}, **options
         )
         self.lab.processes.append(process)
         return process
@@ -154,8 +151,15 @@ class Daemon:
         self.messages = ""
         log = open(self.log_path, "wb")
         self.process = host.popen(
-            *wrapper, host.lab.tunneld, "--config", config, "--log-level", log_level,
-            environment={"NOTIFY_SOCKET": notify_path}, stdout=log, stderr=log,
+            *wrapper,
+            host.lab.tunneld,
+            "--config",
+            config,
+            "--log-level",
+            log_level,
+            environment={"NOTIFY_SOCKET": notify_path},
+            stdout=log,
+            stderr=log,
         )
 
     def log(self):
@@ -263,8 +267,7 @@ class Lab:
             if psk:
                 peer["preshared_key_file"] = "preshared.key"
             addresses = [f"10.9.0.{n}/24", f"fd09::{n}/64"]
-            host.config_path = self.config(
-                host, {"addresses": addresses, "listen_port": 51820, **(interface or {})}, [peer])
+            host.config_path = self.config(host, {"addresses": addresses, "listen_port": 51820, **(interface or {})}, [peer])
             host.public_key = keys[host]
         if start:
             a.daemon = self.start(a, a.config_path)
@@ -279,7 +282,10 @@ class Lab:
             daemon.stop()
         for host in {daemon.host for daemon in running}:
             for line in host.state().splitlines():
-                check(not re.search(r"proto 215|\b32(?:[56]\d\d|7[0-5]\d):\t|tunneld-|\.journal|\b(tun|tap)0\b", line), f"left behind on {host.name}: {line}")
+                check(
+                    not re.search(r"proto 215|\b32(?:[56]\d\d|7[0-5]\d):\t|tunneld-|\.journal|\b(tun|tap)0\b", line),
+                    f"left behind on {host.name}: {line}",
+                )
 
     def close(self):
         for process in self.processes:

@@ -34,4 +34,11 @@ def own_mounts(lab, host, fill=lambda memory: None):
     finally:
         sh("umount", "-l", memory)
     host.command = lambda *words: [
-        "nsenter", f"--mount=/proc/{keeper.pid}/ns/mnt", "ip", "netns", "exec", host.namespace, *map(str, words)]
+        "nsenter",
+        f"--mount=/proc/{keeper.pid}/ns/mnt",
+        "ip",
+        "netns",
+        "exec",
+        host.namespace,
+        *map(str, words),
+    ]

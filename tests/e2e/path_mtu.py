@@ -26,16 +26,30 @@ def network(lab):
     lab.wire(a, ["192.0.2.1/24", "2001:db8:1::1/64"], left, ["192.0.2.254/24", "2001:db8:1::ff/64", "fe80::1/64"])
     lab.wire(b, ["198.51.100.1/24", "2001:db8:2::1/64"], right, ["198.51.100.254/24", "2001:db8:2::ff/64", "fe80::1/64"])
     # Routers ask for their neighbours by link-local addresses.
-    lab.wire(left, ["203.0.113.1/24", "2001:db8:3::1/64", "fe80::1/64"],
-             right, ["203.0.113.2/24", "2001:db8:3::2/64", "fe80::2/64"], "narrow", "narrow")
-    for host, four, six in ((a, "192.0.2.254", "2001:db8:1::ff"), (b, "198.51.100.254", "2001:db8:2::ff"),
-                            (left, "203.0.113.2", "2001:db8:3::2"), (right, "203.0.113.1", "2001:db8:3::1")):
+    lab.wire(
+        left,
+        ["203.0.113.1/24", "2001:db8:3::1/64", "fe80::1/64"],
+        right,
+        ["203.0.113.2/24", "2001:db8:3::2/64", "fe80::2/64"],
+        "narrow",
+        "narrow",
+    )
+    for host, four, six in (
+        (a, "192.0.2.254", "2001:db8:1::ff"),
+        (b, "198.51.100.254", "2001:db8:2::ff"),
+        (left, "203.0.113.2", "2001:db8:3::2"),
+        (right, "203.0.113.1", "2001:db8:3::1"),
+    ):
         host.ip("route", "add", "default", "via", four)
         host.ip("-6", "route", "add", "default", "via", six)
     for router in (left, right):
         router.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-        router.run("nft", "-f", "-", input=SILENCE.format(
-            hook="output priority 0", rule="meta l4proto { icmp, icmpv6 } @th,0,8 { 2, 3 }"))
+        router.run(
+            "nft",
+            "-f",
+            "-",
+            input=SILENCE.format(hook="output priority 0", rule="meta l4proto { icmp, icmpv6 } @th,0,8 { 2, 3 }"),
+        )
     for host in (a, b):
         host.run("nft", "-f", "-", input=SILENCE.format(hook="prerouting priority -450", rule="ip frag-off & 0x3fff != 0"))
     return a, (left, right), b
@@ -49,8 +63,12 @@ def swallowed(host):
 def tunnel(lab, a, b, addresses):
     keys = {a: lab.key(a), b: lab.key(b)}
     for host, other, n in ((a, b, 1), (b, a, 2)):
-        peer = {"name": other.name, "public_key": keys[other], "endpoints": [addresses[other]],
-                "allowed_ips": [f"10.9.0.{3 - n}/32", f"fd09::{3 - n}/128"]}
+        peer = {
+            "name": other.name,
+            "public_key": keys[other],
+            "endpoints": [addresses[other]],
+            "allowed_ips": [f"10.9.0.{3 - n}/32", f"fd09::{3 - n}/128"],
+        }
         config = lab.config(host, {"addresses": [f"10.9.0.{n}/24", f"fd09::{n}/64"], "listen_port": 51820}, [peer])
         host.daemon = lab.start(host, config)
 
@@ -60,8 +78,11 @@ def path(host, name="b"):
 
 
 def found(host, mtu, seconds, name="b"):
-    wait_for(lambda: path(host, name)["mtu"] == mtu and path(host, name)["search"] == "complete", seconds,
-             f"the path MTU of {mtu}: {path(host, name)}")
+    wait_for(
+        lambda: path(host, name)["mtu"] == mtu and path(host, name)["search"] == "complete",
+        seconds,
+        f"the path MTU of {mtu}: {path(host, name)}",
+    )
 
 
 def told(host, address, size):
@@ -95,8 +116,10 @@ def transfer_over_a_shrinking_path(a, routers, b, outer):
 def check_path(lab, outer):
     """Tunnelds on both ends of it, over IPv4 or IPv6."""
     a, routers, b = network(lab)
-    addresses = {4: {a: "192.0.2.1:51820", b: "198.51.100.1:51820"},
-                 6: {a: "[2001:db8:1::1]:51820", b: "[2001:db8:2::1]:51820"}}[outer]
+    addresses = {
+        4: {a: "192.0.2.1:51820", b: "198.51.100.1:51820"},
+        6: {a: "[2001:db8:1::1]:51820", b: "[2001:db8:2::1]:51820"},
+    }[outer]
     overhead = 60 if outer == 4 else 80
     narrow(routers, 1452)  # PPPoE over PPPoE, so to say: known from the start, and nobody says so
     tunnel(lab, a, b, addresses)
@@ -115,8 +138,11 @@ def check_path(lab, outer):
     check(longest <= 10, f"IPv{outer}: nothing arrived for {longest:.1f} s")
     found(a, 1280 - overhead, 15)
     # The other direction finds out by its own large packets.
-    wait_for(lambda: b.ping("10.9.0.1", size=1280 - overhead, count=1, wait=1) + 1 and path(b, "a")["mtu"] == 1280 - overhead,
-             10, f"b has found out too: {path(b, 'a')}")
+    wait_for(
+        lambda: b.ping("10.9.0.1", size=1280 - overhead, count=1, wait=1) + 1 and path(b, "a")["mtu"] == 1280 - overhead,
+        10,
+        f"b has found out too: {path(b, 'a')}",
+    )
     check("mtu 1280 " in a.ip("link", "show", "tun0"), "the device stays fit for IPv6")
     # The device takes 1280 and the path less: now it is we who answer.
     inner = 1280 - overhead

@@ -65,13 +65,13 @@ def print_features(device):
         fcntl.ioctl(control, SIOCETHTOOL, struct.pack("16sP8x", device.encode(), buffer.buffer_info()[0]))
         return buffer.tobytes()
 
-    count, = struct.unpack_from("I", ask(struct.pack("IIQI4x", ETHTOOL_GSSET_INFO, 0, 1 << ETH_SS_FEATURES, 0)), 16)
+    (count,) = struct.unpack_from("I", ask(struct.pack("IIQI4x", ETHTOOL_GSSET_INFO, 0, 1 << ETH_SS_FEATURES, 0)), 16)
     names = ask(struct.pack("III", ETHTOOL_GSTRINGS, ETH_SS_FEATURES, count) + bytes(32 * count))[12:]
     blocks = (count + 31) // 32
     values = ask(struct.pack("II", ETHTOOL_GFEATURES, blocks) + bytes(16 * blocks))[8:]
     found = {}
     for number in range(count):
-        name = names[32 * number:32 * number + 32].split(b"\0")[0].decode()
+        name = names[32 * number : 32 * number + 32].split(b"\0")[0].decode()
         available, wanted, active, _ = struct.unpack_from("4I", values, 16 * (number // 32))
         mask = 1 << number % 32
         if name and available & mask:

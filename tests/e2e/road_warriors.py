@@ -19,8 +19,9 @@ class Server:
         self.clients = 0
 
     def write(self, **interface):
-        return self.lab.config(self.host, {"addresses": SERVER_ADDRESSES, "listen_port": 51820, **interface},
-                               self.peers, server=self.section)
+        return self.lab.config(
+            self.host, {"addresses": SERVER_ADDRESSES, "listen_port": 51820, **interface}, self.peers, server=self.section
+        )
 
     def start(self, **options):
         self.daemon = self.lab.start(self.host, self.write(), **options)
@@ -50,7 +51,8 @@ class Server:
 
     def configure(self, host):
         host.config_path = self.lab.config(
-            host, {}, [host.server_peer], client={"accept": host.accept} if host.accept is not None else {})
+            host, {}, [host.server_peer], client={"accept": host.accept} if host.accept is not None else {}
+        )
         return host.config_path
 
     def leases(self):

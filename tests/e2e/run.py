@@ -44,7 +44,10 @@ def run(path, tunneld, variant):
         return name, 77, "this processor has no AVX2, which ipsec-mb needs", 0.0
     process = subprocess.Popen(
         [sys.executable, path, "--tunneld", tunneld],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
         env={**os.environ, **variant},
     )
     running.add(process)
@@ -77,8 +80,9 @@ def main():
     parser.add_argument("--no-variants", action="store_true", help="each test once")
     parser.add_argument("words", nargs="*")
     arguments = parser.parse_args()
-    paths = sorted(path for path in HERE.glob("test_*.py")
-                   if not arguments.words or any(word in path.stem for word in arguments.words))
+    paths = sorted(
+        path for path in HERE.glob("test_*.py") if not arguments.words or any(word in path.stem for word in arguments.words)
+    )
     verdicts = {}  # of each job: "passed", "failed" or "skipped", and its output without the logs
     proven = set()  # a sanitizer has seen the fault, so no second try can excuse it
 
@@ -128,8 +132,9 @@ def main():
     for name, (_, verdict, said) in verdicts.items():
         if verdict == "failed":
             print(f"failed: {name}: {said[-600:]}")
-    passed, failed, skipped = ([verdict for _, verdict, _ in verdicts.values()].count(word)
-                               for word in ("passed", "failed", "skipped"))
+    passed, failed, skipped = (
+        [verdict for _, verdict, _ in verdicts.values()].count(word) for word in ("passed", "failed", "skipped")
+    )
     print(f"{passed} passed, {failed + interrupted} failed, {skipped} skipped")
     sys.exit(1 if failed or interrupted or not passed else 0)
 

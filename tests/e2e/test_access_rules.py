@@ -4,7 +4,7 @@ masquerades; what it did to the host is undone byte for byte after each way of e
 import signal
 
 import wireguard_go
-from harness import check, check_same_state, main, sh, wait_for
+from harness import check, check_same_state, main, wait_for
 
 
 def run(lab):
@@ -12,7 +12,9 @@ def run(lab):
     lab.wire(server, "192.0.2.1/30", client, "192.0.2.2/30", name_a="to-client")
     lab.wire(server, "192.0.2.5/30", stock, "192.0.2.6/30", name_a="to-stock")
     # The machine on the LAN knows no way back into the tunnel: only masquerading lets it answer.
-    lab.wire(server, ["10.1.0.1/24", "fd01::1/64"], lan, ["10.1.0.2/24", "10.1.0.3/24", "fd01::2/64", "fd01::3/64"], name_a="lan0")
+    lab.wire(
+        server, ["10.1.0.1/24", "fd01::1/64"], lan, ["10.1.0.2/24", "10.1.0.3/24", "fd01::2/64", "fd01::3/64"], name_a="lan0"
+    )
     server.run("sysctl", "-qw", "net.ipv4.conf.to-client.forwarding=1")  # not as the kernel's one switch leaves it
     server.run("sysctl", "-qw", "net.ipv4.ip_forward=0")
     before = server.state()
@@ -20,36 +22,70 @@ def run(lab):
 
     def start(rules, **more):
         config = lab.config(
-            server, {"addresses": ["10.9.0.1/24", "fd09::1/64"], "listen_port": 51820},
-            [{"name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.2/32", "fd09::2/128"]},
-             {"name": "stock", "public_key": keys[stock], "allowed_ips": ["10.9.0.3/32", "fd09::3/128"], **rules}],
+            server,
+            {"addresses": ["10.9.0.1/24", "fd09::1/64"], "listen_port": 51820},
+            [
+                {"name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.2/32", "fd09::2/128"]},
+                {"name": "stock", "public_key": keys[stock], "allowed_ips": ["10.9.0.3/32", "fd09::3/128"], **rules},
+            ],
             server={"forwarding": {"enabled": True, "masquerade": "lan0"}, "client_to_client": False},
-            groups={"guest": {"allow": ["10.1.0.2:7001/tcp", "[fd01::2]:7001/tcp", "10.1.0.2/icmp", "fd01::2/icmp"]}})
+            groups={"guest": {"allow": ["10.1.0.2:7001/tcp", "[fd01::2]:7001/tcp", "10.1.0.2/icmp", "fd01::2/icmp"]}},
+        )
         return config
 
     path = start({"group": "guest"})
     plan = server.run(lab.tunneld, "check", "--plan", "--config", path).stdout
     check("10.1.0.2" in plan and "masquerade" in plan and "forwarding of IPv6 on" in plan, f"the plan says it:\n{plan}")
     daemon = lab.start(server, path)
-    lab.start(client, lab.config(client, {"addresses": ["10.9.0.2/24", "fd09::2/64"]}, [{
-        "name": "server", "public_key": keys[server], "endpoints": ["192.0.2.1:51820"],
-        "allowed_ips": ["10.9.0.0/24", "10.1.0.0/24", "fd09::/64", "fd01::/64"]}]))
-    device = wireguard_go.start(lab, stock, "10.9.0.3/24", [
-        "private-key", stock.directory / "private.key", "peer", keys[server], "endpoint", "192.0.2.5:51820",
-        "allowed-ips", "10.9.0.0/24,10.1.0.0/24,fd09::/64,fd01::/64"])
+    lab.start(
+        client,
+        lab.config(
+            client,
+            {"addresses": ["10.9.0.2/24", "fd09::2/64"]},
+            [
+                {
+                    "name": "server",
+                    "public_key": keys[server],
+                    "endpoints": ["192.0.2.1:51820"],
+                    "allowed_ips": ["10.9.0.0/24", "10.1.0.0/24", "fd09::/64", "fd01::/64"],
+                }
+            ],
+        ),
+    )
+    device = wireguard_go.start(
+        lab,
+        stock,
+        "10.9.0.3/24",
+        [
+            "private-key",
+            stock.directory / "private.key",
+            "peer",
+            keys[server],
+            "endpoint",
+            "192.0.2.5:51820",
+            "allowed-ips",
+            "10.9.0.0/24,10.1.0.0/24,fd09::/64,fd01::/64",
+        ],
+    )
     stock.ip("address", "add", "fd09::3/64", "dev", device, "nodad")
     for network in ("10.1.0.0/24", "fd01::/64"):
         stock.ip("route", "add", network, "dev", device)
 
     servers = []
     for host, address, port in ((lan, "::", 7001), (lan, "::", 7002), (server, "::", 7001)):
-        servers.append(host.popen("python3", "-c", f"""
+        servers.append(
+            host.popen(
+                "python3",
+                "-c",
+                f"""
 import socket, threading
 listener = socket.create_server(("{address}", {port}), family=socket.AF_INET6, dualstack_ipv6=True)
 def echo(s):
     while data := s.recv(100): s.sendall(data)
 while True: threading.Thread(target=echo, args=(listener.accept()[0],)).start()
-"""))
+""",
+            )
+        )
     for host, port in ((lan, 7001), (lan, 7002), (server, 7001)):
         wait_for(lambda: f":{port}" in host.run("ss", "-ltn").stdout, 5, "listening")
 
@@ -84,7 +120,11 @@ while True: threading.Thread(target=echo, args=(listener.accept()[0],)).start()
     check(access[("guest", "all else")]["packets"] >= 8, f"what was refused is counted: {access}")
 
     # An established connection ends when its rule goes; the one that another rule allows goes on.
-    talk = stock.popen("python3", "-u", "-c", """
+    talk = stock.popen(
+        "python3",
+        "-u",
+        "-c",
+        """
 import socket, time
 talks = {a: socket.create_connection((a, 7001)) for a in ("10.1.0.2", "fd01::2")}
 for s in talks.values(): s.settimeout(0.3)
@@ -94,7 +134,9 @@ while True:
             s.sendall(b"x"); s.recv(1); print(a, flush=True)
         except OSError: pass
     time.sleep(0.1)
-""", stdout=open(stock.directory / "talk.txt", "w"))
+""",
+        stdout=open(stock.directory / "talk.txt", "w"),
+    )
 
     def lines(address):
         return (stock.directory / "talk.txt").read_text().split().count(address)

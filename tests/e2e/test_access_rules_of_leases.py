@@ -12,8 +12,13 @@ def run(lab):
     clients = {name: lab.host(name) for name in ("guest", "free")}
     addresses = ["10.1.0.2", "10.1.0.3", "fd01::2", "fd01::3"]
     # Routers ask for their neighbours by link-local addresses.
-    lab.wire(server, ["10.1.0.1/24", "fd01::1/64", "fe80::1/64"],
-             lan, [f"{a}/{64 if ':' in a else 24}" for a in [*addresses, "fe80::2"]], name_a="lan0")
+    lab.wire(
+        server,
+        ["10.1.0.1/24", "fd01::1/64", "fe80::1/64"],
+        lan,
+        [f"{a}/{64 if ':' in a else 24}" for a in [*addresses, "fe80::2"]],
+        name_a="lan0",
+    )
     lan.ip("route", "add", "10.9.0.0/24", "via", "10.1.0.1")
     lan.ip("route", "add", "fd09::/64", "via", "fd01::1")
     key, keys = lab.key(server), {name: lab.key(host) for name, host in clients.items()}
@@ -21,13 +26,25 @@ def run(lab):
     def config(without_guest=None, **rules):
         """`without_guest`: what the other client is given instead."""
         return lab.config(
-            server, {"addresses": ["10.9.0.1/24", "fd09::1/64"], "listen_port": 51820},
-            [{"name": name, "public_key": keys[name],
-              **(rules if name == "guest" else {"allowed_ips": without_guest} if without_guest else {})}
-             for name in clients if without_guest is None or name != "guest"],
-            server={"pool": ["10.9.0.0/24", "fd09::/64"], "push": {"routes": ["10.1.0.0/24", "fd01::/64"]},
-                    "client_to_client": False, "forwarding": {"enabled": True}},
-            groups={"guests": {"allow": ["10.1.0.2/icmp", "fd01::2/icmp"]}})
+            server,
+            {"addresses": ["10.9.0.1/24", "fd09::1/64"], "listen_port": 51820},
+            [
+                {
+                    "name": name,
+                    "public_key": keys[name],
+                    **(rules if name == "guest" else {"allowed_ips": without_guest} if without_guest else {}),
+                }
+                for name in clients
+                if without_guest is None or name != "guest"
+            ],
+            server={
+                "pool": ["10.9.0.0/24", "fd09::/64"],
+                "push": {"routes": ["10.1.0.0/24", "fd01::/64"]},
+                "client_to_client": False,
+                "forwarding": {"enabled": True},
+            },
+            groups={"guests": {"allow": ["10.1.0.2/icmp", "fd01::2/icmp"]}},
+        )
 
     for n, host in enumerate(clients.values()):
         lab.wire(server, f"192.0.2.{n * 4 + 1}/30", host, f"192.0.2.{n * 4 + 2}/30", name_a=f"wire{n}")
@@ -36,9 +53,22 @@ def run(lab):
     daemon = lab.start(server, config(group="guests"))
 
     for n, (name, host) in enumerate(clients.items()):
-        lab.start(host, lab.config(host, {}, [{"name": "server", "public_key": key,
-                                               "endpoints": [f"192.0.2.{n * 4 + 1}:51820"], "allowed_ips": ["10.9.0.1/32"]}],
-                                   client={}))
+        lab.start(
+            host,
+            lab.config(
+                host,
+                {},
+                [
+                    {
+                        "name": "server",
+                        "public_key": key,
+                        "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
+                        "allowed_ips": ["10.9.0.1/32"],
+                    }
+                ],
+                client={},
+            ),
+        )
     guest, free = clients["guest"], clients["free"]
     for name, host in clients.items():
         wait_for(lambda: "10.1.0.0/24" in host.ip("route"), 10, f"{name} is configured")
@@ -78,10 +108,17 @@ def run(lab):
     server.run(lab.tunneld, "reload")
 
     # While it is taken out its packets are on their way.
-    lan.run("nft", "add table ip seen; add chain ip seen in { type filter hook input priority 0; }; "
-                   "add rule ip seen in udp dport 9999 counter")
-    flood = guest.popen("python3", "-c", "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\n"
-                                         "while True: s.sendto(b'x', ('10.1.0.3', 9999))", stderr=subprocess.DEVNULL)
+    lan.run(
+        "nft",
+        "add table ip seen; add chain ip seen in { type filter hook input priority 0; }; "
+        "add rule ip seen in udp dport 9999 counter",
+    )
+    flood = guest.popen(
+        "python3",
+        "-c",
+        "import socket\ns = socket.socket(type=socket.SOCK_DGRAM)\n" "while True: s.sendto(b'x', ('10.1.0.3', 9999))",
+        stderr=subprocess.DEVNULL,
+    )
     for _ in range(2):
         time.sleep(0.3)
         config(without_guest=[])

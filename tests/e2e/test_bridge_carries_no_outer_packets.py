@@ -21,7 +21,9 @@ def run(lab):
     wait_for(lambda: "listening" in seen.read_text(), 5, "tcpdump listens")
     daemon = lab.start(a, a.config_path)
     a.ping("10.9.0.2", count=3, wait=1)
-    check("peer b" in daemon.log() and "the way to it is through br0, the bridge of tap0" in daemon.log(), "the log names it")
+    check(
+        "peer b" in daemon.log() and "the way to it is through br0, the bridge of tap0" in daemon.log(), "the log names it"
+    )
     peer = daemon.peer("b")
     check(peer["state"] == "refused" and "through br0" in peer["note"], f"status: {peer}")
     check("51820" not in seen.read_text(), f"sent over the bridge:\n{seen.read_text()}")

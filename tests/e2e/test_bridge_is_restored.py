@@ -44,13 +44,22 @@ def run(lab):
     other = lab.key(b)
 
     def config(bridge, endpoint="203.0.113.2:51820", name="tunneld.yaml", **interface):
-        return lab.config(a, {"name": "tap0", "type": "tap", "bridge": bridge, **interface},
-                          [{"name": "b", "public_key": other, "endpoints": [endpoint]}], name=name)
+        return lab.config(
+            a,
+            {"name": "tap0", "type": "tap", "bridge": bridge, **interface},
+            [{"name": "b", "public_key": other, "endpoints": [endpoint]}],
+            name=name,
+        )
 
     before = a.state()
     made = {"name": "br0", "create": True, "members": ["up0", "down0"], "stp": True}
     plan = a.run(lab.tunneld, "check", "--config", config(made, addresses=["10.20.0.1/24"]), "--plan").stdout
-    for words in ("bridge br0 up, stp on", "link down0 master br0, up", "link tap0 master br0", "address 10.20.0.1/24 dev br0"):
+    for words in (
+        "bridge br0 up, stp on",
+        "link down0 master br0, up",
+        "link tap0 master br0",
+        "address 10.20.0.1/24 dev br0",
+    ):
         check(words in plan, f"check --plan does not say '{words}':\n{plan}")
     check_same_state(before, a.state(), "after check --plan")
     endings(lab, a, config(made, addresses=["10.20.0.1/24"]), before, "a bridge that is made")

@@ -28,8 +28,10 @@ def run(lab):
     check(not (server.directory / "new").exists(), "a refused command has left files")
 
     # One key for two peers.
-    (peers / "twin.yaml").write_text('peers: [ { name: twin, public_key: "oTmJPFXm17CyFoqxGk0TdklXA8YlLhXgq748G9ec1ho=", '
-                                     "preshared_key_file: eve.psk } ]\n")
+    (peers / "twin.yaml").write_text(
+        'peers: [ { name: twin, public_key: "oTmJPFXm17CyFoqxGk0TdklXA8YlLhXgq748G9ec1ho=", '
+        "preshared_key_file: eve.psk } ]\n"
+    )
     output = tunneld(server, "client", "remove", "eve", "--config", config)
     check(f"kept {peers}/eve.psk: peer 'twin'" in output, output)
     check((peers / "eve.psk").exists() and not (peers / "eve.yaml").exists(), "the wrong file was removed")

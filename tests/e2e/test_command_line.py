@@ -1,5 +1,4 @@
 """The commands: exit codes 0 to 3, formats of wg, and `check`, which needs no root and changes nothing."""
-import json
 import shutil
 
 from harness import check, check_same_state, main, sh

@@ -27,9 +27,14 @@ def run(lab):
     server.daemon.stop()
     stopped = time.monotonic()
     time.sleep(30)
-    plain = lab.start(server.host, lab.config(
-        server.host, {"addresses": SERVER_ADDRESSES, "listen_port": 51820},
-        [{"name": "client", "public_key": server.peers[0]["public_key"], "allowed_ips": [f"{address}/32"]}]))
+    plain = lab.start(
+        server.host,
+        lab.config(
+            server.host,
+            {"addresses": SERVER_ADDRESSES, "listen_port": 51820},
+            [{"name": "client", "public_key": server.peers[0]["public_key"], "allowed_ips": [f"{address}/32"]}],
+        ),
+    )
     wait_for(lambda: daemon.peer("office")["state"] == "up", 15, "a session with what was the server")
     check(has_all(), "gone before its time")
     wait_for(lambda: not has_all(), 90, "the end of what the server gave")

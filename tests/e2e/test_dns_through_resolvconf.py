@@ -16,7 +16,7 @@ RECORD = {"openresolv": "tun0", "resolvconf": "tun.tun0"}
 INSTALLED = {
     "openresolv": "rm -f /etc/resolv.conf; : > /etc/resolv.conf",
     "resolvconf": "mkdir -p /run/resolvconf/interface; ln -sf ../run/resolvconf/resolv.conf /etc/resolv.conf; "
-                  "ln -sfn /run/resolvconf /etc/resolvconf/run; resolvconf --enable-updates",
+    "ln -sfn /run/resolvconf /etc/resolvconf/run; resolvconf --enable-updates",
 }
 
 
@@ -32,8 +32,15 @@ def each_way(lab, a, package):
         return a.run("cat", "/etc/resolv.conf").stdout
 
     def state():
-        return a.state() + a.run("sh", "-c", "resolvconf -l; cd /run/resolvconf && find . ! -name '*lock*' ! -name metrics"
-                                             " ! -name exclusive ! -name private ! -name deprecated -type f | sort").stdout
+        return (
+            a.state()
+            + a.run(
+                "sh",
+                "-c",
+                "resolvconf -l; cd /run/resolvconf && find . ! -name '*lock*' ! -name metrics"
+                " ! -name exclusive ! -name private ! -name deprecated -type f | sort",
+            ).stdout
+        )
 
     before = state()
     check("nameserver 203.0.113.99" in text(), f"{package}: resolvconf keeps the file: {text()}")
@@ -59,8 +66,10 @@ def each_way(lab, a, package):
     config["interface"]["dns"] = {"servers": ["fd09::2"], "own_resolver": True}
     a.config_path.write_text(json.dumps(config))
     a.run(lab.tunneld, "reload", "tun0")
-    check("nameserver fd09::2" in text() and "10.9.0.2" not in text() and "corp.example" not in text(),
-          f"{package}: after a reload: {text()}")
+    check(
+        "nameserver fd09::2" in text() and "10.9.0.2" not in text() and "corp.example" not in text(),
+        f"{package}: after a reload: {text()}",
+    )
     daemon.stop()
     check_same_state(before, state(), f"{package}: after SIGTERM")
 
@@ -89,8 +98,11 @@ def each_way(lab, a, package):
     hook("echo cannot write /run/dnsmasq >&2; exit 1")
     daemon = lab.start(a, a.config_path)
     check("nameserver fd09::2" in text(), f"{package}: set in spite of a hook: {text()}\n{daemon.log()}")
-    check("-a has done what tunneld needs, and failed at something else: exit code 1: " in daemon.log()
-          and "cannot write /run/dnsmasq" in daemon.log(), f"{package}: what the hook said:\n{daemon.log()}")
+    check(
+        "-a has done what tunneld needs, and failed at something else: exit code 1: " in daemon.log()
+        and "cannot write /run/dnsmasq" in daemon.log(),
+        f"{package}: what the hook said:\n{daemon.log()}",
+    )
     daemon.stop()
     check("-d has taken our name servers back, and failed at something else" in daemon.log(), daemon.log())
     check_same_state(before, state(), f"{package}: after a hook that failed")

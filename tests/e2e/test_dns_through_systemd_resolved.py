@@ -173,11 +173,16 @@ def run(lab):
     check("one.elsewhere.example" in inside and "two.elsewhere.example" in inside, f"all are asked for inside: {inside}")
 
     for taken in ("RESTARTED", "REVERTED", "LOST"):
-        status = part[taken][part[taken].rfind("+ resolvectl status tun0"):]
-        check("DNS Servers: 10.9.0.2\n" in status and "DNS Domain: ~.\n" in status and "+DefaultRoute" in status,
-              f"{taken}: put back:\n{part[taken]}")
+        status = part[taken][part[taken].rfind("+ resolvectl status tun0") :]
+        check(
+            "DNS Servers: 10.9.0.2\n" in status and "DNS Domain: ~.\n" in status and "+DefaultRoute" in status,
+            f"{taken}: put back:\n{part[taken]}",
+        )
     says("REVERTED", "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (taken away again and again")
-    says("LOST", "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (who keeps the host's name servers does not answer)")
+    says(
+        "LOST",
+        "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (who keeps the host's name servers does not answer)",
+    )
     says_not("LOST", "\nAT-ONCE")
     says("LOST", "\ninactive\n")
     says("LOST", "has taken away: dns 10.9.0.2 for all names dev tun0; put back")

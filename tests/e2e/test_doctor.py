@@ -17,7 +17,8 @@ def fault(lab, n, name):
     for host, peer, i in ((a, b, 1), (b, a, 2)):
         configs[host] = {
             "interface": {"addresses": [f"10.9.0.{i}/24"], "listen_port": 51820},
-            "peer": {"name": "other", "public_key": keys[peer], "allowed_ips": [f"10.9.0.{3 - i}/32"]}}
+            "peer": {"name": "other", "public_key": keys[peer], "allowed_ips": [f"10.9.0.{3 - i}/32"]},
+        }
     configs[a]["peer"].update(endpoints=["203.0.113.2:51820"], persistent_keepalive="1s")
     start_b, on_a, on_b = True, "nothing comes back from 203.0.113.2:51820", None
     if name == "wrong key of the server":
@@ -33,7 +34,10 @@ def fault(lab, n, name):
             configs[host]["peer"]["preshared_key_file"] = "preshared.key"
         on_a = "other: it answers, but its answers do not decrypt: the preshared keys differ"
     elif name == "filtered":
-        b.run("nft", "add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c udp dport 51820 drop")
+        b.run(
+            "nft",
+            "add table inet t; add chain inet t c { type filter hook input priority 0; }; add rule inet t c udp dport 51820 drop",
+        )
         on_b = "other: it has not called yet"
     elif name == "nobody listens":
         start_b = False
@@ -61,8 +65,18 @@ def fault(lab, n, name):
 
 
 def run(lab):
-    names = ["healthy", "wrong key of the server", "unknown client", "preshared key", "filtered", "nobody listens", "no route",
-             "no such name", "source not allowed", "destination not allowed"]
+    names = [
+        "healthy",
+        "wrong key of the server",
+        "unknown client",
+        "preshared key",
+        "filtered",
+        "nobody listens",
+        "no route",
+        "no such name",
+        "source not allowed",
+        "destination not allowed",
+    ]
     pairs = [fault(lab, n, name) for n, name in enumerate(names)]
     wait_for(lambda: "up" in json.dumps([peer["state"] for peer in lab.daemons[1].status()["peers"]]), 10, "the healthy one")
     patients = [(name, host, words) for name, ends in pairs for host, words in ends if words is not None]

@@ -16,10 +16,12 @@ def run(lab):
     (twin.directory / "private.key").write_bytes((server.host.directory / "private.key").read_bytes())
     (twin.directory / "private.key").chmod(0o600)
     server.peers.append({"name": "client", "public_key": lab.key(client)})
-    config = lab.config(client, {}, [{"name": "office", "public_key": server.key,
-                                      "endpoints": [first, "198.51.100.1:51820"]}], client={})
-    twin_config = lab.config(twin, {"addresses": ["10.8.0.1/24", "fd08::1/64"], "listen_port": 51820}, server.peers,
-                             server=server.section)
+    config = lab.config(
+        client, {}, [{"name": "office", "public_key": server.key, "endpoints": [first, "198.51.100.1:51820"]}], client={}
+    )
+    twin_config = lab.config(
+        twin, {"addresses": ["10.8.0.1/24", "fd08::1/64"], "listen_port": 51820}, server.peers, server=server.section
+    )
     server.start()
     second = lab.start(twin, twin_config)
     daemon = lab.start(client, config)
@@ -52,4 +54,5 @@ def run(lab):
 
 if __name__ == "__main__":
     from harness import main
+
     main(run)

@@ -58,7 +58,8 @@ def refusals(server, folder, phones):
     # The running daemon refuses: somebody else has a route that another change of the file wants.
     server.ip("route", "add", "10.66.0.0/16", "dev", "wire0")
     (folder / "peers.d/site.yaml").write_text(
-        'peers: [ { name: site, public_key: "oTmJPFXm17CyFoqxGk0TdklXA8YlLhXgq748G9ec1ho=", allowed_ips: [10.66.0.0/16] } ]\n')
+        'peers: [ { name: site, public_key: "oTmJPFXm17CyFoqxGk0TdklXA8YlLhXgq748G9ec1ho=", allowed_ips: [10.66.0.0/16] } ]\n'
+    )
     broken("the running daemon:", good, "client", "add", "x", code=1)
     (folder / "peers.d/site.yaml").unlink()
     server.ip("route", "del", "10.66.0.0/16", "dev", "wire0")
@@ -135,7 +136,9 @@ def run(lab):
     pings = {}
     for host in (alice, phone):
         pings[host] = host.directory / "ping.txt"
-        host.pinging = host.popen("ping", "-n", "-D", "-i", "0.01", "-c", "400", "-W", "1", "10.8.0.1", stdout=open(pings[host], "w"))
+        host.pinging = host.popen(
+            "ping", "-n", "-D", "-i", "0.01", "-c", "400", "-W", "1", "10.8.0.1", stdout=open(pings[host], "w")
+        )
     wait_for(lambda: pings[phone].read_text().count("bytes from") > 20, 5, "pings run")
     check("in effect on tun0" in tunneld(server, "client", "remove", "phone", "--config", config), "removed")
     removed = time.time()
@@ -162,7 +165,9 @@ def run(lab):
     check("this is no server's configuration" in output_of_list, output_of_list)
     key = re.search(r"--public-key (\S+)", output).group(1)
     tunneld(server, "client", "add", "own", "--public-key", key, "--config", config)
-    check(sorted(path.name for path in (server.directory / "own").iterdir()) == ["client.yaml", "preshared.key"], "its files")
+    check(
+        sorted(path.name for path in (server.directory / "own").iterdir()) == ["client.yaml", "preshared.key"], "its files"
+    )
 
 
 if __name__ == "__main__":

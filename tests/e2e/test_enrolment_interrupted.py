@@ -17,7 +17,9 @@ def run(lab):
     tunneld(server, "client", "add", "first", "--config", config)
 
     def add(*wrapper):
-        return server.run(*wrapper, lab.tunneld, "client", "add", "x", "--config", config, cwd=server.directory, check_exit=False)
+        return server.run(
+            *wrapper, lab.tunneld, "client", "add", "x", "--config", config, cwd=server.directory, check_exit=False
+        )
 
     def take_away():
         tunneld(server, "client", "remove", "x", "--config", config)
@@ -43,7 +45,9 @@ def run(lab):
     felt = 0
     for call, n in points:
         what = f"{call} number {n} failing"
-        result = add("strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={CALLS[call]}:when={n}")
+        result = add(
+            "strace", "-qq", "-o", "/dev/null", "-e", f"trace={call}", "-e", f"inject={call}:error={CALLS[call]}:when={n}"
+        )
         if result.returncode == 0:
             take_away()
         else:

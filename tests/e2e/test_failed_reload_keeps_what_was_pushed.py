@@ -14,8 +14,20 @@ def run(lab):
 
     # Another server instead, and a network that the host has a route to already.
     alice.ip("route", "add", "172.30.0.0/16", "dev", "wire")
-    lab.config(alice, {}, [{"name": "other", "public_key": lab.key(alice, "other.key"), "endpoints": ["192.0.2.77:51820"],
-                            "allowed_ips": ["172.30.0.0/16"]}], name=alice.config_path.name, client={})
+    lab.config(
+        alice,
+        {},
+        [
+            {
+                "name": "other",
+                "public_key": lab.key(alice, "other.key"),
+                "endpoints": ["192.0.2.77:51820"],
+                "allowed_ips": ["172.30.0.0/16"],
+            }
+        ],
+        name=alice.config_path.name,
+        client={},
+    )
     refused = alice.run(lab.tunneld, "reload", "tun0", check_exit=False)
     check(refused.returncode == 1 and "172.30.0.0/16" in refused.stdout, f"the reload was not refused: {refused.stdout}")
     alice.ip("route", "del", "172.30.0.0/16", "dev", "wire")
@@ -31,4 +43,5 @@ def run(lab):
 
 if __name__ == "__main__":
     from harness import main
+
     main(run)

@@ -21,9 +21,13 @@ def run(lab):
     a, b = lab.pair(start=False)
     before = a.state()
 
-    holder = a.popen("python3", "-c",
-                     "import socket,time; s=socket.socket(socket.AF_INET6,socket.SOCK_DGRAM); s.bind(('::',51820)); time.sleep(60)")
+    holder = a.popen(
+        "python3",
+        "-c",
+        "import socket,time; s=socket.socket(socket.AF_INET6,socket.SOCK_DGRAM); s.bind(('::',51820)); time.sleep(60)",
+    )
     import time
+
     time.sleep(0.5)
     attempt(lab, a, before, lambda config: None, 1, "51820")
     holder.kill()
@@ -31,6 +35,7 @@ def run(lab):
 
     def no_key(config):
         config["interface"]["private_key_file"] = "missing.key"
+
     attempt(lab, a, before, no_key, 2, "missing.key")
 
     # Somebody else's route for the same network: not ours to replace.
@@ -39,6 +44,7 @@ def run(lab):
 
     def same_route(config):
         config["peers"][0]["allowed_ips"].append("10.20.0.0/16")
+
     attempt(lab, a, with_route, same_route, 1, "10.20.0.0/16")
     a.ip("route", "del", "10.20.0.0/16")
 

@@ -70,8 +70,17 @@ def run(lab):
     failed = 0
     for call, n, error in points[:POINTS]:
         what = f"{call} number {n} failing with {error} (seed {seed})"
-        words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
-                 "-e", f"inject={call}:error={error}:when={n}"]
+        words = [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            f"trace={call}",
+            "-e",
+            f"inject={call}:error={error}:when={n}",
+        ]
         up, code, daemon = run_once(lab, a, words)
         if not up:
             failed += 1

@@ -16,12 +16,15 @@ def greedy(hub, spokes, seconds, *extra):
     flows = []
     for n, spoke in enumerate(spokes):
         output = open(spoke.directory / "iperf.json", "w")
-        flows.append(spoke.popen("iperf3", "-c", "10.9.0.254", "-p", 5201 + n, "-t", seconds, "-O", 1, "-J", *extra,
-                                 stdout=output))
+        flows.append(
+            spoke.popen("iperf3", "-c", "10.9.0.254", "-p", 5201 + n, "-t", seconds, "-O", 1, "-J", *extra, stdout=output)
+        )
     for process in flows + servers:
         process.wait(timeout=seconds + 30)
-    return [json.loads((spoke.directory / "iperf.json").read_text())["end"]["sum_received"]["bits_per_second"]
-            for spoke in spokes]
+    return [
+        json.loads((spoke.directory / "iperf.json").read_text())["end"]["sum_received"]["bits_per_second"]
+        for spoke in spokes
+    ]
 
 
 def run(lab):
@@ -30,12 +33,30 @@ def run(lab):
     keys = [lab.key(spoke) for spoke in spokes]
     for n, spoke in enumerate(spokes, 1):
         lab.wire(hub, f"192.0.2.{n * 4 + 1}/30", spoke, f"192.0.2.{n * 4 + 2}/30", name_a=f"wire{n}")
-    hub_daemon = lab.start(hub, lab.config(hub, {"addresses": ["10.9.0.254/24"], "listen_port": 51820}, [
-        {"name": f"s{n}", "public_key": key, "allowed_ips": [f"10.9.0.{n}/32"]} for n, key in enumerate(keys, 1)]))
+    hub_daemon = lab.start(
+        hub,
+        lab.config(
+            hub,
+            {"addresses": ["10.9.0.254/24"], "listen_port": 51820},
+            [{"name": f"s{n}", "public_key": key, "allowed_ips": [f"10.9.0.{n}/32"]} for n, key in enumerate(keys, 1)],
+        ),
+    )
     for n, spoke in enumerate(spokes, 1):
-        spoke.daemon = lab.start(spoke, lab.config(spoke, {"addresses": [f"10.9.0.{n}/24"]}, [{
-            "name": "hub", "public_key": hub_key, "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
-            "allowed_ips": ["10.9.0.0/24"]}]))
+        spoke.daemon = lab.start(
+            spoke,
+            lab.config(
+                spoke,
+                {"addresses": [f"10.9.0.{n}/24"]},
+                [
+                    {
+                        "name": "hub",
+                        "public_key": hub_key,
+                        "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
+                        "allowed_ips": ["10.9.0.0/24"],
+                    }
+                ],
+            ),
+        )
         check(spoke.ping("10.9.0.254") == 3, f"spoke {n} reaches the hub")
 
     for words in ((), ("-R",)):
@@ -71,8 +92,10 @@ def run(lab):
     check(with_flood > alone / 4, f"TCP fell from {alone / 1e9:.2f} to {with_flood / 1e9:.2f} Gbit/s")
     server.kill()
     flood.kill()
-    print(f"shares of an equal one {shares}, ping under a flood {average} ms, "
-          f"TCP {alone / 1e9:.2f} alone and {with_flood / 1e9:.2f} Gbit/s beside it")
+    print(
+        f"shares of an equal one {shares}, ping under a flood {average} ms, "
+        f"TCP {alone / 1e9:.2f} alone and {with_flood / 1e9:.2f} Gbit/s beside it"
+    )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,13 @@ import json
 
 from harness import check, check_same_state, main, wait_for
 
-FAULTS = ["inject=recvmsg:error=ENOBUFS", "inject=sendto:error=EPERM", "inject=sendmsg:error=ENOMEM",
-          "inject=recvmsg:error=EPERM:when=1", "inject=recvmsg:error=EPERM:when=6+"]
+FAULTS = [
+    "inject=recvmsg:error=ENOBUFS",
+    "inject=sendto:error=EPERM",
+    "inject=sendmsg:error=ENOMEM",
+    "inject=recvmsg:error=EPERM:when=1",
+    "inject=recvmsg:error=EPERM:when=6+",
+]
 
 
 def run(lab):
@@ -30,8 +35,19 @@ def run(lab):
     def strangled(fault, *words):
         """The command while each child of the daemon meets the fault."""
         log = a.directory / "strace.log"
-        tracer = a.popen("strace", "-f", "-o", "/dev/null", "-e", f"trace={fault.split('=')[1].split(':')[0]}", "-e", fault,
-                         "-p", str(daemon.process.pid), stderr=open(log, "w"))
+        tracer = a.popen(
+            "strace",
+            "-f",
+            "-o",
+            "/dev/null",
+            "-e",
+            f"trace={fault.split('=')[1].split(':')[0]}",
+            "-e",
+            fault,
+            "-p",
+            str(daemon.process.pid),
+            stderr=open(log, "w"),
+        )
         wait_for(lambda: "attached" in log.read_text(), 5, "strace")
         try:
             return a.run(lab.tunneld, *words, check_exit=False)
@@ -46,7 +62,9 @@ def run(lab):
         once = fault.endswith("when=1")
         check(once or result.returncode != 0 and ("nftables" in result.stdout or "sendto" in fault), f"{fault}: {result}")
         check(daemon.process.poll() is None, f"{fault} ended the daemon:\n{daemon.log()}")
-        wait_for(lambda: (ruleset() == rules) == (result.returncode != 0), 2, f"{fault}: the rules are as before, or as wanted")
+        wait_for(
+            lambda: (ruleset() == rules) == (result.returncode != 0), 2, f"{fault}: the rules are as before, or as wanted"
+        )
         status = strangled(fault, "status", "--json")
         check((status.returncode == 0 or "sendto" in fault) and daemon.process.poll() is None, f"{fault}: status: {status}")
         allow("10.9.0.1/icmp")

@@ -19,8 +19,8 @@ def forge(source, port, destination, destination_ports):
 
     def checksum(data):
         total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-        total = (total & 0xffff) + (total >> 16)
-        return ~(total + (total >> 16)) & 0xffff
+        total = (total & 0xFFFF) + (total >> 16)
+        return ~(total + (total >> 16)) & 0xFFFF
 
     a, b = socket.inet_aton(source), socket.inet_aton(destination)
     quoted = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 176, 1, 0, 64, 17, 0, a, b)
@@ -49,17 +49,30 @@ def run(lab):
     config = json.loads(a.config_path.read_text())
     # Nobody is at the one port, and at the other one who never answers. Both are called every 5 s, whatever happens.
     for name, port, n in (("gone", GONE, 77), ("silent", SILENT, 78)):
-        config["peers"].append({"name": name, "public_key": lab.key(a, name + ".key"), "allowed_ips": [f"10.{n}.0.0/16"],
-                                "endpoints": [f"203.0.113.2:{port}"], "persistent_keepalive": "1s"})
+        config["peers"].append(
+            {
+                "name": name,
+                "public_key": lab.key(a, name + ".key"),
+                "allowed_ips": [f"10.{n}.0.0/16"],
+                "endpoints": [f"203.0.113.2:{port}"],
+                "persistent_keepalive": "1s",
+            }
+        )
     config["workers"] = 2
     a.config_path.write_text(json.dumps(config))
     lab.start(b, b.config_path)
-    b.popen(sys.executable, "-c", f"import signal, socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
-                                  f"s.bind(('203.0.113.2', {SILENT})); signal.pause()")
+    b.popen(
+        sys.executable,
+        "-c",
+        f"import signal, socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
+        f"s.bind(('203.0.113.2', {SILENT})); signal.pause()",
+    )
     wait_for(lambda: f":{SILENT}" in b.run("ss", "-ulnH").stdout, 10, "the silent one's port")
     daemon = lab.start(a, a.config_path)
     wait_for(lambda: a.reaches("10.9.0.2"), 10, "the tunnel")
-    wait_for(lambda: "peer gone" in daemon.log() and f"nothing listens at 203.0.113.2:{GONE}" in daemon.log(), 10, "a refusal")
+    wait_for(
+        lambda: "peer gone" in daemon.log() and f"nothing listens at 203.0.113.2:{GONE}" in daemon.log(), 10, "a refusal"
+    )
     before = errors_heard(a)
     b.popen(sys.executable, FORGER, "--forge", "203.0.113.1", 51820, "203.0.113.2", 51820, GONE, SILENT)
     wait_for(lambda: errors_heard(a) > before + 100, 10, "the flood")
@@ -69,8 +82,10 @@ def run(lab):
     check(answered == 1500, f"{1500 - answered} of 1500 packets were lost")
     check("session renewed" not in daemon.log(), "the session was begun anew")
     check(daemon.peer("b")["state"] == "up", f"status: {daemon.peer('b')}")
-    check(f"203.0.113.2:{SILENT}, says its host" not in daemon.log() and daemon.log().count("nothing listens") == 1,
-          "a forged error was believed")
+    check(
+        f"203.0.113.2:{SILENT}, says its host" not in daemon.log() and daemon.log().count("nothing listens") == 1,
+        "a forged error was believed",
+    )
     print(f"{heard} forged errors, nothing lost")
 
 

@@ -19,8 +19,11 @@ def run(lab):
     for address in INTERNET:
         server.ip("address", "add", address + ("/32" if "." in address else "/128"), "dev", "lo")
     nat.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-    nat.run("nft", "add table inet nat; add chain inet nat post { type nat hook postrouting priority 100; }; "
-            "add rule inet nat post oifname net masquerade")
+    nat.run(
+        "nft",
+        "add table inet nat; add chain inet nat post { type nat hook postrouting priority 100; }; "
+        "add rule inet nat post oifname net masquerade",
+    )
     for via, everything in (("192.168.1.1", "default"), ("fd01::1", "default")):
         client.ip(*(["-6"] if ":" in via else []), "route", "add", everything, "via", via)
     nat.ip("route", "add", "198.51.100.0/24", "via", "203.0.113.2")
@@ -29,8 +32,14 @@ def run(lab):
         wait_for(lambda at=address: client.reaches(at), 5, f"{address} without a tunnel: nothing is tested without it")
 
     keys = {host: lab.key(host) for host in (client, server)}
-    lab.start(server, lab.config(server, {"addresses": ["10.8.0.1/24", "fd08::1/64"], "listen_port": 51820}, [
-        {"name": "client", "public_key": keys[client], "allowed_ips": ["10.8.0.2/32", "fd08::2/128"]}]))
+    lab.start(
+        server,
+        lab.config(
+            server,
+            {"addresses": ["10.8.0.1/24", "fd08::1/64"], "listen_port": 51820},
+            [{"name": "client", "public_key": keys[client], "allowed_ips": ["10.8.0.2/32", "fd08::2/128"]}],
+        ),
+    )
     # The resolver is on this side of the tunnel: a lookup that went inside would have no answer.
     etc = pathlib.Path(f"/etc/netns/{client.namespace}")
     etc.mkdir(parents=True, exist_ok=True)
@@ -39,20 +48,42 @@ def run(lab):
     zone.write_text("vpn.example.org 203.0.113.2")
     nat.popen(sys.executable, ROOT / "tests/e2e/dns.py", "192.168.1.1", zone)
     before = client.state()
-    config = lab.config(client, {"addresses": ["10.8.0.2/24", "fd08::2/64"]}, [
-        {"name": "server", "public_key": keys[server], "endpoints": ["vpn.example.org:51820"],
-         "allowed_ips": ["0.0.0.0/0", "::/0"], "persistent_keepalive": "1s"}])
+    config = lab.config(
+        client,
+        {"addresses": ["10.8.0.2/24", "fd08::2/64"]},
+        [
+            {
+                "name": "server",
+                "public_key": keys[server],
+                "endpoints": ["vpn.example.org:51820"],
+                "allowed_ips": ["0.0.0.0/0", "::/0"],
+                "persistent_keepalive": "1s",
+            }
+        ],
+    )
     daemon = lab.start(client, config)
     wait_for(lambda: "fwmark 0xca6c" in client.ip("rule"), 10, "the full tunnel takes effect")
     wait_for(lambda: client.reaches(INTERNET[0]), 5, "the internet through the tunnel")
 
     def watch():
         """What leaves the client beside the tunnel, from here on."""
-        watchers = {"leaks": "not arp and not (udp and dst host 203.0.113.2 and dst port 51820) and not icmp6 and not ip6 multicast",
-                    "echoes": "icmp6[0] == 128 or icmp6[0] == 129"}
+        watchers = {
+            "leaks": "not arp and not (udp and dst host 203.0.113.2 and dst port 51820) and not icmp6 and not ip6 multicast",
+            "echoes": "icmp6[0] == 128 or icmp6[0] == 129",
+        }
         for words, what in watchers.items():
-            watchers[words] = client.popen("tcpdump", "-n", "-l", "-i", "wire", "-Q", "out", what,
-                                           stdout=open(client.directory / f"{words}.txt", "w"), stderr=subprocess.DEVNULL)
+            watchers[words] = client.popen(
+                "tcpdump",
+                "-n",
+                "-l",
+                "-i",
+                "wire",
+                "-Q",
+                "out",
+                what,
+                stdout=open(client.directory / f"{words}.txt", "w"),
+                stderr=subprocess.DEVNULL,
+            )
         wait_for(lambda: client.run("ss", "-0np").stdout.count("wire") == 2, 5, "tcpdump listens")
         return watchers
 
@@ -98,9 +129,19 @@ def run(lab):
     client.run(lab.tunneld, "cleanup")
     check_same_state(before, client.state(), "after SIGKILL and cleanup")
 
-    closed = lab.config(client, {"addresses": ["10.8.0.2/24", "fd08::2/64"]}, [
-        {"name": "server", "public_key": keys[server], "endpoints": ["203.0.113.2:51820"],
-         "allowed_ips": ["0.0.0.0/0", "::/0"]}], client={"kill_switch": True})
+    closed = lab.config(
+        client,
+        {"addresses": ["10.8.0.2/24", "fd08::2/64"]},
+        [
+            {
+                "name": "server",
+                "public_key": keys[server],
+                "endpoints": ["203.0.113.2:51820"],
+                "allowed_ips": ["0.0.0.0/0", "::/0"],
+            }
+        ],
+        client={"kill_switch": True},
+    )
     daemon = lab.start(client, closed)
     watchers = watch()
     everything_goes_inside("with the kill switch")

@@ -21,24 +21,45 @@ def run(lab):
     host.ip("route", "add", "default", "via", "203.0.113.2")
     host.ip("-6", "route", "add", "default", "via", "2001:db8::2")
     host.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1", "net.ipv4.conf.net.rp_filter=1", "net.ipv4.ip_forward=1")
-    host.run("nft", "table ip published { chain in { type nat hook prerouting priority dstnat; "
-             "iifname net tcp dport 8080 dnat to 172.17.0.2; }; }")
+    host.run(
+        "nft",
+        "table ip published { chain in { type nat hook prerouting priority dstnat; "
+        "iifname net tcp dport 8080 dnat to 172.17.0.2; }; }",
+    )
     keys = {one: lab.key(one) for one in (host, server)}
-    lab.start(server, lab.config(server, {"addresses": ["10.8.0.1/24", "fd08::1/64"], "listen_port": 51820}, [
-        {"name": "host", "public_key": keys[host], "allowed_ips": ["10.8.0.2/32", "fd08::2/128"]}]))
+    lab.start(
+        server,
+        lab.config(
+            server,
+            {"addresses": ["10.8.0.1/24", "fd08::1/64"], "listen_port": 51820},
+            [{"name": "host", "public_key": keys[host], "allowed_ips": ["10.8.0.2/32", "fd08::2/128"]}],
+        ),
+    )
 
     def config(**sections):
-        return lab.config(host, {"addresses": ["10.8.0.2/24", "fd08::2/64"]}, [
-            {"name": "server", "public_key": keys[server], "endpoints": ["203.0.113.2:51820"],
-             "allowed_ips": ["0.0.0.0/0", "::/0"]}], **sections)
+        return lab.config(
+            host,
+            {"addresses": ["10.8.0.2/24", "fd08::2/64"]},
+            [
+                {
+                    "name": "server",
+                    "public_key": keys[server],
+                    "endpoints": ["203.0.113.2:51820"],
+                    "allowed_ips": ["0.0.0.0/0", "::/0"],
+                }
+            ],
+            **sections,
+        )
 
     serve = "import socket\ns = socket.create_server(('', {}))\nwhile True: s.accept()[0].sendall(b'hello')"
     host.popen("python3", "-c", serve.format(8000))
     box.popen("python3", "-c", serve.format(8080))
 
     def calls(port):
-        words = (f"import socket; s = socket.create_connection(('203.0.113.1', {port}), 2, ('198.51.100.7', 0)); "
-                 "print(s.recv(9))")
+        words = (
+            f"import socket; s = socket.create_connection(('203.0.113.1', {port}), 2, ('198.51.100.7', 0)); "
+            "print(s.recv(9))"
+        )
         return "hello" in server.run("python3", "-c", words, check_exit=False).stdout
 
     for port in (8000, 8080):

@@ -12,13 +12,26 @@ def run(lab):
     for n, spoke in enumerate(spokes, 1):
         lab.wire(hub, f"192.0.2.{n * 4 + 1}/30", spoke, f"192.0.2.{n * 4 + 2}/30", name_a=f"wire{n}")
     hub.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
-    config = lab.config(hub, {"addresses": ["10.9.0.254/24"], "listen_port": 51820}, [
-        {"name": f"s{n}", "public_key": key, "allowed_ips": [f"10.9.0.{n}/32"]} for n, key in enumerate(keys, 1)])
+    config = lab.config(
+        hub,
+        {"addresses": ["10.9.0.254/24"], "listen_port": 51820},
+        [{"name": f"s{n}", "public_key": key, "allowed_ips": [f"10.9.0.{n}/32"]} for n, key in enumerate(keys, 1)],
+    )
     hub_daemon = lab.start(hub, config)
     for n, spoke in enumerate(spokes, 1):
-        config = lab.config(spoke, {"addresses": [f"10.9.0.{n}/24"]}, [{
-            "name": "hub", "public_key": hub_key, "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
-            "allowed_ips": ["10.9.0.0/24"], "persistent_keepalive": "25s"}])
+        config = lab.config(
+            spoke,
+            {"addresses": [f"10.9.0.{n}/24"]},
+            [
+                {
+                    "name": "hub",
+                    "public_key": hub_key,
+                    "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
+                    "allowed_ips": ["10.9.0.0/24"],
+                    "persistent_keepalive": "25s",
+                }
+            ],
+        )
         lab.start(spoke, config)
     for n, spoke in enumerate(spokes, 1):
         check(spoke.ping("10.9.0.254") == 3, f"spoke {n} to the hub")

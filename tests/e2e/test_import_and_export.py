@@ -12,9 +12,23 @@ def run(lab):
     lab.wire(a, "203.0.113.1/24", b, "203.0.113.2/24")
     key_a, key_b = lab.key(a), lab.key(b)
     psk = lab.psk(a, b)
-    device = wireguard_go.start(lab, a, "10.9.0.1/24", [
-        "private-key", a.directory / "private.key", "listen-port", "51820", "peer", key_b,
-        "preshared-key", a.directory / "preshared.key", "allowed-ips", "10.9.0.2/32,10.20.0.0/16"])
+    device = wireguard_go.start(
+        lab,
+        a,
+        "10.9.0.1/24",
+        [
+            "private-key",
+            a.directory / "private.key",
+            "listen-port",
+            "51820",
+            "peer",
+            key_b,
+            "preshared-key",
+            a.directory / "preshared.key",
+            "allowed-ips",
+            "10.9.0.2/32,10.20.0.0/16",
+        ],
+    )
     private = (b.directory / "private.key").read_text().strip()
     text = f"""[Interface]
 PrivateKey = {private}
@@ -71,7 +85,10 @@ PersistentKeepalive = 25
     b.run(lab.tunneld, "export", "--config", out / "wg0.yaml", "-o", exported)
     check(exported.stat().st_mode & 0o777 == 0o600, "an exported file is open to others")
     printed = b.run(lab.tunneld, "export", "--config", out / "wg0.yaml").stdout
-    check(printed == exported.read_text() and "# Name = office" in printed and "DNS = 10.9.0.1, corp.example" in printed, "export prints what it writes")
+    check(
+        printed == exported.read_text() and "# Name = office" in printed and "DNS = 10.9.0.1, corp.example" in printed,
+        "export prints what it writes",
+    )
     stripped = b.directory / "stripped.conf"
     stripped.write_text(sh("wg-quick", "strip", exported).stdout)
     other = wireguard_go.start(lab, b, "10.9.0.2/24", ["listen-port", "0"])

@@ -6,9 +6,8 @@ import pathlib
 import re
 import shutil
 import subprocess
-import time
 
-from harness import ROOT, Skip, check, main, sh, wait_for
+from harness import Skip, check, main, sh, wait_for
 
 ALONE = True
 
@@ -18,10 +17,14 @@ def run(lab):
     check((build / "cmake_install.cmake").exists(), "--tunneld must be in its build directory")
     root = lab.directory / "root"
     sh("cmake", "--install", build, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
-    for path in ("usr/sbin/tunneld", "usr/lib/systemd/system/tunneld@.service",
-                 "usr/lib/systemd/system/tunneld-resolv-conf@.path", "usr/lib/systemd/system/tunneld-resolv-conf@.service",
-                 "usr/share/doc/tunneld/docs/config.md",
-                 "usr/share/doc/tunneld/config/site-a.yaml"):
+    for path in (
+        "usr/sbin/tunneld",
+        "usr/lib/systemd/system/tunneld@.service",
+        "usr/lib/systemd/system/tunneld-resolv-conf@.path",
+        "usr/lib/systemd/system/tunneld-resolv-conf@.service",
+        "usr/share/doc/tunneld/docs/config.md",
+        "usr/share/doc/tunneld/config/site-a.yaml",
+    ):
         check((root / path).exists(), f"{path} is not installed")
     documents = root / "usr/share/doc/tunneld"
     for document in documents.rglob("*.md"):
@@ -44,8 +47,7 @@ def run(lab):
     try:
         for name in ("upper", "work", "merged"):
             (memory / name).mkdir()
-        sh("mount", "-t", "overlay", "overlay", "-o",
-           f"lowerdir=/,upperdir={memory}/upper,workdir={memory}/work", merged)
+        sh("mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={memory}/upper,workdir={memory}/work", merged)
         shutil.copytree(root / "usr", merged / "usr", dirs_exist_ok=True)
         etc = merged / "etc/tunneld"
         if etc.exists():
@@ -54,11 +56,18 @@ def run(lab):
         shutil.copytree(lab.directory / "init/site-a", etc)
         key = sh(lab.tunneld, "genkey", "-o", etc / "closed.key").stdout.strip()
         peer = {"name": "far", "public_key": key, "endpoints": ["203.0.113.2:51820"], "allowed_ips": ["0.0.0.0/0"]}
-        (etc / "closed.yaml").write_text(json.dumps({
-            "interface": {"name": "tun1", "addresses": ["10.9.0.1/24"], "private_key_file": "own.key"},
-            "client": {"kill_switch": True}, "peers": [peer]}))
+        (etc / "closed.yaml").write_text(
+            json.dumps(
+                {
+                    "interface": {"name": "tun1", "addresses": ["10.9.0.1/24"], "private_key_file": "own.key"},
+                    "client": {"kill_switch": True},
+                    "peers": [peer],
+                }
+            )
+        )
         sh(lab.tunneld, "genkey", "-o", etc / "own.key")
-        (merged / "usr/local/bin/tunneld-sender").write_text("""
+        (merged / "usr/local/bin/tunneld-sender").write_text(
+            """
 import socket, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"wire")
@@ -66,10 +75,12 @@ while True:
     try: s.sendto(b"secret", ("203.0.113.2", 4444))
     except OSError: pass
     time.sleep(0.002)
-""")
+"""
+        )
         # The test itself is a unit of the container.
         script = merged / "usr/local/bin/tunneld-test"
-        script.write_text("""#!/bin/bash
+        script.write_text(
+            """#!/bin/bash
 exec > /result 2>&1
 set -x
 ip address show dev tun0 && exit 1
@@ -127,25 +138,59 @@ journalctl --sync
 echo
 journalctl -q -o cat -p err -u tunneld@site
 echo DONE
-""")
+"""
+        )
         script.chmod(0o755)
         units = merged / "etc/systemd/system"
-        (units / "tunneld-test.service").write_text(
-            "[Service]\nType=oneshot\nExecStart=/usr/local/bin/tunneld-test\n")
+        (units / "tunneld-test.service").write_text("[Service]\nType=oneshot\nExecStart=/usr/local/bin/tunneld-test\n")
         wants = units / "multi-user.target.wants"
         wants.mkdir(parents=True, exist_ok=True)
         link = wants / "tunneld-test.service"
         link.symlink_to("/etc/systemd/system/tunneld-test.service")
         container = subprocess.Popen(
-            ["systemd-nspawn", "-q", "-D", merged, f"--machine={machine}", "--boot", "--register=no", "--keep-unit",
-             "--private-network", "--capability=all", "--bind=/dev/net/tun"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+            [
+                "systemd-nspawn",
+                "-q",
+                "-D",
+                merged,
+                f"--machine={machine}",
+                "--boot",
+                "--register=no",
+                "--keep-unit",
+                "--private-network",
+                "--capability=all",
+                "--bind=/dev/net/tun",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+        )
         result = merged / "result"
         wait_for(lambda: result.exists() and "+ echo DONE" in result.read_text(), 60, "the test unit ends")
         text = result.read_text()
-        for words in ("STARTED", "ActiveState=active", "StatusText=tun0: 1 peer\n",
-                      "10.255.0.0/31", "RELOADED", "REFUSED", "STILL-THERE", "STOPPED", "Result=success", "JOURNAL", "CLEANED", "SAME-ROUTES", "NRestarts=1",
-                      "SENDER-IS-HEARD", "RESTARTED", "RESTART-KEEPS-CLOSED", "STOP-OPENS", "NO-TABLE", "LOW-PORT", "NOT-STARTED", "NRestarts=0 ActiveState=failed"):
+        for words in (
+            "STARTED",
+            "ActiveState=active",
+            "StatusText=tun0: 1 peer\n",
+            "10.255.0.0/31",
+            "RELOADED",
+            "REFUSED",
+            "STILL-THERE",
+            "STOPPED",
+            "Result=success",
+            "JOURNAL",
+            "CLEANED",
+            "SAME-ROUTES",
+            "NRestarts=1",
+            "SENDER-IS-HEARD",
+            "RESTARTED",
+            "RESTART-KEEPS-CLOSED",
+            "STOP-OPENS",
+            "NO-TABLE",
+            "LOW-PORT",
+            "NOT-STARTED",
+            "NRestarts=0 ActiveState=failed",
+        ):
             check(words in text, f"{words!r} is missing:\n{text}")
         check("unknown key" in text.rpartition("-p err -u")[2], f"the mistake is no error in the journal:\n{text}")
     finally:

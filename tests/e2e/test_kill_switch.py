@@ -10,25 +10,55 @@ from harness import check, check_same_state, main, wait_for
 
 def run(lab):
     client, server = lab.host("client"), lab.host("server")
-    lab.wire(client, ["203.0.113.1/24", "192.168.7.1/24", "2001:db8::1/64"],
-             server, ["203.0.113.2/24", "203.0.113.9/24", "192.168.7.2/24", "192.168.8.2/24", "2001:db8::2/64", "2001:db8::9/64"])
+    lab.wire(
+        client,
+        ["203.0.113.1/24", "192.168.7.1/24", "2001:db8::1/64"],
+        server,
+        ["203.0.113.2/24", "203.0.113.9/24", "192.168.7.2/24", "192.168.8.2/24", "2001:db8::2/64", "2001:db8::9/64"],
+    )
     client.ip("route", "add", "default", "via", "203.0.113.2")
     client.ip("route", "add", "default", "via", "2001:db8::2")
     server.ip("address", "add", "198.51.100.1/32", "dev", "lo")
     keys = {host: lab.key(host) for host in (client, server)}
     before = client.state()
-    lab.start(server, lab.config(server, {"addresses": ["10.9.0.2/24", "fd09::2/64"], "listen_port": 51820}, [{
-        "name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.1/32", "fd09::1/128"]}]))
-    config = lab.config(client, {"addresses": ["10.9.0.1/24", "fd09::1/64"]}, [{
-        "name": "server", "public_key": keys[server], "endpoints": ["203.0.113.2:51820"],
-        "allowed_ips": ["10.9.0.2/32", "fd09::2/128"]}], client={"kill_switch": True, "local_networks": ["192.168.7.0/24"]})
+    lab.start(
+        server,
+        lab.config(
+            server,
+            {"addresses": ["10.9.0.2/24", "fd09::2/64"], "listen_port": 51820},
+            [{"name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.1/32", "fd09::1/128"]}],
+        ),
+    )
+    config = lab.config(
+        client,
+        {"addresses": ["10.9.0.1/24", "fd09::1/64"]},
+        [
+            {
+                "name": "server",
+                "public_key": keys[server],
+                "endpoints": ["203.0.113.2:51820"],
+                "allowed_ips": ["10.9.0.2/32", "fd09::2/128"],
+            }
+        ],
+        client={"kill_switch": True, "local_networks": ["192.168.7.0/24"]},
+    )
 
     # Everything on the physical side that comes from the client and is neither of the tunnel nor of the local network.
     def sniff(name):
         log = open(client.directory / name, "w")
-        sniffer = server.popen("tcpdump", "-nn", "-l", "--immediate-mode", "-Q", "in", "-i", "wire",
-                               "not (udp and dst port 51820) and not net 192.168.7.0/24 and not arp and not icmp6[0] = 135 "
-                               "and not icmp6[0] = 136 and not icmp6[0] = 133 and not icmp6[0] = 143 and not ip6 multicast", stdout=log)
+        sniffer = server.popen(
+            "tcpdump",
+            "-nn",
+            "-l",
+            "--immediate-mode",
+            "-Q",
+            "in",
+            "-i",
+            "wire",
+            "not (udp and dst port 51820) and not net 192.168.7.0/24 and not arp and not icmp6[0] = 135 "
+            "and not icmp6[0] = 136 and not icmp6[0] = 133 and not icmp6[0] = 143 and not ip6 multicast",
+            stdout=log,
+        )
         wait_for(lambda: "listening on" in (client.directory / name).read_text(), 5, "tcpdump")
         return sniffer
 
@@ -54,7 +84,11 @@ while True:
     sniff("open.txt")
     program = client.popen("python3", "-c", escape)
     # Both families: what still waits for its neighbour's address now would leave later, and was let out before.
-    wait_for(lambda: sum("IP6" in line for line in foreign("open.txt")) > 12, 10, "without the kill switch the program gets out, and it is seen")
+    wait_for(
+        lambda: sum("IP6" in line for line in foreign("open.txt")) > 12,
+        10,
+        "without the kill switch the program gets out, and it is seen",
+    )
     program.kill()
     program.wait()
 
@@ -81,7 +115,10 @@ else: print("sent")
 """
     port = daemon.status()["interface"]["listen_port"]
     raw = ("setpriv", "--reuid=65534", "--inh-caps=+net_raw", "--ambient-caps=+net_raw")
-    said = [client.run(*raw, "python3", "-c", marked, 51820, port).stdout, client.run("python3", "-c", marked, 51820, 0).stdout]
+    said = [
+        client.run(*raw, "python3", "-c", marked, 51820, port).stdout,
+        client.run("python3", "-c", marked, 51820, 0).stdout,
+    ]
     check(all("refused 1\n" == words for words in said), f"a program with the tunnel's mark gets out: {said}")
 
     # Somebody on the wire sends to the tunnel's address (CVE-2019-14899), and is not answered, nor heard.

@@ -32,8 +32,17 @@ def run(lab):
     random.Random(seed).shuffle(points)
     killed = 0
     for call, n in points[:POINTS]:
-        words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={call}",
-                 "-e", f"inject={call}:signal=KILL:when={n}"]
+        words = [
+            "strace",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            f"trace={call}",
+            "-e",
+            f"inject={call}:signal=KILL:when={n}",
+        ]
         daemon = lab.start(a, a.config_path, ready=False, wrapper=words)
         try:
             # strace ends as its child did.

@@ -53,15 +53,20 @@ def run(lab):
     a.ip("address", "del", "203.0.113.1/24", "dev", "wire")
     a.ip("address", "add", "203.0.113.9/24", "dev", "wire")
     check(a.ping("10.9.0.2", count=20) >= 15, "traffic after a has moved")
-    check(all_lanes_open(a, b) and b.daemon.peer("a")["endpoint"] == "203.0.113.9:51820",
-          f"after a has moved: {a.daemon.peer('b')} {b.daemon.peer('a')}")
+    check(
+        all_lanes_open(a, b) and b.daemon.peer("a")["endpoint"] == "203.0.113.9:51820",
+        f"after a has moved: {a.daemon.peer('b')} {b.daemon.peer('a')}",
+    )
 
     # A firewall that knows one port. A restart, because lanes that are open are not asked for again.
     a.daemon.stop()
     b.daemon.stop()
     for host in (a, b):
-        host.run("nft", "add table inet wall; add chain inet wall in { type filter hook input priority 0; }; "
-                 "add rule inet wall in iifname wire udp sport != 51820 counter drop")
+        host.run(
+            "nft",
+            "add table inet wall; add chain inet wall in { type filter hook input priority 0; }; "
+            "add rule inet wall in iifname wire udp sport != 51820 counter drop",
+        )
         host.daemon = lab.start(host, host.config_path)
     check(a.ping("10.9.0.2") >= 2, "ping behind the firewall")
     check(load(a, b, 3) > 50e6, "TCP behind the firewall")

@@ -36,8 +36,11 @@ def check_leases(lab, server, alice, bob):
     server.daemon.stop(signal.SIGKILL, expect=-9)
     server.start()
     check(server.leases() == {"alice": first}, f"after SIGKILL: {server.leases()}")
-    check(set(f"{address}/{128 if ':' in address else 32}" for address in first)
-          <= set(server.daemon.peer("alice")["allowed_ips"]), "the lease is not routed after SIGKILL")
+    check(
+        set(f"{address}/{128 if ':' in address else 32}" for address in first)
+        <= set(server.daemon.peer("alice")["allowed_ips"]),
+        "the lease is not routed after SIGKILL",
+    )
     wait_for(lambda: alice.reaches("10.8.0.1"), 30, "alice is back after SIGKILL")
 
     # The disk is full.
@@ -81,4 +84,5 @@ def check_leases(lab, server, alice, bob):
 
 if __name__ == "__main__":
     from harness import main
+
     main(run)

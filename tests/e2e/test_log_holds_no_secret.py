@@ -9,11 +9,16 @@ def run(lab):
     a, b = lab.pair(psk=True, start=False)
     daemons = [lab.start(host, host.config_path, log_level="trace") for host in (a, b)]
     check(a.ping("10.9.0.2") == 3, "ping")
-    pid = [pid for pid in sh("ip", "netns", "pids", a.namespace).stdout.split()
-           if "tunneld" in pathlib.Path(f"/proc/{pid}/comm").read_text()][0]
+    pid = [
+        pid
+        for pid in sh("ip", "netns", "pids", a.namespace).stdout.split()
+        if "tunneld" in pathlib.Path(f"/proc/{pid}/comm").read_text()
+    ][0]
     limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
-    check(any(line.startswith("Max core file size") and line.split()[4] == "0" for line in limits.splitlines()),
-          f"cores may be dumped:\n{limits}")
+    check(
+        any(line.startswith("Max core file size") and line.split()[4] == "0" for line in limits.splitlines()),
+        f"cores may be dumped:\n{limits}",
+    )
     a.run(lab.tunneld, "status", "--json")
     shown = a.run(lab.tunneld, "status", "--json").stdout
     for daemon in daemons:

@@ -11,10 +11,19 @@ def run(lab):
     keys = {host: lab.key(host) for host in (a, b)}
     for host, other, n in ((a, b, 1), (b, a, 2)):
         members = ["second", "port"] if host is a else ["second"]
-        interface = {"name": "tap0", "type": "tap", "listen_port": 51820, "bridge": {"name": "br0", "create": True, "members": members}}
+        interface = {
+            "name": "tap0",
+            "type": "tap",
+            "listen_port": 51820,
+            "bridge": {"name": "br0", "create": True, "members": members},
+        }
         # A storm of this size is enough.
-        path = lab.config(host, interface, [{"name": f"site-{other.name}", "public_key": keys[other], "endpoints": [f"203.0.113.{3 - n}:51820"]}],
-                          switch={"flood_limit": 50})
+        path = lab.config(
+            host,
+            interface,
+            [{"name": f"site-{other.name}", "public_key": keys[other], "endpoints": [f"203.0.113.{3 - n}:51820"]}],
+            switch={"flood_limit": 50},
+        )
         host.daemon = lab.start(host, path)
 
     shouting = machine.popen("ping", "-n", "-b", "-i", "0.1", "10.20.0.255")
@@ -41,7 +50,12 @@ def run(lab):
         host.ip("link", "set", "br0", "type", "bridge", "forward_delay", 200, "hello_time", 100)  # 4 s instead of 30
     wait_for(lambda: "state forwarding" in a.run("bridge", "link", "show", "dev", "port").stdout, 60, "the port forwards")
     shouting = machine.popen("ping", "-n", "-b", "-i", "0.1", "10.20.0.255")
-    wait_for(lambda: b.daemon.status()["interface"]["switch"]["addresses"] or a.daemon.status()["interface"]["switch"]["addresses"], 10, "frames pass")
+    wait_for(
+        lambda: b.daemon.status()["interface"]["switch"]["addresses"]
+        or a.daemon.status()["interface"]["switch"]["addresses"],
+        10,
+        "frames pass",
+    )
     doctor = a.run(lab.tunneld, "doctor", check_exit=False).stdout  # as long as two samples
     doctor += a.run(lab.tunneld, "doctor", check_exit=False).stdout
     check("in a circle" not in doctor and not a.daemon.status()["interface"]["switch"]["loops"], f"no loop:\n{doctor}")

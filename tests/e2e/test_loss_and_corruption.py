@@ -9,12 +9,21 @@ VARIANTS = True
 def run(lab):
     a, b = lab.pair()
     check(a.ping("10.9.0.2") == 3, "ping")
-    b.run("nft", "table netdev t { chain i { type filter hook ingress device wire priority 0;"
-                 " ip protocol udp numgen random mod 1000 < 20 counter drop; }; };")
-    b.run("nft", "table ip u { chain i { type filter hook input priority 0;"
-                 " udp dport 51820 numgen random mod 100 < 3 counter @th,256,8 set 0x5a; }; };")
-    a.run("nft", "table netdev t { chain e { type filter hook egress device wire priority 0;"
-                 " ip protocol udp numgen random mod 100 < 3 counter dup to wire; }; };")
+    b.run(
+        "nft",
+        "table netdev t { chain i { type filter hook ingress device wire priority 0;"
+        " ip protocol udp numgen random mod 1000 < 20 counter drop; }; };",
+    )
+    b.run(
+        "nft",
+        "table ip u { chain i { type filter hook input priority 0;"
+        " udp dport 51820 numgen random mod 100 < 3 counter @th,256,8 set 0x5a; }; };",
+    )
+    a.run(
+        "nft",
+        "table netdev t { chain e { type filter hook egress device wire priority 0;"
+        " ip protocol udp numgen random mod 100 < 3 counter dup to wire; }; };",
+    )
     before = b.daemon.status()["drops"]
     received = a.iperf(b, "10.9.0.2", seconds=4)
     check(received["bytes"] > 200e3, f"TCP under loss: {received}")

@@ -19,9 +19,17 @@ def run(lab):
 
     text = a.config_path.read_text().replace("203.0.113.2:51820", "b.example:51820")
     import json
+
     config = json.loads(text)
-    config["peers"].append({"name": "nowhere", "public_key": lab.key(a, "other.key"), "allowed_ips": ["10.77.0.0/16"],
-                            "endpoints": ["nobody-knows.example:51820"], "persistent_keepalive": "5s"})
+    config["peers"].append(
+        {
+            "name": "nowhere",
+            "public_key": lab.key(a, "other.key"),
+            "allowed_ips": ["10.77.0.0/16"],
+            "endpoints": ["nobody-knows.example:51820"],
+            "persistent_keepalive": "5s",
+        }
+    )
     a.config_path.write_text(json.dumps(config))
     # b does not know where a is: only a can bring the tunnel back.
     b_config = json.loads(b.config_path.read_text())

@@ -16,11 +16,30 @@ def run(lab):
     for host in (client, server):
         host.run("sysctl", "-qw", "net.ipv4.conf.all.rp_filter=1")
     keys = {host: lab.key(host) for host in (client, server)}
-    server_daemon = lab.start(server, lab.config(server, {"addresses": ["10.9.0.1/24"], "listen_port": 51820}, [
-        {"name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.2/32"]}]))
-    daemon = lab.start(client, lab.config(client, {"addresses": ["10.9.0.2/24"]}, [
-        {"name": "server", "public_key": keys[server], "endpoints": ["198.51.100.1:51820"],
-         "allowed_ips": ["10.9.0.0/24"], "persistent_keepalive": "25s"}]))
+    server_daemon = lab.start(
+        server,
+        lab.config(
+            server,
+            {"addresses": ["10.9.0.1/24"], "listen_port": 51820},
+            [{"name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.2/32"]}],
+        ),
+    )
+    daemon = lab.start(
+        client,
+        lab.config(
+            client,
+            {"addresses": ["10.9.0.2/24"]},
+            [
+                {
+                    "name": "server",
+                    "public_key": keys[server],
+                    "endpoints": ["198.51.100.1:51820"],
+                    "allowed_ips": ["10.9.0.0/24"],
+                    "persistent_keepalive": "25s",
+                }
+            ],
+        ),
+    )
     check(client.ping("10.9.0.1") == 3, "ping")
 
     def gap_after(change, words):
@@ -33,7 +52,9 @@ def run(lab):
         time.sleep(2)
         ping.kill()
         ping.wait()
-        times = [float(at) for at in re.findall(r"^\[([\d.]+)\].*icmp_seq", (server.directory / "ping.txt").read_text(), re.M)]
+        times = [
+            float(at) for at in re.findall(r"^\[([\d.]+)\].*icmp_seq", (server.directory / "ping.txt").read_text(), re.M)
+        ]
         back = [at for at in times if at > changed + 0.05]
         check(any(at < changed for at in times), f"{words}: no pings before")
         check(back, f"{words}: nothing came back in 2 s\n{daemon.log()[-500:]}")
@@ -66,7 +87,9 @@ def run(lab):
     for uplink in (2, 1):
         client.ip("route", "replace", "default", "via", f"192.168.{uplink}.1")
         sent = server_daemon.peer("client")["rx_bytes"]
-        took = wait_for(lambda: server_daemon.peer("client")["rx_bytes"] > sent + 1e6, 5, f"the transfer over uplink {uplink}")
+        took = wait_for(
+            lambda: server_daemon.peer("client")["rx_bytes"] > sent + 1e6, 5, f"the transfer over uplink {uplink}"
+        )
         check(server_daemon.peer("client")["endpoint"].startswith(f"192.168.{uplink}."), "the server follows")
         # The way is back within a second, as above; TCP's own timeout comes on top of that.
         check(took < 3, f"the transfer stood for {took:.2f} s after a change to uplink {uplink}")

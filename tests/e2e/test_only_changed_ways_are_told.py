@@ -10,7 +10,10 @@ class Tap:
 
     def __init__(self, host, ports):
         self.path = host.directory / "tap.txt"
-        self.process = host.popen("python3", "-c", """
+        self.process = host.popen(
+            "python3",
+            "-c",
+            """
 import socket, struct, sys, time
 ports = [int(p) for p in sys.argv[1:]]
 s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
@@ -19,7 +22,10 @@ while True:
     if address[2] != socket.PACKET_OUTGOING or packet[12:14] != b"\\x08\\x00" or packet[23] != 17: continue
     port, length = struct.unpack(">HH", packet[36:40])
     if port in ports: print(port, length - 8, time.time(), address[0], flush=True)
-""", *map(str, ports), stdout=open(self.path, "w"))
+""",
+            *map(str, ports),
+            stdout=open(self.path, "w"),
+        )
 
     def lines(self):
         return [line.split() for line in self.path.read_text().splitlines()]
@@ -37,20 +43,47 @@ def run(lab):
     client.ip("route", "add", "default", "via", "192.168.1.1")
     keys = {host: lab.key(host) for host in (client, server)}
     silent = lab.key(server, "silent.key")
-    server_daemon = lab.start(server, lab.config(server, {"addresses": ["10.9.0.1/24"], "listen_port": 51820}, [
-        {"name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.2/32"]}]))
+    server_daemon = lab.start(
+        server,
+        lab.config(
+            server,
+            {"addresses": ["10.9.0.1/24"], "listen_port": 51820},
+            [{"name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.2/32"]}],
+        ),
+    )
     # Nobody answers at the second one, not even with ICMP that nobody listens there.
-    for words in ("add table inet silent", "add chain inet silent input { type filter hook input priority 0; }",
-                  "add rule inet silent input udp dport 51821 drop"):
+    for words in (
+        "add table inet silent",
+        "add chain inet silent input { type filter hook input priority 0; }",
+        "add rule inet silent input udp dport 51821 drop",
+    ):
         server.run("nft", words)
     tap = Tap(client, [51820, 51821])
     time.sleep(0.3)
     routes = [f"10.{100 + i // 250}.{i % 250}.0/24" for i in range(300)]
-    daemon = lab.start(client, lab.config(client, {"addresses": ["10.9.0.2/24"]}, [
-        {"name": "server", "public_key": keys[server], "endpoints": ["198.51.100.1:51820"],
-         "allowed_ips": ["10.9.0.0/24"] + routes, "persistent_keepalive": "60s"},
-        {"name": "silent", "public_key": silent, "endpoints": ["198.51.100.1:51821"], "allowed_ips": ["10.10.0.0/24"],
-         "persistent_keepalive": "60s"}]))
+    daemon = lab.start(
+        client,
+        lab.config(
+            client,
+            {"addresses": ["10.9.0.2/24"]},
+            [
+                {
+                    "name": "server",
+                    "public_key": keys[server],
+                    "endpoints": ["198.51.100.1:51820"],
+                    "allowed_ips": ["10.9.0.0/24"] + routes,
+                    "persistent_keepalive": "60s",
+                },
+                {
+                    "name": "silent",
+                    "public_key": silent,
+                    "endpoints": ["198.51.100.1:51821"],
+                    "allowed_ips": ["10.10.0.0/24"],
+                    "persistent_keepalive": "60s",
+                },
+            ],
+        ),
+    )
     check(client.ping("10.9.0.1") == 3, "ping")
 
     def initiations(port):

@@ -19,16 +19,39 @@ def run(lab):
             host.ip("link", "set", name, "mtu", mtu)
         peers.append({"name": spoke.name, "public_key": lab.key(spoke), "allowed_ips": [f"10.9.0.{n}/32", f"fd09::{n}/128"]})
     hub.run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
-    config = lab.config(hub, {"addresses": ["10.9.0.254/24", "fd09::fe/64"], "listen_port": 51820, "mss_clamp": "auto"}, peers)
+    config = lab.config(
+        hub, {"addresses": ["10.9.0.254/24", "fd09::fe/64"], "listen_port": 51820, "mss_clamp": "auto"}, peers
+    )
     hub.daemon = lab.start(hub, config)
     for spoke, n, _ in spokes[:2]:
-        config = lab.config(spoke, {"addresses": [f"10.9.0.{n}/24", f"fd09::{n}/64"]}, [{
-            "name": "hub", "public_key": key, "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
-            "allowed_ips": ["10.9.0.0/24", "fd09::/64"]}])
+        config = lab.config(
+            spoke,
+            {"addresses": [f"10.9.0.{n}/24", f"fd09::{n}/64"]},
+            [
+                {
+                    "name": "hub",
+                    "public_key": key,
+                    "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
+                    "allowed_ips": ["10.9.0.0/24", "fd09::/64"],
+                }
+            ],
+        )
         spoke.daemon = lab.start(spoke, config)
-    wireguard_go.start(lab, stock, "10.9.0.3/24", [
-        "private-key", stock.directory / "private.key", "peer", key, "endpoint", "192.0.2.13:51820",
-        "allowed-ips", "10.9.0.0/24"])
+    wireguard_go.start(
+        lab,
+        stock,
+        "10.9.0.3/24",
+        [
+            "private-key",
+            stock.directory / "private.key",
+            "peer",
+            key,
+            "endpoint",
+            "192.0.2.13:51820",
+            "allowed-ips",
+            "10.9.0.0/24",
+        ],
+    )
     for spoke, _, _ in spokes:
         check(spoke.ping("10.9.0.254") == 3, f"{spoke.name} to the hub")
     for name, mtu in (("wide", 1420), ("narrow", 1240), ("stock", 1320)):

@@ -8,8 +8,19 @@ from harness import check, check_same_state, main, wait_for
 
 NOBODY = 65534
 # Where udev does not run, only root may open /dev/net/tun; everywhere else everybody may.
-UNPRIVILEGED = ("sh", "-c", '[ -e "$1" ] || mknod -m 666 "$1" c 10 200; mount --bind "$1" /dev/net/tun && shift && exec "$@"', "sh", "NODE",
-                "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all")
+UNPRIVILEGED = (
+    "sh",
+    "-c",
+    '[ -e "$1" ] || mknod -m 666 "$1" c 10 200; mount --bind "$1" /dev/net/tun && shift && exec "$@"',
+    "sh",
+    "NODE",
+    "setpriv",
+    f"--reuid={NOBODY}",
+    f"--regid={NOBODY}",
+    "--clear-groups",
+    "--inh-caps=-all",
+    "--bounding-set=-all",
+)
 # Holds the device's only queue.
 HOLD = """
 import fcntl, os, struct, time
@@ -68,7 +79,9 @@ def run(lab):
     holder.wait()
     # At a tap there are no allowed IPs.
     peer = {key: value for key, value in config["peers"][0].items() if key != "allowed_ips"}
-    a.config_path.write_text(json.dumps({**config, "interface": {**config["interface"], "type": "tap", "persist": True}, "peers": [peer]}))
+    a.config_path.write_text(
+        json.dumps({**config, "interface": {**config["interface"], "type": "tap", "persist": True}, "peers": [peer]})
+    )
     fails("tun0 exists already and is a tun device")
     a.ip("link", "del", "tun0")
 

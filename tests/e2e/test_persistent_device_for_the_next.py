@@ -17,13 +17,19 @@ def run(lab):
 
     def write(host, workers="auto", **interface):
         other, n = (b, 1) if host is a else (a, 2)
-        return lab.config(host, {"name": "tap0", "type": "tap", "listen_port": 51820, "addresses": [f"10.9.0.{n}/24"], **interface},
-                          [{"name": other.name, "public_key": keys[other], "endpoints": [f"203.0.113.{3 - n}:51820"]}], workers=workers)
+        return lab.config(
+            host,
+            {"name": "tap0", "type": "tap", "listen_port": 51820, "addresses": [f"10.9.0.{n}/24"], **interface},
+            [{"name": other.name, "public_key": keys[other], "endpoints": [f"203.0.113.{3 - n}:51820"]}],
+            workers=workers,
+        )
 
     def state():
         wait_for(lambda: "state DOWN" in a.ip("link", "show", "tap0"), 5, "the kernel says that nobody uses tap0")
         # What the kernel makes for multicast when a tap has a carrier, while somebody uses it, is not there before.
-        return "".join(line for line in a.state().splitlines(True) if not re.search(r" dev tap0 self permanent|ff00::/8 dev tap0", line))
+        return "".join(
+            line for line in a.state().splitlines(True) if not re.search(r" dev tap0 self permanent|ff00::/8 dev tap0", line)
+        )
 
     for host in (a, b):
         host.ip("tuntap", "add", "dev", "tap0", "mode", "tap")
@@ -33,10 +39,16 @@ def run(lab):
     def check_end(end, before, words):
         daemon = lab.start(a, a.config_path)
         check(a.ping("10.9.0.2") == 3, f"{words}: the tunnel")
-        check(features(a, "tap0")["tx-tcp-segmentation"]["on"] == (os.environ.get("TUNNELD_E2E_OFFLOAD") != "off"), "no offloads: nothing was tested")
+        check(
+            features(a, "tap0")["tx-tcp-segmentation"]["on"] == (os.environ.get("TUNNELD_E2E_OFFLOAD") != "off"),
+            "no offloads: nothing was tested",
+        )
         if end == signal.SIGKILL:
             daemon.stop(end, expect=-end)
-            check("offloads and flags of tap0: undone" in a.run(lab.tunneld, "cleanup", "tap0").stdout, "cleanup does not say what it undoes")
+            check(
+                "offloads and flags of tap0: undone" in a.run(lab.tunneld, "cleanup", "tap0").stdout,
+                "cleanup does not say what it undoes",
+            )
         else:
             daemon.stop(end)
         check_same_state(before[0], state(), words)
@@ -90,12 +102,17 @@ def run(lab):
     check("tap0" not in a.ip("link", "show"), "ip tuntap delete of a tap of our making")
 
     # More queues where that is said; and of a device that is there, as many as there are workers.
-    for persist, workers, result, words in (({"queues": 2}, 3, 2, "tap0: 'persist' says 2 queues, so there are 2 workers and not 3"),
-                                            (True, 3, 3, "taken over"),
-                                            ({"queues": 1}, 3, 1, "tap0 has one queue, so there is one worker and not 3\n")):
+    for persist, workers, result, words in (
+        ({"queues": 2}, 3, 2, "tap0: 'persist' says 2 queues, so there are 2 workers and not 3"),
+        (True, 3, 3, "taken over"),
+        ({"queues": 1}, 3, 1, "tap0 has one queue, so there is one worker and not 3\n"),
+    ):
         daemon = lab.start(a, write(a, persist=persist, workers=workers))
         check(words in daemon.log(), f"persist {persist}: no '{words}':\n{daemon.log()}")
-        check(daemon.status()["interface"]["workers"] == result, f"persist {persist}: {daemon.status()['interface']['workers']} workers")
+        check(
+            daemon.status()["interface"]["workers"] == result,
+            f"persist {persist}: {daemon.status()['interface']['workers']} workers",
+        )
         daemon.stop()
         check("multi_queue" in a.ip("-d", "link", "show", "tap0"), f"persist {persist}: not a multi-queue device")
 

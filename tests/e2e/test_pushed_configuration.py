@@ -41,8 +41,11 @@ def run(lab):
     check_same_state(before, alice.state(), "after SIGTERM")
 
     # A client that accepts little, and a server that wants everything: the default route, its halves, a loop, DNS.
-    server.section["push"] = {"routes": ["0.0.0.0/0", "128.0.0.0/1", "192.0.2.0/24", "10.66.0.0/16", "10.8.0.0/16"],
-                              "dns": {"servers": ["10.66.0.53"], "search": ["evil.example"]}, "mtu": 1300}
+    server.section["push"] = {
+        "routes": ["0.0.0.0/0", "128.0.0.0/1", "192.0.2.0/24", "10.66.0.0/16", "10.8.0.0/16"],
+        "dns": {"servers": ["10.66.0.53"], "search": ["evil.example"]},
+        "mtu": 1300,
+    }
     server.reload()
     alice.accept = {"routes": ["10.8.0.0/16", "192.0.2.0/24"], "dns": "false", "mtu": "false"}
     server.configure(alice)
@@ -52,8 +55,15 @@ def run(lab):
     check("mtu 1300" not in alice.ip("link", "show", "tun0") and not told["dns_servers"], "mtu or DNS was taken")
     refused = [line for line in daemon.log().splitlines() if "refused of what" in line]
     check(len(refused) == 1, f"{len(refused)} lines")
-    for words in ("route 0.0.0.0/0", "route 128.0.0.0/1", "route 192.0.2.0/24 (the server itself", "10.66.0.0/16",
-                  "fd08::/64 (not within", "DNS", "mtu 1300"):
+    for words in (
+        "route 0.0.0.0/0",
+        "route 128.0.0.0/1",
+        "route 192.0.2.0/24 (the server itself",
+        "10.66.0.0/16",
+        "fd08::/64 (not within",
+        "DNS",
+        "mtu 1300",
+    ):
         check(words in refused[0], f"'{words}' is not in: {refused[0]}")
     check(alice.ping("10.8.0.1") == 3, "the accepted route does not work")
     # The same again is not said again.
@@ -92,4 +102,5 @@ def run(lab):
 
 if __name__ == "__main__":
     from harness import main
+
     main(run)

@@ -40,9 +40,17 @@ def run(lab):
     configured(daemon)
     wait_for(lambda: "fwmark 0xca6c" in client.ip("rule"), 10, "the full tunnel takes effect")
     sniffer = client.popen(
-        "tcpdump", "-n", "-l", "-i", "wire", "-Q", "out",
+        "tcpdump",
+        "-n",
+        "-l",
+        "-i",
+        "wire",
+        "-Q",
+        "out",
         "not arp and not (udp and dst host 192.0.2.5 and dst port 51820) and not icmp6 and not ip6 multicast",
-        stdout=open(client.directory / "leaks.txt", "w"), stderr=subprocess.DEVNULL)
+        stdout=open(client.directory / "leaks.txt", "w"),
+        stderr=subprocess.DEVNULL,
+    )
     wait_for(lambda: "wire" in client.run("ss", "-0np").stdout, 5, "tcpdump listens")
     received = daemon.peer("office")["rx_packets"]
     for address in INTERNET:

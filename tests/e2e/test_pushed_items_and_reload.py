@@ -17,14 +17,19 @@ def run(lab):
     # Somebody else's route is in the way of what the file wants now.
     alice.ip("route", "add", "10.77.0.0/16", "dev", "wire")
     peer = alice.server_peer
-    for refused in ({"peer": {**peer, "allowed_ips": ["10.77.0.0/16"]}},
-                    # Who has configured this host is not even in the new file.
-                    {"peer": {**peer, "public_key": lab.key(alice, "other.key"), "allowed_ips": ["10.77.0.0/16"]}}):
+    for refused in (
+        {"peer": {**peer, "allowed_ips": ["10.77.0.0/16"]}},
+        # Who has configured this host is not even in the new file.
+        {"peer": {**peer, "public_key": lab.key(alice, "other.key"), "allowed_ips": ["10.77.0.0/16"]}},
+    ):
         lab.config(alice, OWN, [refused["peer"]], client={})
         failed = alice.run(lab.tunneld, "reload", "tun0", check_exit=False)
         check(failed.returncode == 1, f"the reload succeeds: {failed.stdout}")
         check(daemon.status()["client"] == told, f"after a failed reload: {daemon.status()['client']}")
-        check(addresses(alice) == sorted(told["addresses"] + ["10.99.0.1"]), f"addresses after a failed reload: {addresses(alice)}")
+        check(
+            addresses(alice) == sorted(told["addresses"] + ["10.99.0.1"]),
+            f"addresses after a failed reload: {addresses(alice)}",
+        )
     lab.config(alice, OWN, [peer], client={})
     alice.run(lab.tunneld, "reload", "tun0")
     alice.ip("route", "del", "10.77.0.0/16")
@@ -42,8 +47,12 @@ def run(lab):
     check("10.20.0.0/16" in routes(alice) and "10.30.0.0/16" not in routes(alice), f"routes: {routes(alice)}")
     check("203.0.113.0/24" not in routes(alice), "the route to the host's own network")
     refused = daemon.status()["client"]["refused"]
-    check(len(refused) == 2 and refused[0].startswith("route 203.0.113.0/24 (this host is connected") and
-          refused[1].startswith("route 10.30.0.0/16 ("), f"refused: {refused}")
+    check(
+        len(refused) == 2
+        and refused[0].startswith("route 203.0.113.0/24 (this host is connected")
+        and refused[1].startswith("route 10.30.0.0/16 ("),
+        f"refused: {refused}",
+    )
     check("10.30.0.0/16" not in daemon.peer("office")["allowed_ips"], "allowed IPs of what was left out")
     check(daemon.log().count("left out of what office wants") == 1, "one line")
     alice.ip("route", "del", "unreachable", "10.30.0.0/16")
@@ -51,8 +60,7 @@ def run(lab):
     check("10.30.0.0/16" in routes(alice), "a reload tries again")
 
     # Another peer is the server by the file: this one's words are refused, by its name, and it may come back.
-    lab.config(alice, OWN, [peer, {"name": "other", "public_key": lab.key(alice, "third.key")}],
-               client={"server": "other"})
+    lab.config(alice, OWN, [peer, {"name": "other", "public_key": lab.key(alice, "third.key")}], client={"server": "other"})
     alice.run(lab.tunneld, "reload", "tun0")
     check(addresses(alice) == ["10.99.0.1"], f"addresses of no server: {addresses(alice)}")
     server.section["push"] = {"routes": ["10.50.0.0/16"]}

@@ -33,8 +33,10 @@ def run(lab):
     # Not started yet: whenever it is, the client is there within 2 s.
     client = lab.start(a, a.config_path)
     wait_for(lambda: "nothing listens at 203.0.113.2:51820" in client.log(), 3, "the refusal in the log")
-    check("nothing listens at" in client.peer("b")["note"] or "no answer" in client.peer("b")["note"],
-          f"status: {client.peer('b')}")
+    check(
+        "nothing listens at" in client.peer("b")["note"] or "no answer" in client.peer("b")["note"],
+        f"status: {client.peer('b')}",
+    )
     server = lab.start(b, b.config_path)
     first = seconds_until_up(client)
     check(first < 2.2, f"the client came {first:.1f} s after the start")
@@ -56,8 +58,11 @@ def run(lab):
     # The name leads to where nothing listens, and then elsewhere: the client looks it up again without waiting for long.
     client.stop()
     b.ip("address", "add", "203.0.113.200/24", "dev", "wire")
-    b.run("nft", "table inet refuses { chain in { type filter hook input priority 0; "
-                 "ip daddr 203.0.113.2 udp dport 51820 reject; }; }")
+    b.run(
+        "nft",
+        "table inet refuses { chain in { type filter hook input priority 0; "
+        "ip daddr 203.0.113.2 udp dport 51820 reject; }; }",
+    )
     client = lab.start(a, a.config_path)
     wait_for(lambda: "nothing listens at" in client.log(), 3, "the refusal before the move")
     zone.write_text("b.example 203.0.113.200")
@@ -72,4 +77,5 @@ def run(lab):
 
 if __name__ == "__main__":
     from harness import main
+
     main(run)

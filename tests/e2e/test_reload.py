@@ -1,6 +1,5 @@
 """`tunneld reload` makes the interface what the file says: peers, addresses, routes, MTU. The sessions of the peers that
 stay lose no packet. A broken file changes nothing, and is named with its line."""
-import json
 import re
 import signal
 
@@ -24,15 +23,29 @@ def run(lab):
 
     hub_daemon = lab.start(hub, write([peer(1)]))
     for n, spoke in enumerate(spokes, 1):
-        lab.start(spoke, lab.config(spoke, {"addresses": [f"10.9.0.{n}/24"]}, [{
-            "name": "hub", "public_key": hub_key, "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
-            "allowed_ips": ["10.9.0.0/24"], "persistent_keepalive": "1s"}]))
+        lab.start(
+            spoke,
+            lab.config(
+                spoke,
+                {"addresses": [f"10.9.0.{n}/24"]},
+                [
+                    {
+                        "name": "hub",
+                        "public_key": hub_key,
+                        "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
+                        "allowed_ips": ["10.9.0.0/24"],
+                        "persistent_keepalive": "1s",
+                    }
+                ],
+            ),
+        )
     check(spokes[0].ping("10.9.0.254") == 3, "the first spoke reaches the hub")
     check(not spokes[1].reaches("10.9.0.254"), "the second spoke is not known yet")
 
     handshake = hub_daemon.peer("s1")["latest_handshake_seconds_ago"]
-    steady = spokes[0].popen("ping", "-n", "-i", "0.01", "-c", "300", "10.9.0.254",
-                             stdout=open(spokes[0].directory / "ping.txt", "w"))
+    steady = spokes[0].popen(
+        "ping", "-n", "-i", "0.01", "-c", "300", "10.9.0.254", stdout=open(spokes[0].directory / "ping.txt", "w")
+    )
     # Many reloads under a steady ping: one peer comes, changes, goes, and comes again.
     write([peer(1), peer(2)])
     output = hub.run(lab.tunneld, "reload").stdout

@@ -10,8 +10,11 @@ def run(lab):
     text = a.config_path.read_text().replace("203.0.113.2:51820", "203.0.113.99:51820")
     a.config_path.write_text(text)
     # Only what comes from the second address gets through to the client.
-    a.run("nft", "add table netdev t; add chain netdev t c { type filter hook ingress device wire priority 0; };"
-          " add rule netdev t c ip protocol udp ip saddr 203.0.113.2 counter drop")
+    a.run(
+        "nft",
+        "add table netdev t; add chain netdev t c { type filter hook ingress device wire priority 0; };"
+        " add rule netdev t c ip protocol udp ip saddr 203.0.113.2 counter drop",
+    )
     lab.start(b, b.config_path)
     daemon = lab.start(a, a.config_path)
     check(a.ping("10.9.0.2") == 3, "ping")

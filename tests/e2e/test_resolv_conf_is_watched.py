@@ -49,7 +49,11 @@ def run(lab):
     # Replaced: put back at once, and with its writer's name.
     by_rename(NETWORK_MANAGER)
     wait_for(asks_us, 3, "put back into what NetworkManager has written")
-    wait_for(lambda: "NetworkManager has taken away: dns 10.9.0.2 for all names dev tun0; put back" in daemon.log(), 3, "the log says so")
+    wait_for(
+        lambda: "NetworkManager has taken away: dns 10.9.0.2 for all names dev tun0; put back" in daemon.log(),
+        3,
+        "the log says so",
+    )
     host = daemon.status()["host"]
     check(host["missing"] == [] and host["last"]["by"] == "NetworkManager", f"status: {host}")
     check("NetworkManager took away dns" in a.run(lab.tunneld, "status").stdout, "for people, too")
@@ -62,8 +66,12 @@ def run(lab):
     check("again and again" in host["missing"][0], f"status says what is missing: {host}")
     doctor = a.run(lab.tunneld, "doctor", check_exit=False)
     # It looks twice, and the pause may end in between.
-    check(doctor.returncode != 0 and ("missing on this host" in doctor.stdout or "takes away what the tunnel needs" in doctor.stdout)
-          and "dns 10.9.0.2" in doctor.stdout, doctor.stdout)
+    check(
+        doctor.returncode != 0
+        and ("missing on this host" in doctor.stdout or "takes away what the tunnel needs" in doctor.stdout)
+        and "dns 10.9.0.2" in doctor.stdout,
+        doctor.stdout,
+    )
     wait_for(asks_us, 7, "put back after the pause")
     check("#tunneld:tun0# nameserver 203.0.113.5" in text(), text())
     daemon.stop()
@@ -154,8 +162,14 @@ def run(lab):
     by_rename(DHCP.format(25))
     for name in ("tun0", "tun1"):
         wait_for(lambda name=name: f"# tunneld {name}: begin" in text(), 9, f"{name}'s lines are back")
-    wait_for(lambda: all(json.loads(a.run(lab.tunneld, "status", name, "--json").stdout)["host"]["missing"] == [] for name in ("tun0", "tun1")),
-             9, "nothing is missing")
+    wait_for(
+        lambda: all(
+            json.loads(a.run(lab.tunneld, "status", name, "--json").stdout)["host"]["missing"] == []
+            for name in ("tun0", "tun1")
+        ),
+        9,
+        "nothing is missing",
+    )
     for one in both:
         check("cannot be put back" not in one.log(), one.log())
         one.stop()

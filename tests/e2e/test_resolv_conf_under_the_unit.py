@@ -8,8 +8,16 @@ from harness import check, main
 ALONE = True
 
 # What others have written last.
-LAST = {"after-stop": 9, "after-kill": 10, "after-in-place": 24, "after-start": 30, "after-missing": 31, "led-elsewhere": 13,
-        "after-link": 12, "after-kill-with-link": 12}
+LAST = {
+    "after-stop": 9,
+    "after-kill": 10,
+    "after-in-place": 24,
+    "after-start": 30,
+    "after-missing": 31,
+    "led-elsewhere": 13,
+    "after-link": 12,
+    "after-kill-with-link": 12,
+}
 
 SCRIPT = """
 is_set() { timeout 30 sh -c 'until grep -q "^nameserver 10.9.0.2" /etc/resolv.conf; do sleep 0.1; done'; }
@@ -101,14 +109,26 @@ def run(lab):
         configure_near(lab, root)
         text = boot_and_run(root, SCRIPT, "--resolv-conf=off", seconds=300)
         after = {name: (root / name).read_text() for name in LAST}
-    for words in ("STARTED", "PUT-BACK-1", "PUT-BACK-2", "PUT-BACK-3", "PUT-BACK-4", "SET-AFTER-START", "SET-WHEN-THERE", "SET-IN-LINK", "#tunneld:tun0# nameserver 203.0.113.9"):
+    for words in (
+        "STARTED",
+        "PUT-BACK-1",
+        "PUT-BACK-2",
+        "PUT-BACK-3",
+        "PUT-BACK-4",
+        "SET-AFTER-START",
+        "SET-WHEN-THERE",
+        "SET-IN-LINK",
+        "#tunneld:tun0# nameserver 203.0.113.9",
+    ):
         check(f"\n{words}\n" in text, f"{words}:\n{text}")
     check("NetworkManager has taken away: dns 10.9.0.2" in text, f"the log says by whom:\n{text}")
     check("NetworkManager keeps /etc/resolv.conf now" in text, f"a link that was led elsewhere is left alone:\n{text}")
     check("\nMOUNTS: 1\n" in text, f"one mount, however often the file is written:\n{text}")
     check("\nfailed\n" not in text, f"a missing file is no failure of its unit:\n{text}")
     check("\nMISSING" not in text, f"nothing is missing once it is set:\n{text}")
-    check("\nLEFT-OUT on this host: dns 10.9.0.2 for all names dev tun0 (cannot be done: " in text, f"status says why:\n{text}")
+    check(
+        "\nLEFT-OUT on this host: dns 10.9.0.2 for all names dev tun0 (cannot be done: " in text, f"status says why:\n{text}"
+    )
     check("cannot access '/run/tunneld/*.journal'" in text, f"nothing is left to undo:\n{text}")
     check("\ninactive\n" in text, f"the path unit stops with it:\n{text}")
     for name, last in LAST.items():

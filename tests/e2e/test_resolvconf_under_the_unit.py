@@ -54,11 +54,18 @@ def run(lab):
         configure_near(lab, root)
         text = boot_and_run(root, SCRIPT, "--resolv-conf=off", seconds=120)
         allowed = [(root / name).read_text().split() for name in ("allowed", "allowed-stopped")]
-    for words in ("BEFORE: 203.0.113.7", "DURING: 10.9.0.2 203.0.113.7", "REMOVED: 203.0.113.7", "PUT-BACK: 10.9.0.2 203.0.113.8",
-                  "STOPPED: 203.0.113.8"):
+    for words in (
+        "BEFORE: 203.0.113.7",
+        "DURING: 10.9.0.2 203.0.113.7",
+        "REMOVED: 203.0.113.7",
+        "PUT-BACK: 10.9.0.2 203.0.113.8",
+        "STOPPED: 203.0.113.8",
+    ):
         check(f"\n{words} \n" in text, f"{words}:\n{text}")
-    check("-a has done what tunneld needs, and failed at something else" in text and "Permission denied" in text,
-          f"what the hook said:\n{text}")
+    check(
+        "-a has done what tunneld needs, and failed at something else" in text and "Permission denied" in text,
+        f"what the hook said:\n{text}",
+    )
     check("\nMISSING" not in text and "cannot be put back" not in text, text)
     check(allowed == [["10.9.0.2", "203.0.113.8"], ["203.0.113.8"]], f"with the drop-in: {allowed}\n{text}")
 

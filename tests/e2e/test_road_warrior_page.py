@@ -36,26 +36,51 @@ class Machine:
         memory = self.host.directory / "memory"
         memory.mkdir()
         ready = self.host.directory / "ready"
-        process = self.host.popen("unshare", "--mount", "--propagation", "private", "bash", "-ec", f"""
+        process = self.host.popen(
+            "unshare",
+            "--mount",
+            "--propagation",
+            "private",
+            "bash",
+            "-ec",
+            f"""
             mount -t tmpfs tmpfs {memory}
             mkdir {memory}/upper {memory}/work
             mount -t overlay overlay -o lowerdir=/etc,upperdir={memory}/upper,workdir={memory}/work /etc
             rm -rf /etc/tunneld /etc/wireguard
             echo "203.0.113.1 vpn.example.org" >> /etc/hosts
             touch {ready}
-            exec sleep infinity""", stdout=open(self.host.directory / "machine.txt", "w"))
+            exec sleep infinity""",
+            stdout=open(self.host.directory / "machine.txt", "w"),
+        )
         wait_for(ready.exists, 5, f"the machine {name}")
         self.pid = process.pid
         (machines / name).write_text(str(self.pid))
         self.home = self.host.directory / "home"
         self.home.mkdir()
         self.environment = {
-            **os.environ, "PATH": f"{bin}:{os.environ['PATH']}", "MACHINES": str(machines),
-            "LOG": str(self.host.directory / "daemon.txt"), **self.host.directories()}
+            **os.environ,
+            "PATH": f"{bin}:{os.environ['PATH']}",
+            "MACHINES": str(machines),
+            "LOG": str(self.host.directory / "daemon.txt"),
+            **self.host.directories(),
+        }
 
     def type(self, command):
-        result = sh("nsenter", "-t", self.pid, "--mount", "--net", f"--wd={self.home}", "--", "bash", "-ec", f"cd {self.home}; {command}",
-                    env=self.environment, check_exit=False)
+        result = sh(
+            "nsenter",
+            "-t",
+            self.pid,
+            "--mount",
+            "--net",
+            f"--wd={self.home}",
+            "--",
+            "bash",
+            "-ec",
+            f"cd {self.home}; {command}",
+            env=self.environment,
+            check_exit=False,
+        )
         check(result.returncode == 0, f"{self.name}# {command}: exit {result.returncode}\n{result.stdout}")
         return result.stdout
 

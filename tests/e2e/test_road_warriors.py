@@ -6,8 +6,15 @@ from road_warriors import Server, addresses, configured, routes
 
 
 def run(lab):
-    server = Server(lab, push={"routes": ["192.168.10.0/24"], "mtu": 1400, "keepalive": "20s",
-                               "dns": {"servers": ["10.8.0.1"], "search": ["corp.example"]}})
+    server = Server(
+        lab,
+        push={
+            "routes": ["192.168.10.0/24"],
+            "mtu": 1400,
+            "keepalive": "20s",
+            "dns": {"servers": ["10.8.0.1"], "search": ["corp.example"]},
+        },
+    )
     alice = server.client("alice", address=["10.8.0.10"])
     bob = server.client("bob", push={"routes": ["192.168.20.0/24"]})
     carol = server.client("carol", allowed_ips=["10.77.0.0/24"])
@@ -23,9 +30,21 @@ def run(lab):
 
     server.start()
     daemons = [lab.start(host, host.config_path) for host in (alice, bob, carol)]
-    device = wireguard_go.start(lab, phone, "10.8.0.20/24", [
-        "private-key", phone.directory / "private.key", "peer", server.key, "endpoint", endpoint,
-        "allowed-ips", "10.8.0.0/24,192.168.10.0/24"])
+    device = wireguard_go.start(
+        lab,
+        phone,
+        "10.8.0.20/24",
+        [
+            "private-key",
+            phone.directory / "private.key",
+            "peer",
+            server.key,
+            "endpoint",
+            endpoint,
+            "allowed-ips",
+            "10.8.0.0/24,192.168.10.0/24",
+        ],
+    )
     phone.ip("route", "add", "192.168.10.0/24", "dev", device)
     told = [configured(daemon) for daemon in daemons]
 
@@ -77,4 +96,5 @@ def run(lab):
 
 if __name__ == "__main__":
     from harness import main
+
     main(run)

@@ -37,9 +37,21 @@ def run(lab):
     config = lab.config(hub, {**tap, "addresses": ["10.9.0.254/24"], "listen_port": 51820}, peers)
     daemon = lab.start(hub, config, log_level="info")
     for n, spoke in enumerate(spokes, 1):
-        lab.start(spoke, lab.config(spoke, {**tap, "addresses": [f"10.9.0.{n}/24"]}, [{
-            "name": "hub", "public_key": hub_key, "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
-            "persistent_keepalive": "25s"}]))
+        lab.start(
+            spoke,
+            lab.config(
+                spoke,
+                {**tap, "addresses": [f"10.9.0.{n}/24"]},
+                [
+                    {
+                        "name": "hub",
+                        "public_key": hub_key,
+                        "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
+                        "persistent_keepalive": "25s",
+                    }
+                ],
+            ),
+        )
         check(spoke.ping("10.9.0.254", wait=3) == 3, f"spoke {n} to the hub")
 
     before = daemon.status()["drops"]["not_forwarded"]
@@ -47,7 +59,9 @@ def run(lab):
     # With the neighbour's address known, too: the frame itself is not passed on.
     spokes[0].ip("neigh", "replace", "10.9.0.2", "lladdr", mac(spokes[1]), "dev", "tap0")
     check(not spokes[0].reaches("10.9.0.2"), "a spoke reaches another one whose address it knows")
-    check(daemon.status()["drops"]["not_forwarded"] > before, "nothing came to the hub for another spoke: nothing was tested")
+    check(
+        daemon.status()["drops"]["not_forwarded"] > before, "nothing came to the hub for another spoke: nothing was tested"
+    )
     lab.config(hub, {**tap, "addresses": ["10.9.0.254/24"], "listen_port": 51820}, peers, switch={"client_to_client": True})
     hub.run(lab.tunneld, "reload", "tap0")
     check(spokes[0].ping("10.9.0.2") == 3 and spokes[2].ping("10.9.0.1") == 3, "spokes reach each other when they may")

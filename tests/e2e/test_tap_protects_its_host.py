@@ -46,8 +46,21 @@ def run(lab):
     peers = [{"name": f"s{n}", "public_key": key} for n, key in enumerate(keys, 1)]
     for n, spoke in enumerate(spokes, 1):
         lab.wire(hub, f"192.0.2.{n * 4 + 1}/30", spoke, f"192.0.2.{n * 4 + 2}/30", name_a=f"wire{n}")
-        lab.start(spoke, lab.config(spoke, {"name": "tap0", "type": "tap", "addresses": [f"10.9.0.{n}/24"]}, [{
-            "name": "hub", "public_key": hub_key, "endpoints": [f"192.0.2.{n * 4 + 1}:51820"], "persistent_keepalive": "1s"}]))
+        lab.start(
+            spoke,
+            lab.config(
+                spoke,
+                {"name": "tap0", "type": "tap", "addresses": [f"10.9.0.{n}/24"]},
+                [
+                    {
+                        "name": "hub",
+                        "public_key": hub_key,
+                        "endpoints": [f"192.0.2.{n * 4 + 1}:51820"],
+                        "persistent_keepalive": "1s",
+                    }
+                ],
+            ),
+        )
     hub.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
     before = hub.run("nft", "list", "ruleset").stdout
 
@@ -72,7 +85,9 @@ def run(lab):
             wait_for(lambda: routers(machine), 5, "a machine behind the bridge hears the advertisement")
             dropped = daemon.status()["drops"]["source_not_allowed"]
             spokes[0].run("python3", "-c", SPOOF, mac(hub, "br0"))
-            wait_for(lambda: daemon.status()["drops"]["source_not_allowed"] >= dropped + 20, 5, "the bridge's address is refused")
+            wait_for(
+                lambda: daemon.status()["drops"]["source_not_allowed"] >= dropped + 20, 5, "the bridge's address is refused"
+            )
             hub.ip("link", "set", "br0", "address", "02:00:00:00:00:99")
             for spoke in spokes:
                 spoke.ip("neigh", "flush", "to", "10.9.0.254", "dev", "tap0")

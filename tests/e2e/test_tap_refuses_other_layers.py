@@ -7,10 +7,13 @@ def run(lab):
     lab.wire(tap, "192.0.2.1/30", tun, "192.0.2.2/30", name_a="w1")
     lab.wire(tap, "192.0.2.5/30", stock, "192.0.2.6/30", name_a="w2")
     keys = {host: lab.key(host) for host in (tap, tun, stock)}
-    peers = [{"name": "tun", "public_key": keys[tun], "endpoints": ["192.0.2.2:51820"]},
-             {"name": "stock", "public_key": keys[stock], "endpoints": ["192.0.2.6:51820"]}]
-    daemon = lab.start(tap, lab.config(tap, {"name": "tap0", "type": "tap", "addresses": ["10.9.0.1/24"],
-                                             "listen_port": 51820}, peers))
+    peers = [
+        {"name": "tun", "public_key": keys[tun], "endpoints": ["192.0.2.2:51820"]},
+        {"name": "stock", "public_key": keys[stock], "endpoints": ["192.0.2.6:51820"]},
+    ]
+    daemon = lab.start(
+        tap, lab.config(tap, {"name": "tap0", "type": "tap", "addresses": ["10.9.0.1/24"], "listen_port": 51820}, peers)
+    )
     for host, n in ((tun, 2), (stock, 3)):
         peer = {"name": "tap", "public_key": keys[tap], "allowed_ips": ["10.9.0.1/32"]}
         interface = {"addresses": [f"10.9.0.{n}/24"], "listen_port": 51820}

@@ -65,9 +65,20 @@ def run(lab):
     check(received == 50, f"{received} of 50 frames of VLAN 7")
 
     # A machine of one site serves the other: DHCP, and the prefix by router advertisements.
-    server = a1.popen("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--interface=eth0",
-                      "--bind-interfaces", "--user=root", "--pid-file=", f"--dhcp-leasefile={a1.directory}/leases",
-                      "--dhcp-range=10.20.0.100,10.20.0.150,255.255.255.0", "--enable-ra", "--dhcp-range=fd20::,ra-only")
+    server = a1.popen(
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--port=0",
+        "--interface=eth0",
+        "--bind-interfaces",
+        "--user=root",
+        "--pid-file=",
+        f"--dhcp-leasefile={a1.directory}/leases",
+        "--dhcp-range=10.20.0.100,10.20.0.150,255.255.255.0",
+        "--enable-ra",
+        "--dhcp-range=fd20::,ra-only",
+    )
     script = b2.directory / "udhcpc.sh"
     script.write_text(UDHCPC)
     script.chmod(0o755)

@@ -15,15 +15,37 @@ def run(lab):
     for host in (client, server):
         wait_for(lambda host=host: "NO-CARRIER" not in host.ip("link"), 5, "the wire is up")
     before = {host: host.state() for host in (client, server)}
-    servers = lab.start(server, lab.config(
-        server, {"addresses": ["10.9.0.2/24", "fd09::2/64"], "listen_port": 51820},
-        [{"name": "client", "public_key": keys[client], "allowed_ips": ["10.9.0.1/32", "fd09::1/128"], "group": "guest"}],
-        groups={"guest": {"allow": ["10.9.0.2/icmp", "fd09::2/icmp"]}}))
+    servers = lab.start(
+        server,
+        lab.config(
+            server,
+            {"addresses": ["10.9.0.2/24", "fd09::2/64"], "listen_port": 51820},
+            [
+                {
+                    "name": "client",
+                    "public_key": keys[client],
+                    "allowed_ips": ["10.9.0.1/32", "fd09::1/128"],
+                    "group": "guest",
+                }
+            ],
+            groups={"guest": {"allow": ["10.9.0.2/icmp", "fd09::2/icmp"]}},
+        ),
+    )
 
     def write(addresses):
-        return lab.config(client, {"addresses": addresses}, [{
-            "name": "server", "public_key": keys[server], "endpoints": ["203.0.113.2:51820"],
-            "allowed_ips": ["0.0.0.0/0", "::/0"]}], client={"kill_switch": True})
+        return lab.config(
+            client,
+            {"addresses": addresses},
+            [
+                {
+                    "name": "server",
+                    "public_key": keys[server],
+                    "endpoints": ["203.0.113.2:51820"],
+                    "allowed_ips": ["0.0.0.0/0", "::/0"],
+                }
+            ],
+            client={"kill_switch": True},
+        )
 
     daemon = lab.start(client, write(["10.9.0.1/24", "fd09::1/64"]))
     wait_for(lambda: client.reaches("10.9.0.2"), 5, "through the tunnel")
@@ -49,14 +71,22 @@ def run(lab):
     client.ip("link", "set", "tun0", "down")
     wait_for(is_back, 2, "the link is up, with addresses and routes of both families")
     check(client.reaches("10.9.0.2") and client.reaches("fd09::2"), "and the tunnel works")
-    check("taken away: rule" in daemon.log() and "taken away: nft table" in daemon.log() and
-          "taken away: link tun0" in daemon.log(), f"the log names what was taken:\n{daemon.log()}")
+    check(
+        "taken away: rule" in daemon.log()
+        and "taken away: nft table" in daemon.log()
+        and "taken away: link tun0" in daemon.log(),
+        f"the log names what was taken:\n{daemon.log()}",
+    )
     host = servers.status()["host"]
     check(host["missing"] == [] and host["put_back"] == 1 and "nft table" in host["last"]["what"], f"status: {host}")
 
     # A program that does not give up: answered once in 5 s, and said. Doctor looks while the rule is away.
-    fighter = client.popen("sh", "-c", "while sleep 0.05; do ip rule del pref %s 2>/dev/null && echo; done" % rules[-3],
-                           stdout=open(client.directory / "fight.txt", "w"))
+    fighter = client.popen(
+        "sh",
+        "-c",
+        "while sleep 0.05; do ip rule del pref %s 2>/dev/null && echo; done" % rules[-3],
+        stdout=open(client.directory / "fight.txt", "w"),
+    )
     started = time.monotonic()
     wait_for(lambda: "keeps taking away" in daemon.log(), 7, "the fight is named")
     host = daemon.status()["host"]
@@ -67,12 +97,18 @@ def run(lab):
     fighter.kill()
     fighter.wait()
     answers = len((client.directory / "fight.txt").read_text())
-    check(2 <= answers <= 2 + (time.monotonic() - started) / 5, f"put back {answers} times in {time.monotonic() - started:.1f} s")
+    check(
+        2 <= answers <= 2 + (time.monotonic() - started) / 5,
+        f"put back {answers} times in {time.monotonic() - started:.1f} s",
+    )
     check(daemon.log().count("keeps taking away") == 1, "one warning")
     # A reload does not wait for the pause, and one without IPv4 addresses keeps the way into the tunnel.
     write(["fd09::1/64"])
     client.run(lab.tunneld, "reload")
-    check(tunnelled("198.51.100.7") and tunnelled("2001:db8:1::7"), "the full tunnel after a reload that takes IPv4 addresses away")
+    check(
+        tunnelled("198.51.100.7") and tunnelled("2001:db8:1::7"),
+        "the full tunnel after a reload that takes IPv4 addresses away",
+    )
     check(daemon.status()["host"]["missing"] == [], "nothing is missing")
     write(["10.9.0.1/24", "fd09::1/64"])
     client.run(lab.tunneld, "reload")

@@ -7,8 +7,11 @@ from harness import check, wait_for
 def check_traffic(a, b):
     """Hosts of Lab.pair(): ping, iperf3 and packet sizes, in both families."""
     check(a.ping("10.9.0.2") == 3, "ping")
-    wait_for(lambda: a.daemon.peer("b")["path"]["search"] == "complete" and b.daemon.peer("a")["path"]["search"] == "complete",
-             5, "both know the path")
+    wait_for(
+        lambda: a.daemon.peer("b")["path"]["search"] == "complete" and b.daemon.peer("a")["path"]["search"] == "complete",
+        5,
+        "both know the path",
+    )
     mtu = int(re.search(r"mtu (\d+)", a.ip("link", "show", "tun0")).group(1))
     # 1500 outside, less 32 bytes of a data message, 8 of UDP, and 20 or 40 of IP.
     check(mtu == (1420 if a.daemon.peer("b")["endpoint"].startswith("[") else 1440), f"the device has {mtu}")

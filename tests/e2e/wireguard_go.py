@@ -9,7 +9,9 @@ def start(lab, host, address, commands):
     # Sockets of all namespaces meet in /var/run/wireguard: the device's name must be unique.
     device = f"w{host.namespace.replace('-', '')}"[:15]
     host.popen("wireguard-go", "-f", device, environment={"LOG_LEVEL": "error"})
-    wait_for(lambda: sh("ip", "-n", host.namespace, "link", "show", device, check_exit=False).returncode == 0, 5, "wg device")
+    wait_for(
+        lambda: sh("ip", "-n", host.namespace, "link", "show", device, check_exit=False).returncode == 0, 5, "wg device"
+    )
     wait_for(lambda: host.run("wg", "show", device, check_exit=False).returncode == 0, 5, "wg socket")
     host.run("wg", "set", device, *commands)
     host.ip("address", "add", address, "dev", device)
@@ -29,9 +31,24 @@ def check_interoperation(lab, we_call):
     config = lab.config(a, {"addresses": ["10.9.0.1/24"], "listen_port": 51820}, [peer])
     daemon = lab.start(a, config)
     endpoint = [] if we_call else ["endpoint", "203.0.113.1:51820"]
-    device = start(lab, b, "10.9.0.2/24", [
-        "private-key", b.directory / "private.key", "listen-port", "51820", "peer", key_a,
-        "preshared-key", b.directory / "preshared.key", "allowed-ips", "10.9.0.1/32", *endpoint])
+    device = start(
+        lab,
+        b,
+        "10.9.0.2/24",
+        [
+            "private-key",
+            b.directory / "private.key",
+            "listen-port",
+            "51820",
+            "peer",
+            key_a,
+            "preshared-key",
+            b.directory / "preshared.key",
+            "allowed-ips",
+            "10.9.0.1/32",
+            *endpoint,
+        ],
+    )
 
     check((a if we_call else b).ping("10.9.0.2" if we_call else "10.9.0.1") == 3, "the first pings make the session")
     check(b.ping("10.9.0.1") == 3 and a.ping("10.9.0.2") == 3, "ping both ways")
