@@ -27,7 +27,7 @@ trap cleanup EXIT
 # What tests/install_packages.sh calls needed for building, and what the unit tests run.
 packages=$(sed -n '/^build=(/,/)/p' tests/install_packages.sh | tr -d '()' | sed 's/^build=//' | tr -s ' \n' ',')
 [ "$(dpkg --print-architecture)" = amd64 ] && packages+=libipsec-mb-dev,
-if ! mmdebstrap --variant=minbase --include="${packages}iproute2,nftables" trixie "$root" "$mirror" >"$work/log" 2>&1; then
+if ! mmdebstrap --variant=minbase --include="${packages}libgtest-dev,libgmock-dev,iproute2,nftables" trixie "$root" "$mirror" >"$work/log" 2>&1; then
   tail -n 20 "$work/log"
   echo "mmdebstrap failed"
   exit 77

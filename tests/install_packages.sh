@@ -1,20 +1,36 @@
 #!/usr/bin/env bash
-# Installs what building and testing tunneld needs on Debian 12. Called by tests/run.sh and tests/demo.sh.
+# Installs what tunneld needs on Debian: to be built, to be shown (tests/demo.sh), or to be tested (tests/run.sh). Says which
+# installed packages apt would upgrade on the way.
+#
+#   tests/install_packages.sh [build|demo|all]      without a word: build
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libsodium-dev libb2-dev libboost-dev libspdlog-dev libyaml-cpp-dev
-  libcli11-dev nlohmann-json3-dev libnl-3-dev libnl-route-3-dev libsystemd-dev libqrencode-dev libnftables-dev libgtest-dev libgmock-dev)
+  libcli11-dev nlohmann-json3-dev libnl-3-dev libnl-route-3-dev libsystemd-dev libqrencode-dev libnftables-dev)
 # ipsec-mb exists for x86-64 only; without it libsodium seals the packets.
 [ "$(dpkg --print-architecture)" = amd64 ] && build+=(libipsec-mb-dev)
-test=(iproute2 iputils-ping iperf3 python3 nftables procps tcpdump wireguard-go wireguard-tools strace util-linux
-  systemd-container dbus libcap2-bin ethtool zbar-tools dnsmasq-base udhcpc clang-format black python3-pyflakes shellcheck)
+demo=(iproute2 iputils-ping iperf3)
+unit_tests=(libgtest-dev libgmock-dev)
+test=(python3 nftables procps tcpdump wireguard-go wireguard-tools strace util-linux systemd-container dbus libcap2-bin
+  ethtool zbar-tools dnsmasq-base udhcpc clang-format black python3-pyflakes shellcheck)
+
+wanted=("${build[@]}")
+case ${1:-build} in
+  build) ;;
+  demo) wanted+=("${demo[@]}") ;;
+  all) wanted+=("${demo[@]}" "${unit_tests[@]}" "${test[@]}") ;;
+  *) echo "$0: build, demo or all, not '$1'" >&2 && exit 2 ;;
+esac
 
 missing=()
-for package in "${build[@]}" "${test[@]}"; do
+for package in "${wanted[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "Installing: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
+# A package for building needs the library that it belongs to in its own version, and may pull that up to the newest.
+upgrades=$(apt-get install -s --no-install-recommends "${missing[@]}" | awk '/^Inst .* \[/ { print $2 }')
+[ -z "$upgrades" ] || echo "Upgrading on the way: $(echo "$upgrades" | tr '\n' ' ')"
 apt-get install -q -y --no-install-recommends "${missing[@]}"

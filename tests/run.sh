@@ -13,7 +13,7 @@ if [ "$(id -u)" != 0 ]; then
   echo "tests/run.sh makes network namespaces and devices: run it as root" >&2
   exit 3
 fi
-tests/install_packages.sh || exit 1
+tests/install_packages.sh all || exit 1
 # Not needed, but a second run is much faster with it.
 command -v ccache >/dev/null && export CMAKE_CXX_COMPILER_LAUNCHER=ccache
 
