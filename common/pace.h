@@ -1,5 +1,4 @@
-// Limits how often something happens that others can cause: a burst of so many at once, then one per
-// interval.
+// Limits how often others can make something happen: a burst first, then one per interval.
 #pragma once
 
 #include <algorithm>

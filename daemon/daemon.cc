@@ -106,7 +106,7 @@ void log_device(const net::TunDevice& device, const config::Config& config) {
   log_queues(device, config);
 }
 
-/// What the configuration leaves to us is as root has set it up.
+/// Where the configuration is silent, a device that was there before us keeps its settings.
 void keep_as_found(const config::Config& config, std::uint32_t interface_index, HostPlan& plan) {
   const net::Link present = net::Netlink().link(interface_index);
   if (!config.interface.mtu) plan.mtu = present.mtu;

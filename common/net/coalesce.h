@@ -49,8 +49,8 @@ class Coalescer {
   void add(MutableBytes frame, const IpPacket& ip, std::size_t link_header = 0);
   /// A frame that holds no IP packet, to be delivered in its turn. Precondition: !full().
   void add(MutableBytes frame);
-  /// A frame that belongs to a flow but cannot be joined: nothing of later overtakes it. Precondition:
-  /// !full().
+  /// A frame that belongs to a flow but cannot be joined. No later frame of that flow is delivered before it.
+  /// Precondition: !full().
   void add_alone(MutableBytes frame) {
     close_all();
     add(frame);

@@ -75,7 +75,7 @@ class MacTable {
 
   /// Control thread, from time to time: frees the slots of the aged, and counts for `ports` what is left.
   void sweep(Seconds now, const std::map<Port, PortUse*>& ports);
-  /// Control thread: `port` is no more.
+  /// Control thread: `port` has been removed.
   void forget(Port port);
 
   [[nodiscard]] std::uint32_t stations() const { return stations_.load(std::memory_order_relaxed); }

@@ -30,7 +30,7 @@ bool is_link_local(const IpAddress& address) {
   return !address.is_v4() && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
 }
 
-// An error that a source address which is ours no more, or leads nowhere any more, can cause.
+// The kernel gives these errors when the pinned source address has been removed, or has no route any longer.
 bool may_be_source(int error) {
   return error == EINVAL || error == ENETUNREACH || error == EHOSTUNREACH || error == ENODEV ||
          error == EADDRNOTAVAIL;

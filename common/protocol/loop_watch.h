@@ -66,7 +66,7 @@ class LoopWatch {
 
   /// What has moved since the last sample, which is some seconds ago. Returns the loops that have begun.
   std::vector<Loop> sample(const std::vector<MoveCounter::Moves>& moves, Instant now);
-  /// The port is no more.
+  /// The port has been removed.
   void forget(net::MacTable::Port port);
   /// As of the last sample.
   [[nodiscard]] std::vector<Loop> loops() const;

@@ -86,8 +86,8 @@ void Peer::network_changed(Now now, Actions& actions) {
   forget_local_address();
   close_lanes();
   if (retransmit_at_ != kNever) {
-    // What was sent went, if anywhere, into a network that is no more. But if it did arrive, a second one so
-    // soon would make a stock peer forget the first.
+    // The last initiation left by the old network and is probably lost. If it did arrive, a second one within
+    // 5 s would make a stock peer forget the first.
     const Instant earliest = last_initiation_sent_ ? *last_initiation_sent_ + kRekeyTimeout : now.boot;
     retransmit_at_ = std::min(retransmit_at_, std::max(now.boot, earliest));
   } else if (Keypair* keypair = live_keypair(now.boot)) {

@@ -26,7 +26,7 @@ namespace tunneld::daemon {
 class NetworkWatch {
  public:
   /// `own_index`: our own device, whose changes are ours. `on_change` gets what happened, in a few words, for
-  /// the log. `slept`: how much of its life the host has slept, which a test cannot make it do. Throws
+  /// the log. `slept`: how long the host has been suspended since it booted; tests replace it. Throws
   /// std::system_error.
   NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
                std::function<void(const std::string&)> on_change,

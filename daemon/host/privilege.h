@@ -12,8 +12,8 @@ namespace tunneld::daemon {
 /// Whether this process has CAP_NET_ADMIN.
 [[nodiscard]] bool may_change_network();
 
-/// Words to follow an error: what of `wanted` is not so yet, as commands. Empty where there is no command for
-/// it. Never throws.
+/// Words that follow an error: the commands with which root can set up what `wanted` still lacks. Empty where
+/// no command can. Never throws.
 [[nodiscard]] std::string missing_for_root(const std::vector<HostChange>& wanted);
 
 }  // namespace tunneld::daemon
