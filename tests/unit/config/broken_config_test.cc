@@ -411,14 +411,14 @@ MarkedText take_mark(std::string text) {
 
 class BrokenConfig : public testing::TestWithParam<Broken> {};
 
-TEST_P(BrokenConfig, IsReportedWhereItIsWrongWithinASecond) {
+TEST_P(BrokenConfig, IsReportedWhereItIsWrongWithinSeconds) {
   const Broken& broken = GetParam();
   const TemporaryFiles files;
   const MarkedText marked = take_mark(expand(broken));
   const std::string path = files.write("config.yaml", marked.text);
   const auto start = std::chrono::steady_clock::now();
   const ParseResult result = parse_file(path);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 
   EXPECT_FALSE(result.config);
   const std::string place =

@@ -31,13 +31,14 @@ std::string repeat(std::string_view text, std::size_t bytes) {
   return out;
 }
 
-/// Sanitizers keep freed memory for a while and shadow the rest, and take several times as long.
+/// Seconds that a slow, busy machine may take; a file that is worse than linear takes minutes. Sanitizers keep freed memory
+/// for a while and shadow the rest, and take several times as long.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kIsSanitized = true;
-constexpr double kSlowdown = 10;
+constexpr double kPatience = 50;
 #else
 constexpr bool kIsSanitized = false;
-constexpr double kSlowdown = 1;
+constexpr double kPatience = 5;
 #endif
 
 /// Seconds of CPU time that `work` takes: what it would take on a machine that has nothing else to do.
@@ -78,7 +79,7 @@ class HostileFile : public testing::Test {
   /// Refused with `message`, within a second and 48 MiB.
   void expect_refused(const std::string& path, const std::string& message) {
     ParseResult result;
-    EXPECT_LT(seconds_of([&] { result = parse_file(path); }), 1 * kSlowdown);
+    EXPECT_LT(seconds_of([&] { result = parse_file(path); }), kPatience);
     EXPECT_FALSE(result.config);
     ASSERT_FALSE(result.diagnostics.empty());
     EXPECT_THAT(to_string(result.diagnostics[0]), HasSubstr(message));
@@ -209,7 +210,7 @@ TEST_F(HostileFile, IsNotOneOfTenThousandPeers) {
   }
   const std::string path = files_.write("config.yaml", text);
   ParseResult result;
-  EXPECT_LT(seconds_of([&] { result = parse_file(path); }), 1 * kSlowdown);
+  EXPECT_LT(seconds_of([&] { result = parse_file(path); }), kPatience);
   EXPECT_TRUE(result.config) << to_string(result.diagnostics);
 }
 
