@@ -88,7 +88,7 @@ def run(lab):
     check("100 received" in ping, f"pings lost under a flood: {ping[-200:]}")
     average = float(re.search(r"= [\d.]+/([\d.]+)/", ping).group(1))
     check(average < 20, f"ping under a flood takes {average} ms on average")
-    check(answered < 1 and connected < 3, f"status took {answered} s, a new session {connected} s")
+    check(answered < 3 and connected < 6, f"status took {answered} s, a new session {connected} s")
     check(with_flood > alone / 4, f"TCP fell from {alone / 1e9:.2f} to {with_flood / 1e9:.2f} Gbit/s")
     server.kill()
     flood.kill()

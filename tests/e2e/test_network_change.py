@@ -92,7 +92,7 @@ def run(lab):
         )
         check(server_daemon.peer("client")["endpoint"].startswith(f"192.168.{uplink}."), "the server follows")
         # The way is back within a second, as above; TCP's own timeout comes on top of that.
-        check(took < 3, f"the transfer stood for {took:.2f} s after a change to uplink {uplink}")
+        check(took < 6, f"the transfer stood for {took:.2f} s after a change to uplink {uplink}")
         gaps.append(took)
     check(transfer.wait(timeout=15) == 0 and listener.wait(timeout=10) == 0, "the transfer ended badly")
     age = daemon.peer("server")["latest_handshake_seconds_ago"]
