@@ -4,6 +4,7 @@
 #include <chrono>
 #include <vector>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -32,6 +33,7 @@ TEST(EndpointResolver, TellsThatAnAddressesInterfaceIsNotThere) {
   std::vector<net::SocketAddress> found;
   EndpointResolver resolver(
       io, [&found](protocol::PeerId, const net::SocketAddress& address) { found.push_back(address); });
+  const auto work = boost::asio::make_work_guard(io);  // until the threads answer, there is none
   resolver.add(1, "there", {{"fe80::1%lo", 51820}});
   resolver.add(2, "gone", {{"fe80::1%nosuchdevice", 51820}});
   const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);

@@ -17,6 +17,20 @@ extern "C" FILE* fopen64(const char* path, const char* mode) {
   return real(path, mode);
 }
 
+extern "C" int fcntl(int fd, int command, ...) {
+  if (command == F_DUPFD_CLOEXEC && tunneld::daemon::copy_fault != 0) {
+    ++tunneld::daemon::copies_refused;
+    errno = tunneld::daemon::copy_fault;
+    return -1;
+  }
+  va_list arguments;
+  va_start(arguments, command);
+  void* const argument = va_arg(arguments, void*);
+  va_end(arguments);
+  static const auto real = reinterpret_cast<int (*)(int, int, ...)>(dlsym(RTLD_NEXT, "fcntl"));
+  return real(fd, command, argument);
+}
+
 extern "C" int openat(int directory, const char* path, int flags, ...) {
   if (tunneld::daemon::open_fault != 0) {
     errno = tunneld::daemon::open_fault;

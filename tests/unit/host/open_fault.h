@@ -7,4 +7,9 @@ namespace tunneld::daemon {
 /// themselves.
 inline int open_fault = 0;
 
+/// While not zero, a descriptor cannot be copied (F_DUPFD_CLOEXEC), for this errno.
+inline int copy_fault = 0;
+/// How often that has failed.
+inline int copies_refused = 0;
+
 }  // namespace tunneld::daemon

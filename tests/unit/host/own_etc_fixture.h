@@ -7,11 +7,11 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <sys/mount.h>
 
 #include "daemon/host/host_changes.h"
 #include "tests/unit/host/kept_device_fixture.h"
+#include "tests/unit/host/own_run.h"
 
 namespace tunneld::daemon {
 
@@ -31,9 +31,8 @@ class OwnEtcTest : public KeptDeviceTest {
   void SetUp() override {
     KeptDeviceTest::SetUp();
     if (IsSkipped()) return;
-    static const bool kOwn =
-        unshare(CLONE_NEWNS) == 0 && mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-    if (!kOwn || mount("etc", "/etc", "tmpfs", 0, nullptr) != 0) GTEST_SKIP() << "no mount namespace";
+    if (!have_own_run() || mount("etc", "/etc", "tmpfs", 0, nullptr) != 0)
+      GTEST_SKIP() << "no mount namespace";
     is_mounted_ = true;
     write_file(kFile, "nameserver 192.168.1.1\n");
   }
