@@ -167,47 +167,71 @@ FileLock lock_edits(const std::string& path) {
   fail(EBUSY, path + ": " + FileLock::holder(lock) + " is writing it");
 }
 
-bool has_half_written(const std::filesystem::path& real, const std::optional<std::string>& text) {
-  struct stat info {};
-  if (::lstat(hidden_name(real).c_str(), &info) == 0) return true;
-  return text && ::stat(real.c_str(), &info) == 0 && info.st_size > static_cast<off_t>(text->size());
+struct Content {
+  std::string text;
+  /// Bytes after the text that a kill has left there, see write_over().
+  std::size_t zeros = 0;
+};
+
+Content read_content(int fd, const std::string& path) {
+  Content content;
+  std::array<char, 4096> part;
+  for (;;) {
+    const ssize_t count = ::read(fd, part.data(), part.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(errno, path);
+    if (count == 0) break;
+    content.text.append(part.data(), static_cast<std::size_t>(count));
+    if (content.text.size() > kLargest) fail(EFBIG, path);
+  }
+  const std::size_t end = content.text.find_last_not_of('\0') + 1;
+  content.zeros = content.text.size() - end;
+  content.text.resize(end);
+  return content;
 }
 
-/// What a kill has left. Only under the lock: otherwise it is what another tunneld is writing.
+/// nullopt: there is none.
+std::optional<Content> read_content(const std::string& path) {
+  const net::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (file.is_open()) return read_content(file.get(), path);
+  if (errno == ENOENT) return std::nullopt;
+  fail(errno, path);
+}
+
+bool has_half_written(const std::filesystem::path& real, const std::optional<Content>& content) {
+  struct stat info {};
+  return (content && content->zeros > 0) || ::lstat(hidden_name(real).c_str(), &info) == 0;
+}
+
+/// What a kill has left. Only under the lock: otherwise it is what another tunneld is writing. Other programs
+/// may write at any time: what has no zeros at its end, or has grown meanwhile, is not touched.
 void remove_half_written(const std::filesystem::path& real) {
   ::unlink(hidden_name(real).c_str());
-  const auto text = read_resolv_conf(real);
-  if (!has_half_written(real, text)) return;
-  if (::truncate(real.c_str(), static_cast<off_t>(text.value_or("").size())) != 0) fail(errno, real);
+  if (const auto content = read_content(real); !content || content->zeros == 0) return;
+  const net::FileDescriptor file(::open(real.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  if (!file.is_open()) fail(errno, real);
+  const Content content = read_content(file.get(), real);
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) fail(errno, real);
+  const std::size_t size = content.text.size() + content.zeros;
+  if (content.zeros == 0 || info.st_size != static_cast<off_t>(size)) return;
+  if (::ftruncate(file.get(), static_cast<off_t>(content.text.size())) != 0) fail(errno, real);
 }
 
 }  // namespace
 
 std::optional<std::string> read_resolv_conf(const std::string& path) {
-  const net::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  if (!file.is_open()) {
-    if (errno == ENOENT) return std::nullopt;
-    fail(errno, path);
-  }
-  std::string text;
-  std::array<char, 4096> part;
-  for (;;) {
-    const ssize_t count = ::read(file.get(), part.data(), part.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(errno, path);
-    if (count == 0) break;
-    text.append(part.data(), static_cast<std::size_t>(count));
-    if (text.size() > kLargest) fail(EFBIG, path);
-  }
-  text.resize(text.find_last_not_of('\0') + 1);  // see write_over()
-  return text;
+  auto content = read_content(path);
+  if (!content) return std::nullopt;
+  return std::move(content->text);
 }
 
 void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit, Emptied emptied) {
   const std::filesystem::path real = real_path(path);
   // Who has nothing to change may be somebody who may not lock either.
-  const std::optional<std::string> unlocked = read_resolv_conf(real);
-  if (!edit(unlocked) && !has_half_written(real, unlocked)) return;
+  const std::optional<Content> unlocked = read_content(real);
+  if (!edit(unlocked ? std::optional(unlocked->text) : std::nullopt) && !has_half_written(real, unlocked))
+    return;
   const FileLock lock = lock_edits(path);
   remove_half_written(real);
   for (int i = 0; i < kEdits; ++i) {

@@ -1,8 +1,10 @@
 #include "daemon/host/dns/resolv_conf_file.h"
 
+#include <atomic>
 #include <csignal>
 #include <map>
 #include <optional>
+#include <thread>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -113,6 +115,23 @@ TEST_F(ResolvConfFileTest, WhatAnotherProgramWritesDuringAnEditIsNotLost) {
                                 }),
                std::system_error);
   EXPECT_THAT(names(), ::testing::ElementsAre("resolv.conf"));
+}
+
+// A file that has grown since it was read looks like one that a kill has left with zeros at its end.
+TEST_F(ResolvConfFileTest, WhatAnotherProgramAppendsIsNotTakenForAKillsRemains) {
+  const std::string text = "options rotate\nnameserver 192.168.1.1\n";
+  std::atomic<bool> stop{false};
+  std::thread looks([&] {
+    while (!stop) edit_resolv_conf(path(), [](const auto&) { return std::nullopt; });
+  });
+  int lost = 0;
+  for (int i = 0; i < 3000; ++i) {
+    write_file(path(), text);
+    if (read_file(path()) != text) ++lost;
+  }
+  stop = true;
+  looks.join();
+  EXPECT_EQ(lost, 0);
 }
 
 TEST_F(ResolvConfFileTest, NothingToChangeWritesNothing) {
