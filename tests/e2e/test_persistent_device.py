@@ -105,7 +105,7 @@ def run(lab):
     capabilities = next(line for line in open(f"/proc/{daemon.process.pid}/status") if line.startswith("CapEff"))
     check(int(capabilities.split()[1], 16) == 0, f"it is not unprivileged: {capabilities}")
     check(a.ping("10.9.0.2", wait=3) == 3 and a.ping("fd09::2") == 3, "the tunnel of an unprivileged daemon")
-    check(a.iperf(b, "10.9.0.2", seconds=1)["bits_per_second"] > 50e6, "TCP through it")
+    check(a.iperf(b, "10.9.0.2", seconds=1)["bits_per_second"] > 10e6, "TCP through it")
     check(daemon.status()["interface"]["device"] == "taken over", f"status: {daemon.status()['interface']}")
     daemon.stop()
     for path in a.run_directory.iterdir():

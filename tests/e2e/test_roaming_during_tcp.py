@@ -19,7 +19,7 @@ def run(lab):
     wait_for(lambda: b.daemon.peer("a")["endpoint"] == "203.0.113.77:51820", 5, "b follows a to its new address")
     wait_for(lambda: a.daemon.peer("b")["tx_bytes"] > before + 10e6, 5, "the transfer goes on")
     transfer.join()
-    check(result["bits_per_second"] > 50e6, f"the transfer's rate: {result}")
+    check(result["bits_per_second"] > 10e6, f"the transfer's rate: {result}")
     lab.check_nothing_left()
 
 

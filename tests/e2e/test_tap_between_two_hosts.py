@@ -25,7 +25,7 @@ def run(lab):
     check(a.ping("ff02::1%tap0") == 3, "all nodes, by multicast")
     for address in ("10.9.0.2", "fd09::2"):
         tcp = a.iperf(b, address, seconds=1)
-        check(tcp["bits_per_second"] > 50e6, f"TCP to {address}: {tcp}")
+        check(tcp["bits_per_second"] > 10e6, f"TCP to {address}: {tcp}")
         check_udp(a, b, address)
 
     received = vlan_frames(a, "tap0", b, "tap0", vlan=7, count=50, size=1396)
@@ -45,7 +45,7 @@ def run(lab):
         host.config_path.write_text(host.config_path.read_text().replace('"type": "tap"', '"type": "tap", "mtu": 9000'))
         host.run(lab.tunneld, "reload", "tap0")
     check(a.ping("10.9.0.2", size=9000 - 28) == 3, "a jumbo frame")
-    check(a.iperf(b, "10.9.0.2", seconds=1)["bits_per_second"] > 50e6, "TCP over jumbo frames")
+    check(a.iperf(b, "10.9.0.2", seconds=1)["bits_per_second"] > 10e6, "TCP over jumbo frames")
 
     a.daemon.stop()
     a.daemon = lab.start(a, a.config_path)

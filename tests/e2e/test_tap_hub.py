@@ -83,7 +83,7 @@ def run(lab):
     check(100 < learned <= 1024, f"{learned} stations learned of the flooding peer")
     check(daemon.peer("s2")["learned_addresses"] == 1, f"an honest peer's station was pushed out: {daemon.peer('s2')}")
     tcp = spokes[1].iperf(spokes[2], "10.9.0.3", seconds=1)
-    check(tcp["bits_per_second"] > 50e6, f"TCP between honest spokes after the flood: {tcp}")
+    check(tcp["bits_per_second"] > 10e6, f"TCP between honest spokes after the flood: {tcp}")
     print(f"100,000 source addresses: {learned} learned, {grown} KiB more, {pings} pings beside it")
 
 

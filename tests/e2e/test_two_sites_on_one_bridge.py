@@ -93,7 +93,7 @@ def run(lab):
 
     for sender, receiver, target in ((a2, b1, "10.20.0.21"), (b1, a2, "10.20.0.12")):
         tcp = sender.iperf(receiver, target, seconds=1)
-        check(tcp["bits_per_second"] > 50e6, f"TCP from {sender.name}: {tcp}")
+        check(tcp["bits_per_second"] > 10e6, f"TCP from {sender.name}: {tcp}")
 
     for host in (a, b):
         daemons[host].stop()

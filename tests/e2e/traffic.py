@@ -21,7 +21,7 @@ def check_traffic(a, b):
         check(a.ping(address, size=full) == 3, f"a full-size packet to {address}")
         check(a.ping(address, size=full + 1) == 0, f"one byte more to {address} must not be sent whole")
         tcp = a.iperf(b, address, seconds=1)
-        check(tcp["bits_per_second"] > 50e6, f"TCP to {address}: {tcp}")
+        check(tcp["bits_per_second"] > 10e6, f"TCP to {address}: {tcp}")
         check_udp(a, b, address)
     check(b.ping("10.9.0.1") == 3, "ping the other way")
     peer = a.daemon.peer("b")
