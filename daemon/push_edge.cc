@@ -12,7 +12,9 @@ namespace tunneld::daemon {
 // --- Timer and frames
 
 void PushTimer::follow(const PushFrames& frames, Instant deadline) {
-  for (const PushFrame& frame : frames) (void)driver_.send_frame(frame.to, frame.frame);
+  for (const PushFrame& frame : frames) {
+    if (driver_.key_of(frame.to)) (void)driver_.send_frame(frame.to, frame.frame);
+  }
   timer_.expires_after(std::max(deadline - net::boot_now(), Duration::zero()));
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) due_();

@@ -42,12 +42,19 @@ unit() {
   fi
   echo "== $preset: unit tests and simulation ($(elapsed))"
   ctest --preset "$preset" -j "$(nproc)" "$@" >"$log" 2>&1
+  local status=$?
   grep -aE 'Failed|\*\*\*|tests passed' "$log"
   # One line for each test; skipped ones are neither passed nor failed.
   local bad skip total again
   total=$(grep -acE '^ *[0-9]+/[0-9]+ Test +#' "$log")
   bad=$(grep -acE '^ *[0-9]+/[0-9]+ Test +#.*(\*\*\*Failed|\*\*\*Timeout|\*\*\*Exception|\*\*\*Not Run|Subprocess aborted)' "$log")
   skip=$(grep -acE '^ *[0-9]+/[0-9]+ Test +#.*\*\*\*Skipped' "$log")
+  # It may have ended before its end.
+  if [ "$status" != 0 ] && [ "$bad" = 0 ]; then
+    tail -n 20 "$log"
+    echo "ctest ended with $status"
+    failed=$((failed + 1))
+  fi
   if [ "$total" = 0 ]; then
     tail -n 20 "$log"
     bad=1
@@ -77,12 +84,17 @@ end_to_end() {
   echo "== $preset: end to end ($(elapsed))"
   log=$(mktemp)
   python3 tests/e2e/run.py --tunneld "build/$preset/tunneld" "$@" 2>&1 | tee "$log"
+  local status=${PIPESTATUS[0]}
   totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
   rm -f "$log"
   if [ -z "$totals" ]; then
     echo "the end-to-end suite did not finish"
     failed=$((failed + 1))
     return
+  fi
+  if [ "$status" != 0 ] && [[ $totals == *" 0 failed"* ]]; then
+    echo "the end-to-end suite ended with $status"
+    failed=$((failed + 1))
   fi
   passed=$((passed + $(echo "$totals" | sed -E 's/^([0-9]+) passed.*/\1/')))
   failed=$((failed + $(echo "$totals" | sed -E 's/.* ([0-9]+) failed.*/\1/')))

@@ -70,9 +70,11 @@ Instant ClientPush::deadline() const {
 }
 
 void ClientPush::on_timer(Instant now, PushFrames& out) {
-  // Who has been removed since is asked no more.
-  std::erase_if(questions_,
-                [this](const auto& question) { return tunnel_.find_peer(question.second.key) == nullptr; });
+  // Who has been removed since is asked no more; with the same key again, it is another peer.
+  std::erase_if(questions_, [this](const auto& question) {
+    protocol::Peer* peer = tunnel_.find_peer(question.second.key);
+    return peer == nullptr || peer->link().id != question.first;
+  });
   for (auto& [id, question] : questions_) {
     if (question.repeat_at <= now) ask({id, question.key}, now, out);
   }

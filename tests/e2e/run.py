@@ -56,8 +56,7 @@ def run(path, tunneld, variant):
         code = process.returncode
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        output, code = "timed out", 1
+        output, code = "timed out\n" + process.communicate()[0], 1
     running.discard(process)
     return name, code, output, time.monotonic() - begin
 
@@ -83,6 +82,8 @@ def main():
     paths = sorted(
         path for path in HERE.glob("test_*.py") if not arguments.words or any(word in path.stem for word in arguments.words)
     )
+    if unknown := [word for word in arguments.words if not any(word in path.stem for path in paths)]:
+        parser.error(f"no test's name contains {', '.join(unknown)}")
     verdicts = {}  # of each job: "passed", "failed" or "skipped", and its output without the logs
     proven = set()  # a sanitizer has seen the fault, so no second try can excuse it
 
