@@ -217,6 +217,9 @@ class Lab:
                 host.ip("address", "add", address, "dev", name, *(["nodad"] if ":" in address else []))
             host.ip("link", "set", name, "addrgenmode", "none")
             host.ip("link", "set", name, "up")
+        # The kernel tells of the carrier a moment later, and states that are compared must not differ in it.
+        for host, name in ((a, name_a), (b, name_b)):
+            wait_for(lambda host=host, name=name: "state UP" in host.ip("link", "show", name), 10, f"a carrier of {name}")
 
     def key(self, host, name="private.key"):
         """Makes a private key file on the host; returns its public key."""
