@@ -36,9 +36,7 @@ ServerPushEdge::ServerPushEdge(boost::asio::io_context& io, const config::Config
   const auto take = [this, &driver](protocol::PeerId id, const protocol::ControlFrame& frame) {
     const auto key = driver.key_of(id);
     if (!key) return;
-    PushFrames frames;
-    push_.on_frame({id, *key}, frame, net::now(), frames);
-    timer_.follow(frames, push_.deadline());
+    timer_.call(push_, [&](PushFrames& out) { push_.on_frame({id, *key}, frame, net::now(), out); });
   };
   driver.on_frame(protocol::FrameType::kConfigRequest, take);
   driver.on_frame(protocol::FrameType::kConfigAck, take);
@@ -61,9 +59,7 @@ void ServerPushEdge::go_back(AddressPool leases) {
 }
 
 void ServerPushEdge::push_changes() {
-  PushFrames frames;
-  push_.push_changes(net::now(), frames);
-  timer_.follow(frames, push_.deadline());
+  timer_.call(push_, [this](PushFrames& out) { push_.push_changes(net::now(), out); });
 }
 
 Json ServerPushEdge::status() const {
@@ -71,9 +67,7 @@ Json ServerPushEdge::status() const {
 }
 
 void ServerPushEdge::due() {
-  PushFrames frames;
-  push_.on_timer(net::now(), frames);
-  timer_.follow(frames, push_.deadline());
+  timer_.call(push_, [this](PushFrames& out) { push_.on_timer(net::now(), out); });
 }
 
 // --- A client's side
@@ -98,28 +92,23 @@ ClientPushEdge::ClientPushEdge(boost::asio::io_context& io, const config::Config
     // Of the many events, few are of interest here.
     if (!frames.empty()) timer_.follow(frames, push_.deadline());
   });
-  driver.on_frame(protocol::FrameType::kConfig,
-                  [this, &driver](protocol::PeerId id, const protocol::ControlFrame& frame) {
-                    const auto key = driver.key_of(id);
-                    if (!key) return;
-                    PushFrames frames;
-                    push_.on_frame({id, *key}, frame, net::boot_now(), frames);
-                    timer_.follow(frames, push_.deadline());
-                  });
+  driver.on_frame(protocol::FrameType::kConfig, [this, &driver](protocol::PeerId id,
+                                                                const protocol::ControlFrame& frame) {
+    const auto key = driver.key_of(id);
+    if (!key) return;
+    timer_.call(push_, [&](PushFrames& out) { push_.on_frame({id, *key}, frame, net::boot_now(), out); });
+  });
   timer_.follow({}, push_.deadline());
 }
 
 ClientPush::Held ClientPushEdge::reconfigure() {
-  PushFrames frames;
-  ClientPush::Held before = push_.reconfigure(net::boot_now(), frames);
-  timer_.follow(frames, push_.deadline());
+  ClientPush::Held before;
+  timer_.call(push_, [&](PushFrames& out) { before = push_.reconfigure(net::boot_now(), out); });
   return before;
 }
 
 void ClientPushEdge::due() {
-  PushFrames frames;
-  push_.on_timer(net::boot_now(), frames);
-  timer_.follow(frames, push_.deadline());
+  timer_.call(push_, [this](PushFrames& out) { push_.on_timer(net::boot_now(), out); });
 }
 
 }  // namespace tunneld::daemon

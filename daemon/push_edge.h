@@ -21,8 +21,15 @@ class PushTimer {
  public:
   PushTimer(boost::asio::io_context& io, TunnelDriver& driver, std::function<void()> due)
       : driver_(driver), due_(std::move(due)), timer_(io) {}
-  /// After each call of a side: what it wants sent, and when it wants to be woken.
+  /// What a side wants sent, and when it wants to be woken.
   void follow(const PushFrames& frames, Instant deadline);
+  /// `call` calls the side; then it is followed.
+  template <typename Side, typename Call>
+  void call(const Side& side, const Call& call) {
+    PushFrames frames;
+    call(frames);
+    follow(frames, side.deadline());
+  }
 
  private:
   TunnelDriver& driver_;
