@@ -14,6 +14,7 @@
 #include "daemon/commands/cleanup.h"
 #include "daemon/host/interface_lock.h"
 #include "daemon/host/sysctl.h"
+#include "tests/unit/addresses.h"
 #include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
@@ -23,10 +24,6 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr const char* kSysctl = "net/ipv4/conf/all/src_valid_mark";
-
-net::IpPrefix prefix(const char* text) {
-  return net::IpPrefix::parse(text).value();
-}
 
 /// One of each kind and family.
 std::vector<HostChange> everything() {

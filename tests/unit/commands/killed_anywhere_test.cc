@@ -9,14 +9,11 @@
 #include "daemon/commands/cleanup.h"
 #include "daemon/host/host_changes.h"
 #include "daemon/host/interface_lock.h"
+#include "tests/unit/addresses.h"
 #include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {
-
-net::IpPrefix prefix(const char* text) {
-  return net::IpPrefix::parse(text).value();
-}
 
 /// A start, a reload that takes one change back, and a stop.
 void run_once() {

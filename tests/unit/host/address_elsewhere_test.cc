@@ -3,16 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/addresses.h"
+
 namespace tunneld::daemon {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-net::IpPrefix prefix(const char* text) {
-  return net::IpPrefix::parse(text).value();
-}
 
 TEST(AddressElsewhere, NamesTheInterfaceThatHasTheAddressToo) {
   EXPECT_THAT(found_elsewhere({prefix("10.9.0.1/24")}, {{"docker0", prefix("10.9.0.1/16")}}),

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <linux/rtnetlink.h>
 
+#include "tests/unit/addresses.h"
 #include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
@@ -17,10 +18,6 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr std::uint32_t kOwn = 7;
-
-net::IpPrefix prefix(const std::string& text) {
-  return net::IpPrefix::parse(text).value();
-}
 
 net::Route route(const std::string& destination, std::uint8_t protocol = RTPROT_KERNEL,
                  std::uint32_t index = 2) {

@@ -9,6 +9,7 @@
 #include "daemon/host/address_ranges.h"
 #include "daemon/host/host_plan.h"
 #include "daemon/host/nft_table.h"
+#include "tests/unit/addresses.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::daemon {
@@ -16,10 +17,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-net::IpPrefix prefix(const std::string& text) {
-  return net::IpPrefix::parse(text).value();
-}
 
 config::AccessRule rule(const char* text) {
   return std::get<config::AccessRule>(config::parse_access_rule(text));

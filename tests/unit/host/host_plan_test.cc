@@ -4,16 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "daemon/host/firewall.h"
+#include "tests/unit/addresses.h"
 
 namespace tunneld::daemon {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-net::IpPrefix prefix(const char* text) {
-  return net::IpPrefix::parse(text).value();
-}
 
 std::vector<net::IpPrefix> prefixes(std::initializer_list<const char*> texts) {
   std::vector<net::IpPrefix> result;

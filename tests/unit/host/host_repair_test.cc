@@ -7,6 +7,7 @@
 #include "common/net/nftables.h"
 #include "daemon/host/host_changes.h"
 #include "daemon/host/nft_table.h"
+#include "tests/unit/addresses.h"
 #include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
@@ -20,10 +21,6 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr Instant kStart{1h};
-
-net::IpPrefix prefix(const char* text) {
-  return net::IpPrefix::parse(text).value();
-}
 
 const std::vector<HostChange>& plan() {
   static const std::vector<HostChange> kPlan = {

@@ -12,14 +12,11 @@
 #include "common/json.h"
 #include "daemon/host/journal_owner.h"
 #include "daemon/host/run_directory.h"
+#include "tests/unit/addresses.h"
 #include "tests/unit/host/run_directory_fixture.h"
 
 namespace tunneld::daemon {
 namespace {
-
-net::IpPrefix prefix(const char* text) {
-  return net::IpPrefix::parse(text).value();
-}
 
 HostChange address(int number) {
   return AddressAdded{{"tun0", 7}, prefix(("10.0.0." + std::to_string(number) + "/24").c_str())};

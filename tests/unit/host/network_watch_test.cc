@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 #include <sys/timex.h>
 
+#include "tests/unit/addresses.h"
 #include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
@@ -18,10 +19,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::uint32_t kOwn = 7;
-
-net::IpPrefix prefix(const char* text) {
-  return net::IpPrefix::parse(text).value();
-}
 
 TEST(NetworkWatch, WhatMattersAndWhatDoesNot) {
   using net::Happened;

@@ -15,14 +15,11 @@
 
 #include "common/net/netlink.h"
 #include "common/net/netlink_message.h"
+#include "tests/unit/addresses.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::net {
 namespace {
-
-IpPrefix prefix(const char* text) {
-  return IpPrefix::parse(text).value();
-}
 
 template <typename Event>
 std::vector<Event> only(const std::vector<NetworkEvent>& events) {

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <sys/resource.h>
 
+#include "tests/unit/addresses.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::net {
@@ -17,10 +18,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-IpPrefix prefix(const char* text) {
-  return IpPrefix::parse(text).value();
-}
 
 /// The reason why `action` failed; nullopt if it did not.
 template <typename Action>

@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include "common/net/udp_socket.h"
+#include "tests/unit/addresses.h"
 
 namespace tunneld::net {
 
@@ -18,10 +19,6 @@ inline Bytes counted(std::size_t size) {
   Bytes bytes(size);
   std::iota(bytes.begin(), bytes.end(), std::uint8_t{0});
   return bytes;
-}
-
-inline IpAddress address(const char* text) {
-  return IpAddress::parse(text).value();
 }
 
 inline Endpoint to(const char* remote, std::uint16_t port) {

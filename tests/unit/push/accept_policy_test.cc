@@ -3,15 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/addresses.h"
+
 namespace tunneld::daemon {
 namespace {
-
-net::IpPrefix prefix(const char* text) {
-  return *net::IpPrefix::parse(text);
-}
-net::IpAddress address(const char* text) {
-  return *net::IpAddress::parse(text);
-}
 
 const crypto::PublicKey kServer(std::array<std::uint8_t, 32>{1});
 

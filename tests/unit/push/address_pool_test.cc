@@ -6,17 +6,13 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/addresses.h"
+
 namespace tunneld::daemon {
 namespace {
 
 using namespace std::chrono_literals;
 
-net::IpPrefix prefix(const char* text) {
-  return *net::IpPrefix::parse(text);
-}
-net::IpAddress address(const char* text) {
-  return *net::IpAddress::parse(text);
-}
 crypto::PublicKey key(std::uint64_t number) {
   std::array<std::uint8_t, 32> bytes{};
   store_le(&bytes[0], number * 0x9e3779b97f4a7c15);
