@@ -18,6 +18,7 @@
 #include "common/protocol/inbound.h"
 #include "common/protocol/messages.h"
 #include "common/protocol/outbound.h"
+#include "common/system_error.h"
 #include "daemon/icmp_refusal.h"
 
 namespace tunneld::daemon {
@@ -34,11 +35,6 @@ constexpr int kQuietMilliseconds = 20;
 
 void name_thread(const char* direction, std::size_t index) {
   pthread_setname_np(pthread_self(), (std::string(direction) + "-" + std::to_string(index)).c_str());
-}
-
-int checked(int result, const char* what) {
-  if (result < 0) throw std::system_error(errno, std::generic_category(), what);
-  return result;
 }
 
 void watch(const net::FileDescriptor& epoll, int fd) {

@@ -103,7 +103,7 @@ class Systemd {
   /// A call would wait for this without limit.
   void wait_until_ready() {
     while (sd_checked(sd_bus_is_ready(bus_.get()), "connect") == 0) {
-      if (Clock::now() >= until_) throw std::system_error(ETIMEDOUT, std::generic_category(), "connect");
+      if (Clock::now() >= until_) fail(ETIMEDOUT, "connect");
       if (sd_checked(sd_bus_process(bus_.get(), nullptr), "connect") > 0) continue;
       sd_checked(sd_bus_wait(bus_.get(), microseconds_left()), "connect");
     }

@@ -8,16 +8,13 @@
 #include <sys/socket.h>
 
 #include "common/net/netlink_message.h"
+#include "common/system_error.h"
 
 namespace tunneld::net {
 namespace {
 
 /// The largest notice is that of a link with many virtual functions; the kernel builds none above 32 KiB.
 constexpr std::size_t kLargestNotice = 65536;
-
-[[noreturn]] void throw_errno(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 template <typename Event, typename Value>
 std::optional<NetworkEvent> event(const nlmsghdr& message, Happened happened, std::optional<Value> value) {
@@ -53,16 +50,16 @@ std::optional<NetworkEvent> event_of(const nlmsghdr& message) {
 NetlinkMonitor::NetlinkMonitor()
     : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE)),
       buffer_(kLargestNotice) {
-  if (!socket_.is_open()) throw_errno("cannot open a netlink socket");
+  if (!socket_.is_open()) fail(errno, "cannot open a netlink socket");
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   if (::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    throw_errno("cannot bind a netlink socket");
+    fail(errno, "cannot bind a netlink socket");
   }
   for (const int group : {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
                           RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE}) {
     if (::setsockopt(socket_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) {
-      throw_errno("cannot watch the network's changes");
+      fail(errno, "cannot watch the network's changes");
     }
   }
 }

@@ -78,7 +78,7 @@ void NewFiles::make_directory(const std::string& path) {
   struct stat status {};
   if (errno != EEXIST) fail(errno, path);
   if (::stat(path.c_str(), &status) != 0) fail(errno, path);
-  if (!S_ISDIR(status.st_mode)) throw std::system_error(ENOTDIR, std::generic_category(), path);
+  if (!S_ISDIR(status.st_mode)) fail(ENOTDIR, path);
   refuse_others(path, false);
 }
 

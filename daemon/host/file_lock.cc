@@ -12,20 +12,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/system_error.h"
+
 namespace tunneld::daemon {
 namespace {
 
 constexpr std::chrono::milliseconds kPoll{20};
 
-[[noreturn]] void throw_errno(const std::filesystem::path& path) {
-  throw std::system_error(errno, std::generic_category(), path.string());
-}
-
 /// False: somebody else has the lock.
 bool lock(const net::FileDescriptor& file, const std::filesystem::path& path) {
   while (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return false;
-    if (errno != EINTR) throw_errno(path);
+    if (errno != EINTR) fail(errno, path);
   }
   return true;
 }
@@ -45,7 +43,7 @@ std::optional<FileLock> FileLock::take(const std::filesystem::path& path,
   const auto end = std::chrono::steady_clock::now() + patience;
   for (;;) {
     net::FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.is_open()) throw_errno(path);
+    if (!file.is_open()) fail(errno, path);
     if (!lock(file, path)) {
       if (std::chrono::steady_clock::now() >= end) return std::nullopt;
       std::this_thread::sleep_for(kPoll);
@@ -59,7 +57,7 @@ bool FileLock::wait_until_free(const std::filesystem::path& path, std::chrono::m
   const auto end = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const net::FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-    if (!file.is_open() && errno != ENOENT) throw_errno(path);
+    if (!file.is_open() && errno != ENOENT) fail(errno, path);
     if (!file.is_open() || lock(file, path)) return true;
     if (std::chrono::steady_clock::now() >= end) return false;
     std::this_thread::sleep_for(kPoll);

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
 #include "common/net/system_clock.h"
+#include "common/system_error.h"
 #include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
@@ -20,7 +21,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// After the last notice of a burst, and after the first.
+/// After the last notice about name servers.
 constexpr Duration kQuiet = 10ms;
 /// For a resolv.conf that is gone, or was made and is not written yet: whoever does that goes on, and must
 /// not find one of ours in the way.
@@ -207,8 +208,7 @@ bool HostWatch::watch_names() {
       names_ = std::move(watch);
       wait_for_names();
     }
-    if (!names_->watch(host_.names_places()))
-      throw std::system_error(errno, std::generic_category(), "inotify");
+    if (!names_->watch(host_.names_places())) fail(errno, "inotify");
     unwatched_.clear();
     return true;
   } catch (const std::system_error& error) {

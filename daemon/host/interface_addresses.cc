@@ -13,6 +13,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "common/system_error.h"
+
 namespace tunneld::daemon {
 namespace {
 
@@ -35,8 +37,7 @@ std::uint8_t length_of(const sockaddr* mask, const net::IpAddress& address) {
 
 std::vector<InterfaceAddress> interface_addresses(const std::string& place, const std::string& device) {
   ifaddrs* first = nullptr;
-  if (getifaddrs(&first) != 0)
-    throw std::system_error(errno, std::generic_category(), "cannot read this host's addresses");
+  if (getifaddrs(&first) != 0) fail(errno, "cannot read this host's addresses");
   const std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owner(first, freeifaddrs);
   std::vector<InterfaceAddress> found;
   for (const ifaddrs* each = first; each != nullptr; each = each->ifa_next) {

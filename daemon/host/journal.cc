@@ -13,20 +13,17 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/system_error.h"
 #include "daemon/host/journal_owner.h"
 #include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
 namespace {
 
-[[noreturn]] void throw_errno(int error, const std::filesystem::path& path) {
-  throw std::system_error(error, std::generic_category(), path.string());
-}
-
 /// What stands in it is done as root, so it must come from root (or from us, where we are not).
 void check_origin(const net::FileDescriptor& file, const std::filesystem::path& path) {
   struct stat status {};
-  if (fstat(file.get(), &status) != 0) throw_errno(errno, path);
+  if (fstat(file.get(), &status) != 0) fail(errno, path);
   const bool is_trusted = S_ISREG(status.st_mode) && (status.st_uid == 0 || status.st_uid == geteuid()) &&
                           (status.st_mode & 022) == 0;
   if (!is_trusted) {
@@ -41,7 +38,7 @@ std::string read_all(const net::FileDescriptor& file, const std::filesystem::pat
   std::array<char, 65536> part;
   for (;;) {
     const ssize_t length = pread(file.get(), part.data(), part.size(), static_cast<off_t>(text.size()));
-    if (length < 0) throw_errno(errno, path);
+    if (length < 0) fail(errno, path);
     if (length == 0) return text;
     text.append(part.data(), static_cast<std::size_t>(length));
   }
@@ -80,7 +77,7 @@ std::string change_line(std::uint64_t id, const HostChange& change) {
 Journal::Journal(const std::string& interface)
     : path_(journal_path(interface)),
       file_(open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600)) {
-  if (!file_.is_open()) throw_errno(errno, path_);
+  if (!file_.is_open()) fail(errno, path_);
   check_origin(file_, path_);
   read_pending();
   unlink(beside(path_).c_str());  // a killed run's
@@ -127,8 +124,7 @@ void Journal::read_pending() {
     size_ = 0;
   }
   // A torn line must not become the beginning of the next one.
-  if (size_ < text.size() && ftruncate(file_.get(), static_cast<off_t>(size_)) != 0)
-    throw_errno(errno, path_);
+  if (size_ < text.size() && ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) fail(errno, path_);
 }
 
 void Journal::write_line(const std::string& line) {
@@ -141,9 +137,9 @@ void Journal::write_line(const std::string& line) {
   const int error = written < 0 ? errno : ENOSPC;
   // What was written of it goes again; should even that fail, the line is torn, and the reader knows.
   if (written > 0 && ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
-    throw_errno(errno, path_);
+    fail(errno, path_);
   }
-  throw_errno(error, path_);
+  fail(error, path_);
 }
 
 void Journal::shorten() noexcept {

@@ -12,6 +12,7 @@
 
 #include "common/net/file_descriptor.h"
 #include "common/net/system_clock.h"
+#include "common/system_error.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -23,9 +24,7 @@ constexpr Duration kWorthCalledSleep = 1s;
 
 /// Resuming sets the clock, and that cancels this timer (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET).
 int make_clock_timer() {
-  const int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), "timerfd_create");
-  return fd;
+  return checked(timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK), "timerfd_create");
 }
 
 void arm_for_ever(int fd) {

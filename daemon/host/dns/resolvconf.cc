@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/system_error.h"
 #include "daemon/host/dns/child_program.h"
 #include "daemon/host/dns/resolv_conf_file.h"
 #include "daemon/host/dns/resolv_conf_text.h"
@@ -127,8 +128,7 @@ namespace {
 /// After the program: nobody else would.
 void remove_record(const std::string& record) {
   for (const std::string& place : resolvconf_places(record)) {
-    if (::unlink(place.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR)
-      throw std::system_error(errno, std::generic_category(), place);
+    if (::unlink(place.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) fail(errno, place);
   }
 }
 
