@@ -25,6 +25,7 @@
 #include "daemon/control_socket.h"
 #include "daemon/damped_mtu.h"
 #include "daemon/data_worker.h"
+#include "daemon/desired_state.h"
 #include "daemon/exit_code.h"
 #include "daemon/host/bridge_guard.h"
 #include "daemon/host/connected_networks.h"
@@ -45,7 +46,7 @@ class Daemon {
  public:
   /// Opens and makes everything. Precondition: the interface's lock is held. `config_path` is read again by a
   /// reload. Throws JournalError, net::TunError, net::NetlinkError, std::system_error.
-  Daemon(std::string config_path, config::Config config, config::Keys keys);
+  Daemon(std::string config_path, config::Config configuration, config::Keys keys);
 
   /// Until a signal, `tunneld down`, or the device's end.
   ExitCode run();
@@ -53,77 +54,78 @@ class Daemon {
  private:
   void obey_signals();
   void answer_requests();
+  [[nodiscard]] Json status();
   /// SIGTERM may be the first half of a restart, which leaves a kill switch closed.
   void stop_by_signal(int signal);
   void stop(ExitCode code, const std::string& why, bool stays_closed = false);
+
+  // --- What is wanted (daemon_changes.cc)
+  struct Became {
+    TunnelDriver::PeersChanged peers;
+    /// What did not take effect, one line each.
+    std::vector<std::string> notes{};
+  };
+  /// Makes host and tunnel what `next` asks for, the host first. Where the host refuses, both are as before.
+  /// Throws as HostChanges::become does.
+  Became become(Inputs next);
+  /// The same, with the refusal as a value.
+  [[nodiscard]] std::optional<ClientPush::Refusal> try_become(Inputs next, Became* became = nullptr);
+  /// What decides now, with the surroundings as they are.
+  [[nodiscard]] Inputs inputs_now() const;
+  [[nodiscard]] Inputs::Surroundings surroundings(const config::Config& next) const;
+  /// Carries the desired state to the host, and to the tunnel.
+  void change_host(const DesiredState& wanted);
+  Became change_tunnel(const DesiredState& wanted);
+  void go_back();
+  /// The first one of a start; what is not permitted is said with the commands that root has to run.
+  void become_at_start();
   /// Reads the configuration again and becomes what it says, without touching sessions of peers that stay.
   /// What is wrong with it is said in the reply, and nothing changes. Never throws.
   [[nodiscard]] Json reload();
-  /// The configured peers with what has been leased to them, or taken from them.
-  [[nodiscard]] std::vector<config::PeerConfig> wanted_peers() const;
-  [[nodiscard]] HostPlan wanted_plan() const;
-  /// The client has taken something else from its server. Throws as become() does.
-  void apply_accepted();
-  /// What the packet path and the search for path MTUs take from the configuration.
-  void set_packet_sizes();
-  /// The same for a tap's switch.
-  void set_switch();
-  /// Nor does a peer of a tap have any address of this host.
-  void follow_stations();
-  /// Where the port is ours to choose: another one, for all sockets. False: it stays.
-  [[nodiscard]] bool take_new_port();
-  /// Whether somebody has set it: the configuration, or the server that this client obeys.
-  [[nodiscard]] bool mtu_is_set() const;
-  [[nodiscard]] bool follows_path() const;
-  /// The first changes of a start; what is not permitted is said with the commands that root has to run.
-  void set_up_host();
-  /// The tunnel's own packets stay off the bridge that the device is a port of.
-  void guard_bridge();
-  /// One warning for each address or network of ours that another interface has as well.
-  void tell_addresses_elsewhere() const;
-  /// What a loop's port is, for people.
-  [[nodiscard]] std::string name_of_port(net::MacTable::Port port) const;
-  void tell_loops();
+  /// The client takes something else from its server.
+  [[nodiscard]] std::optional<ClientPush::Refusal> take_accepted(const AcceptedConfig& accepted);
+  /// A full tunnel or name servers that wait for an endpoint's address may have it now.
+  void leave_hold();
+  /// Other interfaces have been connected to other networks.
+  void follow_connected_networks();
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
   void set_path_mtu(std::optional<std::uint32_t> mtu);
-  /// Other interfaces have been connected to other networks.
-  void follow_connected_networks();
-  /// What the host should look like at this moment.
-  [[nodiscard]] std::vector<HostChange> wanted_changes(bool hold_access = false);
-  /// Makes it so; if it cannot be done, as before again. Throws as HostChanges::become does.
-  void become(std::vector<HostChange> wanted);
-  /// The same of wanted_changes(), but for what a server has pushed and the host does not take: that is left
-  /// out, and said.
-  void become_as_far_as_pushed(bool hold_access = false);
-  /// Whether a peer that takes everything has an endpoint of which nothing but the name is known.
-  [[nodiscard]] bool waits_for_its_name(const config::PeerConfig& peer) const;
-  [[nodiscard]] bool must_hold_full_tunnel() const;
-  [[nodiscard]] bool must_hold_dns() const;
-  void leave_hold();
+  /// Where the port is ours to choose: another one, for all sockets. False: it stays.
+  [[nodiscard]] bool take_new_port();
+  [[nodiscard]] std::vector<std::uint16_t> outer_ports(const std::vector<net::UdpSocket>& sockets) const;
+  /// One warning for each address or network of ours that another interface has as well.
+  void tell_addresses_elsewhere() const;
+
+  // --- A tap
+  /// The tunnel's own packets stay off the bridge that the device is a port of.
+  void guard_bridge();
+  /// No peer of a tap has any address of this host.
+  void follow_stations();
+  /// What a loop's port is, for people.
+  [[nodiscard]] std::string name_of_port(net::MacTable::Port port) const;
+  void tell_loops();
+
+  [[nodiscard]] const config::Config& config() const { return *inputs_.config; }
 
   const std::string config_path_;
-  config::Config config_;
-  const crypto::PublicKey public_key_;
+  /// Of the desired state that holds.
+  Inputs inputs_;
   const Instant started_;
-  /// Of the device, where the configuration leaves it to us and the path has told; nullopt: the usual one.
-  std::optional<std::uint32_t> found_mtu_;
   std::optional<DampedMtu> damped_mtu_;
-  ClockMark clock_mark_{clock_path(config_.interface.name.value)};
+  ClockMark clock_mark_{clock_path(config().interface.name.value)};
   ExitCode result_ = ExitCode::kFine;
 
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer mtu_timer_{io_};
   HostChanges host_;
-  /// As host_ has made them.
-  std::vector<HostChange> changes_;
+  /// As host and tunnel are.
+  DesiredState state_;
   /// What the host has refused when become() threw last.
   std::optional<HostChange> refused_;
-  /// The full tunnel waits for its endpoint's address.
-  bool held_ = false;
-  bool held_dns_ = false;
-  bool told_of_uncovered_ = false;
+  /// Of the sockets.
+  std::uint32_t mark_;
   LoopLog loop_log_;
   const std::unique_ptr<crypto::AeadEngine> engine_;
   net::TunDevice device_;

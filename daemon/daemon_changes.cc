@@ -1,5 +1,4 @@
-// The daemon's part in becoming something else: what it wants of the host, what has to wait, and reading the
-// configuration again.
+// How the daemon becomes something else: each cause changes the inputs, and become() does the rest.
 #include <algorithm>
 #include <exception>
 #include <optional>
@@ -8,159 +7,264 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/net/ip_address.h"
 #include "common/net/netlink.h"
+#include "common/net/system_clock.h"
 #include "daemon/daemon.h"
+#include "daemon/host/address_elsewhere.h"
 #include "daemon/host/host_plan.h"
 #include "daemon/host/privilege.h"
 #include "daemon/log.h"
+#include "daemon/opening.h"
 #include "daemon/reload.h"
 
 namespace tunneld::daemon {
 
-bool Daemon::waits_for_its_name(const config::PeerConfig& peer) const {
-  const bool only_names =
-      !peer.endpoints.empty() && std::ranges::none_of(peer.endpoints, [](const auto& endpoint) {
-        return endpoint.value.address().has_value();
-      });
-  return only_names && !driver_.has_endpoint(peer.public_key.value);
+// --- One way for all
+
+Daemon::Became Daemon::become(Inputs next) {
+  DesiredState wanted = desired_state(next);
+  Became became;
+  try {
+    // Who loses an address must not have it for a moment under the rules of who gets it.
+    if (!state_.plan.access.is_empty() || !wanted.plan.access.is_empty()) driver_.withdraw(wanted.peers);
+    change_host(wanted);
+    became = change_tunnel(wanted);
+  } catch (...) {
+    go_back();
+    throw;
+  }
+  inputs_ = std::move(next);
+  state_ = std::move(wanted);
+  return became;
 }
 
-bool Daemon::must_hold_full_tunnel() const {
-  return std::ranges::any_of(config_.peers, [this](const config::PeerConfig& peer) {
-    return waits_for_its_name(peer) && std::ranges::any_of(peer.allowed_ips, [](const auto& network) {
-             return network.value.length == 0;
-           });
-  });
+void Daemon::change_host(const DesiredState& wanted) {
+  refused_.reset();
+  try {
+    host_.become(wanted.changes);
+  } catch (...) {
+    refused_ = host_.failed();
+    throw;
+  }
+  host_watch_.follow_names();
 }
 
-bool Daemon::must_hold_dns() const {
-  return std::ranges::any_of(config_.peers, [this](const config::PeerConfig& peer) {
-    return waits_for_its_name(peer) && std::ranges::any_of(peer.allowed_ips, [this](const auto& network) {
-             return std::ranges::any_of(config_.interface.dns.servers, [&network](const auto& server) {
-               return network.value.contains(server.value);
-             });
-           });
-  });
+Daemon::Became Daemon::change_tunnel(const DesiredState& wanted) {
+  Became became;
+  if (const std::uint32_t mark = wanted.plan.fwmark; std::exchange(mark_, mark) != mark) {
+    for (auto* sockets : {&sockets_, &lane_sockets_}) {
+      for (net::UdpSocket& socket : *sockets) {
+        if (const std::error_code error = socket.set_mark(mark))
+          became.notes.push_back("interface.fwmark: " + error.message());
+      }
+    }
+  }
+  path_watch_.set_mark(wanted.plan.fwmark);
+  if (bridge_guard_) bridge_guard_->set_mark(wanted.plan.fwmark);
+  plane_.mtu.store(wanted.mtu);
+  plane_.mss_clamp.store(wanted.mss_clamp);
+  tunnel_.set_path_policy(wanted.path);
+  if (plane_.ethernet) {
+    plane_.ethernet->change(wanted.ethernet);
+    if (wanted.plan.mac_address) plane_.ethernet->set_own_address(*wanted.plan.mac_address);
+  }
+  became.peers = driver_.set_peers(wanted.peers);
+  return became;
+}
+
+void Daemon::go_back() {
+  try {
+    host_.become(state_.changes);
+  } catch (const std::exception& error) {
+    log::error("the host is neither as before nor as wanted: {}", error.what());
+  }
+  host_watch_.follow_names();
+  // A start has no tunnel to go back to.
+  if (!workers_.empty()) change_tunnel(state_);
+}
+
+std::optional<ClientPush::Refusal> Daemon::try_become(Inputs next, Became* became) {
+  try {
+    Became result = become(std::move(next));
+    if (became != nullptr) *became = std::move(result);
+    return std::nullopt;
+  } catch (const std::exception& error) {
+    return ClientPush::Refusal{refused_, error.what()};
+  }
+}
+
+Inputs Daemon::inputs_now() const {
+  Inputs inputs = inputs_;
+  inputs.surroundings = surroundings(config());
+  return inputs;
+}
+
+Inputs::Surroundings Daemon::surroundings(const config::Config& next) const {
+  Inputs::Surroundings around{.located = {},
+                              .connected_networks = connected_.now(),
+                              .outer_ports = outer_ports(sockets_),
+                              .found_device = std::nullopt};
+  for (const config::PeerConfig& peer : next.peers) {
+    if (!peer.endpoints.empty() && driver_.has_endpoint(peer.public_key.value))
+      around.located.insert(peer.public_key.value);
+  }
+  if (!may_configure_) around.found_device = net::Netlink().link(device_.interface_index());
+  return around;
+}
+
+std::vector<std::uint16_t> Daemon::outer_ports(const std::vector<net::UdpSocket>& sockets) const {
+  std::vector<std::uint16_t> ports;
+  for (const auto* all : {&sockets, &lane_sockets_}) {
+    for (const net::UdpSocket& socket : *all) ports.push_back(socket.port());
+  }
+  // Those that share a port.
+  const auto repeated = std::ranges::unique(ports);
+  ports.erase(repeated.begin(), repeated.end());
+  return ports;
+}
+
+// --- Causes
+
+void Daemon::become_at_start() {
+  Inputs next = inputs_now();
+  try {
+    become(next);
+  } catch (const net::NetlinkError& error) {
+    if (error.reason() != net::NetlinkError::Reason::kNotPermitted) throw;
+    throw net::NetlinkError(error.reason(), error.what() + missing_for_root(desired_state(next).changes));
+  }
+  tell_addresses_elsewhere();
+}
+
+Json Daemon::reload() {
+  try {
+    ReadAgain read = read_again(config_path_, config(), inputs_.public_key);
+    Inputs next = inputs_;
+    next.preshared_keys =
+        std::make_shared<const PresharedKeys>(preshared_keys_of(read.config, std::move(read.preshared_keys)));
+    next.config = std::make_shared<const config::Config>(std::move(read.config));
+    next.surroundings = surroundings(*next.config);
+    std::optional<AddressPool> pool;
+    if (server_) next.leases = pool.emplace(server_->pool_for(*next.config)).leases();
+    std::optional<ClientPush::Held> held;
+    if (client_) held = client_->held_for(*next.config);
+    // On a link that somebody has set down, no route could be added.
+    host_watch_.repair_now();
+    Became became;
+    for (;;) {
+      if (held) next.accepted = held->accepted;
+      const auto refusal = try_become(next, &became);
+      if (!refusal) break;
+      if (!held || !ClientPush::leave_out(*held, *refusal)) return {{"error", refusal->why}};
+    }
+    const TunnelDriver::PeersChanged& changed = became.peers;
+    log::set_level(config().log.level);
+    tell_addresses_elsewhere();
+    std::vector<std::string>& notes = became.notes;
+    notes.insert(notes.begin(), read.notes.begin(), read.notes.end());
+    if (std::string missing = host_watch_.repair_now(); !missing.empty()) notes.push_back(std::move(missing));
+    if (server_) server_->reconfigured(inputs_.config, std::move(*pool));
+    if (client_) client_->reconfigured(inputs_.config, std::move(*held));
+    log::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
+              changed.removed, changed.changed);
+    for (const std::string& note : notes) log::warn("reload: {}", note);
+    return {{"reloaded", device_.name()},
+            {"peers", {{"added", changed.added}, {"removed", changed.removed}, {"changed", changed.changed}}},
+            {"notes", notes}};
+  } catch (const std::exception& error) {
+    return {{"error", error.what()}};
+  }
+}
+
+std::optional<ClientPush::Refusal> Daemon::take_accepted(const AcceptedConfig& accepted) {
+  Inputs next = inputs_now();
+  next.accepted = accepted;
+  const bool was_uncovered = state_.plan.uncovered_family().has_value();
+  if (auto refusal = try_become(std::move(next))) return refusal;
+  tell_addresses_elsewhere();
+  // What the configuration itself leaves out is said when it is read.
+  if (state_.plan.uncovered_family() && !was_uncovered && !host_plan(config()).uncovered_family())
+    log::warn("the server gives a full tunnel of one family only: the other one passes by it");
+  return std::nullopt;
 }
 
 void Daemon::leave_hold() {
-  const bool full_tunnel_may_come = held_ && !must_hold_full_tunnel();
-  const bool dns_may_come = held_dns_ && !must_hold_dns();
-  if (!full_tunnel_may_come && !dns_may_come) return;
+  const HostPlan& plan = state_.plan;
+  if (!plan.hold_full_tunnel && !plan.hold_dns) return;
+  Inputs next = inputs_now();
+  if (next.surroundings.located == inputs_.surroundings.located) return;
   try {
-    become(wanted_changes());
+    become(std::move(next));
   } catch (const std::exception& error) {
     stop(ExitCode::kRuntimeFailure, error.what());
   }
 }
 
-void Daemon::set_up_host() {
-  const std::vector<HostChange> wanted = wanted_changes();
-  try {
-    become(wanted);
-  } catch (const net::NetlinkError& error) {
-    if (error.reason() != net::NetlinkError::Reason::kNotPermitted) throw;
-    throw net::NetlinkError(error.reason(), error.what() + missing_for_root(wanted));
-  }
+void Daemon::follow_connected_networks() {
+  if (!state_.plan.is_full_tunnel()) return;
+  if (const auto refusal = try_become(inputs_now()))
+    log::warn("what stays outside of the full tunnel is as before: {}", refusal->why);
 }
 
-std::vector<HostChange> Daemon::wanted_changes(bool hold_access) {
-  HostPlan plan = wanted_plan();
-  plan.access.held = hold_access;
-  plan.hold_full_tunnel = held_ = must_hold_full_tunnel();
-  plan.hold_dns = held_dns_ = must_hold_dns();
-  return changes_of(plan);
+void Daemon::follow_path_mtu(protocol::PeerId peer) {
+  if (!state_.follows_path) return;
+  // Down at once, up when it is certain: a search takes several steps.
+  const protocol::PathMtu& path = tunnel_.peer(peer).path().mtu();
+  if (path.limit() > state_.mtu && path.phase() == protocol::PathMtu::Phase::kSearching) return;
+  // Below 1280 the kernel would take IPv6 off the device; the limit of the peer does the rest.
+  const std::uint32_t mtu = std::max<std::uint32_t>(path.limit(), net::kIpv6LeastMtu);
+  if (!damped_mtu_) damped_mtu_.emplace(state_.mtu);
+  set_path_mtu(damped_mtu_->follow(mtu, net::boot_now()));
 }
 
-void Daemon::become(std::vector<HostChange> wanted) {
-  try {
-    host_.become(wanted);
-  } catch (const std::exception&) {
-    refused_ = host_.failed();
-    try {
-      host_.become(changes_);
-    } catch (const std::exception& error) {
-      log::error("the host is neither as before nor as wanted: {}", error.what());
-    }
-    host_watch_.follow_names();
-    throw;
-  }
-  host_watch_.follow_names();
-  changes_ = std::move(wanted);
-}
-
-void Daemon::become_as_far_as_pushed(bool hold_access) {
-  for (;;) {
-    try {
-      return become(wanted_changes(hold_access));
-    } catch (const std::exception& error) {
-      // One item less each time.
-      if (!client_ || !refused_ || !client_->leave_out(*refused_, error.what())) throw;
+void Daemon::set_path_mtu(std::optional<std::uint32_t> mtu) {
+  if (mtu && *mtu != state_.mtu && state_.follows_path) {
+    Inputs next = inputs_now();
+    next.found_mtu = mtu;
+    if (const auto refusal = try_become(std::move(next))) {
+      log::warn("the MTU of {} stays {}: {}", device_.name(), state_.mtu, refusal->why);
+    } else {
+      log::info("{} has an MTU of {} now: that is what the path carries", device_.name(), *mtu);
     }
   }
+  if (damped_mtu_->deadline() == kNever) {
+    mtu_timer_.cancel();
+    return;
+  }
+  mtu_timer_.expires_after(std::max(damped_mtu_->deadline() - net::boot_now(), Duration::zero()));
+  mtu_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) set_path_mtu(damped_mtu_->due(net::boot_now()));
+  });
 }
 
-Json Daemon::reload() {
+bool Daemon::take_new_port() {
+  if (config().interface.listen_port || workers_.size() != sockets_.size()) return false;
   try {
-    ReadAgain read = read_again(config_path_, config_, public_key_);
-    const config::Config before = config_;
-    const bool restricts = !wanted_plan().access.is_empty();
-    config_ = std::move(read.config);
-    std::optional<AddressPool> leases;
-    if (server_) leases = server_->reconfigure();
-    std::optional<ClientPush::Held> held;
-    try {
-      if (client_) held = client_->reconfigure();
-    } catch (const std::exception&) {
-      config_ = before;
-      if (server_) server_->go_back(std::move(*leases));
-      throw;
+    const auto fresh = open_sockets_elsewhere(config(), sockets_.size());
+    // A kill switch lets out these ports only.
+    Inputs next = inputs_now();
+    next.surroundings.outer_ports = outer_ports(fresh);
+    become(std::move(next));
+    for (std::size_t i = 0; i < sockets_.size(); ++i) {
+      if (const auto error = sockets_[i].become(fresh[i])) throw std::system_error(error);
+      workers_[i]->socket_is_another();
     }
-    // On a link that somebody has set down, no route could be added.
-    host_watch_.repair_now();
-    const bool held_full_tunnel = held_;
-    const bool held_dns = held_dns_;
-    try {
-      become_as_far_as_pushed(restricts);
-    } catch (const std::exception&) {
-      config_ = before;
-      if (server_) server_->go_back(std::move(*leases));
-      if (client_) client_->go_back(std::move(*held));
-      held_ = held_full_tunnel;
-      held_dns_ = held_dns;
-      throw;
-    }
-    log::set_level(config_.log.level);
-    for (auto* sockets : {&sockets_, &lane_sockets_}) {
-      for (net::UdpSocket& socket : *sockets) {
-        if (const std::error_code error = socket.set_mark(fwmark_of(config_))) {
-          read.notes.push_back("interface.fwmark: " + error.message());
-        }
-      }
-    }
-    tell_addresses_elsewhere();
-    set_packet_sizes();
-    driver_.isolate_clients(config_.server && !config_.server->value.client_to_client);
-    set_switch();
-    const TunnelDriver::PeersChanged changed =
-        driver_.set_peers(wanted_peers(), std::move(read.preshared_keys));
-    // Peers that were restricted are gone only now. All else is done: this must not make it a failure.
-    try {
-      if (restricts && wanted_plan().access.is_empty()) become(wanted_changes());
-    } catch (const std::exception& error) {
-      read.notes.push_back(std::string("access rules that nobody needs stay: ") + error.what());
-    }
-    if (std::string missing = host_watch_.repair_now(); !missing.empty())
-      read.notes.push_back(std::move(missing));
-    if (server_) server_->push_changes();
-    log::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
-              changed.removed, changed.changed);
-    for (const std::string& note : read.notes) log::warn("reload: {}", note);
-    return {{"reloaded", device_.name()},
-            {"peers", {{"added", changed.added}, {"removed", changed.removed}, {"changed", changed.changed}}},
-            {"notes", read.notes}};
+    log::info("nobody answers: sending from udp port {} from now on", sockets_.front().port());
+    return true;
   } catch (const std::exception& error) {
-    return {{"error", error.what()}};
+    log::warn("the UDP port stays: {}", error.what());
+    if (auto refusal = try_become(inputs_now())) log::warn("its firewall may not fit: {}", refusal->why);
+    return false;
+  }
+}
+
+void Daemon::tell_addresses_elsewhere() const {
+  try {
+    const auto others = interface_addresses(state_.plan.place(), device_.name());
+    for (const std::string& line : found_elsewhere(state_.plan.addresses, others)) log::warn("{}", line);
+  } catch (const std::system_error& error) {
+    log::warn("whether the tunnel's addresses are another interface's, too: {}", error.what());
   }
 }
 

@@ -37,7 +37,7 @@ std::string checksum(const Json& leases) {
   return hex;
 }
 
-Json to_json(const std::map<crypto::PublicKey, Lease>& leases) {
+Json to_json(const Leases& leases) {
   Json list = Json::array();
   for (const auto& [key, lease] : leases) {
     Json addresses = Json::array();
@@ -129,7 +129,7 @@ std::vector<Lease> LeaseStore::load() const {
   return {};
 }
 
-void LeaseStore::save(const std::map<crypto::PublicKey, Lease>& leases) const {
+void LeaseStore::save(const Leases& leases) const {
   const Json list = to_json(leases);
   const Json file{{"format", kFormat}, {"version", kVersion}, {"checksum", checksum(list)}, {"leases", list}};
   write_state_file(path_, file.dump(1) + '\n');

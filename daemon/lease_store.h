@@ -29,7 +29,7 @@ class LeaseStore {
   /// warning. Throws LeaseStoreError; std::system_error where it cannot be read.
   [[nodiscard]] std::vector<Lease> load() const;
   /// When it returns, they are on disk. Throws std::system_error: the file is as before.
-  void save(const std::map<crypto::PublicKey, Lease>& leases) const;
+  void save(const Leases& leases) const;
 
  private:
   std::filesystem::path path_;

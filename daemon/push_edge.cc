@@ -23,23 +23,21 @@ void PushTimer::follow(const PushFrames& frames, Instant deadline) {
 
 // --- A server's side
 
-ServerPushEdge::ServerPushEdge(boost::asio::io_context& io, const config::Config& config,
+ServerPushEdge::ServerPushEdge(boost::asio::io_context& io, std::shared_ptr<const config::Config> config,
                                protocol::Tunnel& tunnel, TunnelDriver& driver,
-                               std::function<void()> set_rules)
-    : store_(leases_path(config.interface.name.value)),
-      push_(config, tunnel,
-            {.save = [this](const auto& leases) { store_.save(leases); },
-             .set_rules = std::move(set_rules),
-             .update_peer = [&driver](const config::PeerConfig& peer) { driver.update_peer(peer); }},
+                               std::function<void(const Leases&)> take)
+    : store_(leases_path(config->interface.name.value)),
+      push_(std::move(config), tunnel,
+            {.save = [this](const auto& leases) { store_.save(leases); }, .take = std::move(take)},
             store_.load(), net::now()),
       timer_(io, driver, [this] { due(); }) {
-  const auto take = [this, &driver](protocol::PeerId id, const protocol::ControlFrame& frame) {
+  const auto receive = [this, &driver](protocol::PeerId id, const protocol::ControlFrame& frame) {
     const auto key = driver.key_of(id);
     if (!key) return;
     timer_.call(push_, [&](PushFrames& out) { push_.on_frame({id, *key}, frame, net::now(), out); });
   };
-  driver.on_frame(protocol::FrameType::kConfigRequest, take);
-  driver.on_frame(protocol::FrameType::kConfigAck, take);
+  driver.on_frame(protocol::FrameType::kConfigRequest, receive);
+  driver.on_frame(protocol::FrameType::kConfigAck, receive);
   driver.on_event([this, &driver](const protocol::Event& event) {
     if (const auto key = driver.key_of(event.peer)) push_.on_event({event.peer, *key}, event);
   });
@@ -50,16 +48,10 @@ ServerPushEdge::~ServerPushEdge() {
   push_.stop(net::now());
 }
 
-AddressPool ServerPushEdge::reconfigure() {
-  return push_.reconfigure(net::now());
-}
-
-void ServerPushEdge::go_back(AddressPool leases) {
-  push_.go_back(std::move(leases), net::now());
-}
-
-void ServerPushEdge::push_changes() {
-  timer_.call(push_, [this](PushFrames& out) { push_.push_changes(net::now(), out); });
+void ServerPushEdge::reconfigured(std::shared_ptr<const config::Config> config, AddressPool pool) {
+  timer_.call(push_, [&](PushFrames& out) {
+    push_.reconfigured(std::move(config), std::move(pool), net::now(), out);
+  });
 }
 
 Json ServerPushEdge::status() const {
@@ -72,14 +64,16 @@ void ServerPushEdge::due() {
 
 // --- A client's side
 
-ClientPushEdge::ClientPushEdge(boost::asio::io_context& io, const config::Config& config,
-                               protocol::Tunnel& tunnel, TunnelDriver& driver, std::function<void()> apply)
+ClientPushEdge::ClientPushEdge(boost::asio::io_context& io,
+                               const std::shared_ptr<const config::Config>& config, protocol::Tunnel& tunnel,
+                               TunnelDriver& driver,
+                               std::function<std::optional<ClientPush::Refusal>(const AcceptedConfig&)> apply)
     : push_(config, tunnel,
             {.networks =
-                 [&config] {
-                   const auto& bridge = config.interface.bridge;
-                   const std::string& device = config.interface.name.value;
-                   return host_networks(bridge ? bridge->name.value : device, device);
+                 [device = config->interface.name.value, place = config->interface.bridge
+                                                                     ? config->interface.bridge->name.value
+                                                                     : config->interface.name.value] {
+                   return host_networks(place, device);  // a reload changes neither
                  },
              .apply = std::move(apply)},
             net::boot_now()),
@@ -101,10 +95,14 @@ ClientPushEdge::ClientPushEdge(boost::asio::io_context& io, const config::Config
   timer_.follow({}, push_.deadline());
 }
 
-ClientPush::Held ClientPushEdge::reconfigure() {
-  ClientPush::Held before;
-  timer_.call(push_, [&](PushFrames& out) { before = push_.reconfigure(net::boot_now(), out); });
-  return before;
+ClientPush::Held ClientPushEdge::held_for(const config::Config& next) const {
+  return push_.held_for(next, net::boot_now());
+}
+
+void ClientPushEdge::reconfigured(std::shared_ptr<const config::Config> config, ClientPush::Held held) {
+  timer_.call(push_, [&](PushFrames& out) {
+    push_.reconfigured(std::move(config), std::move(held), net::boot_now(), out);
+  });
 }
 
 void ClientPushEdge::due() {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -39,19 +41,18 @@ class PushTimer {
 
 class ServerPushEdge {
  public:
-  /// Reads the leases. `config` has a server section; it and the others outlive this. `set_rules`: see
-  /// ServerPush::Host. Throws LeaseStoreError, std::system_error.
-  ServerPushEdge(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
-                 TunnelDriver& driver, std::function<void()> set_rules);
+  /// Reads the leases. `config` has a server section; the others outlive this. `take`: see ServerPush::Host.
+  /// Throws LeaseStoreError, std::system_error.
+  ServerPushEdge(boost::asio::io_context& io, std::shared_ptr<const config::Config> config,
+                 protocol::Tunnel& tunnel, TunnelDriver& driver, std::function<void(const Leases&)> take);
   ~ServerPushEdge();
   ServerPushEdge(const ServerPushEdge&) = delete;
   ServerPushEdge& operator=(const ServerPushEdge&) = delete;
 
   // As those of ServerPush.
-  AddressPool reconfigure();
-  void go_back(AddressPool leases);
-  void push_changes();
-  [[nodiscard]] std::vector<config::PeerConfig> peers() const { return push_.peers(); }
+  [[nodiscard]] const Leases& leases() const { return push_.pool().leases(); }
+  [[nodiscard]] AddressPool pool_for(const config::Config& next) const { return push_.pool_for(next); }
+  void reconfigured(std::shared_ptr<const config::Config> config, AddressPool pool);
   [[nodiscard]] Json status() const;
 
  private:
@@ -64,20 +65,16 @@ class ServerPushEdge {
 
 class ClientPushEdge {
  public:
-  /// `config` has a client section; it and the others outlive this. `apply`: see ClientPush::Host.
-  ClientPushEdge(boost::asio::io_context& io, const config::Config& config, protocol::Tunnel& tunnel,
-                 TunnelDriver& driver, std::function<void()> apply);
+  /// `config` has a client section; the others outlive this. `apply`: see ClientPush::Host.
+  ClientPushEdge(boost::asio::io_context& io, const std::shared_ptr<const config::Config>& config,
+                 protocol::Tunnel& tunnel, TunnelDriver& driver,
+                 std::function<std::optional<ClientPush::Refusal>(const AcceptedConfig&)> apply);
   ClientPushEdge(const ClientPushEdge&) = delete;
   ClientPushEdge& operator=(const ClientPushEdge&) = delete;
 
   // As those of ClientPush.
-  [[nodiscard]] ClientPush::Held reconfigure();
-  [[nodiscard]] bool leave_out(const HostChange& refused, const std::string& why) {
-    return push_.leave_out(refused, why);
-  }
-  void go_back(ClientPush::Held before) { push_.go_back(std::move(before)); }
-  [[nodiscard]] const AcceptedConfig& accepted() const { return push_.accepted(); }
-  [[nodiscard]] std::vector<config::PeerConfig> peers() const { return push_.peers(); }
+  [[nodiscard]] ClientPush::Held held_for(const config::Config& next) const;
+  void reconfigured(std::shared_ptr<const config::Config> config, ClientPush::Held held);
   [[nodiscard]] Json status() const { return push_.status(); }
 
  private:

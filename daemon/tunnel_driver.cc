@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <random>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 #include <sys/eventfd.h>
@@ -45,16 +47,19 @@ std::vector<net::MacAddress> stations_of(const config::PeerConfig& peer) {
   return stations;
 }
 
-protocol::PeerOptions options_of(const config::PeerConfig& peer,
-                                 std::optional<crypto::PresharedKey> preshared_key, bool isolate) {
-  return {.public_key = peer.public_key.value,
-          .preshared_key = std::move(preshared_key),
-          .allowed_ips = prefixes_of(peer),
-          .mac_addresses = stations_of(peer),
+std::optional<crypto::PresharedKey> preshared_key_of(const DesiredPeer& peer) {
+  return peer.preshared_key == nullptr ? std::nullopt : std::optional(peer.preshared_key->clone());
+}
+
+protocol::PeerOptions options_of(const DesiredPeer& peer) {
+  return {.public_key = peer.config.public_key.value,
+          .preshared_key = preshared_key_of(peer),
+          .allowed_ips = prefixes_of(peer.config),
+          .mac_addresses = stations_of(peer.config),
           .endpoint = std::nullopt,
-          .persistent_keepalive = peer.persistent_keepalive.value_or(Duration::zero()),
-          .awaits_endpoint = !peer.endpoints.empty(),
-          .isolated = isolate && peer.endpoints.empty()};
+          .persistent_keepalive = peer.config.persistent_keepalive.value_or(Duration::zero()),
+          .awaits_endpoint = !peer.config.endpoints.empty(),
+          .isolated = peer.isolated};
 }
 
 std::string in_words(const KeyUse::Places& places) {
@@ -100,24 +105,23 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
 
 // --- Peers
 
-TunnelDriver::PeersChanged TunnelDriver::set_peers(
-    const std::vector<config::PeerConfig>& peers,
-    std::vector<std::optional<crypto::PresharedKey>> preshared_keys) {
+TunnelDriver::PeersChanged TunnelDriver::set_peers(const std::vector<DesiredPeer>& peers) {
   const Now now = net::now();
   PeersChanged result;
   protocol::Tunnel::PeerChanges changes;
   std::set<protocol::PeerId> staying;
-  std::vector<const config::PeerConfig*> added;
-  for (std::size_t i = 0; i < peers.size(); ++i) {
-    if (protocol::Peer* known = tunnel_.find_peer(peers[i].public_key.value)) {
+  std::vector<const DesiredPeer*> added;
+  bool isolation_changed = false;
+  for (const DesiredPeer& peer : peers) {
+    if (protocol::Peer* known = tunnel_.find_peer(peer.config.public_key.value)) {
       const protocol::PeerId id = known->link().id;
       staying.insert(id);
-      known->set_preshared_key(std::move(preshared_keys[i]));
-      known->options().isolated = isolate_clients_ && peers[i].endpoints.empty();
-      if (change_peer(id, peers[i], changes, now)) ++result.changed;
+      known->set_preshared_key(preshared_key_of(peer));
+      if (std::exchange(known->options().isolated, peer.isolated) != peer.isolated) isolation_changed = true;
+      if (change_peer(id, peer, changes, now)) ++result.changed;
     } else {
-      changes.added.push_back(options_of(peers[i], std::move(preshared_keys[i]), isolate_clients_));
-      added.push_back(&peers[i]);
+      changes.added.push_back(options_of(peer));
+      added.push_back(&peer);
     }
   }
   tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer&) {
@@ -132,28 +136,35 @@ TunnelDriver::PeersChanged TunnelDriver::set_peers(
   result.added = added.size();
   result.removed = changes.removed.size();
 
-  const std::vector<protocol::PeerId> ids = tunnel_.change_peers(std::move(changes), now);
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    peers_[ids[i]] = {.config = *added[i], .short_key = added[i]->public_key.value.to_short(), .problem = {}};
-    look_up_endpoints(ids[i]);
+  if (isolation_changed || !changes.empty()) {
+    const std::vector<protocol::PeerId> ids = tunnel_.change_peers(std::move(changes), now);
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const config::PeerConfig& config = added[i]->config;
+      peers_[ids[i]] = {.config = config, .short_key = config.public_key.value.to_short()};
+      look_up_endpoints(ids[i]);
+    }
   }
-  carry_out(actions_);
-  arm_timer();
-  return result;
-}
-
-void TunnelDriver::update_peer(const config::PeerConfig& peer) {
-  protocol::Peer* known = tunnel_.find_peer(peer.public_key.value);
-  if (known == nullptr) return;
-  const Now now = net::now();
-  protocol::Tunnel::PeerChanges changes;
-  if (!change_peer(known->link().id, peer, changes, now)) return;
-  if (!changes.allowed_ips.empty()) (void)tunnel_.change_peers(std::move(changes), now);
-  // This may have been called for an action that is being carried out.
   boost::asio::post(wake_.get_executor(), [this] {
     carry_out(actions_);
     arm_timer();
   });
+  return result;
+}
+
+void TunnelDriver::withdraw(const std::vector<DesiredPeer>& peers) {
+  std::map<crypto::PublicKey, const config::PeerConfig*> wanted;
+  for (const DesiredPeer& peer : peers) wanted[peer.config.public_key.value] = &peer.config;
+  protocol::Tunnel::PeerChanges changes;
+  for (auto& [id, state] : peers_) {
+    const auto peer = wanted.find(state.config.public_key.value);
+    const std::size_t taken = std::erase_if(state.config.allowed_ips, [&](const auto& network) {
+      return peer == wanted.end() || std::ranges::none_of(peer->second->allowed_ips, [&](const auto& each) {
+               return each.value == network.value;
+             });
+    });
+    if (taken > 0) changes.allowed_ips.emplace_back(id, prefixes_of(state.config));
+  }
+  if (!changes.empty()) (void)tunnel_.change_peers(std::move(changes), net::now());
 }
 
 void TunnelDriver::say_goodbye() {
@@ -167,8 +178,9 @@ std::optional<crypto::PublicKey> TunnelDriver::key_of(protocol::PeerId peer) con
   return found == peers_.end() ? std::nullopt : std::optional(found->second.config.public_key.value);
 }
 
-bool TunnelDriver::change_peer(protocol::PeerId id, const config::PeerConfig& config,
+bool TunnelDriver::change_peer(protocol::PeerId id, const DesiredPeer& wanted,
                                protocol::Tunnel::PeerChanges& changes, Now now) {
+  const config::PeerConfig& config = wanted.config;
   PeerState& state = peers_[id];
   if (state.config == config) return false;
   const config::PeerConfig before = std::exchange(state.config, config);

@@ -18,6 +18,7 @@
 #include "common/protocol/tunnel.h"
 #include "config/config.h"
 #include "daemon/data_worker.h"
+#include "daemon/desired_peer.h"
 #include "daemon/endpoint_resolver.h"
 #include "daemon/key_use.h"
 #include "daemon/refusal_hearing.h"
@@ -41,10 +42,12 @@ class TunnelDriver {
     std::size_t changed = 0;
   };
   /// From now on these are the peers, told apart by their public keys: others are removed and their sessions
-  /// with them, new ones added, and the sessions of those that stay go on. `preshared_keys`: in the order of
-  /// `peers`.
-  PeersChanged set_peers(const std::vector<config::PeerConfig>& peers,
-                         std::vector<std::optional<crypto::PresharedKey>> preshared_keys);
+  /// with them, new ones added, and the sessions of those that stay go on. May be called for an action that
+  /// is being carried out: what this causes to be sent leaves afterwards.
+  PeersChanged set_peers(const std::vector<DesiredPeer>& peers);
+  /// The half of set_peers() that takes away: allowed IPs that a peer will not have any more. For what has to
+  /// happen before somebody else gets them.
+  void withdraw(const std::vector<DesiredPeer>& peers);
   /// The host has slept: whatever the way to the peers that we call was, it may be another now.
   void network_changed();
   /// The way to this peer is another now.
@@ -59,10 +62,6 @@ class TunnelDriver {
   void guard_ways(WayGuard guard) { way_guard_ = std::move(guard); }
   /// The guard may say otherwise now.
   void ways_changed();
-  /// One of them has changed. It must be known; what must not be changed here is its key.
-  void update_peer(const config::PeerConfig& peer);
-  /// Whether peers without endpoints (clients) are kept from each other. Holds from the next set_peers() on.
-  void isolate_clients(bool isolate) { isolate_clients_ = isolate; }
   /// Ends all sessions, and tells those who understand.
   void say_goodbye();
   /// nullopt for a peer that has been removed.
@@ -105,8 +104,8 @@ class TunnelDriver {
  private:
   struct PeerState;
   /// Returns whether anything has changed; what the routing table needs goes to `changes`.
-  bool change_peer(protocol::PeerId id, const config::PeerConfig& config,
-                   protocol::Tunnel::PeerChanges& changes, Now now);
+  bool change_peer(protocol::PeerId id, const DesiredPeer& wanted, protocol::Tunnel::PeerChanges& changes,
+                   Now now);
   void look_up_endpoints(protocol::PeerId id);
   void wait_for_notices();
   void wait_for_timer();
@@ -175,7 +174,6 @@ class TunnelDriver {
   std::map<protocol::PeerId, PeerState> peers_;
   std::map<protocol::FrameType, FrameHandler> frame_handlers_;
   std::vector<EventHandler> event_handlers_;
-  bool isolate_clients_ = false;
 };
 
 }  // namespace tunneld::daemon

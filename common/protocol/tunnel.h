@@ -46,6 +46,9 @@ class Tunnel {
     std::vector<std::pair<PeerId, std::vector<net::IpPrefix>>> allowed_ips;
     std::vector<PeerOptions> added;
     std::vector<std::pair<PeerId, std::vector<net::MacAddress>>> mac_addresses{};
+    [[nodiscard]] bool empty() const {
+      return removed.empty() && allowed_ips.empty() && added.empty() && mac_addresses.empty();
+    }
   };
   /// Returns the ids of the added peers. Precondition: public keys are new; after the change an allowed IP
   /// belongs to one peer (the configuration has been validated).

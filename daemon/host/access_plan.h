@@ -32,11 +32,9 @@ struct AccessPlan {
   /// All peers: the longest prefix decides whose an address is.
   std::vector<PeerAccess> peers;
   std::vector<Group> groups;
-  /// Rules even where nobody is restricted any more: somebody who was may not be gone yet.
-  bool held = false;
 
   [[nodiscard]] bool is_empty() const {
-    return !held && std::ranges::none_of(peers, [](const PeerAccess& peer) { return peer.is_restricted(); });
+    return std::ranges::none_of(peers, [](const PeerAccess& peer) { return peer.is_restricted(); });
   }
 };
 

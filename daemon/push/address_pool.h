@@ -31,6 +31,7 @@ struct Lease {
   WallTime seen{};
   bool operator==(const Lease&) const = default;
 };
+using Leases = std::map<crypto::PublicKey, Lease>;
 
 /// What may be handed out.
 struct PoolPlan {
@@ -70,7 +71,7 @@ class AddressPool {
   void release(const crypto::PublicKey& key);
 
   [[nodiscard]] const Lease* find(const crypto::PublicKey& key) const;
-  [[nodiscard]] const std::map<crypto::PublicKey, Lease>& leases() const { return leases_; }
+  [[nodiscard]] const Leases& leases() const { return leases_; }
   [[nodiscard]] const PoolPlan& plan() const { return plan_; }
   [[nodiscard]] bool expired(const Lease& lease, WallTime now) const {
     return now - lease.seen >= plan_.lease_time;
@@ -85,7 +86,7 @@ class AddressPool {
   void take_away(const net::IpAddress& address);
 
   PoolPlan plan_;
-  std::map<crypto::PublicKey, Lease> leases_;
+  Leases leases_;
   std::map<net::IpAddress, crypto::PublicKey> owners_;
   std::string exhausted_;
 };

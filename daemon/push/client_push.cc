@@ -38,10 +38,23 @@ auto is_in(const std::vector<T>& items) {
   return [&items](const T& item) { return std::ranges::find(items, item) != items.end(); };
 }
 
+/// Whether this peer may configure the client.
+bool is_server_in(const config::Config& config, const crypto::PublicKey& key) {
+  const auto& servers = config.client->value.servers;
+  const bool all_call_us = std::ranges::all_of(
+      config.peers, [](const config::PeerConfig& peer) { return peer.endpoints.empty(); });
+  return std::ranges::any_of(config.peers, [&](const config::PeerConfig& peer) {
+    if (peer.public_key.value != key) return false;
+    if (servers.empty()) return !peer.endpoints.empty() || (all_call_us && config.peers.size() == 1);
+    return std::ranges::any_of(servers, [&](const auto& name) { return name.value == peer.name.value; });
+  });
+}
+
 }  // namespace
 
-ClientPush::ClientPush(const config::Config& config, protocol::Tunnel& tunnel, Host host, Instant now)
-    : config_(config), tunnel_(tunnel), host_(std::move(host)), look_at_(now + kLookEvery) {}
+ClientPush::ClientPush(std::shared_ptr<const config::Config> config, protocol::Tunnel& tunnel, Host host,
+                       Instant now)
+    : config_(std::move(config)), tunnel_(tunnel), host_(std::move(host)), look_at_(now + kLookEvery) {}
 
 void ClientPush::on_event(const PushPeer& from, const protocol::Event& event, Instant now, PushFrames& out) {
   using Kind = protocol::Event::Kind;
@@ -142,39 +155,34 @@ bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instan
       !held_.source || held_.source->server != key || held_.source->message != but_for_serial;
   // Each rewrites the host; a server must not keep it busy with that.
   if (is_other && !changes_.allow(now)) return false;
-  const Held before = held_;
+  Held next = held_;
   // Something else deserves another try; the same again would only be refused again.
   if (is_other) {
-    held_.left_out = {};
-    held_.why_left_out.clear();
+    next.left_out = {};
+    next.why_left_out.clear();
   }
-  held_.source = Source{.server = key,
-                        .name = name_of(key),
-                        .instance = instance,
-                        .message = message,
-                        .term = ConfigTerm(std::chrono::seconds(message.lifetime), now)};
+  next.source = Source{.server = key,
+                       .name = name_of(key),
+                       .instance = instance,
+                       .message = message,
+                       .term = ConfigTerm(std::chrono::seconds(message.lifetime), now)};
   try {
-    held_.accepted = decide_and_tell(now);
+    decide_and_tell(next, *config_, now);
   } catch (const std::system_error& error) {
     log::line(complaints_.allow(now) ? log::Level::kError : log::Level::kDebug,
-              "the configuration of {} is not taken: {}", held_.source->name, error.what());
-    held_ = before;
+              "the configuration of {} is not taken: {}", next.source->name, error.what());
     return false;
   }
-  const bool server_changed = !before.source || before.source->server != key;
-  if (held_.accepted == before.accepted && !server_changed) return true;
+  const bool server_changed = !held_.source || held_.source->server != key;
+  if (next.accepted == held_.accepted && !server_changed) {
+    held_ = std::move(next);
+    return true;
+  }
   // Where the server says it from decides as well, and is as much in its hands.
-  if (!is_other && !changes_.allow(now)) {
-    held_ = before;
-    return false;
-  }
-  try {
-    host_.apply();
-  } catch (const std::exception& error) {
-    log::error("the configuration of {} cannot be applied: {}", held_.source->name, error.what());
-    std::vector<std::string> told = std::move(held_.told_refused);
-    held_ = before;
-    held_.told_refused = std::move(told);
+  if (!is_other && !changes_.allow(now)) return false;
+  if (const std::string why = apply(next); !why.empty()) {
+    log::error("the configuration of {} cannot be applied: {}", next.source->name, why);
+    held_.told_refused = std::move(next.told_refused);
     return false;
   }
   log::info("configured by {}: addresses {}; routes {}", held_.source->name,
@@ -182,31 +190,42 @@ bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instan
   return true;
 }
 
-AcceptedConfig ClientPush::decide_and_tell(Instant now) {
-  if (!held_.source) {
-    held_.refused.clear();
-    return {};
+void ClientPush::decide_and_tell(Held& held, const config::Config& config, Instant now) const {
+  if (!held.source) {
+    held.refused.clear();
+    held.accepted = {};
+    return;
   }
   std::vector<net::IpAddress> endpoints;
   tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
     if (const auto endpoint = peer.status(now).endpoint) endpoints.push_back(endpoint->remote.address);
   });
   Acceptance acceptance =
-      decide(held_.source->message, config_, held_.source->server, endpoints, host_.networks());
-  std::erase_if(acceptance.accepted.addresses, is_in(held_.left_out.addresses));
-  std::erase_if(acceptance.accepted.routes, is_in(held_.left_out.routes));
-  if (held_.left_out.mtu == acceptance.accepted.mtu) acceptance.accepted.mtu.reset();
-  held_.refused = acceptance.refused;
-  held_.refused.insert(held_.refused.end(), held_.why_left_out.begin(), held_.why_left_out.end());
-  if (!held_.refused.empty() && held_.refused != held_.told_refused)
-    log::warn("refused of what {} wants: {}", held_.source->name, joined(held_.refused));
-  held_.told_refused = held_.refused;
-  return std::move(acceptance.accepted);
+      decide(held.source->message, config, held.source->server, endpoints, host_.networks());
+  std::erase_if(acceptance.accepted.addresses, is_in(held.left_out.addresses));
+  std::erase_if(acceptance.accepted.routes, is_in(held.left_out.routes));
+  if (held.left_out.mtu == acceptance.accepted.mtu) acceptance.accepted.mtu.reset();
+  held.refused = acceptance.refused;
+  held.refused.insert(held.refused.end(), held.why_left_out.begin(), held.why_left_out.end());
+  if (!held.refused.empty() && held.refused != held.told_refused)
+    log::warn("refused of what {} wants: {}", held.source->name, joined(held.refused));
+  held.told_refused = held.refused;
+  held.accepted = std::move(acceptance.accepted);
 }
 
-bool ClientPush::leave_out(const HostChange& refused, const std::string& why) {
-  AcceptedConfig& accepted = held_.accepted;
-  AcceptedConfig& out = held_.left_out;
+std::string ClientPush::apply(Held& next) {
+  // One item less each time.
+  while (const auto refusal = host_.apply(next.accepted)) {
+    if (!leave_out(next, *refusal)) return refusal->why;
+  }
+  held_ = std::move(next);
+  return {};
+}
+
+bool ClientPush::leave_out(Held& held, const Refusal& refusal) {
+  if (!refusal.change) return false;
+  AcceptedConfig& accepted = held.accepted;
+  AcceptedConfig& out = held.left_out;
   std::string what;
   const auto take_out = [&what](auto& items, auto& others, const std::string& kind, const auto& item) {
     if (std::erase(items, item) == 0) return;
@@ -216,66 +235,48 @@ bool ClientPush::leave_out(const HostChange& refused, const std::string& why) {
   const auto take_out_default = [&](net::Family family) {
     take_out(accepted.routes, out.routes, "route ", net::IpPrefix{net::IpAddress::unspecified(family), 0});
   };
-  if (const auto* address = std::get_if<AddressAdded>(&refused)) {
+  if (const auto* address = std::get_if<AddressAdded>(&*refusal.change)) {
     take_out(accepted.addresses, out.addresses, "address ", address->address.address);
-  } else if (const auto* route = std::get_if<RouteAdded>(&refused)) {
+  } else if (const auto* route = std::get_if<RouteAdded>(&*refusal.change)) {
     take_out(accepted.routes, out.routes, "route ", route->destination);
-  } else if (const auto* rule = std::get_if<RuleAdded>(&refused)) {
+  } else if (const auto* rule = std::get_if<RuleAdded>(&*refusal.change)) {
     take_out_default(rule->rule.family);
-  } else if (std::holds_alternative<SysctlSet>(refused)) {
+  } else if (std::holds_alternative<SysctlSet>(*refusal.change)) {
     take_out_default(net::Family::kIpv4);
-  } else if (const auto* link = std::get_if<LinkUp>(&refused); link && accepted.mtu == link->mtu) {
+  } else if (const auto* link = std::get_if<LinkUp>(&*refusal.change); link && accepted.mtu == link->mtu) {
     out.mtu = std::exchange(accepted.mtu, std::nullopt);
     what = "mtu " + std::to_string(link->mtu);
   }
   if (what.empty()) return false;
-  held_.why_left_out.push_back(what + " (" + why + ")");
-  held_.refused.push_back(held_.why_left_out.back());
-  held_.told_refused = held_.refused;
-  log::warn("left out of what {} wants: {}", held_.source ? held_.source->name : "the server",
-            held_.refused.back());
+  held.why_left_out.push_back(what + " (" + refusal.why + ")");
+  held.refused.push_back(held.why_left_out.back());
+  held.told_refused = held.refused;
+  log::warn("left out of what {} wants: {}", held.source ? held.source->name : "the server",
+            held.refused.back());
   return true;
 }
 
-ClientPush::Held ClientPush::reconfigure(Instant now, PushFrames& out) {
-  Held before = held_;
+ClientPush::Held ClientPush::held_for(const config::Config& next, Instant now) const {
+  Held held = held_;
   // Whoever reloads may have made room for it.
-  held_.left_out = {};
-  held_.why_left_out.clear();
-  if (held_.source && !is_server(held_.source->server)) held_.source.reset();
+  held.left_out = {};
+  held.why_left_out.clear();
+  if (held.source && !is_server_in(next, held.source->server)) held.source.reset();
+  decide_and_tell(held, next, now);
+  return held;
+}
+
+void ClientPush::reconfigured(std::shared_ptr<const config::Config> config, Held held, Instant now,
+                              PushFrames& out) {
+  config_ = std::move(config);
+  held_ = std::move(held);
   refused_peers_.clear();
-  try {
-    held_.accepted = decide_and_tell(now);
-  } catch (...) {
-    held_ = std::move(before);
-    throw;
-  }
-  if (held_.source) return before;
+  if (held_.source) return;
   // Who has become our server with this file has said HELLO long ago.
   tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
     const crypto::PublicKey& key = peer.options().public_key;
     if (!questions_.contains(id) && is_server(key) && is_serving(key, now)) ask({id, key}, now, out);
   });
-  return before;
-}
-
-std::vector<config::PeerConfig> ClientPush::peers() const {
-  std::vector<config::PeerConfig> all = config_.peers;
-  for (config::PeerConfig& peer : all) {
-    const bool is_server = held_.source && held_.source->server == peer.public_key.value;
-    const bool decides_alone = peer.persistent_keepalive || peer.keepalive_refused || peer.endpoints.empty();
-    if (!decides_alone) {
-      peer.persistent_keepalive =
-          is_server ? held_.accepted.keepalive.value_or(kUsualKeepalive) : kUsualKeepalive;
-    }
-    if (!is_server) continue;
-    for (const net::IpPrefix& route : held_.accepted.routes) {
-      const bool is_there =
-          std::ranges::any_of(peer.allowed_ips, [&](const auto& network) { return network.value == route; });
-      if (!is_there) peer.allowed_ips.push_back({route, peer.public_key.at});
-    }
-  }
-  return all;
 }
 
 // --- How long it holds
@@ -293,14 +294,7 @@ bool ClientPush::is_serving(const crypto::PublicKey& key, Instant now) const {
 }
 
 bool ClientPush::is_server(const crypto::PublicKey& key) const {
-  const auto& servers = config_.client->value.servers;
-  const bool all_call_us = std::ranges::all_of(
-      config_.peers, [](const config::PeerConfig& peer) { return peer.endpoints.empty(); });
-  return std::ranges::any_of(config_.peers, [&](const config::PeerConfig& peer) {
-    if (peer.public_key.value != key) return false;
-    if (servers.empty()) return !peer.endpoints.empty() || (all_call_us && config_.peers.size() == 1);
-    return std::ranges::any_of(servers, [&](const auto& name) { return name.value == peer.name.value; });
-  });
+  return is_server_in(*config_, key);
 }
 
 void ClientPush::refuse_other(const std::string& name) {
@@ -309,9 +303,9 @@ void ClientPush::refuse_other(const std::string& name) {
 }
 
 std::string ClientPush::name_of(const crypto::PublicKey& key) const {
-  const auto peer = std::ranges::find(config_.peers, key,
+  const auto peer = std::ranges::find(config_->peers, key,
                                       [](const config::PeerConfig& each) { return each.public_key.value; });
-  return peer == config_.peers.end() ? "" : peer->name.value;
+  return peer == config_->peers.end() ? "" : peer->name.value;
 }
 
 void ClientPush::look_at_lifetime(Instant now) {
@@ -327,24 +321,28 @@ void ClientPush::look_at_lifetime(Instant now) {
 }
 
 void ClientPush::drop() {
-  Held before = std::exchange(held_, {});
-  try {
-    host_.apply();
-  } catch (const std::exception& error) {
-    log::error("what {} has configured cannot be taken back: {}", before.source->name, error.what());
-    held_ = std::move(before);  // the next minute tries again
-  }
+  Held nothing;
+  const std::string server = held_.source->name;
+  // The next minute tries again.
+  if (const std::string why = apply(nothing); !why.empty())
+    log::error("what {} has configured cannot be taken back: {}", server, why);
 }
 
 void ClientPush::look_at_host(Instant now) {
   if (!held_.source) return;
-  Held before = held_;
+  const auto complain = [this](const std::string& why) {
+    log::warn("what {} wants cannot follow this host's network: {}", held_.source->name, why);
+  };
+  Held next = held_;
   try {
-    held_.accepted = decide_and_tell(now);
-    if (held_.accepted != before.accepted) host_.apply();
-  } catch (const std::exception& error) {
-    log::warn("what {} wants cannot follow this host's network: {}", held_.source->name, error.what());
-    held_ = std::move(before);
+    decide_and_tell(next, *config_, now);
+  } catch (const std::system_error& error) {
+    return complain(error.what());
+  }
+  if (next.accepted == held_.accepted) {
+    held_ = std::move(next);
+  } else if (const std::string why = apply(next); !why.empty()) {
+    complain(why);
   }
 }
 
@@ -363,6 +361,24 @@ Json ClientPush::status() const {
   json["mtu"] = held_.accepted.mtu ? Json(*held_.accepted.mtu) : Json(nullptr);
   json["lifetime_seconds"] = held_.source->message.lifetime;
   return json;
+}
+
+std::vector<config::PeerConfig> peers_with(const config::Config& config, const AcceptedConfig& accepted) {
+  std::vector<config::PeerConfig> all = config.peers;
+  for (config::PeerConfig& peer : all) {
+    const bool is_server = accepted.server == peer.public_key.value;
+    const bool decides_alone = peer.persistent_keepalive || peer.keepalive_refused || peer.endpoints.empty();
+    if (!decides_alone) {
+      peer.persistent_keepalive = is_server ? accepted.keepalive.value_or(kUsualKeepalive) : kUsualKeepalive;
+    }
+    if (!is_server) continue;
+    for (const net::IpPrefix& route : accepted.routes) {
+      const bool is_there =
+          std::ranges::any_of(peer.allowed_ips, [&](const auto& network) { return network.value == route; });
+      if (!is_there) peer.allowed_ips.push_back({route, peer.public_key.at});
+    }
+  }
+  return all;
 }
 
 }  // namespace tunneld::daemon

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -30,16 +31,21 @@ namespace tunneld::daemon {
 
 class ClientPush {
  public:
+  /// Why something cannot be applied, and which change the host has refused, where it is one.
+  struct Refusal {
+    std::optional<HostChange> change;
+    std::string why;
+  };
   /// What has to be known and done before an answer may leave, because the answer depends on it.
   struct Host {
     /// What this host is connected to beside the tunnel. Throws std::system_error where it cannot be asked.
     std::function<HostNetworks()> networks;
-    /// Makes host and peers so that accepted() holds. Throws what says why not; then nothing has changed.
-    std::function<void()> apply;
+    /// Makes host and tunnel so that this holds. nullopt: it does; otherwise nothing has changed.
+    std::function<std::optional<Refusal>(const AcceptedConfig&)> apply;
   };
 
-  /// `config` has a client section; it and `tunnel` outlive this.
-  ClientPush(const config::Config& config, protocol::Tunnel& tunnel, Host host, Instant now);
+  /// `config` has a client section; `tunnel` outlives this.
+  ClientPush(std::shared_ptr<const config::Config> config, protocol::Tunnel& tunnel, Host host, Instant now);
   ClientPush(const ClientPush&) = delete;
   ClientPush& operator=(const ClientPush&) = delete;
 
@@ -69,18 +75,16 @@ class ClientPush {
     AcceptedConfig left_out;
     std::vector<std::string> why_left_out;
   };
-  /// The configuration has changed: decides anew. Applies nothing. What was held before is for go_back().
-  /// Throws std::system_error where this host cannot be asked; then all is as before.
-  [[nodiscard]] Held reconfigure(Instant now, PushFrames& out);
-  /// The host has refused this change, in words. False: nothing of it is a server's; otherwise accepted()
-  /// goes on without what it came from.
-  [[nodiscard]] bool leave_out(const HostChange& refused, const std::string& why);
-  /// The changed configuration is not taken after all; the one before is back.
-  void go_back(Held before) { held_ = std::move(before); }
+  /// What would be held under another configuration. Changes nothing here. Throws std::system_error where
+  /// this host cannot be asked.
+  [[nodiscard]] Held held_for(const config::Config& next, Instant now) const;
+  /// The host has refused something of `held`, which goes on without what that came from. False: nothing of
+  /// it is a server's.
+  [[nodiscard]] static bool leave_out(Held& held, const Refusal& refusal);
+  /// The configuration has changed, and `held` is applied.
+  void reconfigured(std::shared_ptr<const config::Config> config, Held held, Instant now, PushFrames& out);
   /// What is taken now.
   [[nodiscard]] const AcceptedConfig& accepted() const { return held_.accepted; }
-  /// The configured peers with what was taken: allowed IPs and keepalives.
-  [[nodiscard]] std::vector<config::PeerConfig> peers() const;
   /// For status.
   [[nodiscard]] Json status() const;
 
@@ -97,7 +101,10 @@ class ClientPush {
   void ask(const PushPeer& server, Instant now, PushFrames& out);
   void received(const PushPeer& from, const protocol::ControlFrame& frame, Instant now, PushFrames& out);
   [[nodiscard]] bool take(const PushPeer& from, const protocol::ConfigMessage& message, Instant now);
-  [[nodiscard]] AcceptedConfig decide_and_tell(Instant now);
+  /// What the policy of `config` takes of the message. Throws as Host::networks.
+  void decide_and_tell(Held& held, const config::Config& config, Instant now) const;
+  /// Leaves out what the host refuses. Empty: applied and held; otherwise why not.
+  [[nodiscard]] std::string apply(Held& next);
   [[nodiscard]] bool is_live(const crypto::PublicKey& key, Instant now) const;
   /// Whether this peer may configure us.
   [[nodiscard]] bool is_server(const crypto::PublicKey& key) const;
@@ -111,7 +118,7 @@ class ClientPush {
   /// Decides anew: what stood in the way on this host may be gone, or have come.
   void look_at_host(Instant now);
 
-  const config::Config& config_;
+  std::shared_ptr<const config::Config> config_;
   protocol::Tunnel& tunnel_;
   const Host host_;
 
@@ -124,5 +131,9 @@ class ClientPush {
   std::set<std::string> refused_peers_;
   Instant look_at_;
 };
+
+/// The configured peers of a client with what it has taken: allowed IPs and keepalives.
+[[nodiscard]] std::vector<config::PeerConfig> peers_with(const config::Config& config,
+                                                         const AcceptedConfig& accepted);
 
 }  // namespace tunneld::daemon

@@ -1,6 +1,7 @@
 #include "daemon/push/server_push.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/json.h"
 #include "common/log.h"
@@ -21,6 +22,32 @@ bool covered(const std::vector<net::IpPrefix>& networks, const net::IpPrefix& ne
   });
 }
 
+PoolPlan pool_plan(const config::Config& config) {
+  const config::ServerConfig& server = config.server->value;
+  PoolPlan plan{.networks = {}, .reserved = {}, .lease_time = server.lease_time};
+  for (const auto& network : server.pool) plan.networks.push_back(network.value);
+  for (const auto& address : config.interface.addresses)
+    plan.reserved.push_back(net::IpPrefix::of(address.value.address));
+  for (const config::PeerConfig& peer : config.peers) {
+    for (const auto& address : peer.addresses) plan.reserved.push_back(net::IpPrefix::of(address.value));
+    for (const auto& network : peer.allowed_ips) {
+      if (covered(plan.networks, network.value)) plan.reserved.push_back(network.value);
+    }
+  }
+  return plan;
+}
+
+config::PeerConfig with_addresses(const config::PeerConfig& peer, const Leases& leases) {
+  config::PeerConfig whole = peer;
+  for (const auto& address : peer.addresses)
+    whole.allowed_ips.push_back({net::IpPrefix::of(address.value), address.at});
+  if (const auto lease = leases.find(peer.public_key.value); lease != leases.end()) {
+    for (const net::IpAddress& address : lease->second.addresses)
+      whole.allowed_ips.push_back({net::IpPrefix::of(address), peer.public_key.at});
+  }
+  return whole;
+}
+
 std::string joined(const std::vector<net::IpAddress>& addresses) {
   std::string all;
   for (const net::IpAddress& address : addresses) all += (all.empty() ? "" : ", ") + address.to_string();
@@ -29,9 +56,9 @@ std::string joined(const std::vector<net::IpAddress>& addresses) {
 
 }  // namespace
 
-ServerPush::ServerPush(const config::Config& config, protocol::Tunnel& tunnel, Host host,
+ServerPush::ServerPush(std::shared_ptr<const config::Config> config, protocol::Tunnel& tunnel, Host host,
                        const std::vector<Lease>& leases, Now now)
-    : config_(config), tunnel_(tunnel), host_(std::move(host)), pool_(pool_plan()) {
+    : config_(std::move(config)), tunnel_(tunnel), host_(std::move(host)), pool_(pool_plan(*config_)) {
   take_peers();
   for (const Lease& lease : leases) {
     if (by_key_.contains(lease.key)) pool_.restore(lease);
@@ -80,22 +107,7 @@ void ServerPush::stop(Now now) {
 
 void ServerPush::take_peers() {
   by_key_.clear();
-  for (const config::PeerConfig& peer : config_.peers) by_key_[peer.public_key.value] = &peer;
-}
-
-PoolPlan ServerPush::pool_plan() const {
-  const config::ServerConfig& server = config_.server->value;
-  PoolPlan plan{.networks = {}, .reserved = {}, .lease_time = server.lease_time};
-  for (const auto& network : server.pool) plan.networks.push_back(network.value);
-  for (const auto& address : config_.interface.addresses)
-    plan.reserved.push_back(net::IpPrefix::of(address.value.address));
-  for (const config::PeerConfig& peer : config_.peers) {
-    for (const auto& address : peer.addresses) plan.reserved.push_back(net::IpPrefix::of(address.value));
-    for (const auto& network : peer.allowed_ips) {
-      if (covered(plan.networks, network.value)) plan.reserved.push_back(network.value);
-    }
-  }
-  return plan;
+  for (const config::PeerConfig& peer : config_->peers) by_key_[peer.public_key.value] = &peer;
 }
 
 std::vector<net::IpAddress> ServerPush::fixed_addresses(const config::PeerConfig& peer) const {
@@ -109,46 +121,24 @@ std::vector<net::IpAddress> ServerPush::fixed_addresses(const config::PeerConfig
   return addresses;
 }
 
-config::PeerConfig ServerPush::with_addresses(const config::PeerConfig& peer) const {
-  config::PeerConfig whole = peer;
-  for (const auto& address : peer.addresses)
-    whole.allowed_ips.push_back({net::IpPrefix::of(address.value), address.at});
-  if (const Lease* lease = pool_.find(peer.public_key.value)) {
-    for (const net::IpAddress& address : lease->addresses)
-      whole.allowed_ips.push_back({net::IpPrefix::of(address), peer.public_key.at});
-  }
-  return whole;
-}
-
-std::vector<config::PeerConfig> ServerPush::peers() const {
-  std::vector<config::PeerConfig> all;
-  all.reserve(config_.peers.size());
-  for (const config::PeerConfig& peer : config_.peers) all.push_back(with_addresses(peer));
-  return all;
-}
-
-AddressPool ServerPush::reconfigure(Now now) {
-  take_peers();
-  std::vector<crypto::PublicKey> removed;
+AddressPool ServerPush::pool_for(const config::Config& next) const {
+  std::set<crypto::PublicKey> known;
+  for (const config::PeerConfig& peer : next.peers) known.insert(peer.public_key.value);
+  AddressPool pool = pool_;
   for (const auto& [key, lease] : pool_.leases()) {
-    if (!by_key_.contains(key)) removed.push_back(key);
+    if (!known.contains(key)) pool.release(key);
   }
-  AddressPool next = pool_;
-  for (const crypto::PublicKey& key : removed) next.release(key);
-  const bool changed = !next.replan(pool_plan()).empty() || !removed.empty();
-  // Fewer leases than on disk are no danger: those come back as what they are, leases of others' addresses.
-  std::swap(pool_, next);
-  if (changed) save(pool_, now.wall);
-  return next;
+  pool.replan(pool_plan(next));
+  return pool;
 }
 
-void ServerPush::go_back(AddressPool leases, Now now) {
+void ServerPush::reconfigured(std::shared_ptr<const config::Config> config, AddressPool pool, Now now,
+                              PushFrames& out) {
+  config_ = std::move(config);
   take_peers();
-  pool_ = std::move(leases);
-  save(pool_, now.wall);
-}
-
-void ServerPush::push_changes(Now now, PushFrames& out) {
+  std::swap(pool_, pool);
+  // Fewer leases than on disk are no danger: those come back as what they are, leases of others' addresses.
+  if (pool_.leases() != pool.leases()) save(pool_, now.wall);
   std::erase_if(clients_, [this](const auto& client) { return config_of(client.second.key) == nullptr; });
   std::erase_if(refused_, [this](const auto& refused) { return config_of(refused.second.key) == nullptr; });
   for (auto& [id, client] : clients_) answer(id, client, now, out);
@@ -231,15 +221,17 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
     }
     if (grant->is_new && !save(next, now.wall))
       return refuse(ConfigMessage::Refusal::kStorage, "its lease cannot be written to disk");
-    if (!take_pool(std::move(next), grant->lost, key))
-      return refuse(ConfigMessage::Refusal::kStorage, "the access rules cannot follow its lease");
+    if (!take_pool(std::move(next), now))
+      return refuse(ConfigMessage::Refusal::kStorage, "host and tunnel cannot follow its lease");
     if (grant->is_new) log::info("peer {}: leased {}", peer.name.value, joined(grant->addresses));
+    for (const crypto::PublicKey& loser : grant->lost)
+      log::info("peer {}: its lease had expired, and went to {}", name_of(loser), peer.name.value);
   }
   refused_.erase(id);
   if (const Lease* lease = pool_.find(key))
     message.addresses.insert(message.addresses.end(), lease->addresses.begin(), lease->addresses.end());
 
-  const config::PushConfig& all = config_.server->value.push;
+  const config::PushConfig& all = config_->server->value.push;
   const config::PushConfig& own = peer.push;
   message.routes = routes_for(peer);
   if (const auto& dns = own.dns ? own.dns : all.dns) {
@@ -252,7 +244,7 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
         static_cast<std::uint16_t>(std::chrono::duration_cast<std::chrono::seconds>(*keepalive).count());
   }
   const auto lifetime =
-      std::chrono::duration_cast<std::chrono::seconds>(config_.server->value.lease_time).count();
+      std::chrono::duration_cast<std::chrono::seconds>(config_->server->value.lease_time).count();
   message.lifetime = static_cast<std::uint32_t>(std::min<std::int64_t>(lifetime, UINT32_MAX));
   return message;
 }
@@ -265,11 +257,11 @@ std::string ServerPush::name_of(const crypto::PublicKey& key) const {
 std::vector<net::IpPrefix> ServerPush::routes_for(const config::PeerConfig& peer) const {
   // The pool, and this host itself, where it is not in it.
   std::vector<net::IpPrefix> routes = pool_.plan().networks;
-  for (const auto& address : config_.interface.addresses) {
+  for (const auto& address : config_->interface.addresses) {
     const net::IpPrefix network = address.value.network();
     if (!covered(routes, network)) routes.push_back(network);
   }
-  const auto& pushed = peer.push.routes ? peer.push.routes : config_.server->value.push.routes;
+  const auto& pushed = peer.push.routes ? peer.push.routes : config_->server->value.push.routes;
   if (!pushed) return routes;
   for (const auto& route : *pushed) {
     // Not back to where they are.
@@ -280,25 +272,17 @@ std::vector<net::IpPrefix> ServerPush::routes_for(const config::PeerConfig& peer
   return routes;
 }
 
-bool ServerPush::take_pool(AddressPool next, const std::vector<crypto::PublicKey>& losers,
-                           const crypto::PublicKey& key) {
-  std::swap(pool_, next);
-  for (const crypto::PublicKey& loser : losers) update_allowed_ips(loser);
+bool ServerPush::take_pool(AddressPool next, Now now) {
   try {
-    host_.set_rules();
+    host_.take(next.leases());
   } catch (const std::exception& error) {
-    log::error("the access rules stay as they are: {}", error.what());
-    pool_ = std::move(next);
-    for (const crypto::PublicKey& loser : losers) update_allowed_ips(loser);
+    log::error("a lease is not given: {}", error.what());
+    // The file has it already.
+    save(pool_, now.wall);
     return false;
   }
-  update_allowed_ips(key);
+  pool_ = std::move(next);
   return true;
-}
-
-void ServerPush::update_allowed_ips(const crypto::PublicKey& key) {
-  const auto peer = by_key_.find(key);
-  if (peer != by_key_.end()) host_.update_peer(with_addresses(*peer->second));
 }
 
 // --- Leases
@@ -313,9 +297,11 @@ bool ServerPush::save(const AddressPool& pool, WallTime now) {
   try {
     host_.save(pool.leases());
     saved_ = now;
+    told_unsaved_ = false;
     return true;
   } catch (const std::exception& error) {
-    log::debug("leases are not saved: {}", error.what());
+    log::line(std::exchange(told_unsaved_, true) ? log::Level::kDebug : log::Level::kWarning,
+              "leases are not saved: {}", error.what());
     return false;
   }
 }
@@ -340,6 +326,13 @@ Json ServerPush::status(WallTime now) const {
                     {"refused", client.told.refusal.has_value()}});
   }
   return {{"leases", std::move(leases)}, {"clients", std::move(told)}};
+}
+
+std::vector<config::PeerConfig> peers_with(const config::Config& config, const Leases& leases) {
+  std::vector<config::PeerConfig> all;
+  all.reserve(config.peers.size());
+  for (const config::PeerConfig& peer : config.peers) all.push_back(with_addresses(peer, leases));
+  return all;
 }
 
 }  // namespace tunneld::daemon

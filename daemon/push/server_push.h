@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,15 +30,13 @@ class ServerPush {
   /// What has to be done before an answer may leave, because the answer depends on how it went.
   struct Host {
     /// When it returns, the leases are on disk. Throws what says why not; then the old ones are.
-    std::function<void(const std::map<crypto::PublicKey, Lease>&)> save;
-    /// Makes the host's access rules those of peers(), or throws: called before a new address can be used.
-    std::function<void()> set_rules;
-    /// This peer's allowed IPs have changed.
-    std::function<void(const config::PeerConfig&)> update_peer;
+    std::function<void(const Leases&)> save;
+    /// Makes host and tunnel so that these leases hold. Throws what says why not; then nothing has changed.
+    std::function<void(const Leases&)> take;
   };
 
-  /// `config` has a server section; it and `tunnel` outlive this. `leases`: of the run before.
-  ServerPush(const config::Config& config, protocol::Tunnel& tunnel, Host host,
+  /// `config` has a server section; `tunnel` outlives this. `leases`: of the run before.
+  ServerPush(std::shared_ptr<const config::Config> config, protocol::Tunnel& tunnel, Host host,
              const std::vector<Lease>& leases, Now now);
 
   void on_event(const PushPeer& from, const protocol::Event& event);
@@ -49,15 +48,11 @@ class ServerPush {
   /// The run ends: the leases are saved as they are now.
   void stop(Now now);
 
-  /// The configuration has changed: leases that do not fit any more go. Before the tunnel gets peers().
-  /// Returns the leases of before, for go_back().
-  AddressPool reconfigure(Now now);
-  /// The configuration is the one of before again, and so are the leases.
-  void go_back(AddressPool leases, Now now);
-  /// Tells connected clients what has changed for them. After the tunnel got peers().
-  void push_changes(Now now, PushFrames& out);
-  /// The configured peers with their addresses, fixed and leased, as allowed IPs.
-  [[nodiscard]] std::vector<config::PeerConfig> peers() const;
+  /// The pool under another configuration: leases that do not fit it are left out. Changes nothing here.
+  [[nodiscard]] AddressPool pool_for(const config::Config& next) const;
+  /// The configuration has changed, and the tunnel has the leases of pool_for(). Tells connected clients what
+  /// is different for them.
+  void reconfigured(std::shared_ptr<const config::Config> config, AddressPool pool, Now now, PushFrames& out);
   [[nodiscard]] const AddressPool& pool() const { return pool_; }
   /// For status: leases and who has been told.
   [[nodiscard]] Json status(WallTime now) const;
@@ -81,9 +76,7 @@ class ServerPush {
   };
 
   void take_peers();
-  [[nodiscard]] PoolPlan pool_plan() const;
   [[nodiscard]] std::vector<net::IpAddress> fixed_addresses(const config::PeerConfig& peer) const;
-  [[nodiscard]] config::PeerConfig with_addresses(const config::PeerConfig& peer) const;
   [[nodiscard]] protocol::ConfigMessage message_for(protocol::PeerId id, const config::PeerConfig& peer,
                                                     Now now);
   [[nodiscard]] std::vector<net::IpPrefix> routes_for(const config::PeerConfig& peer) const;
@@ -91,18 +84,15 @@ class ServerPush {
   void acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame);
   void answer(protocol::PeerId id, Client& client, Now now, PushFrames& out);
   void send(protocol::PeerId id, Client& client, Instant now, PushFrames& out);
-  /// The pool becomes `next`: losers lose their addresses, the rules follow, and then `key` may use its own.
-  /// False, and the pool as it was, where the rules cannot be set.
-  [[nodiscard]] bool take_pool(AddressPool next, const std::vector<crypto::PublicKey>& losers,
-                               const crypto::PublicKey& key);
-  void update_allowed_ips(const crypto::PublicKey& key);
+  /// False, and the pool as it was, where host or tunnel do not take `next`.
+  [[nodiscard]] bool take_pool(AddressPool next, Now now);
   void renew_leases(Now now);
   bool save(const AddressPool& pool, WallTime now);
   /// nullptr for a peer that is configured no more.
   [[nodiscard]] const config::PeerConfig* config_of(const crypto::PublicKey& key) const;
   [[nodiscard]] std::string name_of(const crypto::PublicKey& key) const;
 
-  const config::Config& config_;
+  std::shared_ptr<const config::Config> config_;
   protocol::Tunnel& tunnel_;
   const Host host_;
   AddressPool pool_;
@@ -112,6 +102,11 @@ class ServerPush {
   std::uint64_t serial_ = 0;
   Instant look_at_leases_at_ = kNever;
   WallTime saved_{};
+  /// Said once, until they are saved again.
+  bool told_unsaved_ = false;
 };
+
+/// The configured peers of a server with their addresses, fixed and leased, as allowed IPs.
+[[nodiscard]] std::vector<config::PeerConfig> peers_with(const config::Config& config, const Leases& leases);
 
 }  // namespace tunneld::daemon

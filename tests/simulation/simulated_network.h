@@ -71,8 +71,12 @@ class Network;
 
 class Node {
  public:
+  /// `before`: the key that it had before a restart; nullopt: a new one.
   Node(Network& network, std::string socket_address, std::string inside,
-       protocol::TunnelOptions options = kStock);
+       protocol::TunnelOptions options = kStock, std::optional<crypto::PrivateKey> before = std::nullopt);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
 
   protocol::PeerId add_peer(const Node& other, bool with_endpoint, Duration keepalive = Duration::zero());
   /// An inner packet to the inside address of `to`.
@@ -247,16 +251,20 @@ inline crypto::PrivateKey seeded_key(Network& network) {
 }
 
 inline Node::Node(Network& net, std::string socket_address, std::string inside_address,
-                  protocol::TunnelOptions options)
+                  protocol::TunnelOptions options, std::optional<crypto::PrivateKey> before)
     : network(net),
       outside(std::move(socket_address)),
       inside(std::move(inside_address)),
-      key(seeded_key(net)),
+      key(before ? std::move(*before) : seeded_key(net)),
       plane(16, 3, net.random_bytes()),
       tunnel(std::make_unique<protocol::Tunnel>(key.clone(), *engine, net.random_bytes(), plane, options)),
       outbound(plane, 0),
       inbound(plane, 1, {}) {
   net.nodes.push_back(this);
+}
+
+inline Node::~Node() {
+  std::erase(network.nodes, this);
 }
 
 inline protocol::PeerId Node::add_peer(const Node& other, bool with_endpoint, Duration keepalive) {

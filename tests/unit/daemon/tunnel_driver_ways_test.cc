@@ -1,16 +1,9 @@
 // How often the way to somebody is looked up, which costs the control thread two questions to the kernel:
 // neither strangers with false addresses nor a peer that moves with each packet decide that.
-#include <memory>
+#include <array>
 
-#include <boost/asio/io_context.hpp>
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include "common/crypto/aead_engine.h"
-#include "common/net/system_clock.h"
 #include "common/protocol/cookie.h"
-#include "daemon/tunnel_driver.h"
-#include "tests/unit/net/network_namespace.h"
+#include "tests/unit/daemon/tunnel_driver_fixture.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -28,19 +21,11 @@ net::Endpoint source(std::uint32_t n) {
           .local_interface = 0};
 }
 
-class TunnelDriverWays : public net::NamespaceTest {
+class TunnelDriverWays : public TunnelDriverFixture {
  protected:
   void SetUp() override {
-    NamespaceTest::SetUp();
+    TunnelDriverFixture::SetUp();
     if (IsSkipped()) return;
-    sockets_ = net::open_udp_sockets({});
-    engine_ = crypto::select_engine(crypto::EngineChoice::kAuto);
-    plane_ = std::make_unique<protocol::DataPlane>(
-        1, 3, crypto::random_bytes,
-        std::make_unique<protocol::EthernetSwitch>(protocol::SwitchSettings(), std::uint64_t{1}));
-    tunnel_ = std::make_unique<protocol::Tunnel>(crypto::PrivateKey::generate(), *engine_,
-                                                 crypto::random_bytes, *plane_, protocol::TunnelOptions());
-    driver_ = std::make_unique<TunnelDriver>(io_, *tunnel_, *plane_, sockets_, lanes_, [] {});
     driver_->guard_ways([this](const net::Endpoint& endpoint) -> std::optional<std::string> {
       ++looks_;
       last_ = endpoint.remote;
@@ -51,22 +36,11 @@ class TunnelDriverWays : public net::NamespaceTest {
       told_ += event.kind == protocol::Event::Kind::kEndpointMoved ? 1U : 0U;
       asked_ += event.kind == protocol::Event::Kind::kAskRoute ? 1U : 0U;
     });
-    config::PeerConfig peer;
-    peer.name.value = "a";
-    peer.public_key.value = crypto::PrivateKey::generate().public_key();
-    driver_->set_peers({peer}, std::vector<std::optional<crypto::PresharedKey>>(1));
+    driver_->set_peers({{.config = driven_peer("a")}});
     tunnel_->peer(0).moved(source(0), actions_);
     looks_ = 0;
   }
 
-  /// As a data worker does, and the control thread after it.
-  void deliver(const protocol::DoorRecord& record, ByteView payload = {}) {
-    ASSERT_TRUE(plane_->doors[0]->push(record, payload));
-    const std::uint64_t one = 1;
-    ASSERT_EQ(::write(driver_->signals().wake_fd, &one, sizeof one), ssize_t{sizeof one});
-    io_.poll();
-    io_.restart();
-  }
   void move_to(std::uint32_t n) {
     deliver({.notice = protocol::Notice::kMoving, .peer = 0, .index = 0, .endpoint = source(n)});
   }
@@ -76,14 +50,6 @@ class TunnelDriverWays : public net::NamespaceTest {
     return sum;
   }
 
-  boost::asio::io_context io_;
-  std::vector<net::UdpSocket> sockets_;
-  std::vector<net::UdpSocket> lanes_;
-  std::unique_ptr<crypto::AeadEngine> engine_;
-  std::unique_ptr<protocol::DataPlane> plane_;
-  std::unique_ptr<protocol::Tunnel> tunnel_;
-  std::unique_ptr<TunnelDriver> driver_;
-  protocol::Actions actions_;
   std::size_t looks_ = 0;
   /// Those who look up the path's MTU.
   std::size_t told_ = 0;

@@ -1,0 +1,141 @@
+#include "daemon/opening.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "common/crypto/keys.h"
+#include "common/log.h"
+#include "daemon/desired_state.h"
+#include "daemon/host/host_plan.h"
+
+namespace tunneld::daemon {
+namespace {
+
+std::size_t wanted_workers(const config::Config& config) {
+  return config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
+}
+
+/// Of a device that is made to stay, the user says how many; any other has one for each worker.
+unsigned queue_count(const config::Config& config) {
+  const auto& persist = config.interface.persist;
+  const auto workers = static_cast<unsigned>(wanted_workers(config));
+  return persist && persist->queues ? std::min(*persist->queues, workers) : workers;
+}
+
+/// A device that is made to stay is for other programs, too, most of which ask for one queue.
+std::optional<bool> multi_queue(const config::Config& config) {
+  const auto& persist = config.interface.persist;
+  return persist ? std::optional(persist->queues.value_or(1) > 1) : std::nullopt;
+}
+
+bool offloads(const config::Config& config) {
+  return config.interface.offload == config::AutoOff::kAuto;
+}
+
+net::UdpOptions socket_options(const config::Config& config, std::uint16_t port, std::size_t sockets) {
+  return {.port = port,
+          .sockets = static_cast<unsigned>(sockets),
+          .mark = fwmark_of(config),
+          .offload = offloads(config)};
+}
+
+/// Where a device that stays has fewer queues than there would be workers.
+void log_queues(const net::TunDevice& device, const config::Config& config) {
+  const std::size_t queues = device.queue_count();
+  const std::size_t wanted = wanted_workers(config);
+  const auto& persist = config.interface.persist;
+  if (!persist || queues >= wanted) return;
+  if (queues > 1) {
+    log::info("{}: 'persist' says {} queues, so there are {} workers and not {}", device.name(), queues,
+              queues, wanted);
+    return;
+  }
+  const std::string more = persist->queues == 1u ? std::string()
+                           : device.attached()
+                               ? ": more take a device made anew, with `ip tuntap add … multi_queue`"
+                               : ": 'persist: { queues: " + std::to_string(wanted) +
+                                     " }' makes a device for more, which programs that ask for one queue "
+                                     "cannot open";
+  log::info("{} has one queue, so there is one worker and not {}{}", device.name(), wanted, more);
+}
+
+/// Which of the two it is: made now, or there before.
+void log_device(const net::TunDevice& device, const config::Config& config) {
+  if (device.attached()) {
+    log::info("{} was there already: taken over, and it stays when this ends", device.name());
+  } else if (config.interface.persist) {
+    log::info("{} was made now, and stays when this ends (`ip link del {}` removes it)", device.name(),
+              device.name());
+  } else {
+    log::debug("{} was made now, and goes when this ends", device.name());
+  }
+  log_queues(device, config);
+}
+
+}  // namespace
+
+bool is_tap(const config::Config& config) {
+  return config.interface.type == config::DeviceType::kTap;
+}
+
+net::TunOptions device_options(
+    const config::Config& config,
+    std::function<void(const std::string& device, const net::TunState& found)> before_change) {
+  return {.name = config.interface.name.value,
+          .kind = is_tap(config) ? net::DeviceKind::kTap : net::DeviceKind::kTun,
+          .queues = queue_count(config),
+          .multi_queue = multi_queue(config),
+          .offload = offloads(config),
+          .may_attach = config.interface.persist.has_value(),
+          .before_change = std::move(before_change)};
+}
+
+std::vector<net::UdpSocket> open_sockets(const config::Config& config, std::size_t workers) {
+  return net::open_udp_sockets(socket_options(config, config.interface.listen_port.value_or(0), workers));
+}
+
+std::vector<net::UdpSocket> open_sockets_elsewhere(const config::Config& config, std::size_t workers) {
+  return net::open_udp_sockets(socket_options(config, 0, workers));
+}
+
+std::vector<net::UdpSocket> open_lanes(const config::Config& config, std::size_t workers) {
+  if (workers == 1) return {};
+  return net::open_lane_sockets(socket_options(config, 0, workers));
+}
+
+std::unique_ptr<protocol::EthernetSwitch> make_switch(const config::Config& config) {
+  if (!is_tap(config)) return nullptr;
+  return std::make_unique<protocol::EthernetSwitch>(switch_settings(config),
+                                                    protocol::random_number(crypto::random_bytes));
+}
+
+protocol::TunnelOptions tunnel_options(const config::Config& config, std::size_t workers) {
+  return {.extension = config.interface.extension == config::AutoOff::kAuto,
+          .fast_cipher = config.crypto.fast_cipher == config::AutoOff::kAuto,
+          .capabilities = {.config = config.server.has_value(),
+                           .tap = is_tap(config),
+                           .lanes = static_cast<unsigned>(workers),
+                           .probe = true},
+          .path = {}};
+}
+
+void log_start(const config::Config& config, const net::TunDevice& device, const net::UdpSocket& socket,
+               std::string_view engine, std::size_t workers, bool may_configure) {
+  log_device(device, config);
+  if (const HostPlan all = host_plan(config); !may_configure && (all.no_routers || all.isolates_peers)) {
+    log::warn(
+        "without CAP_NET_ADMIN, this host believes router advertisements of {}'s peers, and may pass "
+        "packets from one to another",
+        device.name());
+  }
+  const net::TunFeatures& features = device.features();
+  log::info("{} is up: udp port {}, {} worker{}, {}, offloads: tcp {}, udp {}, udp segmentation {}",
+            device.name(), socket.port(), workers, workers == 1 ? "" : "s", engine,
+            features.tcp ? "on" : "off", features.udp ? "on" : "off", socket.segments() ? "on" : "off");
+  if (!socket.has_ipv6()) log::warn("this host has no IPv6: peers at IPv6 addresses cannot be reached");
+}
+
+}  // namespace tunneld::daemon

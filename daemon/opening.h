@@ -1,0 +1,43 @@
+// How device, sockets and tunnel are opened: their options, from the configuration, and the log lines of a
+// start.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/net/tun_device.h"
+#include "common/net/udp_socket.h"
+#include "common/protocol/ethernet_switch.h"
+#include "common/protocol/tunnel.h"
+#include "config/config.h"
+
+namespace tunneld::daemon {
+
+[[nodiscard]] bool is_tap(const config::Config& config);
+
+/// `before_change`: see net::TunOptions.
+[[nodiscard]] net::TunOptions device_options(
+    const config::Config& config,
+    std::function<void(const std::string& device, const net::TunState& found)> before_change);
+
+/// One for each worker, on the configured port. Throws std::system_error.
+[[nodiscard]] std::vector<net::UdpSocket> open_sockets(const config::Config& config, std::size_t workers);
+/// The same on any port.
+[[nodiscard]] std::vector<net::UdpSocket> open_sockets_elsewhere(const config::Config& config,
+                                                                 std::size_t workers);
+/// None where there is one worker.
+[[nodiscard]] std::vector<net::UdpSocket> open_lanes(const config::Config& config, std::size_t workers);
+
+/// nullptr for a tun.
+[[nodiscard]] std::unique_ptr<protocol::EthernetSwitch> make_switch(const config::Config& config);
+[[nodiscard]] protocol::TunnelOptions tunnel_options(const config::Config& config, std::size_t workers);
+
+/// What was opened. `may_configure`: with CAP_NET_ADMIN.
+void log_start(const config::Config& config, const net::TunDevice& device, const net::UdpSocket& socket,
+               std::string_view engine, std::size_t workers, bool may_configure);
+
+}  // namespace tunneld::daemon
