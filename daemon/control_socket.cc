@@ -23,9 +23,6 @@ using Socket = boost::asio::local::stream_protocol::socket;
 
 constexpr long kMaxConnections = 32;
 constexpr std::size_t kMaxRequest = 4096;
-constexpr std::chrono::seconds kIdle{5};
-/// After an accept that failed. Who waits stays in the queue, so that at once would be the same again.
-constexpr std::chrono::milliseconds kAcceptPause{200};
 
 bool is_permitted(Socket& socket) {
   ucred peer{};
@@ -57,7 +54,7 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
 
  private:
   void wait_idle() {
-    idle_.expires_after(kIdle);
+    idle_.expires_after(owner_.patience_.idle);
     idle_.async_wait([self = weak_from_this()](const boost::system::error_code& error) {
       const auto connection = self.lock();
       boost::system::error_code ignored;
@@ -89,8 +86,8 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
   std::shared_ptr<int> count_ = alive_.lock();
 };
 
-ControlSocket::ControlSocket(boost::asio::io_context& io, const std::string& interface)
-    : io_(io), path_(control_path(interface)), acceptor_(io), again_(io) {
+ControlSocket::ControlSocket(boost::asio::io_context& io, const std::string& interface, Patience patience)
+    : io_(io), path_(control_path(interface)), patience_(patience), acceptor_(io), again_(io) {
   unlink(path_.c_str());
   acceptor_.open();
   // Nobody else may connect between bind and chmod.
@@ -115,7 +112,7 @@ void ControlSocket::accept() {
       if (!std::exchange(told_refusal_, true)) {
         log::warn("cannot answer on {}: {}: trying again", path_, error.message());
       }
-      again_.expires_after(kAcceptPause);
+      again_.expires_after(patience_.after_failed_accept);
       again_.async_wait([this](const boost::system::error_code& cancelled) {
         if (!cancelled) accept();
       });

@@ -13,6 +13,7 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "common/clock.h"
 #include "common/json.h"
 
 namespace tunneld::daemon {
@@ -20,10 +21,18 @@ namespace tunneld::daemon {
 class ControlSocket {
  public:
   using Handler = std::function<Json()>;
+  struct Patience {
+    /// With a connection that says nothing.
+    Duration idle = std::chrono::seconds(5);
+    /// After an accept that failed. Who waits stays in the queue, so that at once would be the same again.
+    Duration after_failed_accept = std::chrono::milliseconds(200);
+  };
 
   /// Binds and listens. Precondition: the interface's lock is held (a socket file that is there is a dead
   /// daemon's).
-  ControlSocket(boost::asio::io_context& io, const std::string& interface);
+  ControlSocket(boost::asio::io_context& io, const std::string& interface, Patience patience);
+  ControlSocket(boost::asio::io_context& io, const std::string& interface)
+      : ControlSocket(io, interface, Patience()) {}
   ~ControlSocket();
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
@@ -38,6 +47,7 @@ class ControlSocket {
 
   boost::asio::io_context& io_;
   std::string path_;
+  const Patience patience_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer again_;
   bool told_refusal_ = false;

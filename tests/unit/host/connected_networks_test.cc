@@ -8,6 +8,7 @@
 
 #include "tests/unit/addresses.h"
 #include "tests/unit/host/kept_device_fixture.h"
+#include "tests/unit/run_until.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -67,12 +68,10 @@ TEST_F(ConnectedNetworksTest, AreFollowed) {
   io.run_for(std::chrono::milliseconds(300));
   EXPECT_EQ(changes, 0) << "neither our own nor routes that somebody sets";
   net::shell("ip address add 10.51.0.1/24 dev other; ip address add 10.52.0.1/24 dev other");
-  io.run_for(std::chrono::milliseconds(300));
-  EXPECT_EQ(changes, 1);
+  EXPECT_TRUE(run_until(io, [&] { return changes == 1; }));
   EXPECT_THAT(networks.now(), Contains(prefix("10.51.0.0/24")));
   net::shell("ip link set other down");
-  io.run_for(std::chrono::milliseconds(300));
-  EXPECT_EQ(changes, 2);
+  EXPECT_TRUE(run_until(io, [&] { return changes == 2; }));
   EXPECT_THAT(networks.now(), Not(Contains(prefix("10.50.0.0/24"))));
 }
 
