@@ -13,10 +13,6 @@ namespace {
 /// Jumbo frames are as far as the search goes; the loopback device would allow more.
 constexpr std::uint32_t kLargestFound = 9216;
 
-bool is_tap(const config::Config& config) {
-  return config.interface.type == config::DeviceType::kTap;
-}
-
 /// Its endpoint is a name, and nobody has looked it up yet.
 bool waits_for_its_name(const config::PeerConfig& peer, const Inputs& inputs) {
   const bool has_only_names =
@@ -95,6 +91,10 @@ HostPlan plan_of(const Inputs& inputs, const std::vector<config::PeerConfig>& pe
 }
 
 }  // namespace
+
+bool is_tap(const config::Config& config) {
+  return config.interface.type == config::DeviceType::kTap;
+}
 
 protocol::SwitchSettings switch_settings(const config::Config& config) {
   const config::SwitchConfig& section = config.ethernet_switch;

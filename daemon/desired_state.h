@@ -74,6 +74,7 @@ struct DesiredState {
 [[nodiscard]] PresharedKeys preshared_keys_of(const config::Config& config,
                                               std::vector<std::optional<crypto::PresharedKey>> keys);
 
+[[nodiscard]] bool is_tap(const config::Config& config);
 [[nodiscard]] protocol::SwitchSettings switch_settings(const config::Config& config);
 
 }  // namespace tunneld::daemon

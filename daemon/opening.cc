@@ -77,10 +77,6 @@ void log_device(const net::TunDevice& device, const config::Config& config) {
 
 }  // namespace
 
-bool is_tap(const config::Config& config) {
-  return config.interface.type == config::DeviceType::kTap;
-}
-
 net::TunOptions device_options(
     const config::Config& config,
     std::function<void(const std::string& device, const net::TunState& found)> before_change) {

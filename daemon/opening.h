@@ -17,8 +17,6 @@
 
 namespace tunneld::daemon {
 
-[[nodiscard]] bool is_tap(const config::Config& config);
-
 /// `before_change`: see net::TunOptions.
 [[nodiscard]] net::TunOptions device_options(
     const config::Config& config,
