@@ -68,13 +68,19 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
       control_(io_, device_.name()) {
   obey_signals();
   answer_requests();
+  open_push();
+  follow_tunnel();
+  guard_bridge();
+  become_at_start();
+  follow_stations();
+  start_workers();
+  log_start(config(), device_, sockets_.front(), engine_->name(), workers_.size(), may_configure_);
+}
+
+void Daemon::open_push() {
   if (config().server) {
-    server_ =
-        std::make_unique<ServerPushEdge>(io_, inputs_.config, tunnel_, driver_, [this](const Leases& leases) {
-          Inputs next = inputs_now();
-          next.leases = leases;
-          become(std::move(next));
-        });
+    server_ = std::make_unique<ServerPushEdge>(io_, inputs_.config, tunnel_, driver_,
+                                               [this](const Leases& leases) { take_leases(leases); });
     inputs_.leases = server_->leases();
   }
   if (config().client) {
@@ -82,6 +88,9 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
         io_, inputs_.config, tunnel_, driver_,
         [this](const AcceptedConfig& accepted) { return take_accepted(accepted); });
   }
+}
+
+void Daemon::follow_tunnel() {
   // Not at once: it may be found while the tunnel is being changed.
   driver_.on_endpoint_found([this] { boost::asio::post(io_, [this] { leave_hold(); }); });
   driver_.on_port_useless([this] { return take_new_port(); });
@@ -93,9 +102,9 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
       clock_mark_.load().value_or(WallTime()),
       [this](WallTime timestamp, WallTime clock) { return clock_mark_.reserve(timestamp, clock); });
   network_watch_.on_sleep([this] { driver_.network_changed(); });
-  guard_bridge();
-  become_at_start();
-  follow_stations();
+}
+
+void Daemon::start_workers() {
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     workers_.push_back(std::make_unique<DataWorker>(i, plane_, device_.queues(), sockets_[i], lane_sockets_,
                                                     device_.features(), driver_.signals()));
@@ -104,7 +113,6 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
   host_.stay_closed(true);
   if (const auto& persist = config().interface.persist; persist && !device_.attached())
     device_.persist(persist->owner, persist->group);
-  log_start(config(), device_, sockets_.front(), engine_->name(), workers_.size(), may_configure_);
 }
 
 ExitCode Daemon::run() {

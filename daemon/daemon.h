@@ -52,6 +52,13 @@ class Daemon {
   ExitCode run();
 
  private:
+  // --- The start
+  void open_push();
+  /// What the tunnel and the host's network tell.
+  void follow_tunnel();
+  void start_workers();
+
+  // --- Signals and requests
   void obey_signals();
   void answer_requests();
   [[nodiscard]] Json status();
@@ -82,6 +89,8 @@ class Daemon {
   /// Reads the configuration again and becomes what it says, without touching sessions of peers that stay.
   /// What is wrong with it is said in the reply, and nothing changes. Never throws.
   [[nodiscard]] Json reload();
+  /// The server gives other leases. Throws as become() does.
+  void take_leases(const Leases& leases);
   /// The client takes something else from its server.
   [[nodiscard]] std::optional<ClientPush::Refusal> take_accepted(const AcceptedConfig& accepted);
   /// A full tunnel or name servers that wait for an endpoint's address may have it now.

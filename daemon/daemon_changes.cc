@@ -177,6 +177,12 @@ Json Daemon::reload() {
   }
 }
 
+void Daemon::take_leases(const Leases& leases) {
+  Inputs next = inputs_now();
+  next.leases = leases;
+  become(std::move(next));
+}
+
 std::optional<ClientPush::Refusal> Daemon::take_accepted(const AcceptedConfig& accepted) {
   Inputs next = inputs_now();
   next.accepted = accepted;
