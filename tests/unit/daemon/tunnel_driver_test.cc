@@ -1,9 +1,11 @@
 // Peers that change while the tunnel runs, and what the driver does with what the tunnel asks for.
+#include <boost/asio/executor_work_guard.hpp>
 #include <gmock/gmock.h>
 
 #include "common/protocol/messages.h"
 #include "tests/unit/addresses.h"
 #include "tests/unit/daemon/tunnel_driver_fixture.h"
+#include "tests/unit/run_until.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -109,9 +111,10 @@ TEST_F(TunnelDriverTest, ANewPeerIsCalledWhenAPacketWaitsForIt) {
   config::PeerConfig called = driven_peer("called");
   called.endpoints.push_back({std::get<config::PeerEndpoint>(config::parse_endpoint("127.0.0.1:9")), {}});
   driver_->set_peers({{.config = called}});
-  turn();
   const protocol::PeerId id = peer(called).link().id;
-  EXPECT_TRUE(driver_->has_endpoint(called.public_key.value));
+  // Names and addresses are looked up alike, by a thread.
+  const auto work = boost::asio::make_work_guard(io_);
+  EXPECT_TRUE(run_until(io_, [&] { return driver_->has_endpoint(called.public_key.value); }));
   const std::array<std::uint8_t, 60> packet{};
   deliver({.notice = protocol::Notice::kWaitingPacket, .peer = id, .index = 0, .endpoint = {}}, packet);
   EXPECT_TRUE(peer(called).status(net::boot_now()).handshake_pending);
