@@ -12,8 +12,9 @@ namespace {
 
 constexpr const char* kRunDirectory = "/run/tunneld";
 
-void make_private(const std::filesystem::path& path) {
-  std::filesystem::create_directories(path);
+/// Whether it was not there before.
+bool make_private(const std::filesystem::path& path) {
+  const bool is_new = std::filesystem::create_directories(path);
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) {
     throw std::system_error(errno, std::generic_category(), path.string());
@@ -26,6 +27,7 @@ void make_private(const std::filesystem::path& path) {
                                 " can be written by other users: choose a directory that is yours alone "
                                 "(chown, chmod go-w, or another TUNNELD_RUN_DIR)");
   }
+  return is_new;
 }
 
 }  // namespace
@@ -39,15 +41,16 @@ void make_run_directory() {
   make_private(run_directory());
 }
 
-std::filesystem::path shared_lock_path(const std::string& name) {
+SharedDirectory make_shared_directory() {
   try {
-    make_private(kRunDirectory);
-    if (::access(kRunDirectory, W_OK) == 0) return std::filesystem::path(kRunDirectory) / name;
+    const bool is_new = make_private(kRunDirectory);
+    if (::access(kRunDirectory, W_OK) == 0)
+      return {kRunDirectory, is_new && run_directory() != kRunDirectory};
   } catch (const std::system_error&) {
     // A container's /run, or a user who is not root.
   }
   make_run_directory();
-  return run_directory() / name;
+  return {run_directory()};
 }
 
 std::filesystem::path lock_path(const std::string& interface) {

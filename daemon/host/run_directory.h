@@ -11,10 +11,14 @@ namespace tunneld::daemon {
 [[nodiscard]] std::filesystem::path run_directory();
 /// Creates it (0755) if need be; throws std::system_error, also where other users could write into it.
 void make_run_directory();
-/// For a lock on what all tunnelds of this machine share, whatever run directories they have: in
-/// /run/tunneld, and in our own where that one cannot be written to. Creates the directory if need be; throws
-/// as make_run_directory().
-[[nodiscard]] std::filesystem::path shared_lock_path(const std::string& name);
+struct SharedDirectory {
+  std::filesystem::path path;
+  /// Made now, and no run directory of ours: it goes again with what is put into it.
+  bool is_passing = false;
+};
+/// For what all tunnelds of this machine share, whatever run directories they have: /run/tunneld, and our own
+/// where that one cannot be written to. Creates it if need be; throws as make_run_directory().
+[[nodiscard]] SharedDirectory make_shared_directory();
 
 [[nodiscard]] std::filesystem::path lock_path(const std::string& interface);
 [[nodiscard]] std::filesystem::path journal_path(const std::string& interface);

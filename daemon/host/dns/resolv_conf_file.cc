@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/net/file_descriptor.h"
 #include "common/system_error.h"
-#include "daemon/host/file_lock.h"
-#include "daemon/host/run_directory.h"
+#include "daemon/host/shared_lock.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -28,7 +28,7 @@ constexpr std::size_t kLargest = 1U << 20;
 constexpr int kEdits = 5;
 /// For other tunnelds, which write for some milliseconds.
 constexpr auto kLockPatience = 1000ms;
-/// In the run directory. No interface's file: those end in .lock, .journal or .sock.
+/// No interface's file: those end in .lock, .journal or .sock.
 constexpr const char* kLock = "resolv.conf-lock";
 
 /// Where the links lead, also if there is no file yet.
@@ -101,9 +101,14 @@ void write_in_place(const std::filesystem::path& path, const std::string& text) 
   write_over(file.get(), text, path);
 }
 
-/// One name for all of us, so that what a kill leaves is taken up by the next.
-std::filesystem::path hidden_name(const std::filesystem::path& path) {
-  return path.parent_path() / ("." + path.filename().string() + ".tunneld");
+/// Whether other tunnelds are kept away meanwhile.
+enum class Kept : std::uint8_t { kAway, kNot };
+
+/// One name for all of us, so that what a kill leaves is taken up by the next; and another for who writes
+/// without the lock, so that nobody renames a file that somebody else is writing.
+std::filesystem::path hidden_name(const std::filesystem::path& path, Kept kept) {
+  return path.parent_path() /
+         ("." + path.filename().string() + (kept == Kept::kAway ? ".tunneld" : ".tunneld-late"));
 }
 
 enum class Replaced : std::uint8_t {
@@ -115,8 +120,9 @@ enum class Replaced : std::uint8_t {
 /// What is to be there; nullopt: no file.
 using Expected = std::optional<std::string>;
 
-Replaced replace(const std::filesystem::path& path, const std::string& text, const Expected& expected) {
-  const std::filesystem::path hidden = hidden_name(path);
+Replaced replace(const std::filesystem::path& path, const std::string& text, const Expected& expected,
+                 Kept kept) {
+  const std::filesystem::path hidden = hidden_name(path, kept);
   ::unlink(hidden.c_str());
   const net::FileDescriptor file(
       ::open(hidden.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
@@ -144,27 +150,29 @@ Replaced replace(const std::filesystem::path& path, const std::string& text, con
 }
 
 /// False: it is not `expected` any more, and was left alone.
-bool write_real(const std::filesystem::path& real, const std::string& text, const Expected& expected) {
-  const Replaced replaced = is_mounted_upon(real) ? Replaced::kNo : replace(real, text, expected);
+bool write_real(const std::filesystem::path& real, const std::string& text, const Expected& expected,
+                Kept kept) {
+  const Replaced replaced = is_mounted_upon(real) ? Replaced::kNo : replace(real, text, expected, kept);
   if (replaced != Replaced::kNo) return replaced == Replaced::kYes;
   if (read_resolv_conf(real) != expected) return false;
   write_in_place(real, text);
   return true;
 }
 
-/// As write_real().
+/// As write_real(). One that its directory does not let go (a mount of its own, a service's sandbox) is
+/// emptied.
 bool remove_real(const std::filesystem::path& real, const Expected& expected) {
   if (read_resolv_conf(real) != expected) return false;
-  if (::unlink(real.c_str()) != 0 && errno != ENOENT) fail(errno, real);
+  if (::unlink(real.c_str()) != 0 && errno != ENOENT) write_in_place(real, "");
   return true;
 }
 
-/// Kept from other tunnelds while this lives. One lock for all files: who shares one may reach it by
-/// different paths.
-FileLock lock_edits(const std::string& path) {
-  const std::filesystem::path lock = shared_lock_path(kLock);
-  if (auto taken = FileLock::take(lock, kLockPatience)) return std::move(*taken);
-  fail(EBUSY, path + ": " + FileLock::holder(lock) + " is writing it");
+/// Other tunnelds are kept away while it lives; nullopt: they do not let us, and we write all the same. One
+/// lock for all files: who shares one may reach it by different paths.
+std::optional<SharedLock> lock_edits(const std::string& path, LockedOut locked_out) {
+  auto lock = SharedLock::take(kLock, kLockPatience);
+  if (lock || locked_out == LockedOut::kWrites) return lock;
+  fail(EBUSY, path + ": " + SharedLock::holder(kLock) + " is writing it");
 }
 
 struct Content {
@@ -198,15 +206,22 @@ std::optional<Content> read_content(const std::string& path) {
   fail(errno, path);
 }
 
-bool has_half_written(const std::filesystem::path& real, const std::optional<Content>& content) {
+bool has_hidden(const std::filesystem::path& real) {
   struct stat info {};
-  return (content && content->zeros > 0) || ::lstat(hidden_name(real).c_str(), &info) == 0;
+  return ::lstat(hidden_name(real, Kept::kAway).c_str(), &info) == 0 ||
+         ::lstat(hidden_name(real, Kept::kNot).c_str(), &info) == 0;
+}
+
+/// And it can be taken away: nobody waits for a lock to find out that a directory is read-only.
+bool has_half_written(const std::filesystem::path& real, const std::optional<Content>& content) {
+  if (content && content->zeros > 0) return true;
+  return has_hidden(real) && ::access(real.parent_path().c_str(), W_OK) == 0;
 }
 
 /// What a kill has left. Only under the lock: otherwise it is what another tunneld is writing. Other programs
 /// may write at any time: what has no zeros at its end, or has grown meanwhile, is not touched.
 void remove_half_written(const std::filesystem::path& real) {
-  ::unlink(hidden_name(real).c_str());
+  for (const Kept kept : {Kept::kAway, Kept::kNot}) ::unlink(hidden_name(real, kept).c_str());
   if (const auto content = read_content(real); !content || content->zeros == 0) return;
   const net::FileDescriptor file(::open(real.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!file.is_open()) fail(errno, real);
@@ -226,22 +241,32 @@ std::optional<std::string> read_resolv_conf(const std::string& path) {
   return std::move(content->text);
 }
 
-void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit, Emptied emptied) {
+void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit, Emptied emptied,
+                      LockedOut locked_out) {
   const std::filesystem::path real = real_path(path);
   // Who has nothing to change may be somebody who may not lock either.
   const std::optional<Content> unlocked = read_content(real);
   if (!edit(unlocked ? std::optional(unlocked->text) : std::nullopt) && !has_half_written(real, unlocked))
     return;
-  const FileLock lock = lock_edits(path);
-  remove_half_written(real);
+  const std::optional<SharedLock> lock = lock_edits(path, locked_out);
+  const Kept kept = lock ? Kept::kAway : Kept::kNot;
+  if (lock) remove_half_written(real);
   for (int i = 0; i < kEdits; ++i) {
     const std::optional<std::string> present = read_resolv_conf(real);
     const std::optional<std::string> text = edit(present);
     if (!text) return;
     const bool goes = text->empty() && emptied == Emptied::kGoes;
-    if (goes ? remove_real(real, present) : write_real(real, *text, present)) return;
+    if (goes ? remove_real(real, present) : write_real(real, *text, present, kept)) return;
   }
   fail(EBUSY, path + ": another program keeps writing it");
+}
+
+void tidy_resolv_conf(const std::string& path) noexcept {
+  try {
+    edit_resolv_conf(path, [](const auto&) { return std::nullopt; });
+  } catch (const std::exception& error) {
+    log::debug("{}", error.what());
+  }
 }
 
 std::string real_resolv_conf(const std::string& path) {

@@ -153,11 +153,12 @@ class BusyEditor {
     pid_ = fork();
     if (pid_ < 0) abort();
     if (pid_ == 0) {
+      signal(SIGUSR1, [](int) {});
       int count = 0;
-      edit_resolv_conf(path, [&](const auto&) {
+      edit_resolv_conf(path, [&](const auto& present) {
         // The first is a look without the lock.
         if (++count == 2 && ::write(reads[1], "!", 1) == 1) pause();
-        return "theirs\n";
+        return "theirs\n" + present.value_or("");
       });
       _exit(0);
     }
@@ -173,6 +174,12 @@ class BusyEditor {
   BusyEditor(const BusyEditor&) = delete;
   BusyEditor& operator=(const BusyEditor&) = delete;
   [[nodiscard]] bool is_busy() const { return is_busy_; }
+  /// Until it has written.
+  void go_on() {
+    kill(pid_, SIGUSR1);
+    siginfo_t info;
+    waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOWAIT);
+  }
 
  private:
   pid_t pid_ = 0;
@@ -218,6 +225,58 @@ TEST_F(ResolvConfFileTest, NothingToChangeNeedsNoLock) {
   const BusyEditor other(path());
   ASSERT_TRUE(other.is_busy());
   EXPECT_NO_THROW(look_at(path()));
+}
+
+TEST_F(ResolvConfFileTest, WhoIsLockedOutMayWriteAllTheSameAndTheOtherLosesNothingOfIt) {
+  write_file(path(), "a\n");
+  BusyEditor other(path());
+  ASSERT_TRUE(other.is_busy());
+  write_file(path(".resolv.conf.tunneld"), "the other's");
+  edit_resolv_conf(
+      path(), [](const auto&) { return "b\n"; }, Emptied::kStays, LockedOut::kWrites);
+  EXPECT_EQ(read_file(path()), "b\n");
+  EXPECT_EQ(read_file(path(".resolv.conf.tunneld")), "the other's");
+  other.go_on();
+  EXPECT_EQ(read_file(path()), "theirs\nb\n");
+  EXPECT_THAT(names(), ::testing::ElementsAre("resolv.conf"));
+}
+
+TEST_F(ResolvConfFileTest, AMountedFileThatShouldGoIsEmptied) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: a mount";
+  const auto remove = [this] {
+    edit_resolv_conf(
+        path(), [](const auto&) { return ""; }, Emptied::kGoes);
+  };
+  // A mount of its own, and below a directory that is read-only, as in a service's sandbox.
+  write_file(path("behind"), "nameserver 10.8.0.1\n");
+  write_file(path(), "");
+  ASSERT_EQ(mount(path("behind").c_str(), path().c_str(), nullptr, MS_BIND, nullptr), 0);
+  EXPECT_NO_THROW(remove());
+  EXPECT_EQ(read_file(path("behind")), "");
+  write_file(path("behind"), "nameserver 10.8.0.1\n");
+  const std::string directory = directory_.path();
+  ASSERT_EQ(mount(directory.c_str(), directory.c_str(), nullptr, MS_BIND | MS_REC, nullptr), 0);
+  ASSERT_EQ(mount(nullptr, directory.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
+  EXPECT_NO_THROW(remove());
+  EXPECT_EQ(read_file(path()), "");
+  umount2(directory.c_str(), MNT_DETACH);
+  EXPECT_EQ(read_file(path("behind")), "");
+  umount2(path().c_str(), MNT_DETACH);
+}
+
+TEST_F(ResolvConfFileTest, WhatAKillLeftInADirectoryThatIsReadOnlyNowCostsNobodyALockAndGoesLater) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: a mount";
+  write_file(path(), "a\n");
+  const BusyEditor other(path());
+  ASSERT_TRUE(other.is_busy());
+  write_file(path(".resolv.conf.tunneld"), "half a li");
+  const std::string directory = directory_.path();
+  ASSERT_EQ(mount(directory.c_str(), directory.c_str(), nullptr, MS_BIND, nullptr), 0);
+  ASSERT_EQ(mount(nullptr, directory.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
+  EXPECT_NO_THROW(look_at(path()));
+  umount2(directory.c_str(), MNT_DETACH);
+  tidy_resolv_conf(path());
+  EXPECT_TRUE(std::filesystem::exists(path(".resolv.conf.tunneld"))) << "the other may be writing it";
 }
 
 TEST_F(ResolvConfFileTest, SaysWhatCannotBeDone) {
