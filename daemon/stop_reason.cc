@@ -1,7 +1,6 @@
 #include "daemon/stop_reason.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <exception>
@@ -9,10 +8,8 @@
 #include <string>
 #include <system_error>
 
-#include <systemd/sd-bus.h>
-
 #include "common/log.h"
-#include "common/system_error.h"
+#include "daemon/host/system_bus.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -28,21 +25,10 @@ constexpr const char* kJob = "org.freedesktop.systemd1.Job";
 constexpr const char* kPrivateAddress = "unix:path=/run/systemd/private";
 constexpr std::chrono::milliseconds kPatience{500};
 
-/// sd-bus returns negative errno.
-int sd_checked(int result, const char* what) {
-  if (result < 0) fail(-result, what);
-  return result;
-}
-
-struct Unref {
-  // Closed without a flush, which would wait.
-  void operator()(sd_bus* bus) const { sd_bus_close_unref(bus); }
-  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
+struct Free {
   void operator()(char* text) const { std::free(text); }
 };
-using Bus = std::unique_ptr<sd_bus, Unref>;
-using Message = std::unique_ptr<sd_bus_message, Unref>;
-using Text = std::unique_ptr<char, Unref>;
+using Text = std::unique_ptr<char, Free>;
 
 class Systemd {
  public:
@@ -51,14 +37,14 @@ class Systemd {
       sd_bus* bus = nullptr;
       sd_checked(sd_bus_open_system(&bus), "the system bus");
       bus_.reset(bus);
-      wait_until_ready();
+      wait_until_ready(bus, until_, "connect");
     } catch (const std::system_error&) {
       sd_bus* bus = nullptr;
       sd_checked(sd_bus_new(&bus), "systemd");
       bus_.reset(bus);
       sd_checked(sd_bus_set_address(bus, kPrivateAddress), "systemd");
       sd_checked(sd_bus_start(bus), "systemd");
-      wait_until_ready();
+      wait_until_ready(bus, until_, "connect");
     }
   }
 
@@ -99,14 +85,6 @@ class Systemd {
   }
   void limit_calls() {
     sd_checked(sd_bus_set_method_call_timeout(bus_.get(), microseconds_left()), "timeout");
-  }
-  /// A call would wait for this without limit.
-  void wait_until_ready() {
-    while (sd_checked(sd_bus_is_ready(bus_.get()), "connect") == 0) {
-      if (Clock::now() >= until_) fail(ETIMEDOUT, "connect");
-      if (sd_checked(sd_bus_process(bus_.get(), nullptr), "connect") > 0) continue;
-      sd_checked(sd_bus_wait(bus_.get(), microseconds_left()), "connect");
-    }
   }
 
   const Clock::time_point until_ = Clock::now() + kPatience;

@@ -12,11 +12,11 @@
 #include <utility>
 
 #include <sys/socket.h>
-#include <systemd/sd-bus.h>
 
 #include "daemon/host/dns/own_namespace.h"
 #include "daemon/host/dns/resolv_conf_file.h"
 #include "daemon/host/dns/resolv_conf_text.h"
+#include "daemon/host/system_bus.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -29,39 +29,34 @@ constexpr const char* kSocket = "/run/systemd/resolve/io.systemd.Resolve";
 constexpr const char* kPath = "/org/freedesktop/resolve1";
 constexpr const char* kManager = "org.freedesktop.resolve1.Manager";
 constexpr const char* kLink = "org.freedesktop.resolve1.Link";
-constexpr std::uint64_t kTimeout = 2'000'000;  // microseconds
+/// For the bus, and for each call.
+constexpr auto kTimeout = 2s;
 /// resolved hears of a new link by netlink, as everybody does.
 constexpr auto kAnswerPatience = 1s;
 
+constexpr const char* kResolvedWords = "systemd-resolved: ";
+
 [[noreturn]] void refused(int error, const std::string& words) {
-  throw std::system_error(error, std::generic_category(), "systemd-resolved: " + words);
+  fail(error, kResolvedWords + words);
 }
 
-/// sd-bus returns negative errno.
-int sd_checked(int result, const char* what) {
-  if (result < 0) refused(-result, what);
-  return result;
+int expect(int result, const char* what) {
+  return sd_checked(result, std::string(kResolvedWords) + what);
 }
-
-struct Unref {
-  void operator()(sd_bus* bus) const { sd_bus_flush_close_unref(bus); }
-  void operator()(sd_bus_message* message) const { sd_bus_message_unref(message); }
-  void operator()(sd_bus_creds* creds) const { sd_bus_creds_unref(creds); }
-};
-using Bus = std::unique_ptr<sd_bus, Unref>;
-using Message = std::unique_ptr<sd_bus_message, Unref>;
 
 Bus open_bus() {
   sd_bus* bus = nullptr;
-  sd_checked(sd_bus_open_system(&bus), "the system bus");
+  expect(sd_bus_open_system(&bus), "the system bus");
   Bus owner(bus);
-  sd_bus_set_method_call_timeout(bus, kTimeout);
+  sd_bus_set_method_call_timeout(bus, std::chrono::microseconds(kTimeout).count());
+  wait_until_ready(bus, std::chrono::steady_clock::now() + kTimeout,
+                   std::string(kResolvedWords) + "the system bus");
   return owner;
 }
 
 Message new_call(sd_bus* bus, const char* method) {
   sd_bus_message* message = nullptr;
-  sd_checked(sd_bus_message_new_method_call(bus, &message, kService, kPath, kManager, method), method);
+  expect(sd_bus_message_new_method_call(bus, &message, kService, kPath, kManager, method), method);
   return Message(message);
 }
 
@@ -76,7 +71,7 @@ void call(sd_bus* bus, const Message& message, const char* method) {
 
 void call_with_index(sd_bus* bus, const char* method, std::uint32_t interface_index) {
   const Message message = new_call(bus, method);
-  sd_checked(sd_bus_message_append(message.get(), "i", static_cast<std::int32_t>(interface_index)), method);
+  expect(sd_bus_message_append(message.get(), "i", static_cast<std::int32_t>(interface_index)), method);
   call(bus, message, method);
 }
 
@@ -84,15 +79,15 @@ void set_servers(sd_bus* bus, std::uint32_t interface_index, const std::vector<n
   constexpr const char* kMethod = "SetLinkDNS";
   const Message message = new_call(bus, kMethod);
   sd_bus_message* raw = message.get();
-  sd_checked(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
-  sd_checked(sd_bus_message_open_container(raw, 'a', "(iay)"), kMethod);
+  expect(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
+  expect(sd_bus_message_open_container(raw, 'a', "(iay)"), kMethod);
   for (const net::IpAddress& server : servers) {
-    sd_checked(sd_bus_message_open_container(raw, 'r', "iay"), kMethod);
-    sd_checked(sd_bus_message_append(raw, "i", server.is_v4() ? AF_INET : AF_INET6), kMethod);
-    sd_checked(sd_bus_message_append_array(raw, 'y', server.bytes().data(), server.bytes().size()), kMethod);
-    sd_checked(sd_bus_message_close_container(raw), kMethod);
+    expect(sd_bus_message_open_container(raw, 'r', "iay"), kMethod);
+    expect(sd_bus_message_append(raw, "i", server.is_v4() ? AF_INET : AF_INET6), kMethod);
+    expect(sd_bus_message_append_array(raw, 'y', server.bytes().data(), server.bytes().size()), kMethod);
+    expect(sd_bus_message_close_container(raw), kMethod);
   }
-  sd_checked(sd_bus_message_close_container(raw), kMethod);
+  expect(sd_bus_message_close_container(raw), kMethod);
   call(bus, message, kMethod);
 }
 
@@ -102,22 +97,22 @@ void set_domains(sd_bus* bus, std::uint32_t interface_index, const std::vector<s
   const Message message = new_call(bus, kMethod);
   sd_bus_message* raw = message.get();
   const auto append = [raw](const char* domain, bool route_only) {
-    sd_checked(sd_bus_message_append(raw, "(sb)", domain, static_cast<int>(route_only)), kMethod);
+    expect(sd_bus_message_append(raw, "(sb)", domain, static_cast<int>(route_only)), kMethod);
   };
-  sd_checked(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
-  sd_checked(sd_bus_message_open_container(raw, 'a', "(sb)"), kMethod);
+  expect(sd_bus_message_append(raw, "i", static_cast<std::int32_t>(interface_index)), kMethod);
+  expect(sd_bus_message_open_container(raw, 'a', "(sb)"), kMethod);
   for (const std::string& domain : search) append(domain.c_str(), false);
   if (all_names) append(".", true);
-  sd_checked(sd_bus_message_close_container(raw), kMethod);
+  expect(sd_bus_message_close_container(raw), kMethod);
   call(bus, message, kMethod);
 }
 
 void set_default_route(sd_bus* bus, std::uint32_t interface_index, bool on) {
   constexpr const char* kMethod = "SetLinkDefaultRoute";
   const Message message = new_call(bus, kMethod);
-  sd_checked(sd_bus_message_append(message.get(), "ib", static_cast<std::int32_t>(interface_index),
-                                   static_cast<int>(on)),
-             kMethod);
+  expect(sd_bus_message_append(message.get(), "ib", static_cast<std::int32_t>(interface_index),
+                               static_cast<int>(on)),
+         kMethod);
   call(bus, message, kMethod);
 }
 
@@ -128,29 +123,29 @@ void flush_caches(sd_bus* bus) {
 
 bool runs(sd_bus* bus) {
   sd_bus_message* raw = nullptr;
-  sd_checked(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                "NameHasOwner", nullptr, &raw, "s", kService),
-             "NameHasOwner");
+  expect(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                            "NameHasOwner", nullptr, &raw, "s", kService),
+         "NameHasOwner");
   const Message answer(raw);
   int has_owner = 0;
-  sd_checked(sd_bus_message_read(raw, "b", &has_owner), "NameHasOwner");
+  expect(sd_bus_message_read(raw, "b", &has_owner), "NameHasOwner");
   return has_owner != 0;
 }
 
 std::string path_of_link(sd_bus* bus, std::uint32_t interface_index) {
   sd_bus_message* raw = nullptr;
-  sd_checked(sd_bus_call_method(bus, kService, kPath, kManager, "GetLink", nullptr, &raw, "i",
-                                static_cast<std::int32_t>(interface_index)),
-             "GetLink");
+  expect(sd_bus_call_method(bus, kService, kPath, kManager, "GetLink", nullptr, &raw, "i",
+                            static_cast<std::int32_t>(interface_index)),
+         "GetLink");
   const Message answer(raw);
   const char* path = nullptr;
-  sd_checked(sd_bus_message_read(raw, "o", &path), "GetLink");
+  expect(sd_bus_message_read(raw, "o", &path), "GetLink");
   return path;
 }
 
 Message property(sd_bus* bus, const std::string& link, const char* name, const char* type) {
   sd_bus_message* raw = nullptr;
-  sd_checked(sd_bus_get_property(bus, kService, link.c_str(), kLink, name, nullptr, &raw, type), name);
+  expect(sd_bus_get_property(bus, kService, link.c_str(), kLink, name, nullptr, &raw, type), name);
   return Message(raw);
 }
 
@@ -158,14 +153,14 @@ std::set<net::IpAddress> servers_of(sd_bus* bus, const std::string& link) {
   const Message answer = property(bus, link, "DNS", "a(iay)");
   sd_bus_message* raw = answer.get();
   std::set<net::IpAddress> servers;
-  sd_checked(sd_bus_message_enter_container(raw, 'a', "(iay)"), "DNS");
-  while (sd_checked(sd_bus_message_enter_container(raw, 'r', "iay"), "DNS") > 0) {
+  expect(sd_bus_message_enter_container(raw, 'a', "(iay)"), "DNS");
+  while (expect(sd_bus_message_enter_container(raw, 'r', "iay"), "DNS") > 0) {
     std::int32_t family = 0;
     const void* bytes = nullptr;
     std::size_t size = 0;
-    sd_checked(sd_bus_message_read(raw, "i", &family), "DNS");
-    sd_checked(sd_bus_message_read_array(raw, 'y', &bytes, &size), "DNS");
-    sd_checked(sd_bus_message_exit_container(raw), "DNS");
+    expect(sd_bus_message_read(raw, "i", &family), "DNS");
+    expect(sd_bus_message_read_array(raw, 'y', &bytes, &size), "DNS");
+    expect(sd_bus_message_exit_container(raw), "DNS");
     const std::span address(static_cast<const std::uint8_t*>(bytes), size);
     if (size == 4) servers.insert(net::IpAddress::v4(address.first<4>()));
     if (size == 16) servers.insert(net::IpAddress::v6(address.first<16>()));
@@ -188,10 +183,10 @@ Domains domains_of(sd_bus* bus, const std::string& link) {
   const Message answer = property(bus, link, "Domains", "a(sb)");
   sd_bus_message* raw = answer.get();
   Domains domains;
-  sd_checked(sd_bus_message_enter_container(raw, 'a', "(sb)"), "Domains");
+  expect(sd_bus_message_enter_container(raw, 'a', "(sb)"), "Domains");
   const char* domain = nullptr;
   int route_only = 0;
-  while (sd_checked(sd_bus_message_read(raw, "(sb)", &domain, &route_only), "Domains") > 0)
+  while (expect(sd_bus_message_read(raw, "(sb)", &domain, &route_only), "Domains") > 0)
     domains.emplace(without_end(domain), route_only != 0);
   return domains;
 }
@@ -199,7 +194,7 @@ Domains domains_of(sd_bus* bus, const std::string& link) {
 bool is_default_route(sd_bus* bus, const std::string& link) {
   const Message answer = property(bus, link, "DefaultRoute", "b");
   int on = 0;
-  sd_checked(sd_bus_message_read(answer.get(), "b", &on), "DefaultRoute");
+  expect(sd_bus_message_read(answer.get(), "b", &on), "DefaultRoute");
   return on != 0;
 }
 
@@ -207,7 +202,7 @@ bool is_default_route(sd_bus* bus, const std::string& link) {
 Whose namespace_of_process(sd_bus* bus) {
   sd_bus_creds* raw = nullptr;
   if (sd_bus_get_name_creds(bus, kService, SD_BUS_CREDS_PID, &raw) < 0) return Whose::kUnknown;
-  const std::unique_ptr<sd_bus_creds, Unref> creds(raw);
+  const std::unique_ptr<sd_bus_creds, SdUnref> creds(raw);
   pid_t pid = 0;
   if (sd_bus_creds_get_pid(creds.get(), &pid) < 0) return Whose::kUnknown;
   std::error_code error;
