@@ -12,6 +12,7 @@
 
 #include "common/net/netlink.h"
 #include "common/nothing_left.h"
+#include "daemon/host/dns/dns_change.h"
 #include "daemon/host/dns/own_namespace.h"
 #include "daemon/host/dns/resolv_conf_file.h"
 #include "daemon/host/dns/resolv_conf_text.h"
@@ -149,6 +150,8 @@ ExitCode reporting(const Action& action) {
 
 ExitCode clean_up_one(const std::string& interface, HostChanges::LeftClosed left_closed) {
   return reporting([&] {
+    // Where no journal tells of it any more.
+    tidy_dns();
     if (!std::filesystem::exists(run_directory())) {
       std::cout << interface << ": nothing to undo\n";
       return ExitCode::kFine;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "daemon/host/dns/dns_change.h"
 #include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
@@ -33,6 +34,7 @@ std::optional<net::NftTableState> HostChanges::table_of(const HostChange& change
 
 HostChanges::HostChanges(const std::string& interface, LeftClosed left_closed)
     : journal_(interface), left_behind_(undo_all(true, left_closed == LeftClosed::kStays)) {
+  tidy_dns();
   if (left_closed == LeftClosed::kIsUndone) return;
   for (const auto& [id, change] : journal_.pending()) {
     if (!fails_closed(change)) continue;
@@ -45,7 +47,7 @@ HostChanges::HostChanges(const std::string& interface, LeftClosed left_closed)
 HostChanges::~HostChanges() {
   // A second time for what the kernel refused in passing (out of memory, out of descriptors).
   const bool keep_closed = stays_closed_ || inherited_closed_;
-  if (undo_all(false, keep_closed).stuck != 0) undo_all(false, keep_closed);
+  if (undo_all(false, keep_closed).stuck != 0) undo_all(false, keep_closed, Programs::kOnlyGood);
   if (journal_.pending().empty()) journal_.remove();
 }
 
@@ -107,7 +109,7 @@ void HostChanges::restore_what_went_along() {
     for (const Present& present : present_) {
       if (!present.id || !is_kind(present.change)) continue;
       const HostChange& made = journal_.pending().at(*present.id);
-      if (now.standing(made) == Standing::kMissing) apply_change(made, netlink_);
+      if (now.standing(made) == Standing::kMissing) apply(made);
     }
   };
   restore_all([](const HostChange& change) { return std::holds_alternative<AddressAdded>(change); });
@@ -141,9 +143,9 @@ void HostChanges::make_it(const HostChange& wish) {
     return;
   }
   check_device(change);
-  const std::uint64_t id = journal_.record(change);
+  const std::uint64_t id = record(change);
   try {
-    apply_change(change, netlink_);
+    apply(change);
   } catch (const net::NetlinkError& error) {
     using Reason = net::NetlinkError::Reason;
     const bool nothing_done = error.reason() == Reason::kExists || error.reason() == Reason::kNotPermitted;
@@ -173,7 +175,7 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
   const HostChange before = journal_.pending().at(id);
   journal_.rewrite(id, wish);
   try {
-    apply_change(wish, netlink_);
+    apply(wish);
   } catch (const std::exception& error) {
     journal_.rewrite(id, before);
     // It may have been done all the same, and only the answer been lost.
@@ -203,7 +205,7 @@ void HostChanges::restore_content(const HostChange& made, const HostChange& jour
   HostChange content = made;  // the journal does not hold all of it
   if (!takes_place_of(content, journaled)) return;
   try {
-    apply_change(content, netlink_);
+    apply(content);
   } catch (const std::exception& error) {
     log::warn("{}: may not be as before: {}", in_words(content), error.what());
   }
@@ -215,11 +217,15 @@ void HostChanges::revert(const HostChange& change) {
   const std::optional<std::uint64_t> id = found->id;
   if (id) undo_one(*id, HostChange(journal_.pending().at(*id)), false);
   present_.erase(found);
+  // What a failed try has left goes with those that nobody wants any more; what cannot, later (repair()).
+  const auto is_names = [](const Present& present) { return std::holds_alternative<DnsSet>(present.change); };
+  if (std::holds_alternative<DnsSet>(change) && std::ranges::none_of(present_, is_names))
+    (void)take_names_left_back(net::boot_now(), Pace::kAtOnce);
 }
 
 void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noexcept {
   try {
-    if (undo(change, netlink_) == Undone::kDone) log::debug("{}: taken back", in_words(change));
+    if (take_back(change) == Undone::kDone) log::debug("{}: taken back", in_words(change));
     journal_.forget(id);
   } catch (const net::NetlinkError& error) {
     // Whoever may not undo it was not allowed to make it either; what root makes later is not ours to undo.
@@ -230,7 +236,7 @@ void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noe
 }
 
 void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool after_kill) {
-  const Undone undone = undo(change, netlink_);
+  const Undone undone = take_back(change);
   journal_.forget(id);
   if (undone == Undone::kNotOurs) {
     // After a kill, it may as well never have been made.
@@ -241,7 +247,7 @@ void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool afte
   }
 }
 
-HostChanges::LeftBehind HostChanges::undo_all(bool after_kill, bool keep_closed) noexcept {
+HostChanges::LeftBehind HostChanges::undo_all(bool after_kill, bool keep_closed, Programs programs) noexcept {
   LeftBehind result;
   const auto& pending = journal_.pending();
   auto below = std::numeric_limits<std::uint64_t>::max();
@@ -249,6 +255,11 @@ HostChanges::LeftBehind HostChanges::undo_all(bool after_kill, bool keep_closed)
     --next;
     below = next->first;
     if (keep_closed && fails_closed(next->second)) continue;
+    const auto* names = std::get_if<DnsSet>(&next->second);
+    if (programs == Programs::kOnlyGood && program_hangs_ && names != nullptr && needs_a_program(*names)) {
+      ++result.stuck;
+      continue;
+    }
     try {
       undo_one(below, HostChange(next->second), after_kill);
       ++result.undone;

@@ -85,6 +85,9 @@ class HostChanges {
   /// For name servers: twice as much each time, up to this. Nothing leaks by itself without them, and others
   /// have a right to the file.
   static constexpr Duration kLongestPause = std::chrono::minutes(1);
+  /// The same after tries that took too long: whoever hangs keeps the whole daemon waiting each time
+  /// (host_names.cc).
+  static constexpr Duration kHangingPause = std::chrono::minutes(10);
   /// What tells of changes to it: the kernel, or the files of who keeps the host's name servers.
   enum class Part : std::uint8_t { kKernel, kNames };
   struct Repair {
@@ -113,7 +116,7 @@ class HostChanges {
   /// Throws where the kernel cannot be asked; nothing else.
   Repair repair(Instant now, Pace pace, Part part = Part::kKernel);
   /// The files that change when others take name servers of ours away, or when those that could not be set
-  /// may find somebody who keeps them; empty where there are none of ours.
+  /// or taken back may find somebody who keeps them; empty where there are none of ours. May throw.
   [[nodiscard]] std::vector<std::string> names_places() const;
   /// What the last make() or become() that threw could not do.
   [[nodiscard]] const std::optional<HostChange>& failed() const { return failed_; }
@@ -143,6 +146,8 @@ class HostChanges {
     [[nodiscard]] bool is_silent(Instant now) const {
       return unanswered && now - *unanswered >= kRepairPause;
     }
+    /// Asking takes long, and is not done before.
+    std::optional<Instant> silent_until{};
     /// Since when it is tried on a file that we may not write to.
     std::optional<Instant> read_only{};
     /// Before the next time.
@@ -169,17 +174,42 @@ class HostChanges {
   /// The content of a change whose replacement has failed. `journaled`: with what was there before it.
   void restore_content(const HostChange& made, const HostChange& journaled) noexcept;
   [[nodiscard]] HostChange as_made(const Present& present) const;
+  [[nodiscard]] Standing ask(HostState& state, Present& present, const HostChange& made, Instant now);
   /// Also those that have just begun not to answer.
   std::vector<Missing> compare(Part part, Instant now);
   void make_again(Present& present);
-  /// Name servers, with whoever keeps the host's now.
-  void give_to_new_keeper(Present& present);
   void check_device(const HostChange& change) const;
-  LeftBehind undo_all(bool after_kill, bool keep_closed) noexcept;
+  /// kOnlyGood: not those that have just hung.
+  enum class Programs : std::uint8_t { kAll, kOnlyGood };
+  LeftBehind undo_all(bool after_kill, bool keep_closed, Programs programs = Programs::kAll) noexcept;
   /// Journals and makes it; half made is taken back. Its number in the journal. Throws what says why not.
-  std::uint64_t journal_and_make(const HostChange& change);
+  std::uint64_t journal_and_make(HostChange change);
   void undo_half_made(std::uint64_t id, const HostChange& change) noexcept;
   void undo_one(std::uint64_t id, const HostChange& change, bool after_kill);
+
+  // Name servers: host_names.cc.
+
+  /// apply_change(), and undo(), with a patience for programs of the host. Throw as those do.
+  void apply(const HostChange& change);
+  [[nodiscard]] Undone take_back(const HostChange& change);
+  class ProgramWatch;
+  [[nodiscard]] std::chrono::milliseconds names_patience() const;
+  /// In the journal, by tries that failed and could not be taken back: nothing present has them.
+  [[nodiscard]] std::vector<std::uint64_t> names_left() const;
+  [[nodiscard]] std::optional<std::uint64_t> names_left_at(const DnsSet& place) const;
+  /// Journals what is about to be made, in the place of what is left of a failed try. Throws as
+  /// Journal::record() and undo_one() do: it must not be made then.
+  [[nodiscard]] std::uint64_t record(HostChange& change);
+  void take_over(std::uint64_t left, DnsSet& names);
+  /// To a file that has been replaced, or the one that a link leads to now. Throws std::system_error.
+  void follow_names(Present& present, DnsSet& names);
+  /// With whoever keeps the host's now. Throws as journal_and_make() does.
+  void give_to_new_keeper(Present& present);
+  /// False: it stays.
+  bool take_left_back(std::uint64_t id) noexcept;
+  void take_back_left_elsewhere(const DnsSet& place) noexcept;
+  /// All that is left, where nothing else would. When to try again.
+  std::optional<Instant> take_names_left_back(Instant now, Pace pace);
 
   net::Netlink netlink_;
   Journal journal_;
@@ -188,6 +218,15 @@ class HostChanges {
   bool stays_closed_ = false;
   /// What a dead run left closed is still there.
   bool inherited_closed_ = false;
+  /// A repair that came by itself goes on.
+  bool is_repairing_ = false;
+  /// A program that keeps the name servers: the last time.
+  bool program_hangs_ = false;
+  /// The longest that it came to an end after.
+  Duration program_took_{};
+  /// What is left of failed tries.
+  std::optional<Instant> left_tried_;
+  Duration left_pause_ = kRepairPause;
   LeftBehind left_behind_;
 };
 

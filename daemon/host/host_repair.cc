@@ -21,6 +21,8 @@ constexpr Duration kPeace = std::chrono::minutes(1);
 /// How long a file may be one that we may not write to, before that is an error; and how often it is tried.
 constexpr Duration kLending = std::chrono::seconds(3);
 constexpr Duration kLendingLook = std::chrono::milliseconds(500);
+/// Who keeps us waiting for so long is not asked by everybody who wants a status.
+constexpr Duration kSlowAnswer = std::chrono::seconds(1);
 
 /// A plan's order: nothing is let in before the rules stand, and the kernel takes routes only on a link that
 /// is up.
@@ -67,6 +69,28 @@ bool is_read_only(const std::exception& error) {
   return refusal != nullptr && refusal->code() == std::errc::read_only_file_system;
 }
 
+/// Who does not answer is not asked more often than this, after so long a silence: asking takes its time.
+Duration silence_pause(Duration silence) {
+  return std::clamp(silence, HostChanges::kRepairPause, HostChanges::kLongestPause);
+}
+
+/// After `pause`, and a try that took too long.
+Duration hanging_pause(Duration pause) {
+  return std::clamp(2 * pause, HostChanges::kLongestPause, HostChanges::kHangingPause);
+}
+
+/// Sets `flag`, which a function that throws must not leave set.
+class Repairing {
+ public:
+  Repairing(bool& flag, bool on) : flag_(flag) { flag_ = on; }
+  ~Repairing() { flag_ = false; }
+  Repairing(const Repairing&) = delete;
+  Repairing& operator=(const Repairing&) = delete;
+
+ private:
+  bool& flag_;
+};
+
 /// A program or a service that hangs: each try keeps the whole daemon waiting.
 bool took_too_long(const std::exception& error) {
   const auto* refusal = dynamic_cast<const std::system_error*>(&error);
@@ -86,6 +110,16 @@ HostChange HostChanges::as_made(const Present& present) const {
   return made;
 }
 
+Standing HostChanges::ask(HostState& state, Present& present, const HostChange& made, Instant now) {
+  if (present.silent_until && now < *present.silent_until) return Standing::kNoAnswer;
+  const Instant begun = net::boot_now();
+  const Standing standing = state.standing(made, present.table);
+  present.silent_until.reset();
+  if (standing == Standing::kNoAnswer && net::boot_now() - begun >= kSlowAnswer)
+    present.silent_until = now + silence_pause(now - present.unanswered.value_or(now));
+  return standing;
+}
+
 std::vector<HostChanges::Missing> HostChanges::compare(Part part, Instant now) {
   std::vector<Missing> missing;
   HostState state(netlink_);
@@ -102,7 +136,7 @@ std::vector<HostChanges::Missing> HostChanges::compare(Part part, Instant now) {
     if (!present.id && (!is_needed || present.index == 0)) continue;
     // The MTU is theirs to change.
     if (auto* link = std::get_if<LinkUp>(&made); link != nullptr && !present.id) link->mtu = 0;
-    const Standing standing = state.standing(made, present.table);
+    const Standing standing = ask(state, present, made, now);
     if (standing != Standing::kNoAnswer) {
       present.unanswered.reset();
     } else if (!present.unanswered) {
@@ -138,7 +172,9 @@ std::vector<std::string> HostChanges::names_places() const {
   for (const Present& present : present_) {
     if (part_of(present.change) == Part::kNames) return dns_places(std::get<DnsSet>(as_made(present)));
   }
-  return {};
+  const std::vector<std::uint64_t> left = names_left();
+  if (left.empty()) return {};
+  return dns_places(std::get<DnsSet>(journal_.pending().at(left.front())));
 }
 
 bool HostChanges::has_route_in(std::uint32_t table) const {
@@ -148,10 +184,10 @@ bool HostChanges::has_route_in(std::uint32_t table) const {
   });
 }
 
-std::uint64_t HostChanges::journal_and_make(const HostChange& change) {
-  const std::uint64_t id = journal_.record(change);
+std::uint64_t HostChanges::journal_and_make(HostChange change) {
+  const std::uint64_t id = record(change);
   try {
-    apply_change(change, netlink_);
+    apply(change);
   } catch (const std::exception&) {
     undo_half_made(id, change);
     throw;
@@ -162,42 +198,32 @@ std::uint64_t HostChanges::journal_and_make(const HostChange& change) {
 void HostChanges::make_again(Present& present) {
   HostChange made = as_made(present);
   if (present.id) {
-    if (auto* names = std::get_if<DnsSet>(&made); names != nullptr && follow_dns(*names))
-      journal_.rewrite(*present.id, made);
-    apply_change(std::holds_alternative<NftTable>(made) ? present.change : made, netlink_);
+    if (auto* names = std::get_if<DnsSet>(&made)) follow_names(present, *names);
+    apply(std::holds_alternative<NftTable>(made) ? present.change : made);
   } else {
     // It was somebody else's, and they have taken it away, or it could not be made: what is made now is ours
-    // to undo. A failed try may have left something, and the journal must not grow with each.
-    if (std::holds_alternative<DnsSet>(made)) {
-      const auto left = std::ranges::find_if(journal_.pending(), [this](const auto& entry) {
-        return std::holds_alternative<DnsSet>(entry.second) &&
-               std::ranges::find(present_, std::optional(entry.first), &Present::id) == present_.end();
-      });
-      if (left != journal_.pending().end()) undo_one(left->first, HostChange(left->second), true);
-    }
+    // to undo.
     if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
     check_device(made);
+    if (const auto* names = std::get_if<DnsSet>(&made)) take_back_left_elsewhere(*names);
     present.id = journal_and_make(made);
     if (const Interface* interface = interface_of(made)) present.index = interface->index;
   }
   present.table = table_of(made);
 }
 
-void HostChanges::give_to_new_keeper(Present& present) {
-  HostChange made = present.change;
-  if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
-  undo_one(*present.id, as_made(present), false);
-  // The old keeper has them no more; if the new one does not take them, they are as any that could not be
-  // set.
-  present.id.reset();
-  present.is_unmade = true;
-  present.id = journal_and_make(made);
-  present.was_named = false;
-}
-
 HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
   Repair repair;
   const auto look_again = [&repair](Instant at) { repair.again = std::min(at, repair.again.value_or(at)); };
+  const Repairing repairing(is_repairing_, pace == Pace::kBounded);
+  if (pace == Pace::kAtOnce) {
+    // Somebody may have mended it, and waits for the answer.
+    program_hangs_ = false;
+    for (Present& present : present_) present.silent_until.reset();
+  }
+  if (part == Part::kNames) {
+    if (const auto again = take_names_left_back(now, pace)) look_again(*again);
+  }
   std::vector<std::uint32_t> down;
   const std::vector<Missing> missing = compare(part, now);
   for (const Missing& one : missing) {
@@ -206,7 +232,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     if (const auto* names = std::get_if<DnsSet>(&one.made)) repair.by = dns_taker(*names, one.standing);
     const bool changes_keeper = one.standing == Standing::kOthersKeep && pace == Pace::kAtOnce;
     if (one.standing == Standing::kNoAnswer) {
-      look_again(now + kRepairPause);
+      look_again(now + silence_pause(now - present.unanswered.value_or(now)));
       // Not worth a line while it is being restarted.
       if (!present.is_silent(now)) continue;
     }
@@ -224,7 +250,9 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     }
     if (pace == Pace::kBounded && before && now - *before < present.pause) {
       look_again(*before + present.pause);
-      if (!present.refused && !std::exchange(present.was_named, true)) repair.fought_over.push_back(what);
+      // What was never set, or is still to be lent to us, nobody takes away.
+      const bool is_taken = !present.refused && !present.is_unmade && !present.read_only;
+      if (is_taken && !std::exchange(present.was_named, true)) repair.fought_over.push_back(what);
       if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
       continue;
     }
@@ -245,9 +273,11 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
       present.refused.reset();
       present.is_unmade = false;
       present.read_only.reset();
+      if (part == Part::kNames && program_hangs_) present.pause = hanging_pause(pause);
     } catch (const std::exception& error) {
       if (is_read_only(error) && now - first_time(present.read_only, now) < kLending) {
-        present.put_back = before;
+        // What a new keeper did not take has not been tried before, and is looked at again as soon.
+        present.put_back = present.is_unmade ? now - pause + kLendingLook : before;
         present.pause = pause;
         look_again(now + kLendingLook);
         continue;
@@ -258,7 +288,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
       const bool is_final =
           refusal != nullptr && refusal->reason() == net::NetlinkError::Reason::kNotPermitted;
       present.put_back = later();
-      if (took_too_long(error)) present.pause = kLongestPause;
+      if (took_too_long(error)) present.pause = hanging_pause(pause);
       if (!is_final) look_again(*present.put_back + present.pause);
     }
   }

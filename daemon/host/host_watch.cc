@@ -186,8 +186,18 @@ void HostWatch::look_again(boost::asio::steady_timer& pause, const std::optional
   });
 }
 
+bool HostWatch::has_names() noexcept {
+  try {
+    return !host_.names_places().empty();
+  } catch (const std::exception& error) {
+    // As if there were some, and looked at again: the comparison says what it cannot see.
+    log::debug("where name servers stand: {}", error.what());
+    return true;
+  }
+}
+
 void HostWatch::follow_names() {
-  if (!host_.names_places().empty()) return compare_names_after(kQuiet);
+  if (has_names()) return compare_names_after(kQuiet);
   names_notices_.close();
   names_burst_.cancel();
   names_pause_.cancel();
@@ -211,7 +221,7 @@ bool HostWatch::watch_names() {
     if (!names_->watch(host_.names_places())) fail(errno, "inotify");
     unwatched_.clear();
     return true;
-  } catch (const std::system_error& error) {
+  } catch (const std::exception& error) {
     if (std::exchange(unwatched_, error.what()) != error.what()) {
       log::warn(
           "whether others replace /etc/resolv.conf is not noticed at once, but looked for every {} s: {}",
@@ -242,7 +252,7 @@ void HostWatch::compare_names_after(Duration rest) {
 
 void HostWatch::compare_names() {
   names_pause_.cancel();
-  if (host_.names_places().empty()) return follow_names();
+  if (!has_names()) return follow_names();
   // First, so that what happens after the comparison is noticed.
   const bool is_watched = watch_names();
   auto again = try_repair(HostChanges::Part::kNames);

@@ -70,6 +70,8 @@ class HostWatch {
   [[nodiscard]] Urgency urgency(const net::NetworkEvent& event) const;
   void compare_after(Urgency urgency);
   void compare();
+  /// Of ours, or left of a failed try.
+  bool has_names() noexcept;
   /// False: what others do to name servers of ours is not noticed, and is to be looked for.
   bool watch_names();
   void compare_names_after(Duration rest);

@@ -1,6 +1,7 @@
 #include "daemon/host/dns/dns_change.h"
 
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <filesystem>
 #include <optional>
@@ -50,7 +51,9 @@ bool remove_lines(const DnsSet& set, const std::string& file) {
     if (!set.own_resolver) expect_ours(file);
     return without_dns_lines(*present, set.interface.name);
   };
-  edit_resolv_conf(file, edit, set.made_file && file == set.file ? Emptied::kGoes : Emptied::kStays);
+  // A tunneld that hangs with the lock must not leave the host with the name servers of a tunnel that is gone.
+  edit_resolv_conf(file, edit, set.made_file && file == set.file ? Emptied::kGoes : Emptied::kStays,
+                   LockedOut::kWrites);
   return is_ours;
 }
 
@@ -126,33 +129,56 @@ void prepare_dns(DnsSet& set) {
   set.made_file = !read_resolv_conf(kResolvConf);
 }
 
-bool follow_dns(DnsSet& set) {
-  if (set.keeper != DnsKeeper::kFile) return false;
+Followed follow_dns(DnsSet& set) {
+  if (set.keeper != DnsKeeper::kFile) return Followed::kSame;
   std::string file = real_resolv_conf(set.place);
   const bool is_another = file != set.file;
+  bool is_left = false;
   if (is_another) {
     if (!set.own_resolver) expect_ours(set.place);
-    remove_lines(set, set.file);
+    try {
+      remove_lines(set, set.file);
+    } catch (const std::system_error& error) {
+      log::warn("our lines stay in {}, which nothing leads to any more: {}", set.file, error.what());
+      is_left = true;
+    }
   }
   const bool was_made = std::exchange(set.made_file, !read_resolv_conf(file));
   set.file = std::move(file);
-  return is_another || was_made != set.made_file;
+  if (is_left) return Followed::kLeftBehind;
+  return is_another || was_made != set.made_file ? Followed::kMoved : Followed::kSame;
 }
 
-void apply_dns(const DnsSet& set) {
+bool is_at_same_place(const DnsSet& one, const DnsSet& other) {
+  if (one.keeper != other.keeper || one.interface.name != other.interface.name) return false;
+  // Links have numbers there, and files and records our name.
+  if (one.keeper == DnsKeeper::kResolved) return one.interface.index == other.interface.index;
+  return one.place == other.place && one.file == other.file;
+}
+
+bool needs_a_program(const DnsSet& set) {
+  return set.keeper == DnsKeeper::kResolvconf;
+}
+
+void tidy_dns() noexcept {
+  tidy_resolv_conf(kResolvConf);
+}
+
+void apply_dns(const DnsSet& set, std::chrono::milliseconds patience) {
   switch (set.keeper) {
     case DnsKeeper::kNobody:
       return;
     case DnsKeeper::kResolved:
       return set_resolved_link(set.interface.index, set.servers, set.search, set.all_names);
     case DnsKeeper::kResolvconf:
-      return add_to_resolvconf(set.program, set.place, set.servers, set.search, set.all_names, kResolvConf);
+      return add_to_resolvconf(set.program, set.place, set.servers, set.search, set.all_names, kResolvConf,
+                               patience);
     case DnsKeeper::kFile:
       return apply_to_file(set);
   }
 }
 
-Undone undo_dns(const DnsSet& set) {
+Undone undo_dns(const DnsSet& set, std::chrono::milliseconds patience) {
   switch (set.keeper) {
     case DnsKeeper::kNobody:
       return Undone::kDone;
@@ -161,7 +187,7 @@ Undone undo_dns(const DnsSet& set) {
       revert_resolved_link(set.interface.index);
       return Undone::kDone;
     case DnsKeeper::kResolvconf:
-      remove_from_resolvconf(set.program, set.place, set.servers, kResolvConf);
+      remove_from_resolvconf(set.program, set.place, set.servers, kResolvConf, patience);
       return Undone::kDone;
     case DnsKeeper::kFile:
       return undo_in_file(set);

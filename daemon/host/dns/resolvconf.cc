@@ -19,14 +19,11 @@
 namespace tunneld::daemon {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::array kPlaces{"/usr/sbin/resolvconf", "/usr/bin/resolvconf", "/sbin/resolvconf",
                              "/usr/local/sbin/resolvconf"};
 /// Debian's; openresolv's up to 3.13, and after.
 constexpr std::array kRecordDirectories{"/run/resolvconf/interface/", "/run/resolvconf/interfaces/",
                                         "/run/resolvconf/keys/"};
-constexpr auto kProgramPatience = 10s;
 
 [[noreturn]] void failed(const std::vector<std::string>& words, const ProgramEnd& end) {
   throw std::system_error(end.in_time ? EIO : ETIMEDOUT, std::generic_category(),
@@ -103,10 +100,10 @@ Record record_state(const std::string& record, const std::vector<net::IpAddress>
 
 void add_to_resolvconf(const std::string& program, const std::string& record,
                        const std::vector<net::IpAddress>& servers, const std::vector<std::string>& search,
-                       bool all_names, const std::string& resolv_conf) {
+                       bool all_names, const std::string& resolv_conf, std::chrono::milliseconds patience) {
   std::vector<std::string> words = {program, "-a", record, "-m", "0"};
   if (all_names) words.emplace_back("-x");
-  const ProgramEnd end = run_program(words, resolver_lines(servers, search), kProgramPatience);
+  const ProgramEnd end = run_program(words, resolver_lines(servers, search), patience);
   const bool is_asked = servers.empty() || are_asked(servers, resolv_conf);
   if (!end.is_success()) {
     // One hook of many may have failed (/etc/resolvconf/update.d), and not the one that writes the file.
@@ -135,11 +132,12 @@ void remove_record(const std::string& record) {
 }  // namespace
 
 void remove_from_resolvconf(const std::string& program, const std::string& record,
-                            const std::vector<net::IpAddress>& servers, const std::string& resolv_conf) {
+                            const std::vector<net::IpAddress>& servers, const std::string& resolv_conf,
+                            std::chrono::milliseconds patience) {
   const std::vector<std::string> words = {program, "-d", record, "-f"};
   ProgramEnd end;
   try {
-    end = run_program(words, "", kProgramPatience);
+    end = run_program(words, "", patience);
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::no_such_file_or_directory) throw;
     remove_record(record);

@@ -3,6 +3,7 @@
 // Started directly, never by a shell, with the settings on its standard input.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,14 +33,16 @@ enum class Record : std::uint8_t {
 [[nodiscard]] std::vector<std::string> resolvconf_places(const std::string& record);
 
 /// `all_names`: others' servers are not asked. What counts is that `resolv_conf`, which the program writes,
-/// names the servers: what else goes wrong is a warning. Throws std::system_error.
+/// names the servers: what else goes wrong is a warning. Throws std::system_error; timed_out: it was killed
+/// after `patience`.
 void add_to_resolvconf(const std::string& program, const std::string& record,
                        const std::vector<net::IpAddress>& servers, const std::vector<std::string>& search,
-                       bool all_names, const std::string& resolv_conf);
+                       bool all_names, const std::string& resolv_conf, std::chrono::milliseconds patience);
 
 /// Also where there is no such record, and where the program has been uninstalled. What counts is that the
-/// record is gone. Throws std::system_error.
+/// record is gone. Throws as add_to_resolvconf() does.
 void remove_from_resolvconf(const std::string& program, const std::string& record,
-                            const std::vector<net::IpAddress>& servers, const std::string& resolv_conf);
+                            const std::vector<net::IpAddress>& servers, const std::string& resolv_conf,
+                            std::chrono::milliseconds patience);
 
 }  // namespace tunneld::daemon

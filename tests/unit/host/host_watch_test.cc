@@ -1,13 +1,17 @@
 // That what is not as it should be is looked at again, without anybody's asking.
 #include "daemon/host/host_watch.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <filesystem>
+#include <functional>
 #include <optional>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/net/system_clock.h"
 #include "tests/unit/host/open_fault.h"
 #include "tests/unit/host/own_etc_fixture.h"
 
@@ -72,6 +76,40 @@ TEST_F(HostWatchTest, FilesThatCouldNotBeWatchedAreLookedAtAllTheSame) {
   ASSERT_GT(copies_refused, 0);
   replace(kOthers);
   EXPECT_TRUE(become_set());
+}
+
+// The tunnel's handshakes are answered by the same loop.
+TEST_F(HostWatchTest, AProgramThatHangsHoldsUpNothingElseForLong) {
+  install_resolvconf(kGoodResolvconf);
+  host_->become(plan());
+  watch_->follow_names();
+  io_.run_for(200ms);
+  install_resolvconf("echo $1 >> /etc/hangs; sleep 1000");
+  std::filesystem::remove("/run/resolvconf/interface/kept");
+  Duration longest{};
+  Instant last = net::boot_now();
+  boost::asio::steady_timer tick(io_);
+  const std::function<void()> wait = [&] {
+    tick.expires_after(50ms);
+    tick.async_wait([&](const boost::system::error_code& error) {
+      if (error) return;
+      const Instant now = net::boot_now();
+      longest = std::max(longest, now - last);
+      last = now;
+      wait();
+    });
+  };
+  wait();
+  io_.run_for(8s);
+  EXPECT_EQ(read_file("/etc/hangs"), "-a\n");
+  // A handshake is repeated after 5 s (kRekeyTimeout).
+  EXPECT_LT(longest, 4s);
+  // And what the program has done by then counts.
+  install_resolvconf(kGoodResolvconf);
+  EXPECT_EQ(watch_->repair_now(), "");
+  tick.cancel();
+  host_.reset();
+  std::filesystem::remove_all("/run/resolvconf");
 }
 
 }  // namespace

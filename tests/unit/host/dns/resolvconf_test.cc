@@ -1,5 +1,6 @@
 #include "daemon/host/dns/resolvconf.h"
 
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 
@@ -10,6 +11,8 @@
 
 namespace tunneld::daemon {
 namespace {
+
+using namespace std::chrono_literals;
 
 /// With a /run of its own.
 class ResolvconfTest : public OwnEtcTest {
@@ -28,7 +31,7 @@ class ResolvconfTest : public OwnEtcTest {
 };
 
 TEST_F(ResolvconfTest, WithTheProgramItsRecordGoes) {
-  const auto remove = [] { remove_from_resolvconf("/usr/sbin/no-resolvconf", "tun.tun0", {}, kFile); };
+  const auto remove = [] { remove_from_resolvconf("/usr/sbin/no-resolvconf", "tun.tun0", {}, kFile, 60s); };
   EXPECT_NO_THROW(remove());
   const std::string directory = "/run/resolvconf/interface/";
   std::filesystem::create_directories(directory);
@@ -39,7 +42,7 @@ TEST_F(ResolvconfTest, WithTheProgramItsRecordGoes) {
   EXPECT_TRUE(std::filesystem::exists(directory + "eth0.dhclient"));
   // One that is there and does not work may still do it.
   write_file(directory + "tun.tun0", "nameserver 10.8.0.1\n");
-  EXPECT_THROW(remove_from_resolvconf("/bin/false", "tun.tun0", {}, kFile), std::system_error);
+  EXPECT_THROW(remove_from_resolvconf("/bin/false", "tun.tun0", {}, kFile, 60s), std::system_error);
 }
 
 }  // namespace
