@@ -1,4 +1,4 @@
-// What kind of address is this? Asked of addresses that others hand to us, before we put them on our host.
+// Classifies addresses that come from elsewhere, before they are set on our host.
 #pragma once
 
 #include "common/net/ip_address.h"
@@ -11,17 +11,17 @@ namespace tunneld::net {
 [[nodiscard]] bool is_loopback(const IpAddress& address);
 /// 169.254.0.0/16, fe80::/10.
 [[nodiscard]] bool is_link_local(const IpAddress& address);
-/// Whether a host on another link can have it: none of the above, nor unspecified, 0.0.0.0/8, 240.0.0.0/4 or
-/// an IPv4 address in IPv6's clothes.
+/// Whether a host on another link can have this address: none of the above, not unspecified, not in 0.0.0.0/8
+/// or 240.0.0.0/4, and not an IPv4 address embedded in IPv6.
 [[nodiscard]] bool is_host_address(const IpAddress& address);
 /// Whether it makes sense to route this network into a tunnel: the default route, or a network without host
 /// bits that starts with a host's address and is not within one of the ranges above.
 [[nodiscard]] bool is_routable_network(const IpPrefix& network);
-/// Within what is never routed between sites: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 (RFC 1918),
+/// Within a range that is never routed between sites: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 (RFC 1918),
 /// 100.64.0.0/10 (RFC 6598), 169.254.0.0/16, fc00::/7.
 [[nodiscard]] bool is_private(const IpPrefix& network);
-/// Takes so much that it stands for a default route: shorter than /8 for IPv4, than /7 for IPv6 (fc00::/7 is
-/// somebody's own), or the global range 2000::/3 and what contains it.
+/// So large that it amounts to a default route: shorter than /8 for IPv4, shorter than /7 for IPv6 (fc00::/7
+/// is private), or 2000::/3 (all global addresses) and any prefix that contains it.
 [[nodiscard]] bool is_default_like(const IpPrefix& network);
 
 }  // namespace tunneld::net

@@ -54,7 +54,7 @@ void AllowedIps::insert(const IpPrefix& prefix, Owner owner) {
   const unsigned length = prefix.length;
   const Key key = masked(key_of(prefix.address.family(), prefix.address.bytes().data()), length);
 
-  // Walk down while the node's prefix holds ours; remember the link that leads to where we stop.
+  // Walk down while the node's prefix contains ours; remember the link that leads to where we stop.
   std::uint32_t parent = kNone;
   std::uint32_t current = trie.root;
   unsigned shared = 0;
@@ -75,7 +75,7 @@ void AllowedIps::insert(const IpPrefix& prefix, Owner owner) {
     const Key below{trie.nodes[current].high, trie.nodes[current].low};
     if (shared == length) {  // ours goes between the parent and the node
       trie.nodes[added].child[bit(below, length)] = current;
-    } else {  // they part ways: a branch without an owner above both
+    } else {  // they diverge: a branch without an owner above both
       const std::uint32_t branch = add_node(trie, masked(key, shared), shared, kNobody);
       trie.nodes[branch].child[bit(key, shared)] = added;
       trie.nodes[branch].child[bit(below, shared)] = current;
@@ -126,7 +126,7 @@ bool AllowedIps::remove(const IpPrefix& prefix, Owner owner) {
   };
   if (children(node) == 2) return true;  // stays as a branch
   splice(trie, parent, current);
-  // A branch that parts nothing any more goes too.
+  // A branch with only one child is no longer needed.
   if (parent != kNone && trie.nodes[parent].owner == kNobody && children(trie.nodes[parent]) < 2) {
     splice(trie, above, parent);
   }

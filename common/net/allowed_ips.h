@@ -1,10 +1,10 @@
-// Cryptokey routing: the longest prefix that holds an address, and the peer that owns it.
+// Cryptokey routing: finds the longest prefix that contains an address, and the peer that owns the prefix.
 //
-// A binary trie with path compression, one per family, its nodes in a vector and linked by index: 32 bytes a
-// node, two nodes a prefix, and a lookup touches one cache line per step. A finished table is immutable to
-// its readers; the control thread changes a copy, or builds a new one (ten thousand prefixes take
-// milliseconds), and publishes it whole. A multi-bit trie would look up in fewer steps and cost more memory
-// and code; lookup is no visible part of a packet.
+// A binary trie with path compression, one per family. Its nodes are in a vector and linked by index: 32
+// bytes a node, two nodes a prefix. A lookup touches one cache line per step. Readers see only finished
+// tables, which never change: the control thread changes a copy, or builds a new one (ten thousand prefixes
+// take milliseconds), and publishes it whole. A multi-bit trie would need fewer steps but more memory and
+// code; the lookup is not a visible part of a packet's cost.
 #pragma once
 
 #include <array>
@@ -20,11 +20,12 @@ class AllowedIps {
   using Owner = std::uint32_t;
   static constexpr Owner kNobody = UINT32_MAX;
 
-  /// Gives `prefix` (host bits are ignored) to `owner`, taking it from whoever had that very prefix.
+  /// Gives `prefix` (host bits are ignored) to `owner`, taking it from the previous owner of exactly this
+  /// prefix.
   void insert(const IpPrefix& prefix, Owner owner);
   /// False if `prefix` (host bits are ignored) does not belong to `owner`.
   bool remove(const IpPrefix& prefix, Owner owner);
-  /// Takes away all that `owner` has. Looks at every prefix.
+  /// Removes all prefixes of `owner`. Visits every prefix.
   void remove_all(Owner owner);
   /// Calls visit(const IpPrefix&, Owner) for every prefix, in no order. The table must not be changed
   /// meanwhile.
@@ -65,7 +66,7 @@ class AllowedIps {
   static Key masked(Key key, unsigned length);
   static IpPrefix prefix_of(Family family, const Node& node);
   static std::uint32_t add_node(Trie& trie, Key key, unsigned length, Owner owner);
-  /// Replaces `node`, which has at most one child, by that child in the link that leads to it.
+  /// Replaces `node`, which has at most one child, by that child in its parent's link.
   static void splice(Trie& trie, std::uint32_t parent, std::uint32_t node);
   [[nodiscard]] const Trie& trie_of(Family family) const { return family == Family::kIpv4 ? v4_ : v6_; }
   [[nodiscard]] Trie& trie_of(Family family) { return family == Family::kIpv4 ? v4_ : v6_; }

@@ -35,7 +35,7 @@ PartialSum sum_bytes(ByteView bytes) {
   add(a, b);
   add(c, d);
   add(a, c);
-  // Leaves room for further sums to be added plainly.
+  // Leaves room for adding further sums without carries.
   return (a & 0xffffffff) + (a >> 32);
 }
 

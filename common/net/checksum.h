@@ -1,10 +1,10 @@
 // The Internet checksum (RFC 1071), at the speed of memory.
 //
-// A one's complement sum does not care about byte order (RFC 1071, section 2B), so words are summed as they
-// lie in memory, eight bytes at a time with the carries counted aside, and the folded result is stored back
-// the same way. No swap per word; plain C++ that compiles to add-with-carry and reads 20 to 30 bytes a
-// nanosecond. Summing while copying was tried and was slower than memcpy and then summing what the cache
-// holds.
+// A one's complement sum does not depend on byte order (RFC 1071, section 2B). So words are summed as they
+// lie in memory, eight bytes at a time with the carries counted separately, and the folded result is stored
+// back the same way. No swap per word; plain C++ that compiles to add-with-carry and reads 20 to 30 bytes a
+// nanosecond. Summing while copying was tried: it was slower than memcpy followed by a sum over what is then
+// in the cache.
 #pragma once
 
 #include "common/bytes.h"
@@ -24,13 +24,13 @@ using PartialSum = std::uint64_t;
   sum = (sum & 0xffff) + (sum >> 16);
   return static_cast<std::uint16_t>(sum);
 }
-/// What belongs into a checksum field over data with this sum, in memory order.
+/// The value for the checksum field of data with this sum, in memory order.
 [[nodiscard]] inline std::uint16_t finish(PartialSum sum) {
   return static_cast<std::uint16_t>(~fold(sum));
 }
 
-/// A checksum field after one 16-bit word under it changed (RFC 1624, equation 3), all in memory order. A sum
-/// that was wrong stays wrong. Words at odd offsets must be given with their bytes swapped.
+/// A checksum field after one 16-bit word that it covers has changed (RFC 1624, equation 3), all in memory
+/// order. A wrong checksum stays wrong. Words at odd offsets must be given with their bytes swapped.
 [[nodiscard]] inline std::uint16_t updated_checksum(std::uint16_t field, std::uint16_t before,
                                                     std::uint16_t after) {
   const auto inverted = [](std::uint16_t word) { return static_cast<std::uint16_t>(~word); };

@@ -23,7 +23,7 @@ bool hides_ports(const IpPacket& ip) {
   return ip.family == Family::kIpv6 && is_ipv6_extension(ip.protocol);
 }
 
-/// Of addresses and ports; different flows may share one.
+/// Of addresses and ports; not unique to a flow.
 std::uint64_t fingerprint_of(const std::uint8_t* network, const IpPacket& ip) {
   constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;  // the golden ratio's: spreads low bits upwards
   std::uint64_t mixed = load_le<std::uint32_t>(network + ip.header_length) * kOdd;
@@ -50,7 +50,7 @@ void Coalescer::add(MutableBytes frame) {
 void Coalescer::add(MutableBytes frame, const IpPacket& ip, std::size_t link_header) {
   const std::uint8_t* network = frame.data() + link_header;
   if (!shows_ports(network, ip)) {
-    // It must not be overtaken by what comes later.
+    // Later packets of its flow must not overtake it.
     if (hides_ports(ip)) close_all();
     return add(frame);
   }
@@ -225,7 +225,7 @@ VirtioNetHeader Coalescer::finish(const Item& item) {
     header.csum_offset = kUdpChecksum;
     store_be16(transport + kUdpLength, static_cast<std::uint16_t>(length));
   }
-  // The kernel, or who cuts the superpacket, adds the rest to the pseudo-header's sum.
+  // Whoever cuts the superpacket, the kernel for example, adds the rest to the pseudo-header's sum.
   store_le(transport + header.csum_offset, fold(pseudo_header_sum(*packet, item.protocol, length)));
   return header;
 }

@@ -4,16 +4,16 @@
 // Packets stay where they were decrypted until flush(): a superpacket is a list of parts, gathered by one
 // writev. The price is that the receive buffers are held for the length of a batch.
 //
-// Joined are in-order TCP segments and equal UDP datagrams that could have been cut from one superpacket, so
-// that cutting them again gives the same packets: same addresses, ports, ToS with ECN, TTL, DF, options,
-// window and acknowledgement; only ACK and PSH set; no fragment, no IP options or extension headers; IPv4 IDs
-// counting up unless DF makes them meaningless (RFC 6864). Checksums are verified before joining, because the
-// kernel trusts the one of a superpacket: a packet that was corrupt before the tunnel is delivered corrupt,
-// alone. A packet that stays alone is not even summed.
+// Only in-order TCP segments and equal UDP datagrams that could have been cut from one superpacket are
+// joined, so that cutting them again gives the same packets: same addresses, ports, ToS with ECN, TTL, DF,
+// options, window and acknowledgement; only ACK and PSH set; no fragment, no IP options or extension headers;
+// IPv4 IDs counting up unless DF makes them meaningless (RFC 6864). Checksums are verified before joining,
+// because the kernel trusts the checksum of a superpacket. A packet that was corrupt before the tunnel is
+// delivered alone and still corrupt. The checksum of a packet that stays alone is not computed.
 //
-// Order within a flow never changes: a packet that cannot be joined closes what its flow has open, one whose
-// flow cannot be told (a fragment, say) closes all, and superpackets leave in the order of their first
-// packets.
+// The order within a flow never changes. A packet that cannot be joined closes the open superpacket of its
+// flow. A packet whose flow is unknown (a fragment, for example) closes all of them. Superpackets leave in
+// the order of their first packets.
 #pragma once
 
 #include <array>
@@ -47,7 +47,7 @@ class Coalescer {
   /// `frame`: a link header of `link_header` bytes (0 on a tun), then the IP packet that was parsed as `ip`.
   /// Its bytes (the headers may be changed) must stay until flush(). Precondition: !full().
   void add(MutableBytes frame, const IpPacket& ip, std::size_t link_header = 0);
-  /// A frame that holds no IP packet, to be delivered in its turn. Precondition: !full().
+  /// A frame without an IP packet, delivered in order. Precondition: !full().
   void add(MutableBytes frame);
   /// A frame that belongs to a flow but cannot be joined. No later frame of that flow is delivered before it.
   /// Precondition: !full().
@@ -58,8 +58,8 @@ class Coalescer {
   [[nodiscard]] bool full() const { return packets_.size() == kMaxPackets; }
   [[nodiscard]] bool empty() const { return packets_.empty(); }
 
-  /// Calls write(const VirtioNetHeader&, std::span<const iovec>) for each superpacket or packet, and starts
-  /// anew.
+  /// Calls write(const VirtioNetHeader&, std::span<const iovec>) for each superpacket or packet, then empties
+  /// the batch.
   template <typename Write>
   void flush(Write&& write) {
     for (const Item& item : items_) {
@@ -75,14 +75,14 @@ class Coalescer {
   static constexpr std::size_t kOpenFlows = 16;
   static constexpr std::uint32_t kNone = UINT32_MAX;
   static constexpr std::size_t kMaxSuperpacket = 65535;
-  /// The kernel refuses UDP superpackets of more (UDP_MAX_SEGMENTS).
+  /// The kernel refuses UDP superpackets of more segments (UDP_MAX_SEGMENTS).
   static constexpr std::size_t kMaxUdpParts = 64;
 
   struct Packet {
     MutableBytes bytes;
     std::uint32_t next = kNone;
   };
-  /// What will be written at once: a packet, or several joined.
+  /// One write to the device: a single packet, or several that are joined.
   struct Item {
     std::uint32_t first, last;  ///< in packets_
     std::uint32_t parts = 1;
@@ -90,7 +90,7 @@ class Coalescer {
     // Offsets in the first packet.
     std::uint32_t network = 0;
     std::uint32_t transport = 0;
-    std::uint32_t payload = 0;  ///< 0 where nothing can be joined
+    std::uint32_t payload = 0;  ///< 0: cannot be joined
     std::uint32_t piece = 0;    ///< payload of the first packet
     std::uint32_t next_sequence = 0;
     std::uint16_t next_id = 0;
@@ -99,7 +99,7 @@ class Coalescer {
     bool push = false;
     bool verified = false;
   };
-  /// An item that may still grow. The fingerprint spares looking at the packet of every other flow.
+  /// An item that may still grow. The fingerprint saves comparing with the packets of every other flow.
   struct OpenFlow {
     std::uint64_t fingerprint = 0;
     std::uint32_t item = kNone;
@@ -123,7 +123,7 @@ class Coalescer {
   std::vector<Packet> packets_;
   std::vector<Item> items_;
   std::array<OpenFlow, kOpenFlows> open_;
-  std::size_t next_open_ = 0;  ///< whose turn it is to make room
+  std::size_t next_open_ = 0;  ///< the slot of open_ to replace next
   std::array<iovec, kMaxParts> parts_{};
 };
 

@@ -1,7 +1,7 @@
-// A view over an Ethernet frame as a tap device gives and takes it: no preamble, no check sequence.
+// A view over an Ethernet frame as a tap device reads and writes it: no preamble, no check sequence.
 //
-// What a switch needs is read once: the two addresses, the VLAN that counts, and where the tags end. All
-// else, whatever its type, is payload and passes untouched.
+// Parsing reads what a switch needs: the two addresses, the outermost VLAN, and where the tags end.
+// Everything else, whatever its type, is payload and passes unchanged.
 #pragma once
 
 #include <optional>
@@ -19,7 +19,7 @@ inline constexpr std::uint16_t kEtherTypeIpv6 = 0x86dd;
 /// IEEE 802.1Q and 802.1ad.
 inline constexpr std::uint16_t kEtherTypeVlan = 0x8100;
 inline constexpr std::uint16_t kEtherTypeServiceVlan = 0x88a8;
-/// A frame that is shorter on a wire is padded up to this, check sequence aside.
+/// A shorter frame is padded to this size on a wire; the check sequence is not counted.
 inline constexpr std::size_t kShortestOnWire = 60;
 
 struct EthernetFrame {
@@ -31,7 +31,7 @@ struct EthernetFrame {
   /// Addresses, tags and type: 14, 18 or 22 bytes.
   std::size_t header_length;
 
-  /// nullopt for what is too short to be a frame, and for one with more than two tags.
+  /// nullopt for bytes that are too short to be a frame, and for a frame with more than two tags.
   [[nodiscard]] static std::optional<EthernetFrame> parse(ByteView bytes) {
     if (bytes.size() < kEthernetHeader) return std::nullopt;
     EthernetFrame frame{
@@ -51,7 +51,7 @@ struct EthernetFrame {
     return frame;
   }
 
-  /// The IP packet in the frame that this was parsed from, if it holds a whole one.
+  /// The IP packet in the frame that this was parsed from; nullopt unless it holds a whole one.
   [[nodiscard]] std::optional<IpPacket> ip(ByteView bytes) const {
     if (type != kEtherTypeIpv4 && type != kEtherTypeIpv6) return std::nullopt;
     const auto packet = IpPacket::parse(bytes.subspan(header_length));

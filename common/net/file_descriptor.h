@@ -32,8 +32,7 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-/// For a second owner in this process; a program that is started gets no copy of it. Throws
-/// std::system_error.
+/// A second descriptor for another owner in this process, closed on exec. Throws std::system_error.
 [[nodiscard]] inline int duplicate(int fd) {
   const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0) throw std::system_error(errno, std::generic_category(), "fcntl(F_DUPFD_CLOEXEC)");

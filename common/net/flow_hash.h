@@ -7,8 +7,9 @@
 
 namespace tunneld::net {
 
-/// Of addresses, protocol and, where the transport header follows at once, the ports; a fragment counts by
-/// addresses alone. `head`: the beginning of the packet, at least its headers. 0 for what is no IP packet.
+/// A hash of addresses, protocol and, where the transport header follows directly, the ports; of a fragment,
+/// the addresses only. `head`: the beginning of the packet, at least its headers. 0 if it is not an IP
+/// packet.
 [[nodiscard]] inline std::uint32_t flow_hash(ByteView head) {
   const bool v4 = !head.empty() && head[0] >> 4 == 4;
   const bool v6 = !head.empty() && head[0] >> 4 == 6;

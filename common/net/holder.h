@@ -1,4 +1,4 @@
-// Who holds what we want: for error messages only, read from /proc when it is needed.
+// Names the process that holds a port or device: for error messages only, read from /proc when needed.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +6,9 @@
 
 namespace tunneld::net {
 
-/// The process of this network namespace that has the UDP port, as "wireguard-go (pid 123)"; empty where none
-/// is seen: it is the kernel's own (its WireGuard, say), or we may not look (`/proc/PID/fd` needs
-/// CAP_SYS_PTRACE for other users' processes).
+/// The process of this network namespace that has the UDP port, as "wireguard-go (pid 123)". Empty if none is
+/// found: the kernel itself has the port (its WireGuard, say), or we have no permission to look
+/// (`/proc/PID/fd` of other users' processes needs CAP_SYS_PTRACE).
 [[nodiscard]] std::string holder_of_udp_port(std::uint16_t port);
 
 /// The same for a tun or tap device.

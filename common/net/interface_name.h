@@ -1,5 +1,5 @@
-// Interfaces by name and by number. The C library's functions do not tell "there is none" from "I could not
-// ask", which needs a descriptor: who takes one for the other leaves behind what it should have undone.
+// Interfaces by name and by index. The C library's functions need a descriptor and do not distinguish "no
+// such interface" from "could not ask". Confusing the two would leave behind changes that should be undone.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +8,11 @@
 
 namespace tunneld::net {
 
-/// The number of the interface; nullopt: there is none of that name. Throws NetlinkError where it cannot be
-/// asked, no descriptor being left, for example.
+/// The index of the interface; nullopt if there is none of that name. Throws NetlinkError if the kernel
+/// cannot be asked, for example because no descriptor is left.
 [[nodiscard]] std::optional<std::uint32_t> interface_index(const std::string& name);
 
-/// Whether there is an interface of that number. Throws as above.
+/// Whether there is an interface with that index. Throws as above.
 [[nodiscard]] bool is_interface(std::uint32_t index);
 
 }  // namespace tunneld::net

@@ -113,7 +113,7 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text) {
     if (const std::size_t percent = host.find('%'); percent != std::string_view::npos) {
       const std::string scope(host.substr(percent + 1));
       result.scope_id = interface_index(scope).value_or(0);
-      // An interface without a name (one that is gone) is written by its number.
+      // An interface that is gone has no name and is written by its number.
       if (result.scope_id == 0) result.scope_id = parse_number<std::uint32_t>(scope, UINT32_MAX).value_or(0);
       if (result.scope_id == 0) return std::nullopt;
       host = host.substr(0, percent);

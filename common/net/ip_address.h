@@ -69,8 +69,8 @@ struct SocketAddress {
   std::uint16_t port = 0;
   std::uint32_t scope_id = 0;
 
-  /// "192.0.2.1:51820", "[2001:db8::1]:51820", "[fe80::1%eth0]:51820". Throws NetlinkError where it cannot be
-  /// asked which interface that is, no descriptor being left, for example.
+  /// "192.0.2.1:51820", "[2001:db8::1]:51820", "[fe80::1%eth0]:51820". Throws NetlinkError if the interface
+  /// cannot be looked up, for example because no descriptor is left.
   [[nodiscard]] static std::optional<SocketAddress> parse(std::string_view text);
   [[nodiscard]] std::string to_string() const;
   /// Returns the length of the sockaddr written.
@@ -80,8 +80,8 @@ struct SocketAddress {
   auto operator<=>(const SocketAddress&) const = default;
 };
 
-/// Where a peer is, and which of our own addresses and interfaces it reached (so that replies leave from
-/// there).
+/// The address of a peer, and our own address and interface that it reached, so that replies leave from
+/// there.
 struct Endpoint {
   SocketAddress remote;
   std::optional<IpAddress> local;

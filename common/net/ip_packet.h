@@ -1,8 +1,8 @@
-// Views over inner packets: what a packet says of itself, checked once against the bytes that are there.
+// Views over inner packets: the header fields, checked once against the bytes that are there.
 //
-// Two steps, because the packet path needs only the first: IpPacket::parse reads the fixed header (who, to
-// whom, how long), find_transport walks to the TCP, UDP or ICMP header, which IPv6 may hide behind extension
-// headers.
+// There are two steps, because the packet path needs only the first. IpPacket::parse reads the fixed header
+// (source, destination, length). find_transport finds the TCP, UDP or ICMP header, which in IPv6 may follow
+// extension headers.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@
 namespace tunneld::net {
 
 inline constexpr std::size_t kIpv4HeaderSize = 20;
-/// RFC 8200 section 5: what every link carries.
+/// RFC 8200 section 5: every link carries packets of this size.
 inline constexpr std::size_t kIpv6LeastMtu = 1280;
 inline constexpr std::size_t kIpv6HeaderSize = 40;
 inline constexpr std::uint8_t kProtocolIcmp = 1;
@@ -34,7 +34,7 @@ inline constexpr std::uint16_t kIpv4FragmentOffset = 0x1fff;
 /// An IPv4 or IPv6 packet whose length fields fit the buffer it was found in.
 struct IpPacket {
   Family family;
-  /// Of header and payload, from the IP header; what follows in the buffer is padding.
+  /// Of header and payload, from the IP header; any bytes after it in the buffer are padding.
   std::size_t length;
   /// IHL for IPv4, 40 for IPv6.
   std::size_t header_length;
@@ -45,8 +45,8 @@ struct IpPacket {
   /// ToS or traffic class.
   std::uint8_t traffic_class;
 
-  /// nullopt for what is no whole IP packet: version, header length, or a length beyond the buffer (RFC 791,
-  /// RFC 8200; jumbograms have length zero and are refused).
+  /// nullopt unless the bytes are a whole IP packet: wrong version or header length, or a length beyond the
+  /// buffer (RFC 791, RFC 8200; jumbograms have length zero and are refused).
   [[nodiscard]] static std::optional<IpPacket> parse(ByteView bytes) {
     if (bytes.empty()) return std::nullopt;
     const std::uint8_t* at = bytes.data();
@@ -79,7 +79,7 @@ struct IpPacket {
   }
 };
 
-/// True for what may stand between an IPv6 header and the transport header (RFC 8200 section 4).
+/// True for headers that may stand between an IPv6 header and the transport header (RFC 8200 section 4).
 [[nodiscard]] constexpr bool is_ipv6_extension(std::uint8_t next_header) {
   return next_header == kIpv6HopByHop || next_header == kIpv6Routing || next_header == kIpv6Fragment ||
          next_header == kIpv6Authentication || next_header == kIpv6DestinationOptions;
@@ -91,17 +91,17 @@ enum class Fragmentation : std::uint8_t { kWhole, kFirst, kLater };
 struct Transport {
   std::uint8_t protocol;
   Fragmentation fragmentation;
-  /// From the start of the packet to the transport header, at most the packet's length. In a later fragment
-  /// there is no such header and payload begins here.
+  /// From the start of the packet to the transport header, at most the packet's length. A later fragment has
+  /// no transport header: there it is where the payload begins.
   std::size_t offset;
 };
 
-/// fe80::/10 is where it comes from.
+/// Whether the source is in fe80::/10.
 [[nodiscard]] inline bool is_link_local_v6(const IpPacket& ip) {
   return ip.family == Family::kIpv6 && ip.source[0] == 0xfe && (ip.source[1] & 0xc0) == 0x80;
 }
-/// Whether an IPv6 packet is a router advertisement or a redirect (RFC 4861), or hides what it is. A
-/// link-local source is what hosts believe them by.
+/// Whether an IPv6 packet is a router advertisement or a redirect (RFC 4861), or its type cannot be
+/// determined. Hosts believe these if they come from a link-local source.
 [[nodiscard]] bool may_change_routes(ByteView packet, const IpPacket& ip);
 
 /// `packet`: the bytes that `ip` was parsed from. nullopt if the chain of extension headers does not end

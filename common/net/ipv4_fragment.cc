@@ -14,10 +14,10 @@ constexpr std::size_t kOffsetUnit = 8;
 
 constexpr std::uint8_t kOptionEnd = 0;
 constexpr std::uint8_t kOptionNothing = 1;
-/// RFC 791 section 3.1: this bit of an option's type says that it goes into every fragment.
+/// RFC 791 section 3.1: an option with this bit in its type goes into every fragment.
 constexpr std::uint8_t kOptionCopied = 0x80;
 
-/// Overwrites the options that belong into the first fragment only; malformed ones end the work.
+/// Overwrites the options that belong only into the first fragment; stops at a malformed one.
 void blank_first_only_options(MutableBytes options) {
   std::size_t at = 0;
   while (at < options.size() && options[at] != kOptionEnd) {
@@ -48,7 +48,8 @@ void Ipv4Fragmenter::write(std::size_t index, std::uint8_t* out) const {
   std::memcpy(out, packet_.data(), header_);
   std::memcpy(out + header_, packet_.data() + header_ + index * piece_, total - header_);
   if (index > 0) blank_first_only_options({out + kIpv4HeaderSize, header_ - kIpv4HeaderSize});
-  // What is cut may be a fragment itself: its offset counts on, and its last piece is as last as it was.
+  // The packet may be a fragment itself: offsets continue from its own, and its last piece has the More
+  // Fragments flag only if the packet has it.
   const std::uint16_t field = load_be16(out + kFragmentField);
   const std::size_t offset = (field & kOffsetMask) + index * piece_ / kOffsetUnit;
   std::size_t flags = field & kMoreFragments;

@@ -1,5 +1,5 @@
-// Cutting an IPv4 packet into fragments (RFC 791 section 3.2), as a router does with what its next link
-// cannot carry and whose sender has not forbidden it.
+// Cuts an IPv4 packet into fragments (RFC 791 section 3.2), as a router does with a packet that is too large
+// for the next link and has no DF flag.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ namespace tunneld::net {
 
 class Ipv4Fragmenter {
  public:
-  /// nullopt where `packet` (parsed as `ip`) may not be cut (DF), is not IPv4, or `mtu` has no room for eight
-  /// bytes after its header. The packet must outlive the Fragmenter.
+  /// nullopt if `packet` (parsed as `ip`) has DF set or is not IPv4, or if `mtu` has no room for eight bytes
+  /// after the header. The packet must outlive the Fragmenter.
   [[nodiscard]] static std::optional<Ipv4Fragmenter> plan(ByteView packet, const IpPacket& ip,
                                                           std::size_t mtu);
 

@@ -1,4 +1,4 @@
-// 48-bit Ethernet addresses (IEEE 802): what a bridge forwards by.
+// 48-bit Ethernet addresses (IEEE 802), by which a bridge forwards.
 #pragma once
 
 #include <array>
@@ -20,7 +20,7 @@ class MacAddress {
   explicit MacAddress(std::span<const std::uint8_t, kSize> bytes) {
     for (std::size_t i = 0; i < kSize; ++i) bytes_[i] = bytes[i];
   }
-  /// "02:00:5e:10:00:01", in either case, also with '-' between.
+  /// "02:00:5e:10:00:01", in upper or lower case, also separated by '-'.
   [[nodiscard]] static std::optional<MacAddress> parse(std::string_view text);
   /// In lower case, as `ip link` writes it.
   [[nodiscard]] std::string to_string() const;

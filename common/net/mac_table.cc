@@ -13,7 +13,7 @@ std::uint64_t key_of(const Station& station) {
   return kUsedKey | std::uint64_t{station.vlan} << 48 | station.address.number();
 }
 
-/// The port is counted from 1, so that no value is 0.
+/// The port is stored plus 1, so that no value is 0.
 std::uint64_t value_of(MacTable::Port port, MacTable::Seconds now) {
   return (std::uint64_t{port} + 1) << 32 | now;
 }
@@ -46,7 +46,7 @@ void MacTable::set_ports(std::uint32_t ports) {
 }
 
 std::array<std::size_t, 2> MacTable::buckets_of(std::uint64_t key) const {
-  // The finisher of MurmurHash3, twice, over the secret: each bit of both decides each bit of the result.
+  // The finalizer of MurmurHash3, twice, over the secret: each input bit affects each bit of the result.
   const auto mix = [](std::uint64_t x) {
     x = (x ^ (x >> 33)) * 0xff51afd7ed558ccdULL;
     x = (x ^ (x >> 33)) * 0xc4ceb9fe1a85ec53ULL;
@@ -143,7 +143,7 @@ bool MacTable::free_slot(Slot& slot, std::uint64_t value) {
 }
 
 void MacTable::sweep(Seconds now, const std::map<Port, PortUse*>& ports) {
-  // What workers learn or move meanwhile may be counted wrong until the next sweep.
+  // If workers learn or move stations meanwhile, the count may be wrong until the next sweep.
   struct Count {
     std::uint32_t before = 0;
     std::uint32_t found = 0;

@@ -1,18 +1,20 @@
-// Behind which port is a station? A switch's memory of source addresses: learned, aged, bounded.
+// A switch's table of source addresses: the port behind which each station was last heard. Learned, aged,
+// bounded.
 //
-// All data workers read it for every frame and write it for every new, moved or not lately heard station, so
-// it has no lock: a fixed array of slots, each an atomic key and an atomic value (port and time). A slot
-// changes hands only through a claimed value that nobody believes, so a reader that finds its key, a live
-// value, and then its key again has read one of this station's own values. What a lost race costs is a
-// station learned one frame later.
+// All data workers read the table for every frame. They write it for every station that is new, has moved or
+// was not heard lately. So it has no lock: it is a fixed array of slots, each an atomic key and an atomic
+// value (port and time). A slot changes its owner only by way of a claimed value, which no reader accepts. A
+// reader that sees its key, a live value, and then its key again has therefore read a value of this very
+// station. A lost race means that a station is learned one frame later, nothing worse.
 //
-// Nothing is ever pushed out. Memory is fixed when the table is made; a port that has used up its budget
-// learns no more, and half of the table is divided evenly between the ports, so that no number of flooding
-// ones keeps another from learning its share. A table that forgets its oldest instead, as some switches do,
-// lets one station that invents addresses turn everybody's traffic into floods.
+// No entry is ever evicted by another. The memory is fixed when the table is made. A port that has used up
+// its budget learns no more, and half of the table is divided evenly between the ports: however many ports
+// flood, each other port can still learn its share. Some switches evict their oldest entry instead; there,
+// one station that invents addresses makes the traffic of all others be flooded.
 //
-// Two buckets of four slots for each station, one cache line each, chosen by a keyed hash: whoever picks
-// addresses cannot aim at one bucket. Slots are twice as many as stations, so that a station finds both full
+// Each station has two buckets of four slots, one cache line each, chosen by a keyed hash, so nobody can
+// choose addresses that all fall into one bucket. There are twice as many slots as stations, so a station
+// rarely finds both buckets full; it is not learned then.
 // only by a rare accident; it is not learned then.
 #pragma once
 
@@ -40,12 +42,13 @@ class MacTable {
   /// On a clock that only goes forward.
   using Seconds = std::uint32_t;
 
-  /// What a port has in the table. Races with a sweep may make it a little wrong until the next one.
+  /// What a port has in the table. A race with a sweep may make the counts slightly wrong until the next
+  /// sweep.
   struct PortUse {
     std::atomic<std::uint32_t> stations{0};
-    /// Stations that were heard here and had been elsewhere before, so far.
+    /// How often a station was heard here that was at another port before.
     std::atomic<std::uint32_t> moves{0};
-    /// One that was here is elsewhere now, or forgotten.
+    /// Stations that were here have moved to another port or were forgotten.
     void leave(std::uint32_t count = 1);
   };
 
@@ -53,27 +56,27 @@ class MacTable {
     kKnown,
     kNew,
     kMoved,
-    /// The port's budget, or the table, is used up. The station is not where it was either, so that is
-    /// forgotten: frames to it are flooded.
+    /// The budget of the port, or the table, is used up. If the station was known elsewhere, that entry is
+    /// dropped too: frames to it are flooded.
     kRefused,
   };
 
   /// Room for `stations`; `seed` is the hash's secret.
   MacTable(std::uint32_t stations, std::uint64_t seed);
 
-  /// Control thread: how many ports share the half that is divided.
+  /// Control thread: the number of ports that share the divided half.
   void set_ports(std::uint32_t ports);
-  /// After so long without a frame a station is forgotten.
+  /// A station is forgotten after this time without a frame.
   void set_ageing(Seconds ageing) { ageing_.store(ageing, std::memory_order_relaxed); }
 
-  /// `station` was heard at `port`, which may have `most` stations. `left`: set to the port where it was
-  /// before, if it was at another one; the caller takes it off that port's use.
+  /// `station` was heard at `port`, which may have `most` stations. `left`: set to the station's previous
+  /// port, if that was another one; the caller reduces that port's use.
   Learned learn(const Station& station, Port port, PortUse& use, std::uint32_t most, Seconds now,
                 std::optional<Port>* left = nullptr);
   /// nullopt: not known, or not heard for too long.
   [[nodiscard]] std::optional<Port> find(const Station& station, Seconds now) const;
 
-  /// Control thread, from time to time: frees the slots of the aged, and counts for `ports` what is left.
+  /// Control thread, periodically: frees the slots of aged stations, and recounts the others for `ports`.
   void sweep(Seconds now, const std::map<Port, PortUse*>& ports);
   /// Control thread: `port` has been removed.
   void forget(Port port);
@@ -84,7 +87,8 @@ class MacTable {
  private:
   struct Slot {
     std::atomic<std::uint64_t> key{0};
-    /// 0: free. The highest bit: claimed, between two owners. Else the port, and when it was heard.
+    /// 0: free. The highest bit: claimed, between two owners. Otherwise the port, and when the station was
+    /// heard.
     std::atomic<std::uint64_t> value{0};
   };
   struct alignas(64) Bucket {

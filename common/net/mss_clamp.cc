@@ -14,11 +14,11 @@ constexpr std::uint8_t kTcpOptionNothing = 1;
 constexpr std::uint8_t kOptionMss = 2;
 constexpr std::size_t kOptionMssLength = 4;
 
-// What every host takes (RFC 791). Segments may be smaller than the 1280 bytes that every IPv6 path carries:
-// a tunnel over such a path has less than that inside.
+// Every host accepts this size (RFC 791). Segments may be smaller than the 1280 bytes that every IPv6 path
+// carries: a tunnel over such a path has less than that inside.
 constexpr std::size_t kLeastMtu = 576;
 
-/// The largest segment that fits; without options, which the sender subtracts itself (RFC 6691).
+/// The largest segment that fits, not counting options, which the sender subtracts itself (RFC 6691).
 std::uint16_t largest_segment(Family family, std::size_t mtu) {
   const std::size_t header = family == Family::kIpv4 ? kIpv4HeaderSize : kIpv6HeaderSize;
   const std::size_t fitting = std::max(mtu, kLeastMtu) - header - kTcpMinHeader;

@@ -1,6 +1,6 @@
-// Lowering the maximum segment size that TCP ends announce to each other (RFC 9293 section 3.7.1), so that
-// their segments fit the tunnel even where path MTU discovery is broken: the usual cure for connections that
-// open and then hang.
+// Lowers the maximum segment size that the two ends of a TCP connection announce (RFC 9293 section 3.7.1), so
+// that their segments fit the tunnel even where path MTU discovery is broken. This is the usual cure for
+// connections that open and then hang.
 #pragma once
 
 #include "common/bytes.h"
@@ -9,18 +9,18 @@
 
 namespace tunneld::net {
 
-/// How a tunnel clamps, as the configuration has it: not at all, to what its path carries, or else the
-/// largest segment in bytes.
+/// How a tunnel clamps, as in the configuration: not at all, to what its path carries, or (any other value)
+/// to this segment size in bytes.
 inline constexpr std::uint32_t kMssOff = 0;
 inline constexpr std::uint32_t kMssFromPath = 1;
 inline constexpr std::uint32_t kLeastMss = 536;
-/// The `mtu` for clamp_mss() where the path carries `path`; 0 where nothing is to be clamped.
+/// The `mtu` for clamp_mss() if the path carries `path` bytes; 0: do not clamp.
 [[nodiscard]] inline std::size_t clamp_mtu(std::uint32_t mss, Family family, std::size_t path) {
   if (mss <= kMssFromPath) return mss == kMssOff ? 0 : path;
   return mss + kTcpMinHeader + (family == Family::kIpv4 ? kIpv4HeaderSize : kIpv6HeaderSize);
 }
 
-/// Whether clamp_mss() is worth calling: one look at what almost every packet answers with no.
+/// A cheap test whether clamp_mss() is worth calling; false for almost every packet.
 [[nodiscard]] inline bool may_be_syn(ByteView packet, const IpPacket& ip) {
   if (ip.protocol == kProtocolTcp) {
     const std::size_t flags = ip.header_length + kTcpFlags;
@@ -30,9 +30,9 @@ inline constexpr std::uint32_t kLeastMss = 536;
 }
 
 /// If `packet` (parsed as `ip`) is a TCP SYN that announces more than fits into IP packets of `mtu` bytes,
-/// lowers it and mends the checksum by the difference (a wrong checksum stays wrong). The checksum must be
-/// whole: on the way out call this after Segmenter::plan. An announcement is never raised and never added.
-/// True if something changed. `mtu`: at least 576; a smaller one counts as that.
+/// lowers the announcement and updates the checksum by the difference (a wrong checksum stays wrong). The
+/// checksum must be complete: on the way out call this after Segmenter::plan. An announcement is never raised
+/// and never added. Returns whether something changed. `mtu`: values below 576 count as 576.
 bool clamp_mss(MutableBytes packet, const IpPacket& ip, std::size_t mtu);
 
 }  // namespace tunneld::net

@@ -22,7 +22,7 @@ namespace {
 
 using Reason = NetlinkError::Reason;
 
-/// Each change of the tables while a dump runs makes it start over; a busy host gets this many tries.
+/// If the tables change during a dump, it starts over; this many tries are enough for a busy host.
 constexpr int kDumpTries = 10;
 
 constexpr std::uint32_t kDefaultIpv6Metric = 1024;  // IP6_RT_PRIO_USER, linux/ipv6_route.h
@@ -46,7 +46,7 @@ Reason reason_of(int error) {
   }
 }
 
-/// What the kernel said to one request.
+/// The kernel's answer to one request.
 struct Answer {
   const std::function<void(const nlmsghdr&)>& read;
   bool complete = false;
@@ -64,7 +64,7 @@ int on_end(nl_msg*, void* argument) {
   return NL_STOP;
 }
 
-/// NETLINK_CAP_ACK leaves nothing but the request's header before the attributes.
+/// With NETLINK_CAP_ACK only the request's header precedes the attributes.
 std::string explanation_in(const nlmsgerr& error) {
   const auto* header = reinterpret_cast<const nlmsghdr*>(&error) - 1;
   if ((header->nlmsg_flags & NLM_F_ACK_TLVS) == 0 || (header->nlmsg_flags & NLM_F_CAPPED) == 0) return "";
@@ -154,7 +154,7 @@ void Netlink::open() {
     throw NetlinkError(error == -NLE_PERM ? Reason::kNotPermitted : Reason::kOther,
                        std::string("cannot open a netlink socket: ") + nl_geterror(error));
   }
-  // Wishes: kernels before 4.12 and 4.20 explain less and filter nothing, and all works the same.
+  // Optional: kernels before 4.12 and 4.20 explain less and do not filter, and everything still works.
   const int on = 1;
   for (const int option : {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK}) {
     setsockopt(nl_socket_get_fd(socket_.get()), SOL_NETLINK, option, &on, sizeof on);
@@ -338,7 +338,7 @@ std::vector<Route> Netlink::routes(const RouteFilter& filter) {
 void Netlink::add_route(const Route& route) {
   NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
   rtmsg info = route_header(route);
-  // IPv4 wants a route without a gateway to be of link scope; IPv6 does not look.
+  // IPv4 requires link scope for a route without a gateway; IPv6 ignores it.
   info.rtm_scope = RT_SCOPE_LINK;
   info.rtm_type = RTN_UNICAST;
   message.header(info);
@@ -353,7 +353,8 @@ void Netlink::remove_route(const Route& route) {
   info.rtm_scope = RT_SCOPE_NOWHERE;  // any
   message.header(info);
   put_route(message, route);
-  // Without a metric IPv6 removes the first that fits otherwise, not the one that has the default.
+  // Without a metric IPv6 removes the first route that otherwise matches, not the one with the default
+  // metric.
   const bool is_v6 = !route.destination.address.is_v4();
   if (route.metric || is_v6) message.put_u32(RTA_PRIORITY, route.metric.value_or(kDefaultIpv6Metric));
   request(message, "cannot remove the route " + route.destination.to_string());

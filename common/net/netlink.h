@@ -1,11 +1,11 @@
 // Links, addresses, routes and rules of this network namespace, by rtnetlink(7) over libnl.
 //
-// A thin edge: one method per request, each waits for the kernel's answer, errors come in words (with the
-// kernel's own explanation where it gives one). Used at start, at the end and on reload, never per packet.
-// Not thread-safe: one object per thread.
+// A thin layer: each method makes one request and waits for the kernel's answer. Errors are texts, with the
+// kernel's own explanation if it gives one. Used at start, at the end and on reload, never per packet. Not
+// thread-safe: one object per thread.
 //
-// After any failure the socket is replaced: an answer that was never fetched would be taken for that of the
-// next request.
+// After any failure the socket is replaced: otherwise an answer that was never read would be taken for the
+// answer to the next request.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ class NetlinkError : public std::runtime_error {
     kExists,
     kNotFound,
     kNotPermitted,
-    kNotSupported,  // the kernel, or this link, has no such family or feature
+    kNotSupported,  // the kernel, or this link, does not have the family or feature
     kOther,
   };
   NetlinkError(Reason reason, const std::string& words) : std::runtime_error(words), reason_(reason) {}
@@ -41,18 +41,18 @@ class NetlinkError : public std::runtime_error {
   Reason reason_;
 };
 
-/// What to change; nullopt leaves a setting alone.
+/// What to change; nullopt leaves a setting as it is.
 struct LinkSettings {
   std::optional<std::uint32_t> mtu = std::nullopt;
   std::optional<bool> up = std::nullopt;
   /// IN6_ADDR_GEN_MODE_*.
   std::optional<std::uint8_t> address_generation = std::nullopt;
   std::optional<MacAddress> address = std::nullopt;
-  /// 0: leaves the one that it belongs to.
+  /// 0: removes the link from its present master.
   std::optional<std::uint32_t> master = std::nullopt;
 };
 
-/// What a dump should be limited to. The kernel does the work where it can (Linux 4.20).
+/// Limits a dump. The kernel filters where it can (Linux 4.20).
 struct RouteFilter {
   Family family = Family::kIpv4;
   std::optional<std::uint32_t> table = std::nullopt;
@@ -72,43 +72,43 @@ class Netlink {
   [[nodiscard]] Link link(std::uint32_t interface_index);
   void set_link(std::uint32_t interface_index, const LinkSettings& settings);
 
-  /// A new bridge, not up, with an index of the caller's choice (0: the kernel's). kExists if the name is
+  /// Makes a bridge, not up. `index`: chosen by the caller; 0: chosen by the kernel. kExists if the name is
   /// taken.
   void add_bridge(const std::string& name, bool spanning_tree, std::uint32_t index = 0);
   void remove_link(std::uint32_t interface_index);
-  /// All of this namespace.
+  /// All links of this namespace.
   [[nodiscard]] std::vector<Link> links();
   /// Those that belong to a bridge, bond or VRF.
   [[nodiscard]] std::vector<Link> links_of(std::uint32_t master);
 
   [[nodiscard]] std::vector<InterfaceAddress> addresses(std::uint32_t interface_index);
-  /// IPv6 without duplicate address detection: for links that nobody else is on.
+  /// IPv6 without duplicate address detection: meant for links without other hosts.
   void add_address(const InterfaceAddress& address);
   void remove_address(const InterfaceAddress& address);
 
   [[nodiscard]] std::vector<Route> routes(const RouteFilter& filter);
-  /// A unicast route straight out of the interface. kExists if there is one to the same destination with the
-  /// same table and metric, whoever made it.
+  /// A unicast route directly through the interface. kExists if there is one, whoever made it, with the same
+  /// destination, table and metric.
   void add_route(const Route& route);
-  /// Only one by that protocol and interface.
+  /// Only a route with this protocol and interface.
   void remove_route(const Route& route);
 
-  /// As the kernel would route an own packet with this firewall mark (0 is none) now. `scope_id`: of a
-  /// link-local address. kNotFound, or kOther, without a route.
+  /// How the kernel would now route a packet of this host with this firewall mark (0: none). `scope_id`: for
+  /// a link-local address. kNotFound, or kOther, if there is no route.
   [[nodiscard]] Way way_to(const IpAddress& address, std::uint32_t scope_id, std::uint32_t mark);
 
   [[nodiscard]] std::vector<Rule> rules(Family family);
-  /// kExists if there is the same one, whoever made it.
+  /// kExists if there is an equal one, whoever made it.
   void add_rule(const Rule& rule);
-  /// Only one by that protocol.
+  /// Only a rule with this protocol.
   void remove_rule(const Rule& rule);
 
  private:
   using Reader = std::function<void(const nlmsghdr&)>;
 
   void open();
-  /// Sends, and waits for the end of the answer; `read` gets each message of it. `what` begins an error's
-  /// words. False: the tables changed during a dump, so that what was read may be inconsistent.
+  /// Sends the message and waits for the end of the answer; `read` gets each message of it. `what` begins an
+  /// error's text. Returns false if the tables changed during a dump, so that the result may be inconsistent.
   bool exchange(NetlinkMessage& message, const std::string& what, const Reader& read);
   void request(NetlinkMessage& message, const std::string& what);
   template <typename Object, typename Ask, typename Read>

@@ -62,7 +62,7 @@ std::optional<IpAddress> address_in(nlattr* attribute, Family family) {
   return bytes.size() == 16 ? std::optional(IpAddress::v6(bytes.first<16>())) : std::nullopt;
 }
 
-/// IFLA_AF_SPEC holds one attribute per family, numbered by it; in AF_INET6's there is the mode.
+/// IFLA_AF_SPEC has one attribute per family, numbered by it; the mode is inside that of AF_INET6.
 std::optional<std::uint8_t> address_generation_in(nlattr* specification) {
   if (specification == nullptr) return std::nullopt;
   nlattr* inet6 = nla_find(static_cast<nlattr*>(nla_data(specification)), nla_len(specification), AF_INET6);
@@ -78,7 +78,7 @@ std::optional<MacAddress> mac_address_in(nlattr* attribute) {
       static_cast<const std::uint8_t*>(nla_data(attribute)), MacAddress::kSize));
 }
 
-/// An index of another namespace says nothing here.
+/// An index in another namespace is meaningless here.
 std::uint32_t lower_in(const Attributes<IFLA_LINK_NETNSID>& attributes) {
   if (attributes.find(IFLA_LINK_NETNSID) != nullptr) return 0;
   return attributes.u32(IFLA_LINK).value_or(0);
@@ -121,7 +121,7 @@ std::optional<Link> read_link(const nlmsghdr& message) {
   if (!attributes) return std::nullopt;
   const auto& info = header_of<ifinfomsg>(message);
   nlattr* name = attributes->find(IFLA_IFNAME);
-  // Bridges and IPv6 tell about links in a family of their own.
+  // Bridges and IPv6 send link messages of a family of their own.
   if (info.ifi_family != AF_UNSPEC || name == nullptr) return std::nullopt;
   const auto* characters = static_cast<const char*>(nla_data(name));
   return Link{.index = static_cast<std::uint32_t>(info.ifi_index),
@@ -192,7 +192,7 @@ std::optional<Rule> read_rule(const nlmsghdr& message) {
   const auto& info = header_of<fib_rule_hdr>(message);
   const auto family = family_of(info.family);
   if (!family) return std::nullopt;
-  // The kernel says "suppress nothing" as -1.
+  // The kernel encodes "suppress nothing" as -1.
   auto suppress = attributes->u32(FRA_SUPPRESS_PREFIXLEN);
   if (suppress == 0xffffffff) suppress.reset();
   std::optional<IpPrefix> destination;

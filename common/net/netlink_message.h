@@ -1,8 +1,8 @@
-// rtnetlink messages, built and read: the one place that knows headers and attributes.
+// Builds and reads rtnetlink messages: the only file that knows their headers and attributes.
 //
-// Built over libnl's nl_msg. Read from the raw header, so that replies to our requests (netlink.cc) and
-// notices of the kernel (netlink_monitor.cc) take the same way. A reader returns nullopt for what is
-// malformed, and for what is of no interest (cloned routes, other families).
+// They are built with libnl's nl_msg and read from the raw header, so that replies to our requests
+// (netlink.cc) and notices of the kernel (netlink_monitor.cc) share the same code. A reader returns nullopt
+// for a malformed message, and for one that is of no interest (cloned routes, other families).
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ class NetlinkMessage {
   NetlinkMessage(int type, int flags) : raw_(nlmsg_alloc_simple(type, flags)) {
     if (!raw_) throw std::bad_alloc();
   }
-  /// The fixed header that follows nlmsghdr (ifinfomsg, rtmsg, ...): first, and once.
+  /// The fixed header after nlmsghdr (ifinfomsg, rtmsg, ...): call it first, and once.
   template <typename Header>
   void header(Header value) {
     check(nlmsg_append(raw_.get(), &value, sizeof value, NLMSG_ALIGNTO));
@@ -41,7 +41,7 @@ class NetlinkMessage {
   }
   void put_u8(int attribute, std::uint8_t value) { check(nla_put_u8(raw_.get(), attribute, value)); }
   void put_u32(int attribute, std::uint32_t value) { check(nla_put_u32(raw_.get(), attribute, value)); }
-  /// Everything until the matching end_nest() is inside `attribute`.
+  /// All attributes until the matching end_nest() go inside `attribute`.
   [[nodiscard]] nlattr* begin_nest(int attribute) {
     nlattr* nest = nla_nest_start(raw_.get(), attribute);
     if (nest == nullptr) throw std::bad_alloc();
@@ -67,7 +67,7 @@ class NetlinkMessage {
 [[nodiscard]] std::optional<Link> read_link(const nlmsghdr& message);
 [[nodiscard]] std::optional<InterfaceAddress> read_address(const nlmsghdr& message);
 [[nodiscard]] std::optional<Route> read_route(const nlmsghdr& message);
-/// The answer to a question for one destination.
+/// The answer to a query for one destination.
 [[nodiscard]] std::optional<Way> read_way(const nlmsghdr& message);
 [[nodiscard]] std::optional<Rule> read_rule(const nlmsghdr& message);
 

@@ -13,7 +13,7 @@
 namespace tunneld::net {
 namespace {
 
-/// The largest notice is that of a link with many virtual functions; the kernel builds none above 32 KiB.
+/// The largest notice describes a link with many virtual functions; the kernel builds none above 32 KiB.
 constexpr std::size_t kLargestNotice = 65536;
 
 template <typename Event, typename Value>

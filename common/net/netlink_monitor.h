@@ -1,9 +1,9 @@
-// Tells what changes on the host's network: links, addresses, routes and rules, as the kernel announces it.
+// Reports changes of the host's links, addresses, routes and rules, as the kernel announces them.
 //
 // A non-blocking descriptor for an event loop: when it is readable, call read(). The kernel drops notices
-// when they come faster than they are read (ENOBUFS); that is reported as Resynchronise, and the reader has
-// to look at the present state (netlink.h) instead of waiting for what it missed. Notices from other
-// processes are ignored: only the kernel's count.
+// that are not read fast enough (ENOBUFS). This is reported as Resynchronise; the reader then has to query
+// the present state (netlink.h), because the dropped notices are not sent again. Only notices of the kernel
+// count; those from other processes are ignored.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ namespace tunneld::net {
 
 enum class Happened : std::uint8_t { kSet, kRemoved };  // kSet: new, or changed
 
-/// `requester`: the netlink port of who asked for it, mostly its process number; 0: the kernel itself.
+/// `requester`: the netlink port of the requester, mostly its process number; 0: the kernel itself.
 struct LinkEvent {
   Happened happened;
   Link link;

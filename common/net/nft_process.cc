@@ -27,7 +27,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* kChildName = "tunneld: nftables";
-/// Around the report, so that it is told from what the library prints when it gives up.
+/// Enclose the report, so that it is not confused with the library's own output when it gives up.
 constexpr char kBegin = '\x01';
 constexpr char kEnd = '\x02';
 constexpr char kDone = '+';
@@ -78,7 +78,7 @@ std::string report_on(const std::string& commands, unsigned flags) {
     std::from_chars(arguments[i], arguments[i] + std::strlen(arguments[i]), value);
     return value;
   };
-  // What a dead daemon has begun must not come after the clean-up.
+  // What a dead daemon has begun must not take effect after the clean-up.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != static_cast<pid_t>(number(1))) ::_exit(1);
   write_all(STDOUT_FILENO, report_on(read_all(STDIN_FILENO), number(2)));
@@ -130,7 +130,7 @@ class SpawnSettings {
   posix_spawnattr_t attributes_{};
 };
 
-/// Killed at the latest when this ends, and never left a zombie.
+/// The child is killed at the latest when this is destroyed, and reaped.
 class Child {
  public:
   Child(unsigned flags, int input, int output) {
@@ -149,7 +149,7 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
-  /// As waitpid(2) gives it. It has closed its output, so it has nothing more to do.
+  /// The status as from waitpid(2). Call it when the child has closed its output and has nothing more to do.
   int end() {
     ::kill(pid_, SIGKILL);
     int status = 0;
@@ -163,7 +163,7 @@ class Child {
   pid_t pid_ = 0;
 };
 
-/// Until the other end is closed, or a report is complete. False: neither happened in time.
+/// Reads until the other end is closed or a report is complete. False: neither happened in time.
 bool collect(int pipe, Clock::time_point until, std::string& text) {
   std::array<char, 65536> part{};
   while (!text.ends_with(kEnd)) {

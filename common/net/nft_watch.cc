@@ -25,15 +25,15 @@ namespace {
 
 using Reason = NetlinkError::Reason;
 
-/// NFPROTO_INET of linux/netfilter.h, which cannot stand beside netinet/in.h.
+/// NFPROTO_INET of linux/netfilter.h, which cannot be included together with netinet/in.h.
 constexpr std::uint8_t kInetFamily = 1;
 constexpr std::uint8_t kBridgeFamily = 7;
 
-/// Each change of the rules while a dump runs makes it start over.
+/// If the rules change during a dump, it starts over.
 constexpr int kDumpTries = 10;
-/// A notice of a set with many elements is the largest; the kernel builds none above 32 KiB.
+/// The largest notice is of a set with many elements; the kernel builds none above 32 KiB.
 constexpr std::size_t kLargestNotice = 65536;
-/// The name of its table is the first attribute of every kind of notice (linux/netfilter/nf_tables.h).
+/// The table's name is the first attribute of every kind of notice (linux/netfilter/nf_tables.h).
 constexpr int kTableName = 1;
 static_assert(NFTA_TABLE_NAME == kTableName && NFTA_CHAIN_TABLE == kTableName &&
               NFTA_RULE_TABLE == kTableName && NFTA_SET_TABLE == kTableName && NFTA_OBJ_TABLE == kTableName);
@@ -103,7 +103,7 @@ int on_error(sockaddr_nl*, nlmsgerr* error, void* argument) {
   return NL_STOP;
 }
 
-/// The errno of the answer; -1: the rules have changed meanwhile.
+/// The errno of the answer; -1: the rules have changed during the dump.
 int ask(nl_sock* socket, int operation, int flags, std::uint8_t family, const std::string& table,
         NftTableState& state) {
   NetlinkMessage message(message_type(operation), flags);
@@ -135,7 +135,7 @@ int ask(nl_sock* socket, int operation, int flags, std::uint8_t family, const st
 std::optional<NftTableState> nft_table_state(const std::string& table, NftFamily family) {
   const std::uint8_t number = family == NftFamily::kInet ? kInetFamily : kBridgeFamily;
   for (int i = 0; i < kDumpTries; ++i) {
-    // A new one each time: after an interrupted dump, the rest of the old answer waits in it.
+    // A new socket each time: after an interrupted dump, the rest of the old answer is still in the old one.
     const Socket socket = open_socket();
     NftTableState state;
     if (const int error = ask(socket.get(), NFT_MSG_GETTABLE, 0, number, table, state); error != 0) {

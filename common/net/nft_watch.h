@@ -1,9 +1,10 @@
-// Whether an nft table is still what it was: what the kernel numbers in it, and notices that it has changed.
+// Detects whether an nft table has changed, by the handles that the kernel gives to it and its rules, and
+// reports the kernel's notices of changes.
 //
-// Straight over netlink, because nft's language costs a parser and a listing, and this is asked after every
-// notice. The kernel numbers tables and rules once (nf_tables_api.c): a table that was deleted and made again
-// has another number, and so has each rule of a chain that was emptied and filled again. What is in named
-// sets and counters is not looked at.
+// It speaks netlink itself: nft's language needs a parser and a listing, and this is queried after every
+// notice. The kernel never uses a handle twice (nf_tables_api.c): a table that was deleted and made again has
+// another handle, and so has each rule of a chain that was flushed and filled again. The contents of named
+// sets and counters are not compared.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace tunneld::net {
 
 enum class NftFamily : std::uint8_t { kInet, kBridge };
 
-/// One moment of a table. Numbers only: to be compared with another.
+/// The state of a table at one moment: only numbers, to be compared with a later state.
 struct NftTableState {
   std::uint64_t handle = 0;
   std::uint32_t flags = 0;  ///< NFT_TABLE_F_*: a dormant one does nothing
@@ -31,19 +32,20 @@ struct NftTableState {
 [[nodiscard]] std::optional<NftTableState> nft_table_state(const std::string& table,
                                                            NftFamily family = NftFamily::kInet);
 
-/// Tells that somebody has changed a table of the inet family. Needs CAP_NET_ADMIN.
+/// Reports that a process has changed a table of the inet family. Needs CAP_NET_ADMIN.
 class NftMonitor {
  public:
-  /// Without a descriptor (fd() < 0) where the kernel has no nftables, or we may not listen. Throws
+  /// Has no descriptor (fd() < 0) if the kernel has no nftables or we have no permission. Throws
   /// std::bad_alloc.
   NftMonitor();
   [[nodiscard]] int fd() const { return socket_.get(); }
 
   struct Notice {
-    /// The netlink port of who did it, mostly its process number; 0: the kernel.
+    /// The netlink port of the process that made the change, mostly its number; 0: the kernel.
     std::uint32_t requester = 0;
   };
-  /// Reads all there is. The last notice that concerns `table`, or that notices were lost. Never blocks.
+  /// Reads all pending notices. Returns the last one that concerns `table`, or that notices were lost. Never
+  /// blocks.
   [[nodiscard]] std::optional<Notice> read(std::string_view table);
 
  private:

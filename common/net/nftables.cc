@@ -18,7 +18,7 @@ namespace {
 
 using Reason = NetlinkError::Reason;
 
-/// Said here, because the library says nothing that could be told apart.
+/// Tested here, because the library's message does not distinguish this case.
 void check_socket() {
   const FileDescriptor socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER));
   if (socket.is_open()) return;
@@ -37,7 +37,7 @@ Reason reason_of(std::string_view words) {
   return Reason::kOther;
 }
 
-/// Without the quotation of the command, which may be long; the first error says enough.
+/// Without the quoted command, which may be long; the first error is enough.
 std::string first_line(std::string_view words) {
   const std::size_t error = words.find("Error: ");
   if (error != std::string_view::npos) words.remove_prefix(error + 7);
@@ -54,7 +54,8 @@ std::string output_of(const std::string& commands, unsigned flags) {
   throw NetlinkError(reason_of(report.text), words);
 }
 
-/// The same for what may be asked twice: one message that the library did not survive is no reason to fail.
+/// The same for commands that only read, which may run twice: one message on which the library ends its
+/// process must not make them fail.
 std::string answer_to(const std::string& question, unsigned flags) {
   try {
     return output_of(question, flags);
@@ -103,7 +104,7 @@ std::optional<std::string> nft_table_comment(const std::string& table, const std
   std::string line;
   std::getline(lines, line);
   std::getline(lines, line);
-  // Somebody may have made it dormant.
+  // Present if somebody has made the table dormant.
   if (line.starts_with("\tflags ")) std::getline(lines, line);
   constexpr std::string_view kBegin = "\tcomment \"";
   if (!line.starts_with(kBegin) || !line.ends_with('"')) return "";

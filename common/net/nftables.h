@@ -1,8 +1,8 @@
 // nftables through libnftables: commands in the language of nft(8), run as one transaction.
 //
-// Each call costs a process (common/net/nft_process.h), some milliseconds. The language instead of netlink
-// messages: what runs is what `check --plan` prints and `nft list ruleset` shows, and the library packs sets,
-// maps and intervals as the kernel at hand wants them.
+// Each call costs a process (common/net/nft_process.h), some milliseconds. The language is used rather than
+// netlink messages, for two reasons: what runs is exactly what `check --plan` prints and `nft list ruleset`
+// shows, and the library encodes sets, maps and intervals as the running kernel expects them.
 #pragma once
 
 #include <cstdint>
@@ -16,18 +16,18 @@
 
 namespace tunneld::net {
 
-/// The library did not live to say what has happened: all was done, or nothing.
+/// The library's process ended before it could report: either everything was done or nothing.
 class NftProcessDied : public NetlinkError {
  public:
   using NetlinkError::NetlinkError;
 };
 
-/// Runs all commands or none. They must be our own words: see nft_name() for what comes from elsewhere.
-/// Throws NetlinkError with the library's words, NftProcessDied, std::system_error.
+/// Runs all commands or none. They must consist of our own text: see nft_name() for text from elsewhere.
+/// Throws NetlinkError with the library's message, NftProcessDied, std::system_error.
 void run_nft(const std::string& commands);
 
-/// `text` as part of an nft identifier, unique for each text: what identifiers cannot hold becomes /XX.
-/// Precondition: `text` has no '/'. The whole has to start with a letter.
+/// `text` as part of an nft identifier, unique for each text: characters that identifiers cannot contain
+/// become /XX. Precondition: `text` has no '/'. The whole identifier has to start with a letter.
 [[nodiscard]] std::string nft_name(std::string_view text);
 
 /// The comment of a table, empty where it has none; nullopt: there is no such table. Throws NetlinkError.
@@ -37,7 +37,7 @@ void run_nft(const std::string& commands);
 /// The names of all tables of a family. Throws NetlinkError.
 [[nodiscard]] std::vector<std::string> nft_tables(const std::string& family = "inet");
 
-/// All tables of all families, in nft(8)'s words, without counters and the elements of sets. Throws
+/// All tables of all families in the language of nft(8), without counters and the elements of sets. Throws
 /// NetlinkError.
 [[nodiscard]] std::string nft_ruleset();
 
@@ -46,7 +46,7 @@ struct NftCounter {
   std::uint64_t bytes = 0;
   bool operator==(const NftCounter&) const = default;
 };
-/// The named counters of a table of the inet family; none where there is no such table. Throws NetlinkError.
+/// The named counters of a table of the inet family; empty if there is no such table. Throws NetlinkError.
 [[nodiscard]] std::map<std::string, NftCounter> nft_counters(const std::string& table);
 
 }  // namespace tunneld::net

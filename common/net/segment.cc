@@ -8,7 +8,7 @@
 namespace tunneld::net {
 namespace {
 
-/// A length as it stands in a sum of words in memory order.
+/// A length as it appears in a sum of words in memory order.
 std::uint16_t network_order(std::size_t length) {
   return __builtin_bswap16(static_cast<std::uint16_t>(length));
 }
@@ -19,7 +19,7 @@ bool Segmenter::finish_checksum(const VirtioNetHeader& header, MutableBytes pack
   const std::size_t start = header.csum_start;
   const std::size_t field = start + header.csum_offset;
   if (field + 2 > packet.size()) return false;
-  // The field holds the pseudo-header's sum, which belongs into the total.
+  // The field holds the pseudo-header's sum, which is part of the total.
   std::uint16_t checksum = finish(sum_bytes(packet.subspan(start)));
   if (checksum == 0) checksum = 0xffff;  // zero means "none" in UDP; the two are equal in one's complement
   store_le(packet.data() + field, checksum);

@@ -1,17 +1,17 @@
-// Cutting a superpacket, as an offloading tun hands it out, into the packets that go on the wire.
+// Cuts a superpacket, as an offloading tun delivers it, into the packets that go on the wire.
 //
-// The kernel leaves two things undone: the cut (gso_type, gso_size) and the transport checksum (csum_start).
+// The kernel leaves two things to us: the cut (gso_type, gso_size) and the transport checksum (csum_start).
 // Both are done while each segment is copied to where it will be sealed. Cutting in place would save that
 // copy, but then segments could only be sealed one at a time, each before the headers of the next overwrite
-// its tail; the batch is worth more to the AEAD engines than the copy costs (it stays in cache).
+// its tail. Sealing in batches gains the AEAD engines more than the copy costs (it stays in cache).
 //
-// The checksum field of a superpacket holds the sum of the pseudo-header, made by whoever made the packet.
-// Each segment's checksum is finished from that sum, as the kernel's own cut does it, and never from the
-// addresses in sight: a wrong one is not repaired on the way, and behind an IPv6 routing header the address
-// in sight is not the one that counts.
+// The checksum field of a superpacket holds the sum of the pseudo-header, computed by the sender of the
+// packet. Each segment's checksum is completed from that sum, as the kernel does it, and never from the
+// addresses in the header: a wrong checksum must not be repaired on the way, and behind an IPv6 routing
+// header the address in the IP header is not the one that the checksum covers.
 //
-// The header before the packet is the kernel's word, yet everything is checked against the bytes that are
-// there; hdr_len in particular is known to lie and is computed anew.
+// The VirtioNetHeader comes from the kernel, but all of it is checked against the bytes that are there.
+// hdr_len in particular is known to be wrong at times and is computed again.
 #pragma once
 
 #include <optional>
@@ -25,8 +25,8 @@ namespace tunneld::net {
 class Segmenter {
  public:
   /// `packet`: a link header of `link_header` bytes (0 on a tun; 14 on a tap, 4 more for each VLAN tag), then
-  /// the IP packet; a plain frame on a tap need not be IP. It must outlive the Segmenter. A plain packet's
-  /// checksum is finished here and now. nullopt if header and packet do not fit each other.
+  /// the IP packet; a plain frame on a tap need not be IP. It must outlive the Segmenter. The checksum of a
+  /// plain packet is completed in place by this call. nullopt if header and packet do not match.
   [[nodiscard]] static std::optional<Segmenter> plan(const VirtioNetHeader& header, MutableBytes packet,
                                                      std::size_t link_header = 0);
 
@@ -35,8 +35,8 @@ class Segmenter {
   [[nodiscard]] std::size_t size(std::size_t index) const {
     return index + 1 < count_ ? headers_ + piece_ : packet_.size() - index * piece_;
   }
-  /// Makes the segments of a TCP superpacket smaller, at most `largest` bytes each; where the cuts are is of
-  /// no meaning to TCP. Anything else stays as it is.
+  /// Makes the segments of a TCP superpacket smaller, at most `largest` bytes each; TCP does not care where
+  /// the cuts are. Anything else stays unchanged.
   void limit(std::size_t largest) {
     if (kind_ != Kind::kTcp || largest <= headers_ || size(0) <= largest) return;
     piece_ = largest - headers_;

@@ -1,7 +1,7 @@
 // The only place where the daemon reads a clock.
 //
-// CLOCK_BOOTTIME runs on while the machine sleeps, so a key is as old after a night in a closed lid as it
-// looks. Both reads are vdso calls: tens of nanoseconds, no system call, so a worker may stamp every batch.
+// CLOCK_BOOTTIME keeps running while the machine sleeps, so a key's age includes a night with the lid closed.
+// Both reads are vdso calls: tens of nanoseconds, no system call, so a worker may stamp every batch.
 #pragma once
 
 #include "common/clock.h"

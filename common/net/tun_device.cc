@@ -92,8 +92,8 @@ std::string in_use(const std::string& name) {
   }
 }
 
-// Asks for everything and steps down to what the kernel takes. With offloads off it still asks for nothing,
-// because a persistent device keeps the offloads of its last owner.
+// Requests all offloads and steps down to what the kernel accepts. With offloads off it still requests
+// "none", because a persistent device keeps the offloads of its last owner.
 TunFeatures negotiate_offloads(const FileDescriptor& fd, bool offload) {
   constexpr std::array<unsigned, 4> kSteps = {
       TUN_F_CSUM | kTcpSuperpackets | TUN_F_TSO_ECN | kUdpSuperpackets,
@@ -114,7 +114,8 @@ TunFeatures negotiate_offloads(const FileDescriptor& fd, bool offload) {
   return {};
 }
 
-// A wish: an unprivileged owner of a persistent device may not change it, and the device works all the same.
+// Optional: an unprivileged owner of a persistent device may not change it, and the device works all the
+// same.
 void set_transmit_queue_length(const std::string& name, std::uint32_t packets) {
   const FileDescriptor control(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   ifreq request = request_for(name);
@@ -191,7 +192,7 @@ TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(opt
     attached_ = true;
     error = attach_patiently(first, name_, flags);
     if (error == EINVAL) {
-      // Single and multi-queue devices are different to the kernel; whoever made the device has chosen.
+      // The kernel distinguishes single- and multi-queue devices; the creator of the device has chosen.
       flags ^= IFF_MULTI_QUEUE;
       error = attach_patiently(first, name_, flags);
     }
@@ -220,7 +221,7 @@ TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(opt
     if ((error = attach(next, name_, flags)) != 0) throw_attach_error(options, error);
     queues_.emplace_back(std::move(next), options.offload);
   }
-  // What outlives us is as whoever made it has set it up.
+  // A device that outlives us keeps the length that its creator has set.
   if (!attached_) set_transmit_queue_length(name_, options.transmit_queue_length);
   interface_index_ = net::interface_index(name_).value_or(0);
 }

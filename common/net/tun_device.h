@@ -1,16 +1,16 @@
 // The virtual network device: a tun (layer 3) or tap (layer 2) of /dev/net/tun, one file descriptor per
 // queue.
 //
-// A userspace tunnel lives or dies by how many bytes it moves per system call. With offloads on, the kernel
-// hands out TCP and UDP superpackets of up to 64 KiB and takes them back the same way; the VirtioNetHeader in
-// front of each says what is left to do. Which offloads a kernel knows is found out at start by asking for
-// all and stepping down (USO came with Linux 6.2). Without offloads the device has no such header; this class
-// then makes up an all-zero one, so that the data path has one shape.
+// The speed of a userspace tunnel depends on how many bytes each system call moves. With offloads on, the
+// kernel delivers TCP and UDP superpackets of up to 64 KiB and takes them the same way; the VirtioNetHeader
+// in front of each says what is left to do. To find out which offloads the kernel has, opening asks for all
+// and steps down (USO came with Linux 6.2). Without offloads the device has no such header; this class then
+// supplies an all-zero one, so that the data path has only one case.
 //
-// Opening is start-up and throws TunError, whose text says what to do. Reading and writing is the packet
-// path: no exception, no allocation, a status to look at. Two things that happen to every tun are statuses
-// and not failures: a write before the link is up (EIO), and the device taken away from outside (`ip link
-// del`).
+// Opening happens at start-up and throws TunError, whose text says what to do. Reading and writing are on the
+// packet path: no exceptions, no allocation, a status to check. Two events that every tun meets have a status
+// of their own and are not failures: a write before the link is up (EIO), and the deletion of the device from
+// outside (`ip link del`).
 #pragma once
 
 #include <cstdint>
@@ -31,26 +31,26 @@
 namespace tunneld::net {
 
 struct TunOptions {
-  /// 1 to 15 bytes, or empty or with one "%d" to let the kernel number it.
+  /// 1 to 15 bytes; empty or with one "%d", the kernel numbers the device.
   std::string name;
   DeviceKind kind = DeviceKind::kTun;
-  /// How many to open: at most 256, and one where the device is a single-queue one.
+  /// How many to open: at most 256; only one if the device is single-queue.
   unsigned queues = 1;
-  /// Whether a device that is made is a multi-queue one, which programs that ask for one queue cannot open;
-  /// nullopt: if more than one is to be opened.
+  /// Whether a new device is multi-queue; programs that ask for one queue cannot open such a device. nullopt:
+  /// multi-queue if more than one is to be opened.
   std::optional<bool> multi_queue = std::nullopt;
   bool offload = true;
   /// Take over a persistent device of this name and kind; otherwise an existing device is an error.
   bool may_attach = false;
-  /// Told the device's name and what it is to be left with (see restore()), before any of that is changed but
-  /// the flags, which its next user sets anyway.
+  /// Called with the device's name and the state to leave it in at the end (see restore()), before anything
+  /// of that state is changed, except for the flags, which the next user sets anyway.
   std::function<void(const std::string& device, const TunState& found)> before_change = nullptr;
-  /// In packets (a superpacket counts as one), for each queue: 16 MiB of superpackets. TCP fills a longer one
-  /// when it starts, which holds up everybody else for a tenth of a second and leaves the cache.
+  /// In packets (a superpacket counts as one), per queue: 16 MiB of superpackets. When TCP starts it fills a
+  /// longer queue, which delays all other traffic by a tenth of a second and does not fit the cache.
   std::uint32_t transmit_queue_length = 256;
 };
 
-/// What the kernel agreed to leave undone. `udp` also means that UDP superpackets may be written.
+/// The work that the kernel agreed to leave to us. `udp` also means that UDP superpackets may be written.
 struct TunFeatures {
   bool checksum = false;
   bool tcp = false;
@@ -59,8 +59,8 @@ struct TunFeatures {
   bool operator==(const TunFeatures&) const = default;
 };
 
-/// A failed start. code() holds the errno; what() names the device and the fix, and says what the kernel said
-/// only where nothing better is known.
+/// A failed start. code() holds the errno; what() names the device and the fix, and repeats the kernel's
+/// error only if nothing better is known.
 class TunError : public std::system_error {
  public:
   enum class Reason : std::uint8_t {
@@ -101,7 +101,7 @@ enum class TunWriteStatus : std::uint8_t {
   kWritten,
   kDown,      // the link is not up: normal between creation and `ip link set up`
   kFull,      // the kernel has no room now; the packet is dropped
-  kRejected,  // the kernel did not like header or packet
+  kRejected,  // the kernel refused the header or the packet
   kGone,      // the device was deleted
 };
 
@@ -109,19 +109,19 @@ enum class TunWriteStatus : std::uint8_t {
 /// the order.
 class TunQueue {
  public:
-  /// A buffer of this size holds whatever a read may return: 65,535 bytes, an Ethernet header and two 802.1Q
-  /// tags.
+  /// A buffer of this size holds anything that a read can return: 65,535 bytes, an Ethernet header and two
+  /// 802.1Q tags.
   static constexpr std::size_t kMaxPacket = 65535 + 14 + 8;
   /// Most parts that write() takes.
   static constexpr std::size_t kMaxParts = 256;
 
   TunQueue(FileDescriptor fd, bool has_header) : fd_(std::move(fd)), has_header_(has_header) {}
 
-  /// One packet or superpacket into `buffer`, which should hold kMaxPacket bytes: the kernel cuts what does
-  /// not fit.
+  /// Reads one packet or superpacket into `buffer`, which should hold kMaxPacket bytes: the kernel truncates
+  /// a larger one.
   [[nodiscard]] TunRead read(MutableBytes buffer);
-  /// One packet or superpacket, gathered from `parts` (1 to kMaxParts). Without offloads `header` must be all
-  /// zero.
+  /// Writes one packet or superpacket, gathered from `parts` (1 to kMaxParts). Without offloads `header` must
+  /// be all zero.
   [[nodiscard]] TunWriteStatus write(const VirtioNetHeader& header, std::span<const iovec> parts);
   [[nodiscard]] TunWriteStatus write(const VirtioNetHeader& header, ByteView packet);
   /// For epoll. EPOLLERR means that the device is gone.
@@ -137,16 +137,16 @@ class TunDevice {
   /// Throws TunError. Needs CAP_NET_ADMIN, or a persistent device that belongs to the caller.
   explicit TunDevice(const TunOptions& options);
 
-  /// The name the kernel gave; somebody may rename the device later.
+  /// The name the kernel gave; the device may have been renamed since.
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] DeviceKind kind() const { return kind_; }
-  /// In the network namespace of the opening.
+  /// In the network namespace in which it was opened.
   [[nodiscard]] std::uint32_t interface_index() const { return interface_index_; }
   [[nodiscard]] const TunFeatures& features() const { return features_; }
   /// True when a persistent device was taken over: it will outlive this object.
   [[nodiscard]] bool attached() const { return attached_; }
-  /// From now on the device outlives this object, and these may open it without CAP_NET_ADMIN. Throws
-  /// TunError.
+  /// From now on the device outlives this object, and this user and group may open it without CAP_NET_ADMIN.
+  /// Throws TunError.
   void persist(std::optional<std::uint32_t> owner, std::optional<std::uint32_t> group);
   [[nodiscard]] std::span<TunQueue> queues() { return queues_; }
   [[nodiscard]] std::size_t queue_count() const { return queues_.size(); }

@@ -20,7 +20,8 @@ using Reason = TunError::Reason;
 
 constexpr const char* kDevicePath = "/dev/net/tun";
 
-// Whether somebody else has queues of a multi-queue device, which the kernel shares without a word.
+// Whether another process has queues of a multi-queue device; the kernel shares such a device without an
+// error.
 bool is_shared(const std::string& name) {
   try {
     const auto tun = Netlink().link(interface_index(name).value_or(0)).tun;
@@ -74,7 +75,7 @@ int attach_patiently(FileDescriptor& fd, std::string& name, int flags) {
     int error = attach(fd, name, flags);
     if (error == 0 && (flags & IFF_MULTI_QUEUE) != 0 && is_shared(name)) {
       error = EBUSY;
-      fd = open_tun_driver();  // a descriptor that is attached cannot be detached otherwise
+      fd = open_tun_driver();  // an attached descriptor can only be detached by closing it
     }
     if (error != EBUSY || tries == 0) return error;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));

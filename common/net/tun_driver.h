@@ -1,5 +1,5 @@
-// Opening /dev/net/tun and becoming a user of one of its devices: for those that move packets
-// (tun_device.cc), and for those that only put a device back (tun_state.cc).
+// Opens /dev/net/tun and attaches to one of its devices: to move packets (tun_device.cc), or only to restore
+// the device (tun_state.cc).
 #pragma once
 
 #include <string>
@@ -11,20 +11,20 @@
 
 namespace tunneld::net {
 
-/// TUN_F_USO4 and TUN_F_USO6, which are younger than Debian 12's linux/if_tun.h (Linux 6.2).
+/// TUN_F_USO4 and TUN_F_USO6, which Debian 12's linux/if_tun.h does not have yet (Linux 6.2).
 inline constexpr unsigned kUdpSuperpackets = 0x20 | 0x40;
 
 [[nodiscard]] ifreq request_for(const std::string& device);
 
-/// Not blocking. Throws TunError.
+/// Non-blocking. Throws TunError.
 [[nodiscard]] FileDescriptor open_tun_driver();
 
 /// TUNSETIFF; returns 0 and the device's name, or an errno. `flags`: IFF_TUN, IFF_TAP, IFF_VNET_HDR …
 [[nodiscard]] int attach(const FileDescriptor& fd, std::string& name, int flags);
 
-/// attach() to a device that is there, for us alone: EBUSY if somebody has it, even a share of a multi-queue
-/// device. The last user, if it was killed, may not be gone altogether, and is given half a second. Throws
-/// TunError.
+/// attach() to an existing device as its only user: EBUSY if another process has it, even if only some queues
+/// of a multi-queue device. A previous user that was killed may still be exiting; it gets half a second.
+/// Throws TunError.
 [[nodiscard]] int attach_patiently(FileDescriptor& fd, std::string& name, int flags);
 
 }  // namespace tunneld::net

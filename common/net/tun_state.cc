@@ -57,7 +57,7 @@ class Features {
     if (ask(names_.data())) count_ = names.len;
   }
 
-  /// Those of kOffloads that are on, and that are wanted.
+  /// Those of kOffloads that are on, and those that are wanted.
   void read(unsigned& on, unsigned& wanted) {
     std::vector<std::uint32_t> buffer(
         (sizeof(ethtool_gfeatures) + blocks() * sizeof(ethtool_get_features_block)) / 4);
@@ -77,7 +77,7 @@ class Features {
     }
   }
 
-  /// A wish: an unprivileged owner may not.
+  /// Optional: an unprivileged owner may not.
   void want(unsigned wanted) {
     std::vector<std::uint32_t> buffer(
         (sizeof(ethtool_sfeatures) + blocks() * sizeof(ethtool_set_features_block)) / 4);

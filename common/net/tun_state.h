@@ -1,10 +1,10 @@
-// What a persistent tun or tap keeps of each of its users for the next one (drivers/net/tun.c): the offloads
+// What a persistent tun or tap keeps from one user to the next (drivers/net/tun.c): the offloads
 // (TUNSETOFFLOAD), the offload header's size (TUNSETVNETHDRSZ), and the flags of the last TUNSETIFF. A
-// program that knows of no offloads asks for none, and gets what the last one left: TCP segments without a
-// checksum, in superpackets that it cuts off. So whoever ends puts back what it has found.
+// program that does not know offloads sets none and gets those of the last user: TCP segments without a
+// checksum, in superpackets that it truncates. So whoever ends restores what it found.
 //
-// Its owner, the length of its transmit queue, and the packet filters (TUNATTACHFILTER, TUNSETTXFILTER) stay
-// with it as well; tunneld leaves those alone.
+// The device also keeps its owner, the length of its transmit queue, and the packet filters (TUNATTACHFILTER,
+// TUNSETTXFILTER); tunneld leaves those alone.
 #pragma once
 
 #include <cstdint>
@@ -18,26 +18,26 @@ enum class DeviceKind : std::uint8_t { kTun, kTap };
 
 struct TunState {
   DeviceKind kind = DeviceKind::kTun;
-  bool multi_queue = false;  ///< IFF_MULTI_QUEUE, which only a device's maker chooses
+  bool multi_queue = false;  ///< IFF_MULTI_QUEUE, which only the creator of a device chooses
   bool packet_info = false;  ///< without IFF_NO_PI
   bool has_header = false;   ///< IFF_VNET_HDR
-  /// sizeof(virtio_net_hdr) at a new device.
+  /// sizeof(virtio_net_hdr) for a new device.
   int header_size = 10;
   /// TUN_F_* that are on.
   unsigned offloads = 0;
-  /// TUN_F_* that somebody would have on: the last user, or an administrator (`ethtool -K`). The kernel wants
-  /// all of a new device.
+  /// TUN_F_* that are wanted: by the last user, or by an administrator (`ethtool -K`). In a new device the
+  /// kernel wants all of them.
   unsigned wanted = 0;
   bool operator==(const TunState&) const = default;
 };
 
-/// The flags, before somebody becomes its user; those of a new device where there is none of this name.
+/// The flags only, read before attaching; those of a new device if there is none of this name.
 [[nodiscard]] TunState flags_of_tun(const std::string& device, DeviceKind kind);
-/// The rest; `fd` is attached to it.
+/// The other fields; `fd` is attached to the device.
 void read_settings(const FileDescriptor& fd, const std::string& device, TunState& state);
 
-/// Makes a device that nobody uses as it was. False: somebody uses it, or it is of another kind now; then it
-/// is left alone. The carrier comes for a moment. Throws TunError.
+/// Restores a device that nobody uses. Returns false, and leaves it alone, if somebody uses it or it is of
+/// another kind now. Its carrier is on for a moment. Throws TunError.
 [[nodiscard]] bool restore(const std::string& device, const TunState& state);
 
 }  // namespace tunneld::net

@@ -83,8 +83,8 @@ std::size_t ReceiveBatch::receive(int fd) {
   for (std::size_t i = 0; i < received_; ++i) arm(i);
   received_ = 0;
   met_refusal_ = false;
-  // An error queued by an ICMP message takes one call each and hides the datagrams behind it; a few are
-  // looked past.
+  // An error queued by an ICMP message makes one call fail and hides the datagrams behind it; a few such
+  // errors are skipped.
   for (int attempt = 0; attempt < 4; ++attempt) {
     const int count =
         ::recvmmsg(fd, headers_.data(), static_cast<unsigned>(headers_.size()), MSG_DONTWAIT, nullptr);
@@ -106,7 +106,7 @@ ReceivedMessage ReceiveBatch::operator[](std::size_t index) {
   mmsghdr& header = headers_[index];
   ReceivedMessage message;
   store_sender(names_[index], message.from);
-  // A cut message cannot be whole; its length says nothing about its segments.
+  // A truncated message is incomplete; its length says nothing about its segments.
   if ((header.msg_hdr.msg_flags & MSG_TRUNC) == 0) {
     message.data = {static_cast<std::uint8_t*>(parts_[index].iov_base), header.msg_len};
   }

@@ -1,9 +1,9 @@
-// Receiving UDP in bulk: recvmmsg over runs of datagrams that the kernel has joined (UDP_GRO).
+// Receives UDP in bulk: recvmmsg over runs of datagrams that the kernel has joined (UDP_GRO).
 //
 // One system call returns up to `messages` buffers, each with one datagram or a run of equal datagrams of one
-// sender. Everything the kernel writes to is allocated once, here; the data is opened in place. The sender is
-// kept as raw bytes: a worker compares it with the last one it knows and turns it into an Endpoint only when
-// a peer has moved.
+// sender. All memory that the kernel writes to is allocated once, here; the data is opened in place. The
+// sender is kept as raw bytes: a worker compares it with the last one it knows, and converts it to an
+// Endpoint only when a peer has moved.
 #pragma once
 
 #include <array>
@@ -32,8 +32,8 @@ struct RawEndpoint {
   bool operator==(const RawEndpoint&) const = default;
 };
 
-/// One buffer of a batch; valid until the next receive. Cut `data` each `segment_size` bytes; the last may be
-/// shorter.
+/// One buffer of a batch; valid until the next receive. `data` holds datagrams of `segment_size` bytes each;
+/// the last may be shorter.
 struct ReceivedMessage {
   MutableBytes data;
   /// 1 to data.size(); 0 only when `data` is empty (an empty datagram, or one that did not fit its buffer).
@@ -45,20 +45,20 @@ struct ReceivedMessage {
 
 class ReceiveBatch {
  public:
-  /// Holds the largest run the kernel joins.
+  /// Holds the largest run that the kernel joins.
   static constexpr std::size_t kBufferSize = 65536;
 
   explicit ReceiveBatch(std::size_t messages = 32);
 
-  /// One recvmmsg on a non-blocking UDP socket. Returns the messages received: 0 when there is nothing.
-  /// Errors that the kernel reports about earlier sends are swallowed, others counted.
+  /// One recvmmsg on a non-blocking UDP socket. Returns the number of messages: 0 when there is none. Errors
+  /// about earlier sends are ignored, others counted.
   std::size_t receive(int fd);
   [[nodiscard]] std::size_t size() const { return received_; }
   [[nodiscard]] ReceivedMessage operator[](std::size_t index);
   /// Failed receive calls, since construction.
   [[nodiscard]] std::uint64_t errors() const { return errors_; }
-  /// The last receive() met an error about an earlier send: the socket's error queue, where it is heard, has
-  /// more about it.
+  /// The last receive() met an error about an earlier send. If refusals are heard, the socket's error queue
+  /// says more about it.
   [[nodiscard]] bool met_refusal() const { return met_refusal_; }
 
  private:

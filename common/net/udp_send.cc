@@ -1,7 +1,7 @@
-// The sends of a UdpSocket. The rules about errors stand at the head of udp_socket.h.
+// The sends of a UdpSocket. The rules about errors are at the head of udp_socket.h.
 //
-// A run goes out joined (one sendmsg with UDP_SEGMENT). Any refusal but a full buffer hands it to the single
-// sends, which know what to do about each datagram; how they fare then tells whose fault the refusal was.
+// A run is first sent joined (one sendmsg with UDP_SEGMENT). Any refusal but a full buffer passes it to the
+// single sends, which handle each datagram by itself; their result then shows what caused the refusal.
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -18,10 +18,11 @@ namespace tunneld::net {
 namespace {
 
 constexpr std::size_t kBatch = 64;         // datagrams of one sendmmsg
-constexpr int kMostStale = 4;              // errors of earlier datagrams that one send looks past
+constexpr int kMostStale = 4;              // errors of earlier datagrams that one send skips
 constexpr std::uint32_t kJoinPause = 256;  // runs sent singly after a refusal before joining is tried again
-// So many refusals by EIO in a row, and segmentation counts as lost. One alone may be a passing fault, or
-// that of one peer's route; and an outer interface may be replaced by one that can.
+// After this many refusals by EIO in a row, segmentation counts as lost. A single one may be a temporary
+// fault, or concern the route of one peer. It is tried again later, because an outer interface may be
+// replaced by a capable one.
 constexpr std::uint32_t kJoinsToLose = 3;
 constexpr std::uint32_t kLongJoinPause = 16384;
 
@@ -30,15 +31,15 @@ bool is_link_local(const IpAddress& address) {
   return !address.is_v4() && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
 }
 
-// The kernel gives these errors when the pinned source address has been removed, or has no route any longer.
+// The kernel returns these errors when the pinned source address has been removed or no longer has a route.
 bool may_be_source(int error) {
   return error == EINVAL || error == ENETUNREACH || error == EHOSTUNREACH || error == ENODEV ||
          error == EADDRNOTAVAIL;
 }
 
-// Left in the socket by an earlier datagram, or so it may be: the next call tells. Besides EINTR what ICMP's
-// codes become (Linux: icmp_err_convert, icmpv6_err_convert). Whether refusals are heard at this moment does
-// not matter: the call may have failed a moment ago, when they were.
+// The error may come from an earlier datagram; the next call tells. These are EINTR and the errors that ICMP
+// codes become (Linux: icmp_err_convert, icmpv6_err_convert). It does not matter whether refusals are heard
+// at this moment: the call may have failed a moment ago, when they were.
 bool may_be_stale(int error) {
   switch (error) {
     case EINTR:
@@ -82,11 +83,11 @@ SendStatus status_of(int error) {
   }
 }
 
-// An endpoint in the kernel's words: the name, and the control messages in this order: UDP_SEGMENT, traffic
-// class, source. The first and last are left out by moving the window's ends.
+// An endpoint as the kernel takes it: the name, and the control messages in this order: UDP_SEGMENT, traffic
+// class, source. The first and last are left out by moving the ends of the window.
 class Destination {
  public:
-  /// False where this socket has no way to write the address down.
+  /// False if this socket cannot send to the address.
   [[nodiscard]] bool set(const Endpoint& endpoint, std::uint8_t traffic_class, bool has_ipv6) {
     const IpAddress& remote = endpoint.remote.address;
     if (!has_ipv6 && !remote.is_v4()) return false;
@@ -122,9 +123,9 @@ class Destination {
   [[nodiscard]] bool has_source() const { return end_ != source_; }
   void drop_source() { end_ = source_; }
 
-  /// For datagrams on their own. The message points into this object.
+  /// For a single datagram. The message points into this object.
   [[nodiscard]] msghdr message(iovec& part) { return message_from(kSegmentSpace, part); }
-  /// For a run that the kernel shall cut.
+  /// For a run that the kernel is to cut.
   [[nodiscard]] msghdr message(iovec& part, std::uint16_t segment_size) {
     write(0, SOL_UDP, UDP_SEGMENT, segment_size);
     return message_from(0, part);
@@ -197,20 +198,20 @@ iovec part_of(ByteView bytes) {
 
 }  // namespace
 
-// One send_segments call: where to, what became of it so far, and how much waiting it has left.
+// One send_segments call: its destination, its result so far, and how long it may still wait.
 struct UdpSocket::Run {
   Destination destination;
   SendResult result;
   int patience = static_cast<int>(kSendPatience.count());
 
-  // After EAGAIN: true when another try is worth it. In steps, because poll() reports room only when half of
-  // the buffer is free, while a send needs much less.
+  // After EAGAIN: true when another try is worth it. It waits in steps, because poll() reports room only when
+  // half of the buffer is free, while a send needs much less.
   bool wait_for_room(int fd) {
     if (patience <= 0) return false;
     --patience;
     pollfd watched{.fd = fd, .events = POLLOUT, .revents = 0};
     (void)::poll(&watched, 1, 1);
-    // An error that waits to be read ends the wait at once, and makes no room.
+    // A pending error ends the wait at once without making room.
     if (watched.revents == POLLERR) (void)::poll(nullptr, 0, 1);
     return true;
   }
@@ -259,7 +260,7 @@ bool UdpSocket::segments() const {
   return segments_ && join_failures_.load(std::memory_order_relaxed) < kJoinsToLose;
 }
 
-// Counting the pause down is not exact when two threads send; it need not be.
+// The countdown is not exact when two threads send; it need not be.
 bool UdpSocket::may_join() {
   if (!segments_) return false;
   const std::uint32_t pause = join_pause_.load(std::memory_order_relaxed);
@@ -326,7 +327,7 @@ void UdpSocket::send_singly(Run& run, ByteView bytes, std::size_t segment_size) 
     const int error = errno;
     if (may_be_stale(error) && stale++ < kMostStale) continue;
     if (error == EAGAIN && run.wait_for_room(fd_.get())) continue;
-    // What follows is another try: it may meet errors of its own that earlier datagrams have left.
+    // The next try may meet other errors of earlier datagrams.
     stale = 0;
     if (may_be_source(error) && run.forget_source()) continue;
     if (error == EMSGSIZE || error == ENOBUFS) {
@@ -334,7 +335,7 @@ void UdpSocket::send_singly(Run& run, ByteView bytes, std::size_t segment_size) 
       bytes = bytes.subspan(parts[0].iov_len);
       continue;
     }
-    // Whatever stopped this datagram stops the others of the run as well.
+    // The reason why this datagram was refused applies to the rest of the run as well.
     run.drop((bytes.size() + segment_size - 1) / segment_size, error);
     return;
   }
@@ -345,7 +346,7 @@ SendResult UdpSocket::send_fragmented(const Endpoint& endpoint, ByteView bytes, 
   constexpr int kIpv6LeastMtu = 1280;  // RFC 8200 section 5
   const bool ipv6 = !endpoint.remote.address.is_v4();
   if (ipv6) set_fragment_size(kIpv6LeastMtu);
-  // The kernel does not cut (UDP_SEGMENT) what it has to fragment as well.
+  // The kernel cannot segment (UDP_SEGMENT) and fragment at once.
   Run run;
   if (run.destination.set(endpoint, traffic_class, has_ipv6_)) {
     send_singly(run, bytes, segment_size);
@@ -356,8 +357,8 @@ SendResult UdpSocket::send_fragmented(const Endpoint& endpoint, ByteView bytes, 
   return run.result;
 }
 
-// DF is a property of the socket and not of a message; a socket of its own would send from another port,
-// along which the path may differ.
+// DF is a property of the socket, not of a message. A second socket would send from another port, whose path
+// may differ.
 SendStatus UdpSocket::send_probe(const Endpoint& endpoint, ByteView bytes) {
   if (set_path_mtu_probing(true)) return SendStatus::kFailed;
   const SendResult result = send_segments(endpoint, bytes, bytes.size(), 0);

@@ -56,8 +56,8 @@ std::uint16_t bound_port(const FileDescriptor& fd) {
 }
 static_assert(offsetof(sockaddr_in6, sin6_port) == offsetof(sockaddr_in, sin_port));
 
-/// Each lane to the worker whose it is. Without it (a kernel before 4.5) the hash of the lane's port decides,
-/// which is right too, only less even.
+/// Directs each lane to its worker. Without it (a kernel before 4.5) the hash of the lane's port decides,
+/// which works too but balances less evenly.
 void serve_lanes(const FileDescriptor& fd, unsigned sockets) {
   // On the UDP payload, which is a data message: type in byte 0, the counter's highest byte in byte 15.
   // A result beyond the number of sockets leaves the choice to the hash.
@@ -127,7 +127,7 @@ UdpSocket::UdpSocket(const UdpOptions& options, std::uint16_t port, bool shares_
   port_ = bound_port(fd_);
 }
 
-// Wishes: with less the socket works, and status shows what was granted.
+// Optional: the socket works with less, and status shows what was granted.
 void UdpSocket::set_buffer_sizes(int bytes) {
   if (!set_option(fd_, SOL_SOCKET, SO_RCVBUFFORCE, bytes)) {
     (void)set_option(fd_, SOL_SOCKET, SO_RCVBUF, bytes);
@@ -137,8 +137,8 @@ void UdpSocket::set_buffer_sizes(int bytes) {
   }
 }
 
-// The arrival address of both families comes as IPV6_PKTINFO on a dual-stack socket, ECN in each family's own
-// message.
+// On a dual-stack socket the arrival address of both families comes as IPV6_PKTINFO, but ECN comes in each
+// family's own message.
 void UdpSocket::enable_receive_information() {
   bool complete = set_option(fd_, SOL_IP, IP_RECVTOS, 1);
   if (has_ipv6_) {
@@ -150,7 +150,7 @@ void UdpSocket::enable_receive_information() {
   if (!complete) throw std::system_error(last_error(), "cannot learn arrival addresses of a UDP socket");
 }
 
-// A kernel before 4.18 would not refuse UDP_SEGMENT on a send but overlook it, hence the question here.
+// A kernel before 4.18 ignores UDP_SEGMENT on a send instead of refusing it, so support is queried here.
 void UdpSocket::enable_offloads() {
   segments_ = get_option(fd_, SOL_UDP, UDP_SEGMENT) >= 0;
   coalesces_ = set_option(fd_, SOL_UDP, UDP_GRO, 1);
@@ -193,8 +193,8 @@ void UdpSocket::hear_refusals(bool on) {
   if (!on) (void)get_option(fd_, SOL_SOCKET, SO_ERROR);  // takes what is left of it
 }
 
-// SO_REUSEPORT lets any process of the same user join a port. So the first socket binds without it, which
-// fails if anybody has the port, and only then opens the door for the others.
+// With SO_REUSEPORT any process of the same user can join a port. So the first socket binds without it, which
+// fails if another socket has the port, and sets the option only then, for our other sockets.
 std::vector<UdpSocket> open_udp_sockets(const UdpOptions& options) {
   std::vector<UdpSocket> sockets;
   sockets.reserve(options.sockets);

@@ -1,30 +1,35 @@
-// The outer UDP socket: one port for IPv4 and IPv6, sending runs of datagrams with one system call.
+// The outer UDP socket: one port for IPv4 and IPv6; it sends runs of datagrams with one system call.
 //
 // One dual-stack IPv6 socket (IPV6_V6ONLY off) serves both families, so that a worker polls one descriptor
-// and a port is one port. Where the kernel has no IPv6 (ipv6.disable=1) the socket is IPv4. Per family, the
-// kernel wants to be told in that family's own words, and takes them on the one socket: IPv4 datagrams go to
-// v4-mapped addresses, and their source, ToS and DF are set by SOL_IP options and messages. The tests hold
-// each of these.
+// and both families share the port. If the kernel has no IPv6 (ipv6.disable=1) the socket is IPv4. A
+// dual-stack socket needs the options of each family: IPv4 datagrams go to v4-mapped addresses, and their
+// source, ToS and DF are set by SOL_IP options and messages. The tests cover each of these.
 //
-// A send leaves from the address that the peer used (Endpoint::local). Only the address is pinned: naming the
-// interface too would, with IPv4, make the kernel assume that the peer is on link when the route moves away.
-// A link-local address means nothing without its interface, so there it is named.
+// A send leaves from the address that the peer used (Endpoint::local). Only the address is pinned. If the
+// interface were named too, the kernel would assume for IPv4 that the peer is on link once the route moves
+// elsewhere. A link-local address is meaningless without its interface, so there the interface is named as
+// well.
 //
-// What a send does about errors, so that nobody above has to know errno values:
-// - EIO to UDP_SEGMENT: the route's device cannot checksum (Linux before 6.11), or a passing fault: singly
-//   for a while, and for a long one when it happens time and again.
+// How a send handles errors, so that no caller has to know errno values:
+// - EIO to UDP_SEGMENT: the route's device cannot checksum (Linux before 6.11), or a temporary fault.
+// Datagrams
+//   are sent singly for a while, and for a long while if it happens repeatedly.
 // - EINVAL to UDP_SEGMENT: an old driver, or before Linux 6.9 a path smaller than the segment: singly for a
 //   while.
 // - EMSGSIZE: the run is sent singly; the sizes that fail even then are reported.
-// - EINVAL, no route, with a pinned source address: the address is gone: sent again without it, and the
-//   caller told to forget it.
+// - EINVAL, no route, with a pinned source address: the address is gone. The datagram is sent again without
+// it,
+//   and the caller is told to forget it.
 // - EAGAIN: the socket's buffer is full: waits up to kSendPatience, then drops. Waiting makes the tun queue
-//   fill up, which is the only back-pressure the inner flows can feel; the bound keeps receiving alive (the
-//   receive buffer covers it).
-// - ENOBUFS: the device's queue is full; poll() would not wait for it: dropped, as the queue would. The
-//   kernel says so only while refusals are heard.
-// - ECONNREFUSED and kin are about an earlier datagram: tried again. Any other of ICMP's errors may be, and is
-//   believed only if it persists: also while no refusals are heard, for the call may have failed before that.
+//   fill up, which is the only back-pressure that the inner flows can notice. The limit keeps receiving alive
+//   (the receive buffer covers that time).
+// - ENOBUFS: the device's queue is full, and poll() does not wait for it. The datagram is dropped, as the
+// queue
+//   would drop it. The kernel reports this only while refusals are heard.
+// - ECONNREFUSED and similar concern an earlier datagram: tried again. Every other error that ICMP can cause
+// may
+//   do so too, and is believed only if it persists. This also holds while no refusals are heard, because the
+//   error may date from before that.
 #pragma once
 
 #include <atomic>
@@ -44,15 +49,15 @@ namespace tunneld::net {
 struct UdpOptions {
   /// 0: the kernel picks one.
   std::uint16_t port = 0;
-  /// Sockets that share the port; the kernel spreads senders over them by a hash of addresses and ports.
+  /// Sockets that share the port; the kernel distributes senders over them by a hash of addresses and ports.
   unsigned sockets = 1;
   /// SO_MARK for policy routing; 0 for none. Needs CAP_NET_ADMIN.
   std::uint32_t mark = 0;
-  /// UDP_SEGMENT and UDP_GRO. Off for tests and for drivers that lie.
+  /// UDP_SEGMENT and UDP_GRO. Off for tests and for faulty drivers.
   bool offload = true;
   /// See UdpSocket::set_path_mtu_probing.
   bool probe_path_mtu = false;
-  /// Asked of the kernel per socket and direction, in bytes; without CAP_NET_ADMIN it gives
+  /// Requested per socket and direction, in bytes; without CAP_NET_ADMIN the kernel limits it to
   /// net.core.[rw]mem_max.
   int buffer_size = 7 << 20;
 };
@@ -61,11 +66,11 @@ enum class SendStatus : std::uint8_t {
   kSent,
   kTooLarge,     // larger than the path MTU where fragmenting is off, or than a UDP datagram can be
   kBusy,         // the socket's buffer or the device's queue stayed full
-  kUnreachable,  // no route, device down, or a local firewall said no
+  kUnreachable,  // no route, device down, or refused by a local firewall
   kFailed,       // anything else
 };
 
-/// What became of a send, in datagrams.
+/// The result of a send, counted in datagrams.
 struct SendResult {
   std::uint32_t sent = 0;
   std::uint32_t dropped = 0;
@@ -73,14 +78,14 @@ struct SendResult {
   std::uint32_t refused_size = 0;
   /// Why the last dropped datagram was dropped; kSent when none was.
   SendStatus status = SendStatus::kSent;
-  /// The pinned source address did not work: clear Endpoint::local and local_interface.
+  /// The pinned source address did not work: the caller has to clear Endpoint::local and local_interface.
   bool forget_local = false;
-  /// This call found that UDP_SEGMENT does not work here, time and again: worth one line in the log. It is
-  /// tried again after a long while.
+  /// UDP_SEGMENT has now failed repeatedly and is off; worth one line in the log. It is tried again after a
+  /// long while.
   bool segmentation_lost = false;
 };
 
-/// A datagram on its own, for send_batch. The last two fields are the result.
+/// A single datagram for send_batch. The last two fields are the result.
 struct Datagram {
   Endpoint endpoint;
   ByteView bytes;
@@ -93,9 +98,9 @@ struct Datagram {
 /// Sending is thread-safe: the control thread may send handshakes through a worker's socket.
 class UdpSocket {
  public:
-  /// A full socket buffer holds a sender up for this long at most.
+  /// A full socket buffer delays a sender by this long at most.
   static constexpr std::chrono::milliseconds kSendPatience{20};
-  /// Of one UDP_SEGMENT send: the limit of Linux before 6.9 (newer ones: 128), and of an IPv4 datagram.
+  /// Limits of one UDP_SEGMENT send: of Linux before 6.9 (newer ones: 128), and of an IPv4 datagram.
   static constexpr std::size_t kMaxSegments = 64;
   static constexpr std::size_t kMaxSendBytes = 65507;
 
@@ -105,44 +110,47 @@ class UdpSocket {
   /// allows.
   SendResult send_segments(const Endpoint& endpoint, ByteView bytes, std::size_t segment_size,
                            std::uint8_t traffic_class);
-  /// The same for datagrams that are known to be larger than the path: in fragments that fit any path. With
-  /// IPv4 these are the kernel's and the routers' business anyway. Larger datagrams of other threads may be
-  /// fragmented too meanwhile.
+  /// The same for datagrams that are known to be larger than the path: sends them in fragments that fit any
+  /// path. With IPv4 the kernel and the routers fragment anyway. Meanwhile larger datagrams of other threads
+  /// may be fragmented too.
   SendResult send_fragmented(const Endpoint& endpoint, ByteView bytes, std::size_t segment_size,
                              std::uint8_t traffic_class);
-  /// Sends a datagram that no fragmentation may help: kTooLarge if the outgoing interface cannot carry it,
-  /// whatever the kernel has heard of the path. So are, for the time of this call, those of other threads.
+  /// Sends a datagram that must not be fragmented: kTooLarge if the outgoing interface cannot carry it,
+  /// whatever path MTU the kernel has learnt. During this call datagrams of other threads are not fragmented
+  /// either.
   SendStatus send_probe(const Endpoint& endpoint, ByteView bytes);
-  /// Sends datagrams to any endpoints by sendmmsg and fills in what became of each. Never waits for room.
+  /// Sends datagrams to any endpoints by sendmmsg and fills in the result of each. Never waits for room.
   SendResult send_batch(std::span<Datagram> datagrams);
   std::size_t receive(ReceiveBatch& batch) { return batch.receive(fd_.get()); }
 
   [[nodiscard]] int fd() const { return fd_.get(); }
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  /// False: the host has no IPv6, and endpoints with IPv6 addresses are unreachable.
+  /// False: the host has no IPv6, so IPv6 endpoints are unreachable.
   [[nodiscard]] bool has_ipv6() const { return has_ipv6_; }
-  /// Whether runs are sent by UDP_SEGMENT and received by UDP_GRO, for log and status. The former may be lost
-  /// and come back.
+  /// Whether runs are sent by UDP_SEGMENT and received by UDP_GRO, for log and status. UDP_SEGMENT may be
+  /// lost and come back.
   [[nodiscard]] bool segments() const;
   [[nodiscard]] bool coalesces() const { return coalesces_; }
-  /// What the kernel granted, in bytes (it reports twice the size asked for, to cover its overhead).
+  /// The size that the kernel granted, in bytes (it reports twice the requested size, to cover its overhead).
   [[nodiscard]] int receive_buffer_size() const;
   [[nodiscard]] int send_buffer_size() const;
 
-  /// Becomes `fresh`, under the descriptor's old number: other threads go on with it. Whoever waits for the
-  /// descriptor by epoll has to register it again. The error: it is what it was.
+  /// Replaces the socket by `fresh` under the same descriptor number, so that other threads can go on using
+  /// it. A thread that waits for the descriptor by epoll has to register it again. On an error the socket is
+  /// unchanged.
   [[nodiscard]] std::error_code become(const UdpSocket& fresh);
 
   /// Routing mark of all later sends; 0 for none.
   [[nodiscard]] std::error_code set_mark(std::uint32_t mark);
-  /// On: DF is set and the kernel's path MTU cache ignored, so probes of any size leave (RFC 8899); what is
-  /// larger than the device's MTU is refused. Off (the start value): the kernel fragments what is too large.
+  /// On: DF is set and the kernel's path MTU cache ignored, so probes of any size leave (RFC 8899); a
+  /// datagram larger than the device's MTU is refused. Off (the initial value): the kernel fragments
+  /// datagrams that are too large.
   [[nodiscard]] std::error_code set_path_mtu_probing(bool on);
 
-  /// On: what ICMP says of sent datagrams comes to the socket's error queue (IP_RECVERR, ip(7)), which
-  /// somebody has to read whenever the socket polls as failed. Each such message also makes one later call on
-  /// the socket fail; sends and receives here try again, and lose nothing by it. Off (the start value): the
-  /// queue is thrown away.
+  /// On: ICMP errors about sent datagrams go to the socket's error queue (IP_RECVERR, ip(7)), which has to be
+  /// read whenever poll reports an error on the socket. Each such message also makes one later call on the
+  /// socket fail; sends and receives here try again and lose nothing. Off (the initial value): the queue is
+  /// discarded.
   void hear_refusals(bool on);
 
  private:
@@ -154,7 +162,7 @@ class UdpSocket {
   void set_buffer_sizes(int bytes);
   void enable_receive_information();
   void enable_offloads();
-  /// Of IPv6; 0: the path's.
+  /// IPv6's fragment size; 0: that of the path.
   bool set_fragment_size(int bytes);
 
   [[nodiscard]] bool may_join();
@@ -170,13 +178,13 @@ class UdpSocket {
   std::atomic<std::uint32_t> join_failures_ = 0;  // by EIO, since the last run that left joined
 };
 
-/// Opens `options.sockets` sockets on one port. Data on a lane n > 0 (common/protocol/lanes.h) comes to
-/// socket (n - 1) mod sockets; all else is spread by the kernel's hash. Throws std::system_error whose text
-/// says what to do; the code is EADDRINUSE when another program (or another daemon of ours) has the port.
+/// Opens `options.sockets` sockets on one port. Data on a lane n > 0 (common/protocol/lanes.h) arrives at
+/// socket (n - 1) mod sockets; the kernel's hash distributes everything else. Throws std::system_error whose
+/// text says what to do; the code is EADDRINUSE if another program (or another tunneld) has the port.
 [[nodiscard]] std::vector<UdpSocket> open_udp_sockets(const UdpOptions& options);
 
-/// Opens `options.sockets` sockets for sending only, each on a port of its own (`options.port` means
-/// nothing). Throws as above.
+/// Opens `options.sockets` sockets for sending only, each on a port of its own (`options.port` is ignored).
+/// Throws as above.
 [[nodiscard]] std::vector<UdpSocket> open_lane_sockets(UdpOptions options);
 
 }  // namespace tunneld::net

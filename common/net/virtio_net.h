@@ -1,6 +1,6 @@
 // The ten bytes in front of every packet that crosses an offloading tun or tap device.
 //
-// They say what is left to do on the packet: finish a checksum, or cut a superpacket into segments. The
+// It says what is left to do with the packet: complete a checksum, or cut a superpacket into segments. The
 // kernel's own header (linux/virtio_net.h) is not valid C++, so the struct is declared here. Native byte
 // order: tun's default.
 #pragma once
@@ -13,7 +13,7 @@ namespace tunneld::net {
 struct VirtioNetHeader {
   std::uint8_t flags = 0;
   std::uint8_t gso_type = 0;
-  /// Length of all headers before the payload. The kernel may give any value here: never trust it.
+  /// Length of all headers before the payload. The kernel may set any value here: never trust it.
   std::uint16_t hdr_len = 0;
   /// Payload bytes of each segment.
   std::uint16_t gso_size = 0;
