@@ -1,4 +1,4 @@
-// The vocabulary for raw bytes, and little-endian/big-endian access to them.
+// Types for raw bytes, and little-endian and big-endian access to them.
 #pragma once
 
 #include <bit>

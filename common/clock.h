@@ -1,4 +1,4 @@
-// Time as the protocol sees it: a value handed in from outside, never read inside.
+// Time in the protocol: a value that is passed in, never read inside.
 //
 // Key ages, timers and deadlines use CLOCK_BOOTTIME, because a key also ages while the machine sleeps. TAI64N
 // handshake timestamps use wall-clock time. Both are plain values, so tests run days of timers in

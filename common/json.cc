@@ -11,8 +11,8 @@ namespace {
 
 using Library = nlohmann::json;
 
-/// Builds a value of what the library's parsers find, and ends them at what they would let pass: of a key
-/// that is given twice the last one would count.
+/// Builds a value from the parser's events, and stops on duplicate keys, which the library would accept (the
+/// last one would count).
 class Builder : public nlohmann::json_sax<Library> {
  public:
   explicit Builder(std::size_t deepest) : deepest_(deepest) {}
@@ -72,8 +72,8 @@ class Builder : public nlohmann::json_sax<Library> {
 
 template <typename Bytes>
 std::optional<Json> read(const Bytes& bytes, Library::input_format_t format, std::size_t deepest) {
-  // The parser does not throw what it tells parse_error(), but does for an array that announces more items
-  // than memory could hold.
+  // The parser reports errors to parse_error() instead of throwing, except for an array that announces more
+  // items than memory can hold.
   try {
     Builder builder(deepest);
     if (!Library::sax_parse(bytes.begin(), bytes.end(), &builder, format)) return std::nullopt;

@@ -1,7 +1,7 @@
-// A JSON value (RFC 8259): what status, journals and control frames are made of, and what they are read from.
+// A JSON value (RFC 8259), for status, journals and control frames, both written and read.
 //
-// The library that reads and writes it is seen by json.cc alone: its header costs each file that includes it
-// three seconds of compiling. Values are built and read as with that library, which readers may know.
+// Only json.cc includes the library behind it: its header costs three seconds of compile time per file.
+// Values are built and read as with that library, which readers may know.
 #pragma once
 
 #include <concepts>
@@ -31,7 +31,7 @@ class Json {
   using value_type = Json;
   using const_iterator = Array::const_iterator;
 
-  /// A member that is not there, or a value of another type than asked for.
+  /// A missing member, or a value of another type than requested.
   class Error : public std::runtime_error {
    public:
     using std::runtime_error::runtime_error;
@@ -60,7 +60,7 @@ class Json {
       : value_(Array(items.begin(), items.end())) {}
   template <typename T>
   Json(const std::map<std::string, T>& members) : value_(Object(members.begin(), members.end())) {}
-  /// An object where each item is a pair of a text and a value, an array otherwise.
+  /// An object if each item is a pair of a text and a value, otherwise an array.
   Json(std::initializer_list<Json> items);
 
   [[nodiscard]] static Json array(std::initializer_list<Json> items = {}) { return Array(items); }
@@ -68,7 +68,7 @@ class Json {
 
   [[nodiscard]] bool is_null() const { return holds<std::monostate>(); }
   [[nodiscard]] bool is_boolean() const { return holds<bool>(); }
-  /// A whole number that is not negative.
+  /// A non-negative integer.
   [[nodiscard]] bool is_number_unsigned() const { return holds<std::uint64_t>(); }
   [[nodiscard]] bool is_integer() const { return is_number_unsigned() || holds<std::int64_t>(); }
   [[nodiscard]] bool is_number() const { return is_integer() || holds<double>(); }
@@ -77,10 +77,10 @@ class Json {
   [[nodiscard]] bool is_object() const { return holds<Object>(); }
 
   /// bool, a number, std::string, or a vector or map of these. Throws Error for a value of another type, and
-  /// for a number that T cannot hold.
+  /// for a number that does not fit into T.
   template <typename T>
   [[nodiscard]] T get() const;
-  /// As get(), for what declares its type itself.
+  /// As get(), where the context determines the type.
   template <typename T>
   requires((std::integral<T> && !std::same_as<T, char>) || std::same_as<T, double> ||
            std::same_as<T, std::string>)
@@ -94,40 +94,40 @@ class Json {
     throw_other_type();
   }
 
-  /// nullptr where it is not there, or this is no object.
+  /// nullptr if there is no such member, or this is not an object.
   [[nodiscard]] const Json* find(std::string_view key) const;
   [[nodiscard]] bool contains(std::string_view key) const { return find(key) != nullptr; }
-  /// Throws Error where it is not there, or this is no object.
+  /// Throws Error if there is no such member or item, or this is not an object or array.
   [[nodiscard]] const Json& at(std::string_view key) const;
   [[nodiscard]] const Json& at(std::size_t index) const;
   template <std::convertible_to<std::string_view> Key>
   [[nodiscard]] const Json& operator[](const Key& key) const {
     return at(std::string_view(key));
   }
-  /// Adds a null where it is not there; null becomes an object. Throws Error where this is something else.
+  /// Adds a missing member as null; a null value becomes an object. Throws Error for other types.
   template <std::convertible_to<std::string_view> Key>
   Json& operator[](const Key& key) {
     return member(std::string_view(key));
   }
-  /// The member, or `otherwise` where it is not there. Throws Error as get() does.
+  /// The member, or `otherwise` if there is none. Throws Error as get() does.
   template <typename T>
   [[nodiscard]] T value(std::string_view key, T otherwise) const {
     const Json* const found = find(key);
     return found == nullptr ? std::move(otherwise) : found->get<T>();
   }
-  /// Null becomes an array. Throws Error where this is something else.
+  /// A null value becomes an array. Throws Error for other types.
   void push_back(Json item);
 
-  /// Removes a member, if it is there.
+  /// Removes a member if there is one.
   void erase(std::string_view key);
 
-  /// Members, items; 0 for null, 1 for all else.
+  /// The number of members or items; 0 for null, 1 for anything else.
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] bool empty() const { return size() == 0; }
-  /// Of an array. Throws Error where this is something else.
+  /// For arrays. Throws Error for other types.
   [[nodiscard]] const_iterator begin() const { return get_ref<Array>().begin(); }
   [[nodiscard]] const_iterator end() const { return get_ref<Array>().end(); }
-  /// Of an object. Throws Error where this is something else.
+  /// For objects. Throws Error for other types.
   [[nodiscard]] const Object& items() const { return get_ref<Object>(); }
 
   bool operator==(const Json& other) const = default;
@@ -137,15 +137,15 @@ class Json {
     return *this == Json(other);
   }
 
-  /// In one line where `indentation` is negative. Bytes that are no UTF-8 become U+FFFD.
+  /// A single line if `indentation` is negative. Invalid UTF-8 becomes U+FFFD.
   [[nodiscard]] std::string dump(int indentation = -1) const;
   /// RFC 8949.
   [[nodiscard]] std::vector<std::uint8_t> to_cbor() const;
 
-  /// nullopt for anything malformed: a key given twice, arrays and objects nested deeper than `deepest`, more
-  /// behind the end.
+  /// nullopt for malformed text: duplicate keys, arrays and objects nested deeper than `deepest`, or trailing
+  /// text.
   [[nodiscard]] static std::optional<Json> parse(std::string_view text, std::size_t deepest = 16);
-  /// The same. Byte strings, which JSON has not, are read as null. Never throws.
+  /// The same for CBOR. Byte strings, which JSON does not have, are read as null. Never throws.
   [[nodiscard]] static std::optional<Json> from_cbor(ByteView bytes, std::size_t deepest);
 
  private:

@@ -1,8 +1,8 @@
-// The one door for log lines: one line per event that a person cares about; nothing per packet; no secret at
-// any level.
+// The only interface for log lines: one line per event that a person cares about; nothing per packet; no
+// secrets at any level.
 //
-// Only this file's templates are compiled where a line is written. Where lines go is decided at the edge
-// (daemon/log.h); until then, and in tests that do not ask, they go to stderr as they are.
+// A caller compiles only the templates of this file. The daemon decides where lines go (daemon/log.h); before
+// that, and in tests that do not set a sink, they go to stderr unchanged.
 #pragma once
 
 #include <string_view>
@@ -16,9 +16,9 @@ namespace tunneld::log {
 /// Gets lines without a newline, from any thread.
 using Sink = void (*)(Level level, std::string_view line);
 
-/// nullptr: to stderr again.
+/// nullptr: back to stderr.
 void set_sink(Sink sink);
-/// Lines below it are neither formatted nor passed on.
+/// Lines below this level are neither formatted nor passed on.
 void set_level(Level level);
 
 /// Never throws: a line that cannot be formatted is lost.

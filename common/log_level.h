@@ -1,4 +1,4 @@
-// How much is logged: the levels, and the words that configurations and command lines have for them.
+// The log levels, and their names in configurations and on command lines.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ struct LevelWord {
   std::string_view word;
   Level level;
 };
-/// kOff has none: nobody may ask for it.
+/// kOff has no name: it cannot be selected.
 inline constexpr std::array kLevelWords{
     LevelWord{"trace", Level::kTrace}, LevelWord{"debug", Level::kDebug}, LevelWord{"info", Level::kInfo},
     LevelWord{"warning", Level::kWarning}, LevelWord{"error", Level::kError}};

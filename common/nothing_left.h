@@ -1,12 +1,13 @@
-// Errors that say nothing of what was asked for, but that this process, or the host, has nothing left to ask
-// with. Who takes one for "it is not there" takes a running daemon for one that has ended.
+// Errors that say nothing about the object in question, only that this process or the host has run out of
+// descriptors or memory. To mistake them for "it does not exist" would be to mistake a running daemon for a
+// dead one.
 #pragma once
 
 #include <cerrno>
 
 namespace tunneld {
 
-/// `error`: an errno. No descriptors, or no memory.
+/// `error`: an errno. True: no descriptors or no memory left.
 [[nodiscard]] inline bool nothing_left(int error) {
   return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 }

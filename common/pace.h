@@ -1,4 +1,4 @@
-// Limits how often others can make something happen: a burst first, then one per interval.
+// Limits how often others can make something happen: first a burst, then one per interval.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@ class Pace {
  public:
   constexpr Pace(unsigned at_once, Duration each) : at_once_(at_once), each_(each) {}
 
-  /// True counts as one time.
+  /// True: allowed, and counted.
   [[nodiscard]] bool allow(Instant now) {
     const Instant next = std::max(full_at_, now) + each_;
     if (next - now > at_once_ * each_) return false;
@@ -22,7 +22,7 @@ class Pace {
  private:
   unsigned at_once_;
   Duration each_;
-  /// When all of `at_once_` are there again (ITU-T I.371's generic cell rate algorithm).
+  /// When the whole burst of `at_once_` is available again (ITU-T I.371's generic cell rate algorithm).
   Instant full_at_{};
 };
 

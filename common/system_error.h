@@ -1,4 +1,4 @@
-// Failed system calls as exceptions, for start-up and for what the edge cannot go on without.
+// Failed system calls as exceptions, for start-up and for calls whose failure the caller cannot handle.
 #pragma once
 
 #include <cerrno>
@@ -7,7 +7,7 @@
 
 namespace tunneld {
 
-/// `what`: the call, or the path that it was about.
+/// `what`: the call, or the path it was made for.
 [[noreturn]] inline void fail(int error, const std::string& what) {
   throw std::system_error(error, std::generic_category(), what);
 }

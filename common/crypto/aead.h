@@ -1,5 +1,5 @@
-// The AEADs of the handshake: ChaCha20-Poly1305 (RFC 8439) and XChaCha20-Poly1305, one message at a time, by
-// libsodium. The data path has its own, batched interface in aead_engine.h.
+// The AEADs of the handshake: ChaCha20-Poly1305 (RFC 8439) and XChaCha20-Poly1305 from libsodium, one message
+// at a time. The data path has a batched interface of its own in aead_engine.h.
 #pragma once
 
 #include "common/bytes.h"

@@ -1,9 +1,9 @@
 // AEAD engines of the data path: sealing and opening batches of packets in place.
 //
 // An engine is a stateless set of functions for one library (libsodium: always there and the reference;
-// ipsec-mb: fast). What depends on the key alone (AES round keys, GHASH tables) is computed once per key into
-// a CipherKey, which lives in locked memory beside the keypair. Engines are called from several threads at
-// once.
+// ipsec-mb: fast). Everything that depends only on the key (AES round keys, GHASH tables) is computed once
+// per key into a CipherKey, which lives in locked memory beside the keypair. Engines are called from several
+// threads at once.
 #pragma once
 
 #include <memory>
@@ -25,15 +25,15 @@ struct AeadJob {
   std::uint8_t* data;
   std::size_t length;
   std::uint64_t counter;
-  /// Written by open(): kAuthentic, or kForged and then `data` must not be used.
+  /// Written by open(): kAuthentic, or kForged; then `data` must not be used.
   Verdict verdict = Verdict::kForged;
 };
 
-/// A key made ready for one engine and one cipher. Wiped when destroyed.
+/// A key that is prepared for one engine and one cipher. Wiped when destroyed.
 ///
-/// Any number of threads may call seal() and open() at once. They allocate nothing, except that ipsec-mb sets
-/// up its manager (200 KB, below a millisecond) at a thread's first call: an empty batch does that ahead of
-/// the traffic.
+/// Any number of threads may call seal() and open() at once. They allocate nothing, with one exception:
+/// ipsec-mb sets up its manager (200 KB, less than a millisecond) at a thread's first call. An empty batch
+/// does that before there is traffic.
 class CipherKey {
  public:
   virtual ~CipherKey() = default;
@@ -52,8 +52,8 @@ class AeadEngine {
 
 enum class EngineChoice : std::uint8_t { kAuto, kLibsodium, kIpsecMb };
 
-/// Picks an engine and proves it against libsodium on random batches first. An engine that was asked for by
-/// name and is not there, or fails its self-test, throws std::runtime_error; kAuto falls back to libsodium.
+/// Picks an engine, after testing it against libsodium on random batches. If an engine that was requested by
+/// name is missing or fails its self-test, throws std::runtime_error; kAuto falls back to libsodium.
 [[nodiscard]] std::unique_ptr<AeadEngine> select_engine(EngineChoice choice);
 
 }  // namespace tunneld::crypto

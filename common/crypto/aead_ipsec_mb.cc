@@ -2,16 +2,15 @@
 // faster than libsodium on packets of 1420 bytes (tests/bench/aead_bench.cc).
 //
 // Everything goes through a manager (IMB_MGR): a table of functions chosen for the CPU, and a ring of jobs.
-// ChaCha20-Poly1305 is done by jobs, one packet each. The direct calls take a fifth to a third longer at 1420
-// bytes and three quarters longer at 64; bursts of jobs showed no gain that stood out of the noise, so the
-// simpler way stays (tests/bench/ipsec_mb_api_bench.cc has all three). The ring makes a manager private to
-// its thread. AES-GCM goes by direct calls, which only read the manager, because jobs are no faster there.
-// Both finish a packet before they return, so nothing is ever left in the ring: no flush, and no packet waits
-// for the next one.
+// ChaCha20-Poly1305 uses jobs, one packet each. The direct calls take a fifth to a third longer at 1420 bytes
+// and three quarters longer at 64; bursts of jobs showed no measurable gain, so the simpler way stays
+// (tests/bench/ipsec_mb_api_bench.cc has all three). Because of the ring, each thread has a manager of its
+// own. AES-GCM uses direct calls, which only read the manager, because jobs are no faster there. Both finish
+// a packet before they return, so nothing is ever left in the ring: no flush, and no packet waits for the
+// next one.
 //
-// A manager never holds key bytes here, only pointers to keys that are kept in secret memory; the library
-// clears its stack and registers itself (IMB_FEATURE_SAFE_DATA, as Debian builds it). It is wiped all the
-// same.
+// Here a manager never holds key bytes, only pointers to keys in secret memory, and the library clears its
+// stack and registers itself (IMB_FEATURE_SAFE_DATA, as Debian builds it). The manager is wiped nevertheless.
 #include "common/crypto/aead_ipsec_mb.h"
 
 #ifdef TUNNELD_HAVE_IPSEC_MB
@@ -35,8 +34,7 @@ struct Nonce {
   std::array<std::uint8_t, 12> bytes{};
 };
 
-/// A manager in memory of our own, because the library does not say how to wipe what its alloc_mb_mgr()
-/// returns.
+/// A manager in our own memory, because the library offers no way to wipe one from its alloc_mb_mgr().
 class Manager {
  public:
   Manager() : size_(imb_get_mb_mgr_size()), memory_(::operator new(size_, kAlignment)) {
@@ -50,8 +48,8 @@ class Manager {
     ::operator delete(memory_, kAlignment);
   }
 
-  /// AVX2 and what the library's AVX2 code takes for granted, AES-NI and CLMUL among it; the library's own
-  /// self-test has passed.
+  /// The CPU has AVX2 and what the library's AVX2 code relies on, for example AES-NI and CLMUL, and the
+  /// library's own self-test has passed.
   [[nodiscard]] bool is_usable() const {
     return manager_ != nullptr && imb_get_errno(manager_) == 0 &&
            (manager_->features & IMB_CPUFLAGS_AVX2) == IMB_CPUFLAGS_AVX2;
@@ -71,8 +69,8 @@ IMB_MGR* thread_manager() {
   return manager.get();
 }
 
-/// In constant time, without sodium_memcmp's byte-wise volatile loop, which showed in profiles of the data
-/// path.
+/// Constant time, but without the byte-wise volatile loop of sodium_memcmp, which showed in profiles of the
+/// data path.
 Verdict compare_tags(const std::uint8_t* computed, const std::uint8_t* received) {
   const std::uint64_t difference =
       (load_le<std::uint64_t>(computed) ^ load_le<std::uint64_t>(received)) |
@@ -103,8 +101,7 @@ class ChaChaKey final : public CipherKey, public InSecretMemory {
     const Nonce nonce(packet.counter);
     IMB_JOB* const job = IMB_GET_NEXT_JOB(manager);
     prepare(*job, packet, direction, nonce, tag);
-    // Cannot happen with an empty ring; but then plaintext would leave, or an undecided packet would be
-    // accepted.
+    // Cannot happen with an empty ring. If it did, plaintext would be sent, or an unverified packet accepted.
     if (IMB_SUBMIT_JOB_NOCHECK(manager) != job) std::abort();
   }
 
@@ -164,7 +161,7 @@ class AesGcmKey final : public CipherKey, public InSecretMemory {
   }
 
  private:
-  /// The library's notes on the message at hand (a block of keystream, GHASH), wiped once a batch.
+  /// The library's state for the current message (a block of keystream, GHASH), wiped once per batch.
   class Context {
    public:
     Context() = default;
@@ -177,8 +174,8 @@ class AesGcmKey final : public CipherKey, public InSecretMemory {
     gcm_context_data data_;
   };
 
-  /// Round keys and powers of the hash key. The library's loads are aligned ones, but its header asks for the
-  /// alignment only where LINUX is defined, which is nowhere.
+  /// Round keys and powers of the hash key. The library uses aligned loads, but its header requests the
+  /// alignment only if LINUX is defined, which it never is.
   alignas(64) gcm_key_data expanded_;
 };
 

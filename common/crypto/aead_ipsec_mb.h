@@ -6,7 +6,7 @@
 
 namespace tunneld::crypto {
 
-/// Intel's Multi-Buffer Crypto for IPsec. Null where it was not built in or the CPU has no AVX2.
+/// Intel's Multi-Buffer Crypto for IPsec. Null if it is not built in or the CPU has no AVX2.
 [[nodiscard]] std::unique_ptr<AeadEngine> make_ipsec_mb_engine();
 
 }  // namespace tunneld::crypto

@@ -6,7 +6,7 @@
 
 namespace tunneld::crypto {
 
-/// The reference engine. AES-256-GCM only where the CPU has AES-NI and CLMUL.
+/// The reference engine. It has AES-256-GCM only if the CPU has AES-NI and CLMUL.
 [[nodiscard]] std::unique_ptr<AeadEngine> make_libsodium_engine();
 
 }  // namespace tunneld::crypto

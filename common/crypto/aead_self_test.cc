@@ -9,7 +9,7 @@ namespace tunneld::crypto {
 namespace {
 
 /// The edges of 16-byte blocks (GHASH, Poly1305), of 64-byte blocks (ChaCha20) and of the 256- to 1024-byte
-/// strides of vector code, plus the packets of everyday and jumbo frames.
+/// strides of vector code, plus the packet sizes of standard and jumbo frames.
 constexpr std::size_t kLengths[] = {0,    1,    15,   16,   17,   31,   32,   33,   63,  64,  65,
                                     127,  128,  129,  255,  256,  257,  511,  512,  513, 767, 768,
                                     769,  1023, 1024, 1025, 48,   80,   112,  144,  288, 576, 999,
@@ -25,7 +25,7 @@ SymmetricKey random_key() {
   return key;
 }
 
-/// Packets that lie in one buffer back to back, as in the data path, so that a byte written too far shows.
+/// Packets back to back in one buffer, as in the data path, so that a write beyond a packet is detected.
 struct Batch {
   explicit Batch(std::span<const std::size_t> lengths) {
     std::size_t size = 0;
@@ -59,8 +59,8 @@ struct Batch {
   std::vector<AeadJob> jobs;
 };
 
-/// Every packet at an even place is changed in one of the ways an attacker has; those at odd places must
-/// survive.
+/// Changes every packet at an even index in one of the ways open to an attacker; those at odd indices must
+/// still open.
 bool refuses_forgeries(const CipherKey& key, const Batch& plain, const Batch& sealed) {
   Batch forged = sealed;
   for (std::size_t i = 0; i < forged.jobs.size(); i += 2) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t kBlockSize = BLAKE2S_BLOCKBYTES;
 
-/// A BLAKE2s state that is wiped: with a key in it, it is a secret.
+/// A BLAKE2s state that is wiped, because with a key in it it is a secret.
 class Blake2s {
  public:
   explicit Blake2s(std::size_t out_length) { blake2s_init(&state_, out_length); }

@@ -9,8 +9,9 @@ namespace {
 
 constexpr std::size_t kBase64Length = 44;
 
-/// Strict: libsodium refuses what is not the alphabet, missing or additional padding and unused bits that are
-/// set, in constant time; the length refuses all else. So a key has one spelling.
+/// Strict: libsodium refuses characters outside the alphabet, missing or additional padding and unused bits
+/// that are set, in constant time. The length check refuses everything else. So each key has only one
+/// encoding.
 bool decode_base64(std::string_view text, std::span<std::uint8_t, kKeySize> out) {
   std::size_t written = 0;
   return text.size() == kBase64Length &&
@@ -23,11 +24,11 @@ void encode_base64(std::span<const std::uint8_t, kKeySize> bytes, std::span<char
   sodium_bin2base64(out.data(), out.size(), bytes.data(), bytes.size(), sodium_base64_VARIANT_ORIGINAL);
 }
 
-/// The example of RFC 7693, appendix B, and what a 1-byte key makes of it.
+/// The example of RFC 7693, appendix B, and a hash with a 1-byte key.
 ///
-/// libb2 chooses its code for the CPU at the first call of each function (init, init_key, update, final),
-/// storing the choice in a plain pointer: a data race when two threads come first. Calling all of them here
-/// ends that.
+/// At the first call of each function (init, init_key, update, final) libb2 chooses its code for the CPU and
+/// stores the choice in a plain pointer: a data race if two threads make that call at once. Calling all of
+/// them here, before there are threads, avoids it.
 bool blake2s_works() {
   constexpr std::array<std::uint8_t, 3> kMessage = {'a', 'b', 'c'};
   constexpr std::array<std::uint8_t, 1> kMacKey = {'k'};

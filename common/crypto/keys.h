@@ -14,7 +14,7 @@ namespace tunneld::crypto {
 
 inline constexpr std::size_t kKeySize = 32;
 
-/// Initialises libsodium; throws std::runtime_error where it cannot. Call once, before any thread.
+/// Initialises libsodium; throws std::runtime_error if that fails. Call it once, before any thread starts.
 void init();
 
 /// Fills `out` from the system's CSPRNG (libsodium randombytes_buf).
@@ -52,7 +52,7 @@ class PrivateKey {
   void to_base64(std::span<char, 45> out) const;
   [[nodiscard]] PublicKey public_key() const;
   [[nodiscard]] PrivateKey clone() const;
-  /// X25519 with `other`; nullopt where the result is all zero (a low-order point), which must end the
+  /// X25519 with `other`; nullopt if the result is all zero (a low-order point), which must end the
   /// handshake.
   [[nodiscard]] std::optional<SymmetricKey> agree(const PublicKey& other) const;
 

@@ -11,11 +11,11 @@
 
 namespace tunneld::crypto {
 
-/// The outcome of a check on secret or unauthenticated data. An enum class, so that it converts to nothing
-/// and cannot be read backwards (the inverted memcmp of CVE-2025-13086).
+/// The result of a check on secret or unauthenticated data. An enum class does not convert to bool, so its
+/// meaning cannot be inverted by mistake (the inverted memcmp of CVE-2025-13086).
 enum class [[nodiscard]] Verdict : std::uint8_t{kForged, kAuthentic};
 
-/// N secret bytes. Move-only; the source of a move and the destructor wipe.
+/// N secret bytes. Move-only; a move wipes its source, and the destructor wipes the rest.
 template <std::size_t N>
 class Secret {
  public:
@@ -37,7 +37,7 @@ class Secret {
   Secret& operator=(const Secret&) = delete;
   ~Secret() { wipe(); }
 
-  /// An explicit copy, for the few places that need one (each is worth a look in review).
+  /// An explicit copy, for the few callers that need one (each deserves a look in review).
   [[nodiscard]] Secret clone() const { return Secret(view()); }
   [[nodiscard]] std::span<const std::uint8_t, N> view() const { return bytes_; }
   [[nodiscard]] std::span<std::uint8_t, N> mutable_view() { return bytes_; }

@@ -25,7 +25,7 @@ constexpr std::size_t round_up(std::size_t size, std::size_t unit) {
   return (size + unit - 1) / unit * unit;
 }
 
-/// Without this AddressSanitizer would not see a worker that uses a key after the control thread freed it.
+/// Lets AddressSanitizer detect a worker that uses a key after the control thread has freed it.
 void set_poisoned([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t size,
                   [[maybe_unused]] bool poisoned) {
 #ifdef __SANITIZE_ADDRESS__
@@ -63,7 +63,7 @@ class Arena {
  private:
   struct SizeClass {
     std::vector<void*> free;
-    std::size_t blocks = 0;  ///< ever made, free or not
+    std::size_t blocks = 0;  ///< the number ever made, free or not
   };
 
   void add_chunk(SizeClass& size_class, std::size_t block) {
@@ -73,7 +73,7 @@ class Arena {
     auto* const chunk = map_between_guards(size);
     if (sodium_mlock(chunk, size) != 0) lock_failed_.store(true, std::memory_order_relaxed);
     size_class.blocks += count;
-    // The last first, so that blocks are handed out from the start of the chunk.
+    // In reverse, so that blocks are handed out from the start of the chunk.
     for (std::size_t i = count; i-- > 0;) size_class.free.push_back(chunk + i * block);
     set_poisoned(chunk, size, true);
   }
@@ -87,8 +87,8 @@ class Arena {
       munmap(range, guard + size + guard);
       throw std::bad_alloc();
     }
-    // Advice: where a kernel lacks it (before 4.14 for the second), keys are still locked and wiped.
-    // sodium_mlock() gives the first one as well, but a libsodium built without mlock would not.
+    // Optional: if the kernel lacks one of them (before 4.14 the second), keys are still locked and wiped.
+    // sodium_mlock() sets the first one as well, but not in a libsodium that was built without mlock.
     madvise(chunk, size, MADV_DONTDUMP);
     madvise(chunk, size, MADV_WIPEONFORK);
     return chunk;
@@ -99,7 +99,7 @@ class Arena {
   std::atomic<bool> lock_failed_{false};
 };
 
-/// Never destroyed: static objects may free their keys after any destructor of ours.
+/// Never destroyed: static objects may free their keys later than any destructor here.
 Arena& arena() {
   static Arena& instance = *new Arena;
   return instance;

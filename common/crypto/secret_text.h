@@ -1,4 +1,5 @@
-// Text that holds a secret, such as a configuration file with keys in it: wiped when it goes or grows.
+// Text that holds a secret, such as a configuration file with keys in it. It is wiped when it is destroyed or
+// reallocated.
 #pragma once
 
 #include <array>
@@ -9,7 +10,7 @@
 
 namespace tunneld::crypto {
 
-/// std::allocator, but what it gives back is wiped first.
+/// std::allocator that wipes memory before freeing it.
 template <typename T>
 struct WipingAllocator {
   using value_type = T;
@@ -24,7 +25,7 @@ struct WipingAllocator {
   bool operator==(const WipingAllocator&) const = default;
 };
 
-/// Fewer than 16 characters stand in the object itself and are not wiped; no key is that short.
+/// Texts of fewer than 16 characters are stored in the object itself and not wiped; no key is that short.
 using SecretText = std::basic_string<char, std::char_traits<char>, WipingAllocator<char>>;
 
 /// Appends a key (PrivateKey, PresharedKey) as 44 characters of base64, leaving no other copy.

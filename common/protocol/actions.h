@@ -1,6 +1,7 @@
-// What the sans-IO protocol asks its surroundings to do: send these datagrams, tell about these events.
+// What the sans-IO protocol asks the daemon to do: send these datagrams, report these events.
 //
-// Reused from call to call, so that answering a stranger allocates nothing once the buffers have grown.
+// The object is reused from call to call, so that answering a stranger allocates nothing once its buffers
+// have grown.
 #pragma once
 
 #include <optional>
@@ -14,7 +15,7 @@
 
 namespace tunneld::protocol {
 
-/// Something a person may care about; the daemon turns it into a log line or an action of its own.
+/// A change that matters outside the protocol; the daemon logs it or acts on it.
 struct Event {
   enum class Kind : std::uint8_t {
     kSessionUp,        ///< handshake complete; `initiator` tells who began
@@ -24,14 +25,14 @@ struct Event {
     kSessionExpired,   ///< 540 s without a new session
     kNoEndpoint,       ///< there is something to send, and no address to send it to
     kHello,      ///< first HELLO of a session: Peer::remote() says who it is; `restarted` tells whether anew
-    kHelloLost,  ///< no HELLO any more: the peer is a stock one now, or its session has expired
-    kBye,        ///< the peer has ended the session, on purpose
+    kHelloLost,  ///< HELLO no longer holds: the peer is a stock one now, or its session has expired
+    kBye,        ///< the peer has ended the session deliberately
     kPathMtu,  ///< the largest packet for the path has changed, or the search for it has ended: Peer::path()
-    kRefused,  ///< nothing listens at `endpoint`, says ICMP, which may be forged: is the address still right?
-    kAskRoute,       ///< Peer::learn_route() would be welcome
-    kSilent,         ///< data went out for 10 s and nothing came back: is the address still right?
-    kLoop,           ///< frames run in a circle between `peer` and another port: EthernetSwitch::loops()
-    kLayer2Refused,  ///< one side is a tap and the other is not: nothing passes
+    kRefused,  ///< ICMP, which may be forged, says that nothing listens at `endpoint`: check the address
+    kAskRoute,       ///< the route may have changed: call Peer::learn_route()
+    kSilent,         ///< data went out for 10 s and nothing came back: check the address
+    kLoop,           ///< frames loop between `peer` and another port: EthernetSwitch::loops()
+    kLayer2Refused,  ///< one side is a tap and the other is not: no packets pass
   };
   Kind kind;
   PeerId peer = 0;
@@ -48,11 +49,11 @@ class Actions {
     std::size_t offset;
     std::size_t length;
     bool handshake;  ///< types 1 to 3 leave with DSCP AF41
-    unsigned lane;   ///< whose port it leaves from; 0 is the tunnel's own
-    /// Set for a probe of the path: not to be fragmented by anybody. Its peer, and the size of its inner
-    /// packet, for Peer::probe_refused().
+    unsigned lane;   ///< the lane whose port it leaves from; 0 is the tunnel's own port
+    /// Set for a probe of the path, which must not be fragmented: its peer and the size of its inner packet,
+    /// for Peer::probe_refused().
     std::optional<std::pair<PeerId, std::uint32_t>> probe = std::nullopt;
-    /// Set for an initiation that goes nowhere else: whose it is, for Peer::initiation_unsent().
+    /// Set for an initiation that is sent to one address only: its peer, for Peer::initiation_unsent().
     std::optional<PeerId> initiation = std::nullopt;
   };
 
@@ -63,14 +64,14 @@ class Actions {
     ControlFrame frame;
   };
 
-  /// Room for a datagram of `length` bytes, to be filled before the next call of any member.
+  /// Makes room for a datagram of `length` bytes; fill it before the next call of any member.
   MutableBytes add_datagram(const net::Endpoint& to, std::size_t length, bool handshake, unsigned lane = 0) {
     datagrams_.push_back(
         {.to = to, .offset = bytes_.size(), .length = length, .handshake = handshake, .lane = lane});
     bytes_.resize(bytes_.size() + length);
     return MutableBytes(bytes_).last(length);
   }
-  /// The one that was added last could not be filled.
+  /// Removes the last datagram, which could not be filled.
   void take_back_datagram() {
     bytes_.resize(datagrams_.back().offset);
     datagrams_.pop_back();

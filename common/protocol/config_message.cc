@@ -22,7 +22,7 @@ Json texts(const std::vector<T>& items) {
   return list;
 }
 
-/// A list of texts under `key`, each read by `parse`; a missing one is empty. False where anything is wrong.
+/// A list of texts under `key`, each read by `parse`; a missing list is empty. False if anything is wrong.
 template <typename T, typename Parse>
 bool take_list(const Json& body, const char* key, std::size_t most, std::vector<T>& out, Parse parse) {
   const auto found = body.find(key);
@@ -37,7 +37,7 @@ bool take_list(const Json& body, const char* key, std::size_t most, std::vector<
   return true;
 }
 
-/// nullopt in `number` for a missing key. False where it is no number from `lowest` to `highest`.
+/// A missing key sets `number` to nullopt. False unless the value is a number from `lowest` to `highest`.
 bool take_number(const Json& body, const char* key, std::uint64_t lowest, std::uint64_t highest,
                  std::optional<std::uint64_t>& number) {
   const auto found = body.find(key);

@@ -1,7 +1,7 @@
 // CONFIG_REQUEST, CONFIG and CONFIG_ACK: a server configures a client (docs/extension.md).
 //
-// What comes out of from() is well-formed and could be put on a host; whether it may be is the client's own
-// decision, made elsewhere.
+// The result of from() is well-formed and could be applied to a host; the client decides elsewhere whether it
+// accepts it.
 #pragma once
 
 #include <cstdint>
@@ -15,18 +15,18 @@
 namespace tunneld::protocol {
 
 struct ConfigMessage {
-  /// Grows with each change within one life of the server.
+  /// Grows with each change, until the server restarts.
   std::uint64_t serial = 0;
-  /// Why there is nothing for this client now; nullopt where there is. Then all below is empty.
+  /// Why this client gets no configuration now; nullopt if it gets one. If set, all fields below are empty.
   enum class Refusal : std::uint8_t {
     kExhausted,  ///< "exhausted": no address is left in the pool
     kStorage,    ///< "storage": the lease cannot be kept
   };
   std::optional<Refusal> refusal;
 
-  /// The client's own, hosts' addresses all.
+  /// The client's own addresses; all are host addresses.
   std::vector<net::IpAddress> addresses;
-  /// Reached through the server; without host bits.
+  /// Networks reached through the server; without host bits.
   std::vector<net::IpPrefix> routes;
   std::vector<net::IpAddress> dns_servers;
   /// DNS names without a dot at the end.
@@ -35,11 +35,11 @@ struct ConfigMessage {
   std::optional<std::uint16_t> mtu;
   /// Seconds; 0 turns it off.
   std::optional<std::uint16_t> keepalive;
-  /// For how long the addresses stay the client's when it is not connected, seconds.
+  /// How long a client that is not connected keeps its addresses, in seconds.
   std::uint32_t lifetime = 0;
 
   [[nodiscard]] ControlFrame to_frame() const;
-  /// nullopt for anything else than a whole and sensible CONFIG.
+  /// nullopt unless the frame is a complete and sensible CONFIG.
   [[nodiscard]] static std::optional<ConfigMessage> from(const ControlFrame& frame);
   bool operator==(const ConfigMessage&) const = default;
 };

@@ -1,8 +1,8 @@
 // Control frames: what two tunnelds say to each other inside the tunnel (docs/extension.md).
 //
-// The plaintext of a data message whose first nibble is neither 4 nor 6. A stock WireGuard peer authenticates
-// it, finds no IP packet, and drops it. Parsed only after authentication, yet not trusted: the peer may be
-// broken or hostile. A body is refused as a whole or taken as a whole.
+// A control frame is the plaintext of a data message whose first nibble is neither 4 nor 6. A stock WireGuard
+// peer authenticates it, finds no IP packet, and drops it. Frames are parsed only after authentication but
+// are not trusted: the peer may be broken or hostile. A body is accepted or refused as a whole.
 #pragma once
 
 #include <optional>
@@ -21,8 +21,9 @@ struct ControlFrame {
 
 /// nullopt for a frame of more than kMaxControlFrame bytes.
 [[nodiscard]] std::optional<std::vector<std::uint8_t>> encode(const ControlFrame& frame);
-/// nullopt for anything malformed (a key given twice, nested deeper than 8, bytes behind the body's end), too
-/// large, of another version, or of a type that has no CBOR body. `plain` may have padding. Never throws.
+/// nullopt for a frame that is malformed (a duplicate key, nesting deeper than 8, bytes after the end of the
+/// body), too large, of another version, or of a type without a CBOR body. `plain` may have padding. Never
+/// throws.
 [[nodiscard]] std::optional<ControlFrame> decode_control_frame(ByteView plain);
 
 }  // namespace tunneld::protocol

@@ -1,5 +1,6 @@
-// mac1, mac2 and cookies (whitepaper sections 5.3 and 5.4.7): proof of knowing whom one talks to, and, when
-// the responder is under load, proof of owning the source address.
+// mac1, mac2 and cookies (whitepaper sections 5.3 and 5.4.7). mac1 proves that the sender knows the
+// responder's public key; mac2, required while the responder is under load, proves that it owns its source
+// address.
 #pragma once
 
 #include <array>
@@ -16,12 +17,12 @@
 
 namespace tunneld::protocol {
 
-/// Receiver's side: checks what strangers send, makes cookies.
+/// The receiver's side: checks messages from strangers, makes cookies.
 class CookieChecker {
  public:
   CookieChecker(const crypto::PublicKey& own_key, RandomBytes random);
 
-  /// Of any handshake message whose last 32 bytes are mac1 and mac2.
+  /// For any handshake message whose last 32 bytes are mac1 and mac2.
   crypto::Verdict check_mac1(ByteView message) const;
   /// kAuthentic only for a mac2 made with the cookie that this source was given less than 120 s ago.
   crypto::Verdict check_mac2(ByteView message, const net::SocketAddress& source, Instant now);
@@ -39,7 +40,7 @@ class CookieChecker {
   std::optional<Instant> secret_made_;
 };
 
-/// Sender's side, one per peer: puts the macs on what we send to it, keeps the cookie it gave us.
+/// The sender's side, one per peer: adds the macs to messages for the peer, keeps the cookie that it gave us.
 class CookieJar {
  public:
   explicit CookieJar(const crypto::PublicKey& peer_key);
@@ -53,7 +54,7 @@ class CookieJar {
       message.mac2 = crypto::blake2s_mac(*cookie_, {as_bytes(message).first(offsetof(Message, mac2))});
     }
   }
-  /// Opens a reply to the last message that add_macs() was called for; a forged one changes nothing.
+  /// Opens a reply to the last message that add_macs() was called for; a forged reply changes nothing.
   crypto::Verdict consume_reply(const CookieMessage& reply, Instant now);
 
  private:

@@ -1,4 +1,4 @@
-// Counters of the packet path: one writer each, summed by whoever asks.
+// Counters of the packet path: each has one writing thread and is summed when it is read.
 #pragma once
 
 #include <array>
@@ -12,28 +12,28 @@ namespace tunneld::protocol {
 /// Why a packet was not delivered. The names are those that `tunneld status --json` prints.
 enum class Drop : std::uint8_t {
   kMalformed,         ///< not a message of this protocol: length, type or reserved bytes
-  kUnknownIndex,      ///< data for a receiver index that is not ours (any more)
+  kUnknownIndex,      ///< data for a receiver index that is not (or no longer) ours
   kForged,            ///< authentication failed
   kReplayed,          ///< counter seen before, or behind the window
   kExpiredKey,        ///< data under a key of 180 s or more
-  kInnerMalformed,    ///< authenticated, but what is inside is no IP packet of that length
+  kInnerMalformed,    ///< authenticated, but the content is not an IP packet of that length
   kSourceNotAllowed,  ///< the inner source address does not belong to the sending peer
   kCongestion,        ///< marked outside, but the inner packet cannot carry the mark (RFC 6040)
-  kNoRoute,           ///< no peer's allowed IPs hold the destination
+  kNoRoute,           ///< no peer's allowed IPs contain the destination
   kNoEndpoint,        ///< the peer's address is not known yet
-  kQueueFull,         ///< waited for a session behind too many others
-  kUnanswered,        ///< waited for a session that did not come
+  kQueueFull,         ///< waited for a session; others that waited took the room
+  kUnanswered,        ///< waited for a session that was not established
   kDoorFull,          ///< the control thread is behind
-  kBadMac1,           ///< handshake message that was not meant for our key
-  kUnderLoad,         ///< handshake message answered by a cookie, or refused by the rate limit
+  kBadMac1,           ///< handshake message that was not made for our key
+  kUnderLoad,         ///< handshake message answered with a cookie, or refused by the rate limit
   kUnknownPeer,       ///< valid handshake of a key that is not configured
-  kLoop,  ///< what we sent came back out of the device, or would: the way to the peer leads into the tunnel
-  kHandshakeRefused,  ///< handshake message that does not decrypt, replays, or comes too fast
-  kWrongLayer,    ///< an Ethernet frame at a tun or from a peer that says no tap, or an IP packet at a tap
-  kNotForwarded,  ///< from one client to another without client_to_client; an Ethernet frame to where it came
-                  ///< from
-  kFloodLimit,    ///< an Ethernet frame beyond what a port may have flooded
-  kTooLarge,      ///< larger than the path to the peer carries; the sender is told by ICMP
+  kLoop,  ///< our own datagram came back out of the device, or would: the route to the peer is the tunnel
+  kHandshakeRefused,  ///< handshake message that does not decrypt, is replayed, or comes too soon
+  kWrongLayer,    ///< an Ethernet frame at a tun or from a peer without a tap, or an IP packet at a tap
+  kNotForwarded,  ///< from one client to another without client_to_client; an Ethernet frame that would go
+                  ///< back to where it came from
+  kFloodLimit,    ///< an Ethernet frame beyond a port's limit of flooded frames
+  kTooLarge,      ///< too large for the path to the peer; the sender is told by ICMP
   kSendFailed,    ///< the kernel refused the datagram
   kDeviceRefused,  ///< the tun device refused the packet (down)
   kCount
@@ -56,7 +56,7 @@ class Counter {
 /// One thread's drops.
 struct alignas(64) DropCounters {
   std::array<Counter, kDropReasons> by_reason;
-  /// ICMP errors to the senders of what was dropped.
+  /// ICMP errors sent to the senders of dropped packets.
   Counter answered;
   void count(Drop reason, std::uint64_t n = 1) { by_reason[static_cast<std::size_t>(reason)].add(n); }
   [[nodiscard]] std::uint64_t get(Drop reason) const {

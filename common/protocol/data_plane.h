@@ -1,4 +1,4 @@
-// All that control thread and data workers share, in one place.
+// The state that the control thread and the data workers share, in one place.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,7 @@
 namespace tunneld::protocol {
 
 struct DataPlane {
-  /// `threads`: all that count or send, data workers and the control thread (the last one).
+  /// `threads`: all that count or send: the data workers and, last, the control thread.
   /// `layer2`: for a tap.
   DataPlane(std::size_t peers, std::size_t thread_count, RandomBytes random,
             std::unique_ptr<EthernetSwitch> layer2 = nullptr)
@@ -30,7 +30,7 @@ struct DataPlane {
   Quiescence quiescence;
   IndexTable indices;
   Published<const RoutingTable> routing;
-  /// Of a tap interface; null: the interface carries IP packets. Set before any worker starts.
+  /// The switch of a tap interface; null: the interface carries IP packets. Set before any worker starts.
   std::unique_ptr<EthernetSwitch> ethernet;
   std::atomic<std::uint32_t> mtu{1420};
   /// net::kMssOff, net::kMssFromPath, or the largest MSS that SYNs may announce through the tunnel, in bytes.

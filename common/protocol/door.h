@@ -1,13 +1,13 @@
 // The door from the fast path to the control thread: one bounded queue from each worker thread.
 //
-// Whatever is not a data message of a live keypair goes through here: handshake messages, packets that wait
-// for a session, control frames, and news ("confirmed", "moved"). Messages that nobody has authenticated have
-// a queue of their own, so that a flood of them can fill only that one. A full queue drops, and the caller
-// counts.
+// Everything that is not a data message of a live keypair goes through here: handshake messages, packets that
+// wait for a session, control frames, and news ("confirmed", "moved"). Unauthenticated messages have a queue
+// of their own, so a flood of them can fill only that one. A full queue drops the record, and the caller
+// counts it.
 //
-// Single producer, single consumer; records of variable length in a ring, written whole before the tail
-// moves. The alternative, a queue of fixed slots of one MTU each, would spend 64 KB of memory on every
-// 40-byte notice.
+// Single producer, single consumer. Records of variable length lie in a ring, and each is written completely
+// before the tail moves. The alternative, slots of one MTU each, would take 64 KB of memory for every 40-byte
+// notice.
 #pragma once
 
 #include <atomic>
@@ -24,16 +24,16 @@ namespace tunneld::protocol {
 
 enum class Notice : std::uint8_t {
   kHandshakeMessage,  ///< payload: types 1 to 3, as received from `endpoint`; unauthenticated
-  kRefused,        ///< nothing listens at `endpoint`, says ICMP; payload: what it quotes of a message of ours
+  kRefused,        ///< ICMP says that nothing listens at `endpoint`; payload: its quote of our message
   kWaitingPacket,  ///< payload: an inner packet for `peer`, which has no session
-  kControlFrame,   ///< payload: an authenticated plaintext that is no IP packet, from `peer` under `index`
+  kControlFrame,   ///< payload: an authenticated plaintext that is not an IP packet, from `peer` under `index`
   kConfirmed,      ///< first valid data under the keypair `index` of `peer`
-  kMoved,          ///< valid data of `peer` came from elsewhere, which is in its link already
-  kMoving,         ///< valid data of `peer` came from `endpoint`, so soon after its last move that it is not
-  kSourceGone,     ///< the address that we answered `peer` from is not ours any more
+  kMoved,          ///< valid data of `peer` came from another address, which its link has already
+  kMoving,         ///< valid data of `peer` came from `endpoint`; its link could not be moved so soon again
+  kSourceGone,     ///< the address that we answered `peer` from is no longer ours
   kRekey,          ///< the keypair `index` of `peer` is old enough for a successor
-  kLaneWanted,     ///< a worker would send on a lane of `peer` under `index`; payload: its number, one byte
-  kWatch,          ///< a timer of `peer` runs that the control thread does not watch yet
+  kLaneWanted,     ///< a worker wants a lane to `peer` under `index`; payload: the lane's number, one byte
+  kWatch,          ///< a timer of `peer` has started that the control thread does not watch yet
 };
 
 struct DoorRecord {
@@ -48,7 +48,7 @@ class NoticeQueue {
   explicit NoticeQueue(std::size_t capacity)
       : capacity_(capacity), ring_(std::make_unique<std::uint8_t[]>(capacity)) {}
 
-  /// Producer. False when there is no room; nothing is queued then.
+  /// Producer. False if there is no room; then nothing is queued.
   bool push(const DoorRecord& record, ByteView payload) {
     const std::size_t need = sizeof(Header) + round_up(payload.size());
     const std::size_t head = head_.load(std::memory_order_acquire);
@@ -76,7 +76,7 @@ class NoticeQueue {
     const std::size_t tail = tail_.load(std::memory_order_acquire);
     while (head != tail) {
       const std::size_t at = head % capacity_;
-      if (capacity_ - at < sizeof(Header)) {  // too short a rest even for a filler
+      if (capacity_ - at < sizeof(Header)) {  // the rest is too short even for a filler
         head += capacity_ - at;
         continue;
       }
@@ -122,10 +122,10 @@ class Door {
     pending_ = true;
     return true;
   }
-  /// Producer, after a batch: has anything been pushed since the last call? Then wake the control thread.
+  /// Producer, after a batch. True if anything has been pushed since the last call: wake the control thread.
   [[nodiscard]] bool take_pending() { return std::exchange(pending_, false); }
 
-  /// Consumer: what known peers sent or caused.
+  /// Consumer: records that known peers have sent or caused.
   template <typename Visit>
   bool pop_peers(Visit&& visit) {
     return peers_.pop(visit);

@@ -1,5 +1,5 @@
-// Congestion marks across the tunnel (RFC 6040, normal mode): the inner mark is copied out, and what routers
-// marked outside is merged in.
+// Congestion marks across the tunnel (RFC 6040, normal mode): the inner mark is copied to the outer header,
+// and marks that routers set there are merged into the inner one.
 #pragma once
 
 #include <optional>
@@ -22,7 +22,7 @@ inline constexpr std::uint8_t kNotEct = 0, kEct1 = 1, kEct0 = 2, kCongestionExpe
   return inner;
 }
 
-/// Writes the ECN field of the packet, and mends IPv4's header checksum by the difference (RFC 1624).
+/// Writes the ECN field of the packet, and updates IPv4's header checksum by the difference (RFC 1624).
 inline void set_ecn(std::uint8_t* packet, net::Family family, std::uint8_t ecn) {
   if (family == net::Family::kIpv6) {
     packet[1] = static_cast<std::uint8_t>((packet[1] & ~0x30) | ecn << 4);

@@ -1,4 +1,4 @@
-// ETHERNET (docs/extension.md): a layer-2 frame as the plaintext of a data message. It never leaves the data
+// ETHERNET (docs/extension.md): a layer-2 frame as the plaintext of a data message. It stays in the data
 // path.
 #pragma once
 
@@ -11,19 +11,18 @@
 
 namespace tunneld::protocol {
 
-/// The frame's head, and two bytes so that the IP header behind an untagged Ethernet header is aligned to
-/// four.
+/// The frame header, and two bytes that align the IP header behind an untagged Ethernet header to four.
 inline constexpr std::size_t kEthernetPrefix = kFrameHeader + 2;
-/// What a plaintext may have beyond the device's MTU: prefix, Ethernet header, and one VLAN tag, which
-/// interfaces do not count as part of the MTU either.
+/// What a plaintext may have in addition to the device's MTU: prefix, Ethernet header, and one VLAN tag,
+/// which interfaces do not count as part of the MTU either.
 inline constexpr std::size_t kEthernetRoom = kEthernetPrefix + net::kEthernetHeader + net::kVlanTag;
-/// What fits into a UDP datagram over IPv4, after header and tag.
+/// Fits into a UDP datagram over IPv4, after header and tag.
 inline constexpr std::size_t kLargestPlaintext = 65507 - 32;
 
-/// While nobody knows the path to a peer: what fits into 1500 bytes over IPv6.
+/// Used while the path to a peer is unknown: fits into 1500 bytes over IPv6.
 inline constexpr std::size_t kAssumedPathMtu = 1420;
 
-/// The largest plaintext for a peer; frames beyond it are fragmented outside.
+/// The largest plaintext for a peer; larger frames are fragmented outside.
 [[nodiscard]] inline std::size_t plaintext_limit(std::uint32_t path_mtu) {
   return path_mtu == kNoPathMtu ? kAssumedPathMtu : path_mtu;
 }
@@ -46,7 +45,7 @@ inline void write_ethernet_prefix(std::uint8_t* out, std::size_t size) {
   store_le(out + 4, std::uint16_t{0});
 }
 
-/// The frame in a plaintext that is_ethernet(); nullopt if its length is not there.
+/// The frame in a plaintext that is_ethernet(); nullopt if the plaintext is shorter than the stated length.
 [[nodiscard]] inline std::optional<MutableBytes> ethernet_in(MutableBytes plain) {
   const auto header = FrameHeader::parse(plain);
   constexpr std::size_t kAlignment = kEthernetPrefix - kFrameHeader;

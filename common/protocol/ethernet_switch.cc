@@ -48,14 +48,14 @@ FrameWay EthernetSwitch::from_device(const net::EthernetFrame& frame, const Rout
     return {.to_peers = ToPeers::kAll};
   };
   if (frame.destination.is_group()) return flooded();
-  // A peer may have been known under it before it became ours.
+  // A peer may have had the address before it became ours.
   if (is_own(frame.destination)) return {};
   if (const auto owner = routing.mac_owners.find(frame.destination)) {
     return {.to_peers = ToPeers::kOne, .peer = *owner};
   }
   const auto port = table_.find({frame.destination, frame.vlan}, time);
   if (!port) {
-    // One copy is no flood.
+    // With one peer there is one copy, which does not count as a flood.
     return peers_.load(std::memory_order_relaxed) > 1 ? flooded() : FrameWay{.to_peers = ToPeers::kAll};
   }
   if (*port == kDevice) return {};
@@ -65,7 +65,7 @@ FrameWay EthernetSwitch::from_device(const net::EthernetFrame& frame, const Rout
 FrameWay EthernetSwitch::from_peer(const net::EthernetFrame& frame, PeerLink& peer,
                                    const RoutingTable& routing, Instant now) {
   if (!frame.source.is_station()) return {.reason = Drop::kInnerMalformed};
-  // Our own address, too: who could take it would get what others send to this host.
+  // This includes our own address: a peer that could take it would get what others send to this host.
   if (is_own(frame.source) || !routing.mac_owners.allows(peer.id, frame.source))
     return {.reason = Drop::kSourceNotAllowed};
   const net::MacTable::Seconds time = seconds(now);

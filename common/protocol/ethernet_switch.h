@@ -1,17 +1,17 @@
-// The switch of a tap interface: its ports are the device (this host, and the bridge that the device may be
-// on) and the peers. Given a frame, it learns where its source is and says where the frame goes.
+// The switch of a tap interface. Its ports are the peers and the device (this host, and the bridge that the
+// device may belong to). For each frame it learns where the source is and returns where the frame goes.
 //
-// Sans-IO and without a lock: the data workers of both directions ask it for each frame (net/mac_table.h).
+// Sans-IO and without a lock: the data workers of both directions call it for each frame (net/mac_table.h).
 //
-//   - A known station gets its frames alone; broadcast, multicast and frames to unknown stations are flooded
-//     once.
-//   - Nothing leaves by the port that it came in by.
+//   - A frame for a known station goes only to that station; broadcast, multicast and frames for unknown
+//     stations are flooded once.
+//   - A frame never leaves by the port that it came in by.
 //   - Peers see only this host and what is behind the device, unless `client_to_client` lets them see each
 //     other.
-//   - What a port has flooded is limited per second, and so is what it has learned (in all).
-//   - Stations that are heard in turn behind two ports are a loop (loop_watch.h).
-//   - The addresses of this host (the device's, the bridge's, those of its ports) are no peer's.
-//   - A station that the configuration binds to a peer is at that peer, whatever anybody sends.
+//   - The frames that a port has flooded are limited per second, and the stations learned there in total.
+//   - Stations that are heard alternately behind two ports are a loop (loop_watch.h).
+//   - No peer can take the addresses of this host (the device's, the bridge's, those of its ports).
+//   - A station that the configuration binds to a peer is at that peer, whoever else sends from its address.
 #pragma once
 
 #include <algorithm>
@@ -29,7 +29,7 @@ namespace tunneld::protocol {
 
 struct SwitchSettings {
   Duration ageing = std::chrono::seconds(300);
-  /// Stations that the table has room for; fixed when the switch is made.
+  /// The number of stations that the table has room for; fixed when the switch is made.
   std::uint32_t stations = 16384;
   std::uint32_t stations_per_peer = 1024;
   bool client_to_client = false;
@@ -42,15 +42,15 @@ struct FrameWay {
   enum class ToPeers : std::uint8_t { kNone, kOne, kAll };
   bool to_device = false;
   ToPeers to_peers = ToPeers::kNone;
-  /// kOne: this one.
+  /// The peer, for kOne.
   PeerId peer = 0;
-  /// Why it goes nowhere, if it does.
+  /// Why the frame goes nowhere, if so.
   Drop reason = Drop::kNotForwarded;
 
   [[nodiscard]] bool nowhere() const { return !to_device && to_peers == ToPeers::kNone; }
 };
 
-/// A frame of one peer, on its way to others.
+/// A frame from one peer to others.
 struct ForwardedFrame {
   MutableBytes bytes;
   FrameWay way;
@@ -61,16 +61,16 @@ class EthernetSwitch {
  public:
   EthernetSwitch(const SwitchSettings& settings, std::uint64_t seed);
 
-  /// A frame that the device gave.
+  /// For a frame that was read from the device.
   FrameWay from_device(const net::EthernetFrame& frame, const RoutingTable& routing, Instant now);
-  /// A frame that `peer` sent.
+  /// For a frame that `peer` sent.
   FrameWay from_peer(const net::EthernetFrame& frame, PeerLink& peer, const RoutingTable& routing,
                      Instant now);
 
   // Control thread.
-  /// `stations` is not changed any more.
+  /// Takes the settings, but `stations` stays as it was.
   void change(const SwitchSettings& settings);
-  /// The peers are others now.
+  /// The number of peers has changed.
   void set_peers(std::uint32_t count) {
     peers_.store(count, std::memory_order_relaxed);
     table_.set_ports(count + 1);
@@ -79,18 +79,18 @@ class EthernetSwitch {
     table_.forget(peer);
     loops_.forget(peer);
   }
-  /// The device's own address, which nobody else has.
+  /// The device's own address, which no peer may use.
   void set_own_address(const net::MacAddress& address) { own_address_.store(address.number()); }
-  /// What else this host answers to behind the device (a bridge, its ports), which nobody else has either.
+  /// This host's other addresses behind the device (a bridge, its ports), which no peer may use either.
   void set_host_addresses(const std::vector<net::MacAddress>& addresses, Quiescence& quiescence);
-  /// Forgets the aged, and looks for loops: returns those that have begun. Wants to be called every
+  /// Forgets aged stations and looks for loops; returns the loops that have begun. Call it every
   /// kSweepInterval.
   std::vector<Loop> sweep(const RoutingTable& routing, Instant now);
   static constexpr Duration kSweepInterval = std::chrono::seconds(5);
 
-  /// The device's port, as loops() and the table have it; any other is a peer's.
+  /// The device's port number in loops() and the table; any other is a peer's.
   static constexpr net::MacTable::Port kDevice = 0x7ffffffe;
-  /// Of the last sweep.
+  /// As of the last sweep.
   [[nodiscard]] std::vector<Loop> loops() const { return loops_.loops(); }
   [[nodiscard]] std::uint32_t stations() const { return table_.stations(); }
   [[nodiscard]] std::uint32_t stations_at_device() const {

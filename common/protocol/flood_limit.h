@@ -1,7 +1,7 @@
-// How many frames a peer may have flooded: a bucket of one second's worth, as one atomic number.
+// Limits the frames that a peer may have flooded: a bucket of one second's worth, kept in one atomic number.
 //
 // The number is the time at which the bucket would be full again (the generic cell rate algorithm, ITU-T
-// I.371), so that all threads that receive from one peer share it without a lock.
+// I.371). So all threads that receive from one peer share it without a lock.
 #pragma once
 
 #include <algorithm>

@@ -10,8 +10,7 @@ namespace {
 constexpr std::string_view kAes256Gcm = "aes-256-gcm";
 constexpr std::uint64_t kMostLanesOffered = 256;
 
-/// Takes the value of `key` where it has the type of `value`; false where it has another. A missing one
-/// leaves `value`.
+/// Reads `key` into `value`; returns false if it has another type. A missing key leaves `value` unchanged.
 bool take(const Json& body, const char* key, bool& value) {
   const auto found = body.find(key);
   if (found == nullptr) return true;

@@ -10,7 +10,7 @@ bool IcmpAnswers::add(ByteView packet, const net::IpPacket& ip, net::Undeliverab
   if (count_ >= (too_big ? kMost : kMostUnreachable) || !refill(budget)) return false;
   const MutableBytes out(buffer_.get() + count_ * net::kMaxIcmpError, net::kMaxIcmpError);
   lengths_[count_] = net::write_icmp_error(out, packet, ip, reason, ip.destination_address(), mtu);
-  if (lengths_[count_] == 0) return false;  // what may not be answered costs nothing
+  if (lengths_[count_] == 0) return false;  // a packet that must not be answered does not use up the budget
   --budget.left;
   ++count_;
   return true;

@@ -1,12 +1,13 @@
-// ICMP errors on their way back into the device, for packets that the way out cannot carry.
+// ICMP errors that go back into the device, for packets that cannot be sent.
 //
-// One object per data thread: a fixed buffer for the answers of a batch, and a budget, because whoever sends
-// into the device must not be able to make us send without end.
+// One object per data thread, with a fixed buffer for the answers of a batch and a budget: whoever sends into
+// the device must not be able to make us send without limit.
 //
-// The source of an answer is the destination of the packet that it is about, as if the tunnel's far end had
-// said it. An address of our own would be the obvious one, but the kernel drops what arrives on an interface
-// in its own name (a martian source), and on a host that forwards for others reverse path filters and
-// connection tracking want the answer to come from where the packet went.
+// The source address of an answer is the destination of the packet that it answers, as if the far end of the
+// tunnel had sent it. An address of our own would be the obvious choice, but the kernel drops packets that
+// arrive on an interface with one of its own addresses as source (a martian source). And on a host that
+// forwards for others, reverse path filters and connection tracking expect the answer to come from where the
+// packet went.
 #pragma once
 
 #include <array>
@@ -21,13 +22,13 @@ class IcmpAnswers {
  public:
   IcmpAnswers() : buffer_(std::make_unique<std::uint8_t[]>(kMost * net::kMaxIcmpError)) {}
 
-  /// Forgets the answers of the last batch.
+  /// Discards the answers of the last batch.
   void begin(Instant now) {
     now_ = now;
     count_ = 0;
   }
-  /// Answers `packet` (parsed as `ip`), unless none may be sent, the batch is full or the budget is used up.
-  /// `mtu`: for kTooBig. True: it is answered.
+  /// Answers `packet` (parsed as `ip`), unless no answer may be sent, the batch is full or the budget is used
+  /// up. `mtu`: for kTooBig. Returns whether it was answered.
   bool add(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu = 0);
 
   [[nodiscard]] std::size_t size() const { return count_; }
@@ -36,10 +37,10 @@ class IcmpAnswers {
   }
 
   static constexpr std::size_t kMost = 16;
-  /// Of kinds other than kTooBig: there is no end of addresses that nobody has, and who tries them must not
-  /// keep others from learning their path's MTU. A budget of its own is for the same.
+  /// Of kinds other than kTooBig: a host that tries many unused addresses must not keep others from learning
+  /// their path's MTU. Those kinds have a budget of their own for the same reason.
   static constexpr std::size_t kMostUnreachable = 8;
-  /// Answers a second, and how many may come at once. Linux allows its own 1,000 and 50 (icmp_msgs_per_sec).
+  /// Answers per second, and the largest burst. Linux limits its own to 1,000 and 50 (icmp_msgs_per_sec).
   static constexpr int kPerSecond = 250;
   static constexpr int kBurst = 50;
 
@@ -48,7 +49,7 @@ class IcmpAnswers {
     int left = kBurst;
     Instant refilled{};
   };
-  /// Whether there is something left.
+  /// Whether any budget is left.
   [[nodiscard]] bool refill(Budget& budget) const;
 
   Instant now_{};

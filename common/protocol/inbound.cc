@@ -60,11 +60,11 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   if (job.verdict != crypto::Verdict::kAuthentic) return drop(Drop::kForged, &peer);
   if (!keypair.accept(job.counter)) return drop(Drop::kReplayed, &peer);
 
-  // From here on it is the peer that speaks.
+  // From here on the message is known to come from the peer.
   const bool keepalive = job.length == 0;
   const unsigned version = keepalive ? 0 : job.data[0] >> 4;
   const bool is_packet = version == 4 || version == 6;
-  // A lane's probe comes from the lane's port, which is not where the peer wants to be answered.
+  // A lane's probe comes from the lane's port; the peer must not be answered there.
   const bool is_lane_probe = !keepalive && !is_packet && job.length > 1 &&
                              job.data[1] == static_cast<std::uint8_t>(FrameType::kLane);
   const MutableBytes plain(job.data, job.length);
@@ -73,7 +73,7 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   if (keepalive) return;
   if (is_frame) return deliver_frame(plain, peer, run);
   if (!is_packet) {
-    // Padding may be any size (a probe of the path is mostly that), and stays here.
+    // Padding may have any size (most of a path probe is padding), and is removed here.
     const auto frame = FrameHeader::parse(plain);
     if (!frame || kFrameHeader + frame->length > kMaxControlFrame) return drop(Drop::kInnerMalformed, &peer);
     if (!tell(
@@ -140,21 +140,22 @@ void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, const cryp
     keypair.rekey_requested.store(false);
   }
 
-  // The newest message tells where the peer is; a late one from its old address does not move it back.
-  // The endpoint is read first: who sees a newer message's place sees its counter as well.
+  // The newest message shows where the peer is; a late one from its old address does not move it back. The
+  // endpoint is read first, so that a thread that sees the address of a newer message sees its counter too.
   const net::Endpoint* known = peer.endpoint.get();
-  // What comes on another lane than 0 is never the newest: its counters are the lane's.
+  // A message on another lane than 0 never counts as the newest: its counters are the lane's.
   if (may_move && (known == nullptr || *known != run.from) && job.counter == keypair.replay.greatest()) {
     move(peer, known, run.from);
   }
 }
 
 void Inbound::move(PeerLink& peer, const net::Endpoint* known, const net::Endpoint& to) {
-  // Now, not when the control thread hears of it: this packet's answer belongs to the new place.
+  // Move it now, not when the control thread hears of it: the answer to this packet must go to the new
+  // address.
   switch (peer.endpoint.move(known, to)) {
     case RoamingEndpoint::Move::kDone:
       if (Keypair* keypair = peer.keypair_to_send()) keypair->send_lanes.leave();
-      // Lost at a full door, it is found out by the peer's next notice or look.
+      // If the door is full, the peer's next notice or look finds out.
       tell({.notice = Notice::kMoved, .peer = peer.id, .index = 0, .endpoint = {}});
       break;
     case RoamingEndpoint::Move::kTooSoon:

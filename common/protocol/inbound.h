@@ -1,10 +1,11 @@
-// The way in: datagrams from the outer socket become packets for the device. One object per worker, sans-IO.
+// The inbound path: datagrams from the outer socket become packets for the device. One object per worker,
+// sans-IO.
 //
 //     add():    type → receiver index → keypair → age and replay window; one batch of opening per run;
 //               replay window again → inner packet → does the source belong to the peer? → ECN → coalescer
 //     finish(): superpackets and packets for the device
 //
-// Datagrams are opened where they were received, and their buffers are in use until finish().
+// Datagrams are opened where they were received, so their buffers stay in use until finish().
 #pragma once
 
 #include <optional>
@@ -16,7 +17,7 @@
 
 namespace tunneld::protocol {
 
-/// Datagrams of one sender, in one buffer: equal in size but for the last.
+/// Datagrams of one sender in one buffer: all have the same size, but the last may be shorter.
 struct ReceivedRun {
   MutableBytes bytes;
   std::size_t segment_size;
@@ -29,14 +30,14 @@ class Inbound {
  public:
   Inbound(DataPlane& plane, std::size_t thread, net::Coalescer::Options coalesce);
 
-  /// Starts a batch. The caller's Quiescence::Reader has entered.
+  /// Starts a batch. The caller must have entered its Quiescence::Reader.
   void begin(Instant now) {
     now_ = now;
     last_way_.reset();
   }
-  /// Takes what `run` holds; write(const VirtioNetHeader&, span<const iovec>) is called only if the coalescer
-  /// is full. At a tap, forward(const ForwardedFrame&) gets the frames that go on to other peers; it must
-  /// copy what it keeps.
+  /// Takes the datagrams of `run`. write(const VirtioNetHeader&, span<const iovec>) is called only if the
+  /// coalescer is full. At a tap, forward(const ForwardedFrame&) gets the frames for other peers; it must
+  /// copy them to keep them.
   template <typename Write, typename Forward>
   void add(const ReceivedRun& run, Write&& write, Forward&& forward) {
     for (std::size_t offset = 0; offset < run.bytes.size(); offset += run.segment_size) {
@@ -57,23 +58,23 @@ class Inbound {
  private:
   static constexpr std::size_t kMaxJobs = 64;
 
-  /// Checks that need no key; queues a job for what passes.
+  /// Makes the checks that need no key, and queues a job for each datagram that passes.
   void collect(MutableBytes datagram, const ReceivedRun& run);
   /// Opens jobs_ in runs of one keypair and cipher.
   void open_jobs();
-  /// An opened plaintext on its way to the coalescer.
+  /// Passes an opened plaintext to the coalescer.
   void deliver(std::size_t index, const ReceivedRun& run);
-  /// An opened ETHERNET message, at a tap or by mistake (inbound_ethernet.cc).
+  /// Handles an opened ETHERNET message, also one that arrives at a tun by mistake (inbound_ethernet.cc).
   void deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run);
-  /// Asks the switch, once for the frames of a batch that go from one station to another in a row.
+  /// Asks the switch, but only once for consecutive frames of a batch between the same two stations.
   [[nodiscard]] FrameWay way_of(const net::EthernetFrame& frame, PeerLink& peer);
-  /// What happens to an IP packet on its way in: the outer congestion mark and the MSS clamp. `path`: the
-  /// largest packet that may come back, bytes. False: dropped and counted.
+  /// Applies the outer congestion mark and the MSS clamp to an IP packet. `path`: the largest packet that may
+  /// come back, in bytes. False: dropped and counted.
   [[nodiscard]] bool adjust(MutableBytes packet, const net::IpPacket& ip, std::uint8_t outer_ecn,
                             std::size_t path, PeerLink& peer);
   void note_received(Keypair& keypair, const ReceivedRun& run, const crypto::AeadJob& job, bool data,
                      bool may_move);
-  /// The peer is not where it was `known` to be.
+  /// The peer is no longer at `known`.
   void move(PeerLink& peer, const net::Endpoint* known, const net::Endpoint& to);
   void drop(Drop reason, PeerLink* peer);
   bool tell(const DoorRecord& record, ByteView payload = {});
@@ -109,7 +110,7 @@ class Inbound {
     Keypair* keypair;
     const crypto::CipherKey* cipher;
   };
-  std::vector<JobKey> keypairs_;          ///< beside jobs_
+  std::vector<JobKey> keypairs_;          ///< parallel to jobs_
   std::vector<ForwardedFrame> forwards_;  ///< of the jobs delivered so far
   struct LastWay {
     net::MacAddress destination, source;

@@ -1,5 +1,5 @@
-// The way in at a tap: an opened Ethernet frame goes to the device, to other peers, or both, as the switch
-// says.
+// The inbound path at a tap: an opened Ethernet frame goes to the device, to other peers, or both, as the
+// switch decides.
 
 #include "common/protocol/ethernet_message.h"
 #include "common/protocol/inbound.h"
@@ -11,15 +11,15 @@ FrameWay Inbound::way_of(const net::EthernetFrame& frame, PeerLink& peer) {
       last_way_->vlan == frame.vlan && last_way_->from == peer.id)
     return last_way_->way;
   const FrameWay way = plane_.ethernet->from_peer(frame, peer, *plane_.routing.get(), now_);
-  // Each flooded frame counts.
+  // Flooded frames are not cached: each counts towards the limit.
   if (!frame.destination.is_group() && way.to_peers != FrameWay::ToPeers::kAll)
     last_way_ = {frame.destination, frame.source, frame.vlan, peer.id, way};
   return way;
 }
 
 void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run) {
-  // While its HELLO is on its way to the control thread, or lost, the frame itself says what that would:
-  // nobody sends one who has not heard of a tap here, and has none.
+  // The peer's HELLO may not have reached the control thread yet, or be lost. The frame itself shows that the
+  // peer has a tap: a peer sends none unless it has one and has heard of ours.
   if (!plane_.ethernet || peer.layer2.load(std::memory_order_relaxed) == Layer2::kRefused)
     return drop(Drop::kWrongLayer, &peer);
   if (peer.loops.load(std::memory_order_relaxed)) return drop(Drop::kLoop, &peer);
@@ -30,7 +30,7 @@ void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRu
   const FrameWay way = way_of(*frame, peer);
   if (way.nowhere()) return drop(way.reason, &peer);
 
-  // What is no IP packet carries no marks, and nobody has set any outside.
+  // Only IP packets carry congestion marks, and only for them does the outer header have any.
   const auto ip = frame->ip(*bytes);
   if (ip) {
     const std::size_t path = ip_limit(plane_.mtu.load(std::memory_order_relaxed),
@@ -40,7 +40,7 @@ void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRu
   if (way.to_peers != FrameWay::ToPeers::kNone) forwards_.push_back({*bytes, way, peer.id});
   if (!way.to_device) return;
   if (!ip) return coalescer_.add(*bytes);
-  // Padding of short frames would keep them from being joined; whoever needs it adds it again.
+  // The padding of short frames would keep them from being joined; where it is needed it is added again.
   const std::size_t size = frame->header_length + ip->length;
   const bool only_padding = bytes->size() <= net::kShortestOnWire + 2 * net::kVlanTag;
   if (size == bytes->size() || only_padding)

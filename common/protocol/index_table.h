@@ -1,10 +1,10 @@
-// Receiver indices: random 32-bit numbers whose low bits are a slot in one array.
+// Receiver indices: random 32-bit numbers whose low bits are a slot in an array.
 //
-// The whole number is random, so an observer learns nothing of how many peers there are; reserve() draws
-// again when the slot is taken, which makes numbers unique by construction. A worker finds a keypair with one
-// load, without a hash table that would need a lock or a copy for each handshake. The array has eight slots
-// per peer (three keypairs and a handshake are in use at most), so a draw rarely repeats; it grows when peers
-// are added. Numbers that differ in some low bits differ in more of them too, so they keep their meaning.
+// The whole number is random, so an observer learns nothing about the number of peers. reserve() draws again
+// when the slot is taken, so numbers are unique by construction. A worker finds a keypair with one load,
+// without a hash table that would need a lock or a copy for each handshake. The array has eight slots per
+// peer (at most three keypairs and a handshake are in use), so a second draw is rare. It grows when peers are
+// added: numbers that differ in their low bits also differ in any longer part, so they stay valid.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,7 @@ class IndexTable {
     make_room(peers);
   }
 
-  /// Control thread, before indices of so many peers are reserved.
+  /// Control thread, before indices for this many peers are reserved.
   void make_room(std::size_t peers) {
     const std::size_t size = std::bit_ceil(std::max<std::size_t>(1024, 8 * peers));
     if (size <= reserved_.size()) return;
@@ -53,7 +53,8 @@ class IndexTable {
     reserved_[slot_of(index)] = {.index = index, .taken = true};
     return index;
   }
-  /// Control thread: data for `index` now finds the keypair, which must outlive all readers (Quiescence).
+  /// Control thread: from now on data for `index` finds the keypair, which must outlive all readers
+  /// (Quiescence).
   void publish(std::uint32_t index, Keypair* keypair) { slot(index).store(keypair); }
   /// Control thread: unpublishes and frees the number.
   void release(std::uint32_t index) {
@@ -61,11 +62,12 @@ class IndexTable {
     reserved_[slot_of(index)] = {};
   }
 
-  /// Any thread. The caller compares the keypair's whole index: only the slot is known to match.
+  /// Any thread. Only the slot is known to match, so the caller has to compare the keypair's whole index.
   [[nodiscard]] Keypair* find(std::uint32_t index) const { return slot(index).load(); }
 
  private:
-  /// Atomics, so workers may read a slot while the control thread writes it; the array as such never changes.
+  /// Atomic, so workers may read a slot while the control thread writes it; the size of the array never
+  /// changes.
   using Slots = std::vector<std::atomic<Keypair*>>;
   struct Reservation {
     std::uint32_t index = 0;
@@ -81,7 +83,7 @@ class IndexTable {
   RandomBytes random_;
   Quiescence& quiescence_;
   Published<Slots> slots_;
-  std::vector<Reservation> reserved_;  ///< by slot, the control thread's own
+  std::vector<Reservation> reserved_;  ///< by slot; used by the control thread only
 };
 
 }  // namespace tunneld::protocol

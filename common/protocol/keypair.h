@@ -1,9 +1,8 @@
-// A session's keys with the two things that must never go wrong beside them: the send counter and the replay
+// The keys of a session, with the two things on which their safety depends: the send counter and the replay
 // window.
 //
 // Shared between the control thread (which makes and retires it) and the data workers (which seal and open
-// with it). Everything a worker changes is atomic; the rest is constant from the moment the keypair is
-// published.
+// with it). Everything that a worker changes is atomic; the rest is constant once the keypair is published.
 #pragma once
 
 #include <atomic>
@@ -48,34 +47,35 @@ class Keypair {
   ReplayWindow replay;
   SendLanes send_lanes;
   ReceiveLanes receive_lanes;
-  /// Responder: set by the first valid data message, which is the initiator's key confirmation; and whether
+  /// Responder: set by the first valid data message, which is the initiator's key confirmation. And whether
   /// the control thread has been told.
   std::atomic<bool> confirmed{false};
   std::atomic<bool> confirmation_told{false};
-  /// Set once a worker has asked for the keypair's successor, so that it asks once.
+  /// Set once a worker has asked for the keypair's successor, so that it is asked for only once.
   std::atomic<bool> rekey_requested{false};
 
-  /// Changed by the control thread alone. HELLOs answered: a peer must not make us talk without end.
+  /// Used by the control thread only. HELLOs answered: limited, so that a peer cannot make us answer without
+  /// end.
   unsigned hellos_answered = 0;
 
   [[nodiscard]] Instant expires_at() const { return created + kRejectAfterTime; }
   [[nodiscard]] bool expired(Instant now) const { return now >= expires_at(); }
 
-  /// Reserves `n` consecutive nonces and returns the first; nullopt when the limit is reached. A nonce is
-  /// never handed out twice, by whichever thread.
+  /// Reserves `n` consecutive nonces and returns the first; nullopt when the limit is reached. No nonce is
+  /// ever handed out twice, whatever the thread.
   [[nodiscard]] std::optional<std::uint64_t> take_counters(std::uint64_t n) {
     const std::uint64_t first = next_counter_.fetch_add(n, std::memory_order_relaxed);
     const std::uint64_t limit = send_lanes.count() == 0 ? kRejectAfterMessages : kCountersPerLane;
     if (first >= limit - n) {
-      // Park the counter well below a wrap, however often this is called.
+      // Keep the counter well below a wrap, however often this is called.
       next_counter_.store(limit, std::memory_order_relaxed);
       return std::nullopt;
     }
     return first;
   }
   [[nodiscard]] std::uint64_t counters_used() const { return next_counter_.load(std::memory_order_relaxed); }
-  /// Whether a message with this counter, once authentic, is the first one; and, for the caller that has not
-  /// opened it yet, whether it may be.
+  /// For an authentic message: whether it is the first with this counter. For a caller that has not opened
+  /// the message yet: whether it may be.
   [[nodiscard]] bool accept(std::uint64_t counter) {
     ReplayWindow* lane = receive_lanes.window(counter);
     return lane == nullptr ? replay.accept(counter) : lane->accept(counter & (kCountersPerLane - 1));

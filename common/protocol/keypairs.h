@@ -1,8 +1,8 @@
-// The up to three keypairs of a peer (whitepaper section 6.3) and how they take each other's place.
+// The up to three keypairs of a peer (whitepaper section 6.3), and how they replace each other.
 //
-// `next` is what we derived as responder and the initiator has not confirmed yet: we can open with it, but
-// must not send with it. `current` is what we send with. `previous` still opens what was on its way when
-// `current` came.
+// `next`: derived as responder and not yet confirmed by the initiator; we may open with it but must not send
+// with it. `current`: the one we send with. `previous`: still opens messages that were on their way when
+// `current` was installed.
 #pragma once
 
 #include <algorithm>
@@ -20,10 +20,10 @@ class Keypairs {
   Keypairs& operator=(const Keypairs&) = delete;
   ~Keypairs() { clear(); }
 
-  /// The initiator has the response: its keypair is usable at once.
+  /// As initiator, with the response: the keypair is usable at once.
   Keypair& install_initiator(std::unique_ptr<Keypair> keypair) {
     if (next_) {
-      // The peer initiated as well and may already send under what is our `next`.
+      // The peer has initiated as well and may already send under our `next`.
       retire(current_);
       retire(previous_);
       withdraw_next(*next_);
@@ -37,7 +37,7 @@ class Keypairs {
     return *current_;
   }
 
-  /// The responder has answered: its keypair waits for confirmation.
+  /// As responder, after answering: the keypair waits for confirmation.
   void install_responder(std::unique_ptr<Keypair> keypair) {
     retire(next_);
     retire(previous_);
@@ -45,7 +45,8 @@ class Keypairs {
     services_.indices.publish(next_->local_index, next_.get());
   }
 
-  /// Valid data came under the keypair `index`. Returns the new current keypair if that was the confirmation.
+  /// Valid data has arrived under the keypair `index`. Returns the new current keypair if that was the
+  /// confirmation.
   [[nodiscard]] Keypair* confirm(std::uint32_t index) {
     if (!next_ || next_->local_index != index) return nullptr;
     retire(previous_);
@@ -54,7 +55,7 @@ class Keypairs {
     return current_.get();
   }
 
-  /// When the first of them is of no use any more; kNever without any.
+  /// When the first of them expires; kNever if there is none.
   [[nodiscard]] Instant next_expiry() const {
     Instant next = kNever;
     for (const Keypair* keypair : {current_.get(), next_.get(), previous_.get()}) {
@@ -62,7 +63,7 @@ class Keypairs {
     }
     return next;
   }
-  /// Wipes those that nothing may be sealed or opened with any more.
+  /// Wipes the keypairs that have expired for both sealing and opening.
   void retire_expired(Instant now) {
     for (std::unique_ptr<Keypair>* keypair : {&next_, &current_, &previous_}) {
       if (*keypair && (*keypair)->expired(now)) retire(*keypair);
@@ -86,7 +87,7 @@ class Keypairs {
   }
 
  private:
-  /// Workers do not send with it any more on the peer's word alone.
+  /// Workers no longer start sending with it when the peer confirms it.
   static void withdraw_next(Keypair& keypair) {
     Keypair* expected = &keypair;
     keypair.peer.next.compare_exchange_strong(expected, nullptr);

@@ -1,8 +1,8 @@
-// Opening lanes: whether a lane's datagrams reach the peer is found out before data takes it.
+// Opens lanes: checks that a lane's datagrams reach the peer before data uses the lane.
 //
-// The lane's port is new to every NAT and firewall on the way. So a LANE frame goes out on it first; the
-// peer makes a replay window for the lane and answers on the way it always answers. Unanswered, it is asked
-// three times, and the lane stays closed for this session: lane 0 works as ever.
+// The lane's port is new to every NAT and firewall on the way. So a LANE frame is sent on it first; the peer
+// makes a replay window for the lane and answers on its usual way. Three frames are sent; if none is
+// answered, the lane stays closed for this session, and lane 0 works as before.
 #pragma once
 
 #include <optional>
@@ -14,13 +14,13 @@ namespace tunneld::protocol {
 
 class LaneOpening {
  public:
-  /// A worker wants `lane`; the first question is due at once.
+  /// A worker wants `lane`; the first request is due at once.
   void want(unsigned lane, Instant now) { asked_.push_back({lane, 0, now}); }
-  /// True if this lane was asked for, which is over now.
+  /// True if this lane was being asked for; the request is then done.
   [[nodiscard]] bool answered(unsigned lane) {
     return std::erase_if(asked_, [lane](const Asked& asked) { return asked.lane == lane; }) != 0;
   }
-  /// The session has ended, or the way has changed.
+  /// For when the session has ended or the path has changed.
   void forget() { asked_.clear(); }
 
   [[nodiscard]] Instant deadline() const;

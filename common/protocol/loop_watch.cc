@@ -6,7 +6,7 @@
 namespace tunneld::protocol {
 namespace {
 
-/// Ports are counted from 1 there, so that no key is 0.
+/// Ports are stored plus 1, so that no key is 0.
 std::uint64_t key_of(net::MacTable::Port one, net::MacTable::Port other) {
   return (std::uint64_t{one} + 1) << 32 | other;
 }

@@ -1,11 +1,12 @@
-// Whether frames run in a circle: stations that are heard in turn behind two ports of the switch.
+// Detects loops: stations that are heard alternately behind two ports of the switch.
 //
-// A second link between two networks that the tunnel joins carries each broadcast round and round, and a
+// If two networks that the tunnel joins have a second link between them, each broadcast circulates, and a
 // switch sees its source now on one side and now on the other. A station that moves (a virtual machine, a
-// laptop between two access points) changes sides once in a while, and when a redundant link fails, all do,
-// but in one direction. So what counts is the number of moves in both directions, and that it lasts.
+// laptop between two access points) changes sides only occasionally. When a redundant link fails, all
+// stations move, but in one direction. So a loop means many moves in both directions that go on for some
+// time.
 //
-// Two machines with one address look the same, and so does a peer that sends from others' addresses.
+// Two machines with the same address look the same, and so does a peer that sends from others' addresses.
 #pragma once
 
 #include <array>
@@ -21,7 +22,7 @@
 
 namespace tunneld::protocol {
 
-/// Moves between each two ports. Any thread counts, without a lock; a lost race costs a move or two.
+/// Moves between each two ports. Any thread counts, without a lock; a lost race loses a move or two.
 class MoveCounter {
  public:
   struct Moves {
@@ -29,13 +30,13 @@ class MoveCounter {
     net::MacTable::Port other = 0;
     std::uint32_t there = 0;  ///< from one to the other
     std::uint32_t back = 0;
-    net::Station station{};  ///< the last that has moved
+    net::Station station{};  ///< the last one that moved
   };
-  /// Of so many pairs of ports at once.
+  /// At most this many pairs of ports at once.
   static constexpr std::size_t kPairs = 64;
 
   void count(const net::Station& station, net::MacTable::Port from, net::MacTable::Port to);
-  /// One thread: those since the last call.
+  /// From one thread: the moves since the last call.
   [[nodiscard]] std::vector<Moves> take();
 
  private:
@@ -51,7 +52,7 @@ class MoveCounter {
 struct Loop {
   net::MacTable::Port one = 0;
   net::MacTable::Port other = 0;
-  /// One of those that are heard on both sides.
+  /// One of the stations that are heard on both sides.
   net::Station station{};
   Instant since{};
 };
@@ -59,12 +60,13 @@ struct Loop {
 /// Control thread; sans-IO.
 class LoopWatch {
  public:
-  /// In two samples in a row so many moves in each direction, and at least one a second.
+  /// A loop: in two consecutive samples, at least this many moves in each direction, and at least one per
+  /// second.
   static constexpr std::uint32_t kReturns = 5;
-  /// A loop is over when no sample has shown it for so long.
+  /// A loop is over when no sample has shown it for this long.
   static constexpr Duration kOver = std::chrono::seconds(30);
 
-  /// What has moved since the last sample, which is some seconds ago. Returns the loops that have begun.
+  /// Takes the moves since the last sample, some seconds ago. Returns the loops that have begun.
   std::vector<Loop> sample(const std::vector<MoveCounter::Moves>& moves, Instant now);
   /// The port has been removed.
   void forget(net::MacTable::Port port);

@@ -1,5 +1,4 @@
-// Stations that the configuration binds to a peer: the layer-2 twin of the allowed IPs. Immutable once
-// published.
+// Stations that the configuration binds to a peer: what allowed IPs are for IP. Immutable once published.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +14,7 @@ namespace tunneld::protocol {
 class MacOwners {
  public:
   MacOwners() = default;
-  /// Precondition: an address occurs once.
+  /// Precondition: each address occurs once.
   explicit MacOwners(std::vector<std::pair<net::MacAddress, PeerId>> owners) : owners_(std::move(owners)) {
     std::ranges::sort(owners_);
     for (const auto& [address, peer] : owners_) bound_.push_back(peer);
@@ -29,8 +28,8 @@ class MacOwners {
     if (found == owners_.end() || found->first != address) return std::nullopt;
     return found->second;
   }
-  /// Whether a frame of `peer` may have this source: one of its own where it has any, else one that is
-  /// nobody's.
+  /// Whether a frame of `peer` may have this source. A peer with bound addresses may use only those, any
+  /// other only addresses that are not bound.
   [[nodiscard]] bool allows(PeerId peer, const net::MacAddress& source) const {
     if (owners_.empty()) return true;
     const auto owner = find(source);

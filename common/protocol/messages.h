@@ -1,7 +1,7 @@
 // The messages on the wire (whitepaper section 5.4), as structs of bytes.
 //
-// Byte arrays with accessors have no padding and no alignment, so a message is copied in and out whole by
-// memcpy.
+// Byte arrays with accessors have no padding and no alignment, so a message is copied in and out as a whole
+// by memcpy.
 #pragma once
 
 #include <array>
@@ -96,21 +96,21 @@ struct DataHeader {
 };
 static_assert(sizeof(DataHeader) == 16);
 
-/// What has to be quoted of an initiation to know which one it is: type and sender index.
+/// The part of an initiation that has to be quoted to identify it: type and sender index.
 inline constexpr std::size_t kQuotedInitiation = offsetof(InitiationMessage, ephemeral);
 
-/// The sender index of an initiation of which only the beginning is here; nullopt if it is none, or too
-/// short.
+/// The sender index of an initiation of which only the beginning is known; nullopt if it is not an initiation
+/// or too short.
 [[nodiscard]] inline std::optional<std::uint32_t> quoted_initiation(ByteView beginning) {
   if (beginning.size() < kQuotedInitiation || load_le<std::uint32_t>(beginning.data()) != 1)
     return std::nullopt;
   return load_le<std::uint32_t>(beginning.data() + offsetof(InitiationMessage, sender_index));
 }
 
-/// A data message's shortest form: header and tag, the keepalive.
+/// The shortest data message, the keepalive: header and tag.
 inline constexpr std::size_t kMinDataMessage = 32;
 
-/// What a datagram claims to be, by type byte, reserved bytes and length; kInvalid for everything else.
+/// The type of a datagram by its type byte, reserved bytes and length; kInvalid for anything else.
 [[nodiscard]] inline MessageType classify(ByteView datagram) {
   if (datagram.size() < kMinDataMessage) return MessageType::kInvalid;
   switch (load_le<std::uint32_t>(datagram.data())) {  // the reserved bytes must be zero

@@ -13,7 +13,7 @@ ByteView bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-/// The state both sides begin with: the construction, the identifier, the responder's static key.
+/// The initial state of both sides: the construction, the identifier, the responder's static key.
 NoiseSymmetricState initial_state(const crypto::PublicKey& responder) {
   static const crypto::Digest chaining_key = crypto::blake2s({bytes_of(kConstruction)});
   static const crypto::Digest hash = crypto::blake2s({chaining_key, bytes_of(kIdentifier)});

@@ -1,11 +1,12 @@
 // The handshake: Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s as WireGuard uses it (whitepaper section 5.4).
 //
-// Initiator: start() → send → finish(response). Responder: open_initiation() says who claims to call;
-// authenticate() proves it with the precomputed DH of the static keys; respond() answers. Nothing here has a
-// side effect: a message that fails leaves every state as it was, so a forged response cannot kill a pending
-// handshake.
+// Initiator: start() → send → finish(response). Responder: open_initiation() returns the static key that the
+// initiation names; authenticate() proves it with the precomputed DH of the static keys; respond() answers.
+// Nothing here has a side effect: a message that fails leaves all state unchanged, so a forged response
+// cannot end a pending handshake.
 //
-// Every intermediate is a Secret and wiped. A DH that comes out zero (low-order point) ends the handshake.
+// Every intermediate value is a Secret and is wiped. A DH whose result is zero (low-order point) ends the
+// handshake.
 #pragma once
 
 #include <optional>
@@ -25,7 +26,7 @@ struct LocalIdentity {
   crypto::PublicKey public_key;
 };
 
-/// What a completed handshake yields, from the final chaining key C:
+/// The result of a completed handshake, derived from the final chaining key C:
 ///   (initiator→responder, responder→initiator)           = KDF2(C, "")                      WireGuard's own
 ///   (initiator→responder, responder→initiator), fast_*   = KDF2(C, "tunneld aes-256-gcm v1")
 /// The fast keys are Noise's additional symmetric keys: independent of the first two, never used with a stock
@@ -38,14 +39,14 @@ struct SessionKeys {
 class InitiatorHandshake {
  public:
   struct Started;
-  /// A message without macs. `static_static` is the DH of the two static keys. nullopt: the peer's key is a
-  /// low-order point.
+  /// The message has no macs yet. `static_static` is the DH of the two static keys. nullopt: the peer's key
+  /// is a low-order point.
   [[nodiscard]] static std::optional<Started> start(const LocalIdentity& local, const crypto::PublicKey& peer,
                                                     const crypto::SymmetricKey& static_static,
                                                     std::uint32_t sender_index, const Tai64n& timestamp,
                                                     const RandomBytes& random);
 
-  /// nullopt if the response does not authenticate; the handshake stays as it was.
+  /// nullopt if the response does not authenticate; the handshake is then unchanged.
   [[nodiscard]] std::optional<SessionKeys> finish(const LocalIdentity& local,
                                                   const std::optional<crypto::PresharedKey>& preshared_key,
                                                   const ResponseMessage& response) const;
@@ -62,8 +63,8 @@ struct InitiatorHandshake::Started {
   InitiationMessage message;
 };
 
-/// An initiation proven to come from the holder of a peer's static key. It may still be a replay: look at
-/// `timestamp`.
+/// An initiation that is proven to come from the holder of a peer's static key. It may still be a replay:
+/// check `timestamp`.
 class InitiationFromPeer {
  public:
   struct Answer {
@@ -71,7 +72,7 @@ class InitiationFromPeer {
     SessionKeys keys;
   };
 
-  /// nullopt where the initiator's ephemeral key or `peer` is a low-order point.
+  /// nullopt if the initiator's ephemeral key or `peer` is a low-order point.
   [[nodiscard]] std::optional<Answer> respond(const crypto::PublicKey& peer,
                                               const std::optional<crypto::PresharedKey>& preshared_key,
                                               std::uint32_t sender_index, const RandomBytes& random) &&;
@@ -88,7 +89,7 @@ class InitiationFromPeer {
   crypto::PublicKey ephemeral_;
 };
 
-/// An initiation that names a static key. Anybody could have made it: the name is proven by authenticate().
+/// An initiation that names a static key. Anybody could have made it: authenticate() proves the name.
 class OpenedInitiation {
  public:
   [[nodiscard]] const crypto::PublicKey& peer_key() const { return peer_key_; }
@@ -104,7 +105,7 @@ class OpenedInitiation {
   InitiationMessage message_;
 };
 
-/// One DH. Precondition: mac1 was checked. nullopt if the static key does not decrypt.
+/// Costs one DH. Precondition: mac1 was checked. nullopt if the static key does not decrypt.
 [[nodiscard]] std::optional<OpenedInitiation> open_initiation(const LocalIdentity& local,
                                                               const InitiationMessage& message);
 

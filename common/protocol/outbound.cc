@@ -15,8 +15,8 @@
 namespace tunneld::protocol {
 namespace {
 
-/// What left by `keypair` to `endpoint` and has come back out of the device, where a route to the peer leads
-/// into the tunnel: carried once more, it would come back for ever.
+/// Whether the packet is a datagram that left by `keypair` to `endpoint` and came back out of the device,
+/// because a route to the peer leads into the tunnel. If it were carried again, it would loop forever.
 bool is_own_datagram(ByteView packet, const net::IpPacket& ip, const Keypair& keypair,
                      const net::Endpoint& endpoint) {
   const ByteView remote = endpoint.remote.address.bytes();
@@ -28,13 +28,13 @@ bool is_own_datagram(ByteView packet, const net::IpPacket& ip, const Keypair& ke
   return load_le<std::uint32_t>(&udp[net::kUdpHeader + 4]) == keypair.remote_index;
 }
 
-/// Passes whatever the path.
+/// Passes whatever the path MTU.
 bool may_be_oversize(const net::IpPacket& ip, std::size_t size) {
   return ip.family == net::Family::kIpv6 && size <= net::kIpv6LeastMtu;
 }
 
-/// A TCP segment of this host's own, whose checksum the device is to finish, as a superpacket of one: that
-/// can be cut smaller. The header of anything else stays as it is.
+/// Presents a TCP segment of this host, whose checksum the device is to complete, as a superpacket of one
+/// segment, which can be cut smaller. Any other header is returned unchanged.
 net::VirtioNetHeader divisible(const net::VirtioNetHeader& header, ByteView packet, const net::IpPacket& ip) {
   net::VirtioNetHeader divisible = header;
   if (ip.protocol == net::kProtocolTcp && (header.flags & net::kVirtioNeedsChecksum) != 0 &&
@@ -45,7 +45,7 @@ net::VirtioNetHeader divisible(const net::VirtioNetHeader& header, ByteView pack
   return divisible;
 }
 
-/// Segments of one run that show that a peer has much to carry.
+/// Segments of one run that show that a peer has a lot of traffic.
 constexpr std::size_t kWorthALane = 16;
 
 }  // namespace
@@ -71,7 +71,7 @@ void Outbound::begin(Instant now) {
 
 bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   if (plane_.ethernet) return add_frame(header, packet);
-  // 1. Whose is it?
+  // 1. Which peer owns the destination?
   const auto ip = net::IpPacket::parse(packet);
   if (!ip || ip->length != packet.size()) {
     drop(Drop::kInnerMalformed, nullptr, 1);
@@ -96,8 +96,8 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   const std::size_t limit = peer.path_mtu.load(std::memory_order_relaxed);
   const std::size_t mtu = std::min<std::size_t>(limit, plane_.mtu.load(std::memory_order_relaxed));
 
-  // 2. Cut it. A plain packet's checksum is finished by that, which must happen once: hence the question
-  // before.
+  // 2. Cut it. For a plain packet this also completes the checksum, which must happen only once: so the room
+  // is checked before.
   const bool plain = header.gso_type == net::kVirtioGsoNone;
   if (plain && used_ > 0 && !has_room(1, packet.size(), limit, mtu)) return false;
   auto segments =
@@ -156,10 +156,11 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
       drop(Drop::kInnerMalformed, &peer, segments->count());
       return true;
     }
-    // With its padding a superpacket may be more than the whole buffer: what has no room is dropped below.
+    // With its padding a superpacket may exceed even an empty buffer: segments without room are dropped
+    // below.
   }
 
-  // 5. Each segment to where it will be sealed.
+  // 5. Write each segment to where it will be sealed.
   for (std::size_t i = 0; i < segments->count(); ++i) {
     if (segments->size(i) > limit) {
       add_too_large(*segments, i, way);
@@ -171,14 +172,14 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
 }
 
 std::size_t Outbound::oversize_padding(const PeerLink& peer, const net::Endpoint& endpoint) {
-  // The kernel takes to fragmenting only what is too large for the route that it knows: padding makes it so.
+  // The kernel fragments only what is larger than its own MTU for the route: padding makes it so.
   if (endpoint.remote.address.is_v4()) return 0;
   return std::min<std::size_t>(kMaxOversize, peer.fragmented_from.load());
 }
 
 bool Outbound::has_room(std::size_t segments, std::size_t size, std::size_t limit, std::size_t mtu,
                         std::size_t oversize) const {
-  // Fragments have an IPv4 header each, of up to 60 bytes, and payloads of multiples of eight.
+  // Each fragment has an IPv4 header of up to 60 bytes, and a payload that is a multiple of eight.
   const std::size_t pieces = size <= limit ? 1 : size / (limit - 68) + 1;
   const std::size_t each =
       size <= limit ? padded_size(size, mtu) : std::max({limit, size / pieces + 68, oversize});
@@ -191,7 +192,7 @@ void Outbound::answer_too_big(const net::Segmenter& segments, const net::IpPacke
   const std::size_t told = ip.family == net::Family::kIpv4 ? limit : std::max(limit, net::kIpv6LeastMtu);
   if (segments.size(0) <= told) return;
   if (segments.count() == 1) return answer(packet, ip, net::Undeliverable::kTooBig, told);
-  // What the sender must be told about is a packet as the wire would have had it.
+  // The ICMP error has to quote a packet as it would have been on the wire.
   segments.write(0, scratch_.get());
   const ByteView first(scratch_.get(), segments.size(0));
   if (const auto first_ip = net::IpPacket::parse(first))
@@ -253,7 +254,7 @@ void Outbound::seal(Run& run) {
                                               .lane = lane,
                                               .is_data = true},
                                              now_, jobs_);
-  // A full door must not lose the request for good.
+  // If the door is full, a later packet must ask again.
   if (outcome.wants_successor &&
       !door_.push(
           {.notice = Notice::kRekey, .peer = run.peer->id, .index = keypair.local_index, .endpoint = {}})) {
@@ -277,7 +278,7 @@ unsigned Outbound::lane_for(const Run& run) {
   SendLanes& lanes = run.keypair->send_lanes;
   const unsigned lane = lanes.lane_of(thread_ / 2);
   if (lane == 0 || lanes.is_open(lane)) return lane;
-  // Worth its messages and memory only for a peer with much to carry.
+  // A lane costs messages and memory, so only a peer with a lot of traffic gets one.
   if (run.segments >= kWorthALane && lanes.claim_asking(lane)) {
     const auto number = static_cast<std::uint8_t>(lane);
     if (!door_.push({.notice = Notice::kLaneWanted,
@@ -296,7 +297,7 @@ void Outbound::note_sent(const SealedRun& run, std::size_t sent_datagrams, bool 
   traffic.sent_packets.add(sent_datagrams);
   traffic.sent_bytes.add(std::min(sent_datagrams * run.segment_size, run.bytes.size()));
   if (sent_datagrams < run.segments) drop(Drop::kSendFailed, run.peer, run.segments - sent_datagrams);
-  // A full door is no loss: the next run says it again.
+  // If the door is full, the next run reports it again.
   if (source_gone)
     door_.push({.notice = Notice::kSourceGone, .peer = run.peer->id, .index = 0, .endpoint = {}});
 }

@@ -1,21 +1,21 @@
-// The way out: packets read from the device become sealed datagrams. One object per worker, sans-IO.
+// The outbound path: packets read from the device become sealed datagrams. One object per worker, sans-IO.
 //
 //     add():    destination → allowed IPs → peer → its sending keypair → segments, written where they will
 //               be sealed
 //     finish(): nonces, headers, one batch of sealing per run
 //
-// What is larger than the path to the peer carries is dealt with as a router would (RFC 1812 section 5.2.7,
-// RFC 8200 section 5): TCP of this host is cut smaller, an IPv4 packet that allows it is fragmented, all
-// else is answered by ICMP, for the caller to write to the device. Only an IPv6 packet of 1,280 bytes or less
-// must pass whatever the path: its datagram leaves whole, in a run of its own (`oversize`), to be fragmented
-// outside.
+// A packet that is too large for the path to the peer is handled as a router would (RFC 1812 section 5.2.7,
+// RFC 8200 section 5): TCP of this host is cut smaller, an IPv4 packet that allows it is fragmented, and
+// anything else is answered by ICMP, which the caller writes to the device. Only an IPv6 packet of 1,280
+// bytes or less must pass on any path: its datagram is sent whole, in a run of its own (`oversize`), and
+// fragmented outside.
 //
-// ICMP also answers what is for nobody, or for a peer that has to call first (host or address unreachable, as
-// the kernel's WireGuard says it).
+// ICMP also answers packets whose destination belongs to no peer, or to a peer that has to call first (host
+// or address unreachable, as the kernel's WireGuard does).
 //
-// A run is what one UDP_SEGMENT send takes: consecutive datagrams to one peer, equal in size but for the
-// last. All runs lie in one buffer, allocated once. Packets for a peer without a session leave through the
-// door.
+// A run is what one UDP_SEGMENT send takes: consecutive datagrams to one peer, all of the same size but for
+// the last. All runs lie in one buffer, allocated once. Packets for a peer without a session leave through
+// the door.
 #pragma once
 
 #include <algorithm>
@@ -40,7 +40,7 @@ struct SealedRun {
   std::size_t segments;
   /// Outer ECN field.
   std::uint8_t ecn;
-  /// Larger than the path carries: to be sent in outer fragments.
+  /// Larger than the path carries: send it in outer fragments.
   bool oversize;
   /// 0: from the tunnel's own port. Otherwise from the port of the worker's lane.
   unsigned lane;
@@ -50,22 +50,24 @@ class Outbound {
  public:
   Outbound(DataPlane& plane, std::size_t thread);
 
-  /// Starts a batch. The caller's Quiescence::Reader has entered, and leaves when the runs have been sent.
+  /// Starts a batch. The caller must have entered its Quiescence::Reader, and leaves it when the runs have
+  /// been sent.
   void begin(Instant now);
-  /// A packet or superpacket (at a tap: a frame) as read from the device. False: no room left, finish() and
-  /// begin() first and add it again, as often as need be.
+  /// Adds a packet or superpacket (at a tap: a frame) as read from the device. False: no room is left; call
+  /// finish() and begin(), then add it again, as often as necessary.
   [[nodiscard]] bool add(const net::VirtioNetHeader& header, MutableBytes packet);
-  /// A frame of a peer that goes on to others, at a tap. False as with add().
+  /// Adds a frame from a peer for others, at a tap. Returns false as add() does.
   [[nodiscard]] bool forward(const ForwardedFrame& forwarded);
-  /// Seals all that was added. The runs stay valid until begin().
+  /// Seals everything that was added. The runs stay valid until begin().
   [[nodiscard]] std::span<const SealedRun> finish();
   /// Answers to packets of this batch, for the device; valid until begin().
   [[nodiscard]] const IcmpAnswers& answers() const { return answers_; }
-  /// Counts what the socket did with a run. `source_gone`: the endpoint's local address is not ours any more.
+  /// Counts how the socket handled a run. `source_gone`: the endpoint's local address is no longer ours.
   void note_sent(const SealedRun& run, std::size_t sent_datagrams, bool source_gone);
 
  private:
-  /// Enough for a superpacket of 64 KiB in segments of TCP's smallest, and for several of the usual kind.
+  /// Enough for a superpacket of 64 KiB in TCP's smallest segments, and for several superpackets of the usual
+  /// kind.
   static constexpr std::size_t kBufferSize = std::size_t{256} << 10;
   static constexpr std::size_t kMaxRunBytes = 65507;
   static constexpr std::size_t kMaxRunSegments = 64;
@@ -85,22 +87,22 @@ class Outbound {
     bool closed;  ///< ended by a shorter datagram
   };
 
-  /// Where a batch's datagrams go.
+  /// The destination of a batch's datagrams, and how they are padded.
   struct Way {
     PeerLink& peer;
     Keypair& keypair;
     const net::Endpoint& endpoint;
     std::uint8_t ecn;
-    /// The largest inner packet for this peer, and where padding stops; bytes.
+    /// The largest inner packet for this peer, and the size at which padding stops; in bytes.
     std::size_t limit, mtu;
-    /// Everything is padded to this.
+    /// Every packet is padded at least to this.
     std::size_t least = 0;
-    /// What leaves in outer fragments is padded to this.
+    /// A packet that leaves in outer fragments is padded to this.
     std::size_t oversize = 0;
   };
 
-  /// A frame's way through the peers; when the buffer was full in the middle, the next call goes on from
-  /// there.
+  /// The progress of a frame through the peers; if the buffer became full on the way, the next call continues
+  /// from there.
   struct Flood {
     FrameWay way;
     bool interrupted = false;
@@ -114,15 +116,15 @@ class Outbound {
   [[nodiscard]] bool add_for_peer(PeerLink& peer, net::Segmenter segments, std::uint8_t ecn, bool flooded);
   void hand_over_frames(const net::Segmenter& segments, PeerLink& peer);
 
-  /// What an oversize datagram for this peer is padded to; it may be another one at the next call.
+  /// The size to which an oversize datagram for this peer is padded; it may differ from call to call.
   [[nodiscard]] static std::size_t oversize_padding(const PeerLink& peer, const net::Endpoint& endpoint);
-  /// Whether one of this inner size fits into what is left of the buffer.
+  /// Whether a packet of this inner size fits into the rest of the buffer.
   [[nodiscard]] bool has_room_for(std::size_t inner) const {
     return used_ + inner + kDataOverhead <= kBufferSize && runs_.size() < runs_.capacity();
   }
   [[nodiscard]] bool has_room(std::size_t segments, std::size_t size, std::size_t limit, std::size_t mtu,
                               std::size_t oversize = 0) const;
-  /// By ICMP, within limits.
+  /// Answers by ICMP, within limits.
   void answer(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu = 0);
   void answer_too_big(const net::Segmenter& segments, const net::IpPacket& ip, ByteView packet,
                       std::size_t limit);
@@ -131,7 +133,7 @@ class Outbound {
   void add_inner(std::size_t size, bool oversize, const Way& way, const Write& write);
   void append(const Way& way, bool oversize, std::size_t datagram_size);
   void seal(Run& run);
-  /// The lane that a run leaves on; asks for the worker's own where it is not open yet.
+  /// The lane that a run leaves on; requests the worker's own lane if it is not open yet.
   [[nodiscard]] unsigned lane_for(const Run& run);
   void hand_over(const net::Segmenter& segments, PeerLink& peer);
   void drop(Drop reason, PeerLink* peer, std::size_t packets);
@@ -150,7 +152,7 @@ class Outbound {
   Flood flood_;
 };
 
-/// Room for the header before it, for padding and tag after it.
+/// Leaves room for the header before the packet, and for padding and tag after it.
 template <typename Write>
 void Outbound::add_inner(std::size_t size, bool oversize, const Way& way, const Write& write) {
   const std::size_t padded = std::max(padded_size(size, way.mtu), way.least);

@@ -1,12 +1,13 @@
-// The way out at a tap: Ethernet frames, of the device or of one peer for others, become sealed datagrams.
+// The outbound path at a tap: Ethernet frames, from the device or from one peer for others, become sealed
+// datagrams.
 //
 //     add_frame(), forward(): the switch → one peer or many → for each: its sending keypair → segments,
 //     written where they will be sealed
 //
-// What differs from IP packets (outbound.cc): a frame may go to many peers, so that the buffer may be full in
-// the middle, and the rest waits for the next call; and nobody can be told that a frame is too large. A TCP
-// superpacket is cut to what the path carries; any other frame that is larger leaves whole and is fragmented
-// outside.
+// Two things differ from IP packets (outbound.cc). A frame may go to many peers, so the buffer may become
+// full in the middle; the rest then waits for the next call. And nobody can be told that a frame is too
+// large: a TCP superpacket is cut to what the path carries, and any other frame that is too large is sent
+// whole and fragmented outside.
 
 #include <algorithm>
 
@@ -34,7 +35,7 @@ bool Outbound::add_frame(const net::VirtioNetHeader& header, MutableBytes bytes)
   }
   net::VirtioNetHeader left = header;
   const bool plain = header.gso_type == net::kVirtioGsoNone;
-  if (plain && flood_.interrupted) left.flags = 0;  // the checksum was finished the first time
+  if (plain && flood_.interrupted) left.flags = 0;  // the checksum was completed by the first call
   const auto segments = net::Segmenter::plan(left, bytes, frame->header_length);
   if (!segments) {
     flood_.interrupted = false;
@@ -44,7 +45,7 @@ bool Outbound::add_frame(const net::VirtioNetHeader& header, MutableBytes bytes)
   const auto ip = frame->ip(bytes);
   if (const std::uint32_t mss = plane_.mss_clamp.load(std::memory_order_relaxed);
       mss != net::kMssOff && plain && ip && net::may_be_syn(bytes.subspan(frame->header_length), *ip)) {
-    // Of which peer is not known yet, and may be several.
+    // The peer is not known yet, and there may be several.
     const std::size_t path =
         ip_limit(plane_.mtu.load(std::memory_order_relaxed), kNoPathMtu, frame->header_length);
     net::clamp_mss(bytes.subspan(frame->header_length), *ip, net::clamp_mtu(mss, ip->family, path));
@@ -96,7 +97,7 @@ bool Outbound::add_for_peer(PeerLink& peer, net::Segmenter segments, std::uint8_
   const std::size_t mtu = std::min(limit, room);
   segments.limit(mtu - kEthernetPrefix);
   if (!live || layer2 != Layer2::kReady) {
-    // A flood is no reason to look for those who have to call first.
+    // A flooded frame does not wait for peers that have to call first.
     if (!flooded || endpoint != nullptr) hand_over_frames(segments, peer);
     return true;
   }

@@ -8,15 +8,16 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// While there is no sample. Afterwards the timer follows the round-trip time, within these bounds.
+/// Used while there is no sample. Afterwards the timer follows the round-trip time, within these bounds.
 constexpr Duration kFirstTimeout = seconds(1);
 constexpr Duration kLeastTimeout = milliseconds(250);
 constexpr Duration kMostTimeout = seconds(3);
-/// Between rounds while the path is dead.
+/// Longest pause between rounds while the path is dead.
 constexpr Duration kMostSilence = seconds(5);
 constexpr Duration kLookEvery = seconds(1);
 
-/// Outer MTUs that networks have, less the 60 bytes of IPv4, UDP and a data message, and less the 80 of IPv6.
+/// Outer MTUs that are common in networks, less the 60 bytes of IPv4, UDP and a data message, and less the 80
+/// of IPv6.
 /// 1500 Ethernet, 1492 PPPoE, 1480 6in4, 1476 GRE, 1472, 1460 mobile networks, 1454 and 1452
 /// PPPoE variants, 1450 VXLAN, 1442 Geneve, 1440, 1430, 1420 WireGuard, 1400, 1380, 1360, 1340, 1300, 1280;
 /// 9000 jumbo frames, and 8900.
@@ -35,7 +36,7 @@ void PathMtu::begin(const Bounds& bounds, bool answers, Instant now) {
   good_ = 0;
   bad_ = bounds_.most + 1;
   try_at_ = look_at_ = confirm_at_ = raise_at_ = kNever;
-  sent_ = {};  // what comes back late came by the old path
+  sent_ = {};  // a late acknowledgement belongs to the old path
   phase_ = Phase::kOff;
   if (!answers) return;
   phase_ = Phase::kSearching;
@@ -69,7 +70,7 @@ PathMtu::Probes PathMtu::advance(bool large_sent, Instant last_received, bool bu
   }
   if (phase_ == Phase::kComplete && now >= raise_at_) {
     raise_at_ = kNever;
-    bad_ = bounds_.most + 1;  // what was lost then may pass now
+    bad_ = bounds_.most + 1;  // sizes that were lost then may pass now
     phase_ = Phase::kSearching;
     probe_next(now);
   }
@@ -77,7 +78,7 @@ PathMtu::Probes PathMtu::advance(bool large_sent, Instant last_received, bool bu
     if (companion_arrived_) {
       lost(now);
     } else {
-      // Nothing arrives at all: that says nothing about sizes. The next round waits longer.
+      // Nothing arrives at all, which says nothing about sizes. The next round waits longer.
       ++silent_rounds_;
       tries_ = 0;
     }
@@ -100,7 +101,7 @@ PathMtu::Probe PathMtu::send(std::uint32_t size, Instant now) {
 
 void PathMtu::acknowledged(std::uint64_t id, Instant now) {
   Sent& sent = sent_[id % sent_.size()];
-  if (id == 0 || sent.id != id) return;  // too late, of another path, or made up
+  if (id == 0 || sent.id != id) return;  // too late, for another path, or invented
   const std::uint32_t size = sent.size;
   measure(now - sent.at);
   sent = {};
@@ -108,13 +109,13 @@ void PathMtu::acknowledged(std::uint64_t id, Instant now) {
   if (phase_ == Phase::kOff) return;
   if (size == 0) {
     companion_arrived_ = true;
-    // The first sample: the timer need not wait for the worst any more.
+    // The first sample: the timer can be shortened.
     if (try_at_ != kNever) try_at_ = std::min(try_at_, now + timeout());
     return;
   }
   good_ = std::max(good_, size);
   if (size >= bad_) bad_ = bounds_.most + 1;
-  // The limit stands on this size now; a smaller one says nothing about a limit that is still assumed.
+  // The limit is now proven. An acknowledged size below it proves nothing about a limit that is only assumed.
   if (size >= limit_) {
     limit_ = size;
     source_ = Source::kProbed;
@@ -174,10 +175,10 @@ std::uint32_t PathMtu::next_size() const {
   if (bad_ > bounds_.most) return good_ < bounds_.most ? bounds_.most : 0;
   if (good_ == 0) {
     if (bounds_.start < bad_ && limit_ == bounds_.start) return bounds_.start;
-    return bounds_.least < bad_ ? bounds_.least : 0;  // nothing passes: the rest is fragments
+    return bounds_.least < bad_ ? bounds_.least : 0;  // not even that passes: left to fragmentation
   }
   if (bad_ - good_ <= 1) return 0;
-  // By halving what networks have, of either overhead; then what lies between.
+  // Halve the common sizes first, with either overhead; then whatever lies between.
   std::array<std::uint32_t, 2 * kCommonOuter.size()> between{};
   std::size_t count = 0;
   for (const std::uint32_t outer : kCommonOuter) {

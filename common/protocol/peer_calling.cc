@@ -1,20 +1,20 @@
-// Whom an initiation goes to, and how long it waits for its response.
+// Which addresses an initiation goes to, and how long it waits for its response.
 //
-// The whitepaper knows one address and 5 s. A name may lead to several addresses, of which some are dead (an
-// IPv6 that is a black hole on the way, a first record that is out of date): then the first try waits 2 s,
-// the second goes to all the others, and further ones to all, 5 s apart. It is the same message that goes to
-// all of them, so a peer that is reached by two ways takes it once, and the other is a replay; two different
-// ones within a round trip would make a stock peer answer the one that we have forgotten.
+// The whitepaper has one address and 5 s. A name may have several addresses, some of them dead (IPv6 that is
+// a black hole on the way, a first record that is out of date). Then the first try waits 2 s, the second goes
+// to all the other addresses, and further tries go to all of them, 5 s apart. All addresses get the same
+// message: a peer that is reached by two paths accepts it once and sees the second copy as a replay. Two
+// different messages within a round trip would make a stock peer answer the one that we have forgotten.
 //
-// When the peer has said BYE, or its host says that nobody listens (ICMP, in answer to an initiation), it is
-// either restarted, and back in a moment, or has moved, and its name will tell. The next tries come after
-// about 0.3, 1 and 2 s; once per session, because what says so may be forged. They are spread, because a
-// server ends all its sessions at once.
+// When the peer has said BYE, or its host says that nobody listens (ICMP, in answer to an initiation), the
+// peer is either being restarted and will be back in a moment, or it has moved, and its name will tell. The
+// next tries come after about 0.3, 1 and 2 s. This happens only once per session, because the news may be
+// forged. The tries are spread randomly, because a server ends all its sessions at once.
 //
-// ICMP is believed only where it quotes the random index of an initiation that still waits for its response,
-// from where that one went: who cannot read our datagrams cannot guess it. Whoever can, could as well have
-// dropped them, and gains a handshake a little earlier. A session, if there is one, goes on; and a peer that
-// is heard is there, whatever ICMP says.
+// ICMP is believed only if it quotes the random index of an initiation that still waits for its response, and
+// names the address that the initiation went to. An attacker who cannot read our datagrams cannot guess the
+// index. One who can read them could as well have dropped them, and gains no more than a handshake that comes
+// a little earlier. An existing session goes on; and while the peer is heard, ICMP is ignored.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -26,17 +26,17 @@
 namespace tunneld::protocol {
 namespace {
 
-/// A name that leads to more is tried in portions.
+/// A name with more addresses is tried in portions of this many.
 constexpr std::size_t kMostAtOnce = 8;
-/// When an initiation is repeated that may be too early: so that the tries are at 0.3, 1, 2 and 4 s.
+/// Timeouts of initiations that may be too early, so that the tries are at 0.3, 1, 2 and 4 s.
 constexpr std::array<Duration, 3> kHurriedTimeouts = {700ms, 1s, 2s};
 constexpr Duration kHurriedStart = 300ms;
-/// An answer to an initiation that comes later is about something else.
+/// A refusal that comes later than this concerns something else.
 constexpr Duration kRefusedWithin = 3s;
-/// What is left of the hurry is of no use later.
+/// Hurried tries that are left after this time are no longer useful.
 constexpr Duration kHurry = 15s;
 constexpr Duration kCookieStart = 300ms, kCookieSpread = 3s;
-/// After what the host itself has refused to send.
+/// The delay after our own host has refused to send the initiation.
 constexpr Duration kElsewhereAfter = 50ms;
 
 }  // namespace
@@ -71,7 +71,7 @@ void Peer::address_initiation(ByteView message, const net::Endpoint& endpoint, R
     send_to(endpoint);
     return actions.mark_initiation(id_);
   }
-  // The one that was called 2 s ago may still answer; it has its turn the next time.
+  // The address that was called 2 s ago may still answer, so it is left out this time.
   const auto passed_over = std::exchange(tried_first_, std::nullopt);
   std::vector<net::SocketAddress> all = addresses_;
   if (std::ranges::find(all, endpoint.remote) == all.end()) all.push_back(endpoint.remote);
@@ -107,7 +107,7 @@ bool Peer::hurry(Now now) {
 void Peer::refused(std::uint32_t index, const net::SocketAddress& at, Now now, Actions& actions) {
   if (!pending_ || index != pending_index_ || heard_lately(now)) return;
   if (!last_initiation_sent_ || now.boot - *last_initiation_sent_ > kRefusedWithin) return;
-  // As long as it may be answered from elsewhere, there is something to wait for.
+  // While another address may still answer, wait for it.
   if (std::erase(called_, at) == 0 || !called_.empty() || !hurry(now)) return;
   retransmit_at_ = std::min(retransmit_at_, not_before_);
   actions.add_event({.kind = Event::Kind::kRefused,
@@ -115,9 +115,9 @@ void Peer::refused(std::uint32_t index, const net::SocketAddress& at, Now now, A
                      .endpoint = {.remote = at, .local = std::nullopt, .local_interface = 0}});
 }
 
-// Who answers with a cookie has not looked at the initiation, so there is nothing to wait for. Many of us may
-// be behind one address, which then has 20 handshakes a second in all: spread, most get through the first
-// time.
+// A responder that answers with a cookie has not processed the initiation, so there is no response to wait
+// for. Many peers may be behind our address, which then has 20 handshakes per second for all of them. The
+// delay is random, so that most of them get through at the first try.
 void Peer::call_with_cookie(Now now) {
   if (std::exchange(cookie_used_, true)) return;
   const auto more = Duration(services_.random_below(static_cast<std::uint32_t>(kCookieSpread.count())));

@@ -1,6 +1,6 @@
-// The peer's side of what two tunnelds add to WireGuard (docs/extension.md): HELLO on each new session, and
-// control frames in both directions. HELLO and BYE are a matter of sessions and end here; all other frames
-// are handed out.
+// The peer's side of tunneld's extension of WireGuard (docs/extension.md): HELLO on each new session, and
+// control frames in both directions. HELLO and BYE concern sessions and are handled here; all other frames
+// are passed on.
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -12,13 +12,13 @@
 namespace tunneld::protocol {
 namespace {
 
-/// After these the peer is taken for a stock one.
+/// After these repetitions without an answer the peer is taken for a stock one.
 constexpr std::array<Duration, 2> kHelloRepeatAfter = {1s, 2s};
-/// More than a peer that repeats its HELLO as we do can want from one session.
+/// More than a peer that repeats its HELLO as we do can need in one session.
 constexpr unsigned kMaxHelloAnswers = 8;
-/// What is known of a peer outlives its session by so much: then its HELLO under the next one is overdue.
+/// How long the knowledge about a peer outlives its session: its HELLO in the next one is overdue then.
 constexpr Duration kHelloGrace = 10s;
-/// At a tap: an initiator's third HELLO has had its time by then.
+/// At a tap: by then an initiator's third HELLO has had time to arrive.
 constexpr Duration kLayer2Patience = 5s;
 
 }  // namespace
@@ -78,15 +78,15 @@ void Peer::accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& 
   }
   offer_lanes(keypair, hello.capabilities.lanes);
   if (hello.opens_fast_data && services_.offers_fast_data) keypair.enable_fast_send(services_.engine);
-  if (&keypair == keypairs_.previous()) return;  // late: the session after it knows better
+  if (&keypair == keypairs_.previous()) return;  // late: the newer session knows more
   const bool is_new_session = !remote_ || hello_index_ != keypair.local_index;
   const bool is_new_life = !remote_ || remote_->instance != hello.instance;
   remote_ = hello;
   hello_index_ = keypair.local_index;
   remote_expires_at_ = kNever;
   path_.review();
-  if (look_at_ != kNever) watch(now);  // it may have answers sooner than was thought
-  // Frames that have waited keep their place: workers begin after decide_layer2().
+  if (look_at_ != kNever) watch(now);  // its timers may be shorter than assumed so far
+  // Waiting frames must stay in order: they are sent before decide_layer2() lets the workers send.
   Keypair* current = live_keypair(now.boot);
   if (at_tap() && hello.capabilities.tap && current != nullptr) send_waiting(*current, now, actions);
   decide_layer2(actions);
@@ -195,9 +195,9 @@ void Peer::say_bye(Now now, Actions& actions) {
 
 void Peer::accept_bye(Now now, Actions& actions) {
   reset();
-  if (hurry(now)) last_initiation_sent_.reset();  // it has been answered
+  if (hurry(now)) last_initiation_sent_.reset();  // BYE shows that it has been answered
   if (status(now.boot).wants_session) begin_handshake(now, actions);
-  // Nothing is awaited from it any more, so nothing of before may begin a handshake.
+  // No answer is expected from the peer any longer, so old traffic must not start a handshake.
   link_->activity.unanswered_send.store(0);
   link_->activity.unanswered_receive.store(0);
   actions.add_event({.kind = Event::Kind::kBye, .peer = id_});

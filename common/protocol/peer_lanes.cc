@@ -7,7 +7,7 @@
 namespace tunneld::protocol {
 namespace {
 
-/// While lanes are in use, lane 0 is heard of so often.
+/// While lanes are in use, lane 0 sends at least this often.
 constexpr Duration kLaneBeat = 1s;
 
 ControlFrame lane_frame(FrameType type, unsigned lane) {
@@ -30,7 +30,7 @@ void Peer::offer_lanes(Keypair& keypair, unsigned theirs) {
 
 void Peer::lane_wanted(std::uint32_t index, unsigned lane, Now now, Actions& actions) {
   Keypair* keypair = live_keypair(now.boot);
-  // A keypair that is not the newest any more will not need it.
+  // Only the newest keypair needs the lane.
   if (keypair == nullptr || keypair->local_index != index || lane == 0 || lane > keypair->send_lanes.count())
     return;
   lane_opening_.want(lane, now.boot);

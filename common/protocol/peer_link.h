@@ -1,8 +1,8 @@
 // What the data path knows of a peer, shared between the control thread and the data workers.
 //
-// Timers without timer calls: workers only stamp times. The control thread looks at the stamps when a
-// deadline comes and either acts or sets the next one (peer_timers in peer.cc). A worker rings the door only
-// when no look is due, which is at most once in ten seconds for a busy peer and never for an idle one.
+// Workers set no timers: they only store time stamps. The control thread looks at the stamps at a deadline,
+// and either acts or sets the next deadline (peer_timers in peer.cc). A worker rings the door only if no look
+// is scheduled: at most once in ten seconds for a busy peer, never for an idle one.
 #pragma once
 
 #include <atomic>
@@ -21,8 +21,8 @@ namespace tunneld::protocol {
 
 using PeerId = std::uint32_t;
 
-/// Time stamps of one peer's traffic. Zero means "none". Relaxed: each stands for itself, and the control
-/// thread looks again later.
+/// Time stamps of one peer's traffic. Zero means "none". Relaxed order: the stamps are independent of each
+/// other, and the control thread looks again later.
 struct Activity {
   /// First data sent since something authenticated was last received: starts the 15 s wait for a new
   /// handshake.
@@ -56,7 +56,7 @@ struct Activity {
 
  private:
   bool arm(std::atomic<Instant::rep>& timer, Instant::rep at) {
-    // Asked for also when the timer ran before: the door may have been full then.
+    // Also requested if the timer already ran: the door may have been full when it was started.
     if (timer.load(std::memory_order_relaxed) == 0) timer.store(at);
     return !watched.load() && !watched.exchange(true);
   }
@@ -68,16 +68,16 @@ struct alignas(64) TrafficCounters {
 };
 
 inline constexpr std::uint32_t kNoPathMtu = 65535;
-/// What every host takes by IPv4 (RFC 791), whatever the path.
+/// Every IPv4 host accepts this size (RFC 791), whatever the path.
 inline constexpr std::uint32_t kLeastPathMtu = 576;
 
 /// Whether Ethernet frames are exchanged with a peer.
 enum class Layer2 : std::uint8_t {
-  kUnknown,  ///< no HELLO yet: frames for the peer wait, those of the peer are taken
-  kReady,    ///< both sides say tap
-  kRefused,  ///< the peer does not, or is a stock one
+  kUnknown,  ///< no HELLO yet: frames for the peer wait, frames from the peer are accepted
+  kReady,    ///< both sides have a tap
+  kRefused,  ///< the peer has no tap, or is a stock one
 };
-/// More than this may be too large for a path; every path that the search accepts carries it.
+/// A larger packet may be too large for a path; every path that the search accepts carries this size.
 inline constexpr std::uint32_t kLargePacket = 1200;
 
 struct PeerLink {
@@ -86,36 +86,38 @@ struct PeerLink {
   const PeerId id;
   /// The keypair that new data is sealed with; null while there is no confirmed session. Owned by Peer.
   std::atomic<Keypair*> sending{nullptr};
-  /// What takes its place once the peer has confirmed it; null as a rule. Owned by Peer.
+  /// Replaces `sending` once the peer has confirmed it; mostly null. Owned by Peer.
   std::atomic<Keypair*> next{nullptr};
   RoamingEndpoint endpoint;
-  /// Without an endpoint, there will be one (its name is being looked up): packets wait for it. Otherwise
-  /// such a peer has to call first, and packets for it are answered by ICMP.
+  /// The endpoint is missing but its name is being looked up: packets wait for it. If false, a peer without
+  /// an endpoint has to call first, and packets for it are answered by ICMP.
   std::atomic<bool> awaits_endpoint{false};
-  /// The largest inner packet that the path to the peer carries, bytes; kNoPathMtu while nobody knows. At
-  /// least kLeastPathMtu.
+  /// The largest inner packet that the path to the peer carries, in bytes; kNoPathMtu while unknown. At least
+  /// kLeastPathMtu.
   std::atomic<std::uint32_t> path_mtu{kNoPathMtu};
-  /// Our own kernel fragments datagrams with inner packets of this size or larger.
+  /// Our kernel fragments datagrams whose inner packets have this size or more.
   std::atomic<std::uint32_t> fragmented_from{0};
   /// A datagram with more than kLargePacket bytes inside has left since the control thread last looked.
   std::atomic<bool> large_sent{false};
   Activity activity;
   /// Ethernet frames, at a tap interface. Written by the control thread alone.
   std::atomic<Layer2> layer2{Layer2::kUnknown};
-  /// The way to it leads back into the tunnel: nothing may be sent to it, or taken from it. Of a tap.
+  /// The route to the peer leads back into the tunnel: nothing may be sent to it or accepted from it. For a
+  /// tap.
   std::atomic<bool> loops{false};
-  /// What the switch has learned of this peer, and what it has flooded for it lately.
+  /// The stations that the switch has learned from this peer, and the frames that it has flooded for it
+  /// lately.
   net::MacTable::PortUse stations;
   FloodLimit floods;
-  /// A move that could not be published is on its way through the door: one at a time, however often the
-  /// peer's packets change their source.
+  /// A move that could not be published is on its way through the door. Only one at a time, however often the
+  /// source of the peer's packets changes.
   std::atomic<bool> move_told{false};
   /// Indexed by thread: one writer each.
   std::vector<TrafficCounters> traffic;
 
-  /// What new data is sealed with at this moment. A confirmation counts at once, before the control thread
-  /// has heard of it: the packet that confirmed is in the device then, and its answer must not leave under
-  /// the keypair before, or wait as if there were none.
+  /// The keypair to seal new data with now. A confirmation takes effect at once, before the control thread
+  /// has heard of it: by then the packet that confirmed is in the device, and its answer must neither leave
+  /// under the old keypair nor wait for a session.
   [[nodiscard]] Keypair* keypair_to_send() const {
     Keypair* confirmed = next.load();  // before `sending`, which it moves to
     if (confirmed != nullptr && confirmed->confirmed.load()) return confirmed;

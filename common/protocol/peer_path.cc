@@ -11,9 +11,9 @@ namespace {
 constexpr std::uint32_t kUdpHeader = 8;
 constexpr std::uint32_t kIpv4Overhead = 20 + kUdpHeader + kDataOverhead;
 constexpr std::uint32_t kIpv6Overhead = 40 + kUdpHeader + kDataOverhead;
-/// RFC 8200's least MTU, which is also what nearly every IPv4 path carries.
+/// RFC 8200's minimum MTU, which nearly every IPv4 path carries as well.
 constexpr std::uint32_t kLeastOuter = 1280;
-/// How often the host is asked while large packets are sent: ICMP reaches only the kernel.
+/// How often the host is asked while large packets are sent: ICMP errors reach only the kernel.
 constexpr Duration kAskEvery = std::chrono::seconds(5);
 
 }  // namespace
@@ -66,14 +66,15 @@ void PeerPath::look_again(bool answers, Instant now) {
     return std::clamp(outer - std::min(outer, overhead_), kLeastPathMtu,
                       std::max(policy_.most, kLeastPathMtu));
   };
-  // Who answers probes tells what the path carries; of others nothing is known but what the kernel has heard.
+  // A peer that answers probes shows what the path carries. For others the kernel's knowledge is all there
+  // is.
   const std::uint32_t most = inside(answers ? route_.interface : std::min(route_.interface, route_.path));
-  // As wg-quick has it: what fits into the interface's MTU whatever the family.
+  // As wg-quick does: what fits into the interface's MTU with either family.
   const std::uint32_t usual = route_.interface - std::min(route_.interface, kIpv6Overhead);
   const Basis basis{endpoint->remote.address,
                     {.least = inside(kLeastOuter), .start = std::min(usual, most), .most = most},
                     answers};
-  // Another address of ours is another uplink. Having none is no address: the kernel chooses, as it did
+  // Another local address means another uplink. No address at all does not: the kernel then chooses as
   // before.
   const bool other_uplink = local_ && endpoint->local && *local_ != *endpoint->local;
   if (endpoint->local) local_ = endpoint->local;

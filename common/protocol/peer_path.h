@@ -1,8 +1,9 @@
-// What is known of the way to one peer: which packets it carries, how long it takes, and what follows from
-// that for the way out.
+// The path to one peer: which packets it carries, its round-trip time, and the limit for outgoing packets
+// that follows from it.
 //
-// Ties the search (path_mtu.h) to the rest: to what the host knows (the interface's MTU, and what ICMP has
-// told the kernel), to whether the peer answers probes, and to the limit that the data workers read.
+// It connects the search (path_mtu.h) with the rest: with what the host knows (the interface's MTU, and what
+// ICMP has told the kernel), with whether the peer answers probes, and with the limit that the data workers
+// read.
 #pragma once
 
 #include <optional>
@@ -12,21 +13,20 @@
 
 namespace tunneld::protocol {
 
-/// What the host knows of a route; outer MTUs, in bytes.
+/// The host's view of a route; outer MTUs, in bytes.
 struct RouteMtu {
   /// The outgoing interface's.
   std::uint32_t interface = 1500;
-  /// The kernel's idea of the whole path: the route's, or what ICMP said. Not to be trusted more than ICMP
-  /// is.
+  /// The kernel's MTU for the whole path: the route's, or from ICMP. No more trustworthy than ICMP.
   std::uint32_t path = 1500;
   bool operator==(const RouteMtu&) const = default;
 };
 
-/// What the search is for.
+/// How the result of the search is used.
 struct PathPolicy {
-  /// Whether the way out is held to what is found, or the outer packets may be fragmented.
+  /// True: outgoing packets are limited to the MTU found. False: the outer packets may be fragmented.
   bool hold = true;
-  /// No inner packet is larger, bytes.
+  /// The largest inner packet, in bytes.
   std::uint32_t most = 65475;
   bool operator==(const PathPolicy&) const = default;
 };
@@ -35,7 +35,7 @@ class PeerPath {
  public:
   PeerPath(PeerLink& link, const PathPolicy& policy) : link_(link), policy_(policy) {}
 
-  /// Endpoint, session, HELLO or policy may have changed: looks at them at the next advance().
+  /// Endpoint, session, HELLO or policy may have changed: the next advance() checks them.
   void review() { review_ = true; }
   void learn(const RouteMtu& route) {
     route_ = route;
@@ -48,17 +48,17 @@ class PeerPath {
 
   struct Step {
     PathMtu::Probes probes{};
-    /// Somebody should ask the host for the route again, and learn() it.
+    /// The daemon should ask the host for the route again, and call learn().
     bool ask_host = false;
   };
   /// `can_send`: there is a session. `answers`: the peer answers probes.
   [[nodiscard]] Step advance(bool can_send, bool answers, Instant now);
   [[nodiscard]] Instant deadline() const;
 
-  /// Outer bytes around an inner packet on the way to this peer: IP, UDP and a data message.
+  /// Outer bytes around an inner packet to this peer: IP, UDP and a data message.
   [[nodiscard]] std::uint32_t overhead() const { return overhead_; }
   [[nodiscard]] const PathMtu& mtu() const { return mtu_; }
-  /// An address is known, and with it a way.
+  /// Whether the peer has an address, and so a path.
   [[nodiscard]] bool known() const { return known_; }
 
  private:
@@ -72,11 +72,11 @@ class PeerPath {
   bool review_ = false;
   bool known_ = false;
   bool paused_ = true;
-  bool large_sent_ = false;  ///< since the host was asked
+  bool large_sent_ = false;  ///< since the host was last asked
   std::uint32_t overhead_ = 0;
   Instant ask_at_ = kNever;
 
-  /// What the search was begun with.
+  /// The values with which the search was started.
   struct Basis {
     net::IpAddress remote;
     PathMtu::Bounds bounds;

@@ -1,6 +1,6 @@
-// Where the peer is: as it is told, and as the data workers have found out on their own: it has moved, or
-// confirmed its keypair. Both are in effect already (roaming_endpoint.h, PeerLink::keypair_to_send); here the
-// rest follows.
+// Where the peer is: as set from outside, and as found by the data workers when the peer moved or confirmed
+// its keypair. Their news has already taken effect (roaming_endpoint.h, PeerLink::keypair_to_send); this file
+// does the rest.
 #include <algorithm>
 #include <utility>
 
@@ -10,7 +10,7 @@
 namespace tunneld::protocol {
 
 void Peer::catch_up(Now now, Actions& actions) {
-  // The host may have slept, or this thread have been busy: a key that is too old is not to be used below.
+  // The host may have slept, or this thread been busy: a key that is too old must not be used below.
   keypairs_.retire_expired(now.boot);
   const Keypair* next = keypairs_.next();
   if (next != nullptr && next->confirmed.load()) confirmed(next->local_index, now, actions);
@@ -40,7 +40,7 @@ void Peer::tell_move(const net::Endpoint& from, const net::Endpoint& to, Actions
 }
 
 void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {
-  link_->move_told.store(false);  // before we look: a later move is told again
+  link_->move_told.store(false);  // before looking, so that a later move is reported again
   update_endpoint(endpoint, actions);
 }
 
@@ -60,7 +60,7 @@ void Peer::try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions
   const bool is_calling = retransmit_at_ != kNever;
   set_endpoint(endpoint);
   if (is_elsewhere && is_calling) {
-    // Whoever is there has not been called yet. How often we have tried in all still counts.
+    // The new address has not been called yet. The number of tries so far still counts.
     drop_pending();
     send_initiation(now, actions, Reach::kEndpoint);
   } else if (status(now.boot).wants_session) {

@@ -1,14 +1,14 @@
-// When may the control thread free what a data worker may still be reading?
+// Tells when the control thread may free an object that a data worker may still be reading.
 //
 // Workers read shared objects (keypairs, endpoints, the routing table) through atomic pointers, without locks
-// or reference counts. The control thread replaces a pointer, then hands the old object to retire(). It is
-// freed once every worker that was inside a batch at that moment has left that batch. A worker pays one store
-// at each end of a batch; an idle worker (blocked in poll) is outside of any batch and holds nothing back.
-// This is epoch-based reclamation; reference counts would cost an atomic read-modify-write per packet on a
-// line that all cores share.
+// or reference counts. The control thread replaces a pointer, then passes the old object to retire(). The
+// object is freed once every worker that was inside a batch at that moment has left that batch. A worker pays
+// one store at each end of a batch; an idle worker (blocked in poll) is outside of any batch and delays
+// nothing. This is epoch-based reclamation; reference counts would cost an atomic read-modify-write per
+// packet on a cache line that all cores share.
 //
 // All published pointers are read and written sequentially consistent (plain loads on x86-64): a worker that
-// enters after the control thread looked cannot see the old pointer.
+// enters after the control thread has looked cannot see the old pointer.
 #pragma once
 
 #include <atomic>
@@ -22,7 +22,7 @@ namespace tunneld::protocol {
 
 class Quiescence {
  public:
-  /// One thread's view. Registered before its thread starts; outlives it.
+  /// The view of one thread. Registered before the thread starts; outlives it.
   class Reader {
    public:
     void enter() { epoch_.store(owner_->epoch_.load()); }
@@ -42,13 +42,14 @@ class Quiescence {
     for (auto& retired : retired_) retired.free();
   }
 
-  /// Control thread, before the reader's thread starts. The reference stays valid for this object's life.
+  /// Control thread, before the reader's thread starts. The reference stays valid for the life of this
+  /// object.
   Reader& add_reader() {
     readers_.push_back(std::unique_ptr<Reader>(new Reader(*this)));
     return *readers_.back();
   }
 
-  /// Control thread: `object` has been unpublished; free it when nobody can be reading it any more.
+  /// Control thread: `object` has been unpublished; frees it when no worker can be reading it any longer.
   template <typename T>
   void retire(std::unique_ptr<T> object) {
     if (!object) return;
@@ -57,7 +58,8 @@ class Quiescence {
     reclaim();
   }
 
-  /// Control thread: frees what is free to go. Also called by retire(), and from time to time when idle.
+  /// Control thread: frees all objects that can be freed. Also called by retire(), and periodically when
+  /// idle.
   void reclaim() {
     if (retired_.empty()) return;
     std::uint64_t oldest = UINT64_MAX;

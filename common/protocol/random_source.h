@@ -8,8 +8,7 @@
 
 namespace tunneld::protocol {
 
-/// Where the protocol's random bytes come from: crypto::random_bytes, or a seeded generator in the
-/// simulation.
+/// The source of the protocol's random bytes: crypto::random_bytes, or a seeded generator in the simulation.
 using RandomBytes = std::function<void(MutableBytes)>;
 
 [[nodiscard]] inline std::uint64_t random_number(const RandomBytes& random) {

@@ -1,4 +1,4 @@
-// The replay window: each counter is accepted once, out of order within the last 8128 (RFC 6479's idea,
+// The replay window: each counter is accepted once, in any order within the last 8128 (based on RFC 6479, but
 // lock-free).
 //
 // Several workers may open packets of one keypair at the same time (lanes, roaming), so the window is shared;
@@ -10,17 +10,17 @@
 //     slot = block mod 257                                    257 * 32 = 8224 counters, more than the window
 //     needs
 //
-// and a word of another block counts as empty and is replaced whole by compare-and-swap.
+// and a word of another block counts as empty and is replaced as a whole by compare-and-swap.
 //
-// Why this is right: `greatest_` is raised before the word is touched. If our slot holds another block, that
-// block is either older (replace it) or newer; if it is newer, whoever wrote it had raised `greatest_` first,
-// so looking at `greatest_` again tells us that our counter has fallen out of the window. Of two threads with
-// the same counter, the compare-and-swap lets one through. A new window's words are block 0 with no bit set,
-// which is true for slot 0 and another, older block for all others.
+// Why this is correct: `greatest_` is raised before the word is touched. If our slot holds another block,
+// that block is either older (replace it) or newer. If it is newer, its writer had raised `greatest_` first,
+// so reading `greatest_` again shows that our counter has fallen out of the window. Of two threads with the
+// same counter, the compare-and-swap lets only one through. All words of a new window are block 0 with no bit
+// set: correct for slot 0, and an older block for all other slots.
 //
-// The 32-bit block number repeats after a jump of a multiple of 257 * 2^37 counters; a stale word could then
-// look current, and a packet that sets the same bit be dropped. Never the other way: what was seen is never
-// taken twice.
+// The 32-bit block number repeats after a jump of a multiple of 257 * 2^37 counters. A stale word could then
+// look current, and a packet with the same bit would be dropped. The reverse cannot happen: no counter is
+// ever accepted twice.
 #pragma once
 
 #include <array>
@@ -33,14 +33,14 @@ namespace tunneld::protocol {
 
 class ReplayWindow {
  public:
-  /// Reads only: false where accept() would certainly refuse. Saves opening what is a replay anyway.
+  /// Only reads: false if accept() would certainly refuse. Saves opening a replayed message.
   [[nodiscard]] bool probably_fresh(std::uint64_t counter) const {
     if (counter >= kRejectAfterMessages || too_old(counter)) return false;
     const std::uint64_t word = words_[slot_of(counter)].load(std::memory_order_relaxed);
     return word >> 32 != tag_of(counter) || (word & bit_of(counter)) == 0;
   }
 
-  /// Only after the message has authenticated. True exactly once per counter.
+  /// Call it only for a message that has authenticated. True exactly once per counter.
   [[nodiscard]] bool accept(std::uint64_t counter) {
     if (counter >= kRejectAfterMessages || too_old(counter)) return false;
     std::uint64_t greatest = greatest_.load();

@@ -1,11 +1,12 @@
-// Where a peer is. Like Published, but a data worker may move it as well: the packet that shows a peer's new
-// place is answered as soon as it is in the device, long before the control thread has heard of it.
+// The endpoint of a peer. It is like Published, but a data worker may change it as well: a packet that shows
+// a peer's new address is answered as soon as it is in the device, long before the control thread has heard
+// of it.
 //
-// A worker neither allocates nor frees. It takes the spare that the control thread has laid out, which also
-// makes it the only worker that moves the peer; publishes it in the place of the endpoint that it knew; and
-// leaves the old one for the control thread to free (allow_move), which lays out the next spare. Until then
-// the peer cannot be moved a second time: that goes through the door, and the packet before its answer may
-// be delivered early.
+// A worker neither allocates nor frees. It takes the spare endpoint that the control thread has provided,
+// which also makes it the only worker that moves the peer. It publishes the spare in place of the endpoint
+// that it knew, and leaves the old one for the control thread to free (allow_move), which then provides the
+// next spare. Until then the peer cannot be moved a second time: such a move goes through the door, and the
+// packet that caused it may be delivered before the move takes effect.
 #pragma once
 
 #include <atomic>
@@ -27,13 +28,13 @@ class RoamingEndpoint {
     if (moved_.load()) delete replaced_;
   }
 
-  /// Any thread inside a batch, and the control thread until its next call of a member; null: nowhere yet.
+  /// Any thread inside a batch, and the control thread until it next calls a member. Null: no endpoint yet.
   [[nodiscard]] const net::Endpoint* get() const { return published_.load(); }
 
   enum class Move : std::uint8_t {
     kDone,
-    kOvertaken,  ///< it is not at `known` any more
-    kTooSoon,    ///< the control thread has not looked at the last move yet
+    kOvertaken,  ///< it is no longer at `known`
+    kTooSoon,    ///< the control thread has not handled the last move yet
   };
   /// Worker, inside a batch. `known`: from get() in the same batch.
   [[nodiscard]] Move move(const net::Endpoint* known, const net::Endpoint& to) {
@@ -55,14 +56,14 @@ class RoamingEndpoint {
     quiescence.retire(std::unique_ptr<const net::Endpoint>(
         published_.exchange(std::make_unique<const net::Endpoint>(endpoint).release())));
   }
-  /// Control thread: unless a worker has moved it away from `known`.
+  /// Control thread: replaces the endpoint, unless a worker has moved it away from `known`.
   void replace_if(const net::Endpoint* known, const net::Endpoint& endpoint, Quiescence& quiescence) {
     auto changed = std::make_unique<const net::Endpoint>(endpoint);
     if (!published_.compare_exchange_strong(known, changed.get())) return;
     (void)changed.release();
     quiescence.retire(std::unique_ptr<const net::Endpoint>(known));
   }
-  /// Control thread, first of all and after each move: lets a worker move it (again).
+  /// Control thread, at the beginning and after each move: lets a worker move the peer (again).
   void allow_move(Quiescence& quiescence) {
     if (moved_.load()) {
       quiescence.retire(std::unique_ptr<const net::Endpoint>(replaced_));
@@ -77,10 +78,10 @@ class RoamingEndpoint {
  private:
   std::atomic<const net::Endpoint*> published_{nullptr};
   std::atomic<net::Endpoint*> spare_{nullptr};
-  /// Of whoever has taken the spare; the control thread's once moved_ is set.
+  /// Belongs to the worker that took the spare; to the control thread once moved_ is set.
   const net::Endpoint* replaced_ = nullptr;
   std::atomic<bool> moved_{false};
-  bool laid_out_ = false;  ///< the control thread's
+  bool laid_out_ = false;  ///< used by the control thread only
 };
 
 }  // namespace tunneld::protocol

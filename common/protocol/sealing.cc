@@ -9,7 +9,7 @@
 namespace tunneld::protocol {
 namespace {
 
-/// True once for each keypair that is sent under, when it is old enough for a successor.
+/// True once per keypair, for a sender that finds it old enough for a successor.
 bool claim_successor(Keypair& keypair, Instant now) {
   const bool is_old = keypair.role == Role::kInitiator && now - keypair.created >= kRekeyAfterTime;
   if (!is_old && keypair.counters_used() < kRekeyAfterMessages) return false;

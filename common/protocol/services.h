@@ -17,9 +17,9 @@
 
 namespace tunneld::protocol {
 
-/// What this tunneld says of itself in every HELLO.
+/// What this tunneld announces in every HELLO.
 struct Extension {
-  /// False: sends no control frame, and hears none.
+  /// False: control frames are neither sent nor accepted.
   bool enabled;
   std::uint64_t instance;
   Capabilities capabilities;
@@ -29,23 +29,23 @@ struct Services {
   LocalIdentity identity;
   const crypto::AeadEngine& engine;
   RandomBytes random;
-  /// AES-256-GCM may be agreed on with peers that are tunnelds: the engine has it and the configuration
+  /// AES-256-GCM may be agreed on with peers that are tunnelds: the engine supports it and the configuration
   /// allows it.
   bool offers_fast_data;
   Extension extension;
   IndexTable& indices;
   Quiescence& quiescence;
-  /// For every peer's path.
+  /// For the paths of all peers.
   PathPolicy path_policy;
-  /// The device's MTU, bytes: padding stops there.
+  /// The device's MTU in bytes: padding stops at it.
   std::atomic<std::uint32_t>& mtu;
-  /// Where the control thread counts its own traffic in PeerLink::traffic.
+  /// The index in PeerLink::traffic under which the control thread counts its own traffic.
   std::size_t control_thread;
   /// The control thread's.
   DropCounters& drops;
   Timestamps timestamps{};
 
-  /// What all peers' WaitingPackets hold together.
+  /// The bytes in the WaitingPackets of all peers together.
   std::size_t waiting_bytes = 0;
   /// Every reserved index, of pending handshakes and keypairs alike.
   std::unordered_map<std::uint32_t, PeerId> index_owner;
@@ -59,7 +59,7 @@ struct Services {
     indices.release(index);
     index_owner.erase(index);
   }
-  /// Uniform in [0, bound), bound well below 2^32.
+  /// Uniform in [0, bound); `bound` must be well below 2^32.
   [[nodiscard]] std::uint32_t random_below(std::uint32_t bound) {
     std::uint32_t value = 0;
     random(MutableBytes(reinterpret_cast<std::uint8_t*>(&value), sizeof value));

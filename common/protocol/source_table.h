@@ -1,10 +1,10 @@
-// A bounded table of source addresses, for what is limited per source: IPv4 by /32, IPv6 by /64 (what one
-// customer is given, so rotating inside it gains nothing).
+// A bounded table of source addresses, for per-source limits: IPv4 by /32, IPv6 by /64 (the size that one
+// customer gets, so changing addresses within it gains nothing).
 //
-// Open addressing over a fixed number of slots that are allocated at once, on the first use. Keys are hashed
-// with a random key (SipHash), so nobody can aim at one slot. Each source may live in one of eight
-// neighbouring slots; when all eight hold younger sources, the newcomer is refused: a flood from everywhere
-// can fill the table and push nobody out of it.
+// Open addressing over a fixed number of slots, all allocated at the first use. Keys are hashed with a random
+// key (SipHash), so nobody can aim at one slot. Each source may use one of eight neighbouring slots. If all
+// eight hold younger sources, the new source is refused: a flood from many addresses can fill the table but
+// evict nobody.
 #pragma once
 
 #include <array>
@@ -24,11 +24,11 @@ class SourceTable {
  public:
   static constexpr std::size_t kSlots = 65536;
 
-  /// Entries not touched for `idle` make room for others.
+  /// Entries that were not touched for `idle` may be replaced.
   SourceTable(const RandomBytes& random, Duration idle) : idle_(idle) { random(seed_); }
 
-  /// The value of `source`, fresh if it has none (touched again by this call); null when there is no room for
-  /// it.
+  /// The value of `source`, a fresh one if it has none (this call also touches the entry); null if there is
+  /// no room for it.
   Value* find_or_add(const net::IpAddress& source, Instant now) {
     if (!slots_) slots_ = std::make_unique<std::array<Slot, kSlots>>();
     const Key key = key_of(source);

@@ -9,8 +9,8 @@
 
 namespace tunneld::protocol {
 
-/// 8 bytes of seconds and 4 of nanoseconds, big-endian, so that the order of bytes is the order in time.
-/// Rounded down to 2^24 ns (about 17 ms), so that a clock's fine grain is no fingerprint of the machine.
+/// 8 bytes of seconds and 4 of nanoseconds, big-endian, so that byte order is time order. Rounded down to
+/// 2^24 ns (about 17 ms), so that the clock's exact value does not identify the machine.
 struct Tai64n {
   std::array<std::uint8_t, 12> bytes{};
 

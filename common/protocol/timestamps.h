@@ -1,10 +1,10 @@
 // The timestamps of our initiations: each is greater than all that its receiver has had from us.
 //
-// A responder refuses what is not greater than the greatest that it has seen (whitepaper section 5.1), so a
-// clock that is set back, or a host without a clock chip that starts in the past, would be locked out until
-// the clock has caught up. So the clock only leads: where it is behind what was sent, the next tick after
-// that is taken. What earlier runs have sent is below a mark that somebody keeps; it is reserved in steps,
-// ahead of use.
+// A responder refuses a timestamp that is not greater than the greatest it has seen (whitepaper section 5.1).
+// So after a clock was set back, or on a host without a clock chip that starts in the past, we would be
+// locked out until the clock has caught up. To avoid this, timestamps follow the clock only if it is ahead:
+// otherwise the next tick after the last timestamp is taken. The timestamps of earlier runs are all below a
+// mark that the caller keeps; the mark is moved in steps, ahead of use.
 #pragma once
 
 #include <algorithm>
@@ -17,33 +17,33 @@ namespace tunneld::protocol {
 
 class Timestamps {
  public:
-  /// Called before a timestamp beyond the mark leaves; returns the new mark, at or beyond it.
+  /// Called before a timestamp beyond the mark is sent; returns the new mark, at or beyond the timestamp.
   using Reserve = std::function<WallTime(WallTime timestamp, WallTime clock)>;
 
-  /// `mark`: earlier runs have sent nothing beyond it.
+  /// `mark`: no earlier run has sent a timestamp beyond it.
   void keep(WallTime mark, Reserve reserve) {
     floor_ = std::max(floor_, mark);
     mark_ = mark;
     reserve_ = std::move(reserve);
   }
-  /// For the peer whose last one was `last`.
+  /// For a peer whose last timestamp was `last`.
   [[nodiscard]] WallTime next(WallTime clock, WallTime last) {
     const WallTime timestamp = std::max({clock, last + kTick, floor_ + kTick});
     if (reserve_ && timestamp > mark_) mark_ = reserve_(timestamp, clock);
     greatest_ = std::max(greatest_, timestamp);
     return timestamp;
   }
-  /// A peer that is forgotten has had this one, and may come again.
+  /// A peer with this last timestamp is removed and may be added again.
   void forget(WallTime last) { floor_ = std::max(floor_, last); }
-  /// The greatest that this run has sent; the epoch where it has sent none.
+  /// The greatest timestamp that this run has sent; the epoch if it has sent none.
   [[nodiscard]] WallTime greatest() const { return greatest_; }
-  /// How far the clock is behind what it, or an earlier run's, has said before; at least zero.
+  /// How far the clock is behind the timestamps of this and earlier runs; at least zero.
   [[nodiscard]] Duration behind(WallTime clock) const {
     return std::max(Duration::zero(), Duration(std::max(floor_, greatest_) - clock));
   }
 
  private:
-  /// What Tai64n rounds to.
+  /// The resolution of Tai64n.
   static constexpr Duration kTick{std::int64_t{1} << 24};
 
   WallTime floor_{}, mark_{}, greatest_{};

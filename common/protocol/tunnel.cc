@@ -61,7 +61,7 @@ std::vector<PeerId> Tunnel::change_peers(PeerChanges changes, Now now) {
     ids.push_back(id);
   }
   publish_routing();
-  // Only now that no new batch can find them.
+  // Only now can no new batch find them.
   for (const std::unique_ptr<Peer>& peer : leaving) {
     peer->reset();
     if (plane_.ethernet) plane_.ethernet->forget(peer->link().id);
@@ -125,7 +125,7 @@ void Tunnel::advance(Now now, Actions& actions) {
 }
 
 void Tunnel::reclaim_later(Now now) {
-  // Far longer than a worker's batch.
+  // Much longer than a worker's batch.
   constexpr Duration kReclaimAfter = 100ms;
   if (plane_.quiescence.waiting() > 0) reclaim_at_ = std::min(reclaim_at_, now.boot + kReclaimAfter);
 }
@@ -151,8 +151,8 @@ void Tunnel::handle_notice(const DoorRecord& record, ByteView payload, Now now, 
   if (record.notice == Notice::kRefused) return refused(payload, record.endpoint.remote, now, actions);
   if (record.peer >= peers_.size() || !peers_[record.peer]) return;  // removed meanwhile
   Peer& peer = *peers_[record.peer];
-  // A worker's word counts before it comes through the door: a packet that another worker has read since must
-  // not find the peer as it was.
+  // A worker's change takes effect before its notice comes through the door: a packet that another worker has
+  // read since must not meet the old state of the peer.
   peer.catch_up(now, actions);
   switch (record.notice) {
     case Notice::kWaitingPacket:
@@ -165,7 +165,7 @@ void Tunnel::handle_notice(const DoorRecord& record, ByteView payload, Now now, 
       peer.confirmed(record.index, now, actions);
       break;
     case Notice::kMoved:
-      break;  // caught up with
+      break;  // done by catch_up()
     case Notice::kMoving:
       peer.moved(record.endpoint, actions);
       break;

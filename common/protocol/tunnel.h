@@ -1,4 +1,5 @@
-// The protocol's control side: all peers of one interface, and what strangers' handshake messages go through.
+// The protocol's control side: all peers of one interface, and the handling of handshake messages from
+// strangers.
 //
 // Sans-IO. Feed it messages (receive), the data workers' notices (handle) and time (advance); it fills
 // Actions.
@@ -22,11 +23,11 @@
 namespace tunneld::protocol {
 
 struct TunnelOptions {
-  /// Whether to speak with tunnelds beyond WireGuard (docs/extension.md).
+  /// Whether to use tunneld's extension (docs/extension.md).
   bool extension = true;
-  /// AES-256-GCM may be agreed on, where the engine has it.
+  /// AES-256-GCM may be agreed on, if the engine supports it.
   bool fast_cipher = true;
-  /// What to say of ourselves.
+  /// What to announce in HELLO.
   Capabilities capabilities{};
   PathPolicy path{};
 };
@@ -39,8 +40,8 @@ class Tunnel {
   Tunnel(const Tunnel&) = delete;
   Tunnel& operator=(const Tunnel&) = delete;
 
-  /// What changes about the peers. The routing table is published once for all of it, so no packet meets half
-  /// a change.
+  /// Changes of the peers. The routing table is published once for all of them, so no packet meets a
+  /// half-made change.
   struct PeerChanges {
     std::vector<PeerId> removed;
     std::vector<std::pair<PeerId, std::vector<net::IpPrefix>>> allowed_ips;
@@ -50,7 +51,7 @@ class Tunnel {
       return removed.empty() && allowed_ips.empty() && added.empty() && mac_addresses.empty();
     }
   };
-  /// Returns the ids of the added peers. Precondition: public keys are new; after the change an allowed IP
+  /// Returns the ids of the added peers. Precondition: public keys are new; after the change each allowed IP
   /// belongs to one peer (the configuration has been validated).
   std::vector<PeerId> change_peers(PeerChanges changes, Now now);
   [[nodiscard]] Peer& peer(PeerId id) { return *peers_[id]; }
@@ -59,11 +60,11 @@ class Tunnel {
   /// After a change made through peer(): its deadline may have moved.
   void reschedule(PeerId id);
 
-  /// A message of type 1 to 3 from anybody. Never throws; silence is the answer to all that does not
-  /// authenticate.
+  /// A message of type 1 to 3 from anybody. Never throws; a message that does not authenticate gets no
+  /// answer.
   void receive(ByteView message, const net::Endpoint& from, Now now, Actions& actions);
-  /// ICMP says that nothing listens at `at`, and quotes `quotation`, the beginning of what we sent there.
-  /// Anybody may have made it.
+  /// ICMP says that nothing listens at `at`, and quotes `quotation`, the beginning of what we sent there. The
+  /// message may be forged.
   void refused(ByteView quotation, const net::SocketAddress& at, Now now, Actions& actions);
   /// A notice of a data worker. Handshake messages among them go to receive().
   void handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
@@ -87,8 +88,8 @@ class Tunnel {
                            Actions& actions);
   [[nodiscard]] Peer* owner_of(std::uint32_t index);
   void handle_notice(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
-  /// What a worker was still reading when it was retired, keys among it, is freed soon after, whether or not
-  /// anything else happens.
+  /// Schedules reclaiming: objects (keys among them) that a worker was still reading when they were retired
+  /// are freed soon after, even if nothing else happens.
   void reclaim_later(Now now);
   void publish_routing();
   void count(Drop reason) { plane_.drops[plane_.control_thread()].count(reason); }
@@ -102,8 +103,8 @@ class Tunnel {
   std::unordered_map<crypto::PublicKey, PeerId, crypto::PublicKeyHash> by_key_;
   std::set<std::pair<Instant, PeerId>> deadlines_;
   Instant reclaim_at_ = kNever;
-  Instant sweep_at_ = kNever;       ///< of the switch, once there is something in it
-  std::vector<Instant> scheduled_;  ///< by PeerId: what stands in deadlines_
+  Instant sweep_at_ = kNever;       ///< of the switch, if it has any entries
+  std::vector<Instant> scheduled_;  ///< by PeerId: the entry in deadlines_
 };
 
 }  // namespace tunneld::protocol

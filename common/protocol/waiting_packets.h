@@ -1,7 +1,7 @@
-// Inner packets that wait for one peer's session, with what waits for all peers together bounded as well: a
-// server has more peers without a session than it has memory for packets to each of them.
+// Inner packets that wait for a peer's session. The packets of all peers together are bounded as well: a
+// server may have more peers without a session than it has memory for packets to each of them.
 //
-// What is too much goes from this peer's own oldest: nobody's packets push out another's.
+// To make room, a peer's own oldest packets are dropped: no peer's packets evict those of another.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace tunneld::protocol {
 
 class WaitingPackets {
  public:
-  /// Of one peer, and bytes of all of them.
+  /// The most packets of one peer, and the most bytes of all peers together.
   static constexpr std::size_t kMostPackets = 128;
   static constexpr std::size_t kMostBytesInAll = std::size_t{16} << 20;
 
@@ -24,7 +24,7 @@ class WaitingPackets {
   WaitingPackets& operator=(const WaitingPackets&) = delete;
   ~WaitingPackets() { clear(); }
 
-  /// Returns how many packets have been given up for it, itself among them if there is no room at all.
+  /// Returns how many packets were dropped for it, including itself if there is no room at all.
   std::size_t push(ByteView packet) {
     std::size_t dropped = 0;
     while (!packets_.empty() && (packets_.size() >= kMostPackets || !has_room_for(packet.size()))) {
@@ -37,7 +37,7 @@ class WaitingPackets {
     bytes_in_all_ += packet.size();
     return dropped;
   }
-  /// Returns how many there were.
+  /// Returns how many packets there were.
   std::size_t clear() {
     for (const auto& packet : packets_) bytes_in_all_ -= packet.size();
     const std::size_t count = packets_.size();
