@@ -23,11 +23,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Reserved at once; little where the clock is behind, or restarts would run ahead of it.
+/// How much is reserved at once. If the clock is behind it is little, or restarts would run ahead of the
+/// clock.
 constexpr Duration kStep = 60s, kStepBehind = 1s;
-/// More than what a killed run had reserved.
+/// More than a killed run can have reserved.
 constexpr Duration kWorthSaying = 2 * kStep;
-/// 2025-01-01: this program is younger.
+/// 2025-01-01: this program was made later.
 constexpr WallTime kBeforeUs{std::chrono::seconds(1735689600)};
 
 }  // namespace
@@ -50,23 +51,26 @@ std::optional<WallTime> ClockMark::load() const {
     if (error == std::errc() && nanoseconds > 0 && std::string_view(rest, end) == "\n")
       return WallTime(Duration(nanoseconds));
   }
-  log::warn("{} is damaged, or could have been written by others: it does not count", path_.string());
+  log::warn("{} is damaged, or could have been written by others: ignored", path_.string());
   return std::nullopt;
 }
 
 WallTime ClockMark::reserve(WallTime timestamp, WallTime clock) {
   const bool is_behind = timestamp > clock;
   if (timestamp - clock > kWorthSaying && !std::exchange(told_behind_, true)) {
-    log::warn("this host's clock is at least {} s behind: handshakes go on by the time that was, set it",
-              std::chrono::duration_cast<std::chrono::seconds>(timestamp - clock).count());
+    log::warn(
+        "this host's clock is at least {} s behind: handshakes continue from the earlier time; set the clock",
+        std::chrono::duration_cast<std::chrono::seconds>(timestamp - clock).count());
   }
   const WallTime mark = timestamp + (is_behind ? kStepBehind : kStep);
   try {
     save(mark);
   } catch (const std::exception& error) {
     if (!std::exchange(told_failed_, true))
-      log::warn("if this host's clock is set back, its next start may be locked out for so long: {}",
-                error.what());
+      log::warn(
+          "cannot store the time of the handshakes, so peers may refuse this host after a restart with its "
+          "clock set back: {}",
+          error.what());
     return timestamp + kStep;  // not tried again with every handshake
   }
   return mark;
@@ -77,7 +81,7 @@ void ClockMark::settle(WallTime last) const {
   try {
     save(last);
   } catch (const std::exception&) {
-    // reserve() has said so.
+    // reserve() has reported it.
   }
 }
 

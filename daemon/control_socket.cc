@@ -37,7 +37,7 @@ Json failure(const std::string& words) {
 
 }  // namespace
 
-/// Lives as long as a read, a write or its timer holds it.
+/// Kept alive by its pending read, write or timer.
 class ControlSocket::Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(Socket socket, const ControlSocket& owner, std::weak_ptr<int> alive)
@@ -68,7 +68,7 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
     std::getline(stream, line);
     if (alive_.expired()) return;
     output_ = owner_.answer(line);
-    // What the answer took (a reload, a busy host) is not the silence of who asked.
+    // The time that the answer took (a reload, a busy host) does not count as the client's silence.
     wait_idle();
     boost::asio::async_write(
         socket_, boost::asio::buffer(output_),
@@ -108,7 +108,7 @@ void ControlSocket::accept() {
   acceptor_.async_accept([this](const boost::system::error_code& error, Socket socket) {
     if (error == boost::asio::error::operation_aborted) return;
     if (error) {
-      // No descriptor or memory left, as a rule.
+      // Usually because no descriptor or memory is left.
       if (!std::exchange(told_refusal_, true)) {
         log::warn("cannot answer on {}: {}: trying again", path_, error.message());
       }
@@ -137,11 +137,11 @@ std::string ControlSocket::answer(const std::string& line) const {
     try {
       reply = found == handlers_.end() ? failure("unknown command") : found->second();
     } catch (const std::exception& error) {
-      // A question must not end who answers it.
+      // A request must not end the daemon.
       reply = failure(error.what());
     }
   }
-  // A file's name in the words of an error may hold any bytes.
+  // A file name in an error text may hold any bytes.
   return reply.dump() + "\n";
 }
 

@@ -1,7 +1,7 @@
-// The control socket: RUN_DIRECTORY/IF.sock, a unix stream socket. One JSON object per line in, one per line
-// out (docs/control_socket.md). Answers only root and the daemon's own user.
+// The control socket: RUN_DIRECTORY/IF.sock, a unix stream socket. It reads one JSON object per line and
+// answers with one per line (docs/control_socket.md). Only root and the daemon's own user get answers.
 //
-// Bounded against whoever may connect: 32 connections, 4 KiB a request, 5 s of silence.
+// Limits for every client: 32 connections, 4 KiB per request, 5 s of silence.
 #pragma once
 
 #include <functional>
@@ -24,12 +24,13 @@ class ControlSocket {
   struct Patience {
     /// With a connection that says nothing.
     Duration idle = std::chrono::seconds(5);
-    /// After an accept that failed. Who waits stays in the queue, so that at once would be the same again.
+    /// The pause after a failed accept. The connection stays in the queue, so an immediate retry would fail
+    /// as well.
     Duration after_failed_accept = std::chrono::milliseconds(200);
   };
 
-  /// Binds and listens. Precondition: the interface's lock is held (a socket file that is there is a dead
-  /// daemon's).
+  /// Binds and listens. Precondition: the interface's lock is held (so an existing socket file belongs to a
+  /// dead daemon).
   ControlSocket(boost::asio::io_context& io, const std::string& interface, Patience patience);
   ControlSocket(boost::asio::io_context& io, const std::string& interface)
       : ControlSocket(io, interface, Patience()) {}
@@ -37,7 +38,7 @@ class ControlSocket {
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
 
-  /// What answers {"command": name}.
+  /// Sets the handler of {"command": name}.
   void on(const std::string& name, Handler handler) { handlers_[name] = std::move(handler); }
 
  private:

@@ -24,13 +24,13 @@
 namespace tunneld::daemon {
 namespace {
 
-/// Packets read from the device before what was read is sent: bounds the delay of the first one.
+/// The most packets read from the device before they are sent: limits the delay of the first one.
 constexpr int kMaxReads = 64;
-/// A turn that moves more than this in one direction makes a worker a busy one: a few full packets are not.
+/// A worker is busy if a turn moves more than this in one direction; a few full packets do not count as busy.
 constexpr std::size_t kBusyBytes = 32 * 1024;
-/// Entries of the error queue read at once: a forger must not keep the thread from its packets.
+/// Entries of the error queue read at once: forged ICMP must not keep the thread from its packets.
 constexpr int kMaxRefusals = 64;
-/// So long without a packet from the device, and its own thread is not worth its wake-ups any more.
+/// After this time without a packet from the device, a thread of its own is no longer worth its wake-ups.
 constexpr int kQuietMilliseconds = 20;
 
 void name_thread(const char* direction, std::size_t index) {
@@ -77,7 +77,7 @@ DataWorker::~DataWorker() {
   device_reader_.notify_all();
 }
 
-// The kernel has forgotten the registration together with the old socket.
+// The kernel has dropped the registration together with the old socket.
 void DataWorker::socket_is_another() {
   watch(epoll_, socket_.fd());
 }
@@ -97,7 +97,7 @@ void DataWorker::read_refusals(std::size_t thread) {
     if (!refusal->nothing_listens() || !refusal->destination || !protocol::quoted_initiation(quoted))
       continue;
     const net::Endpoint there{.remote = *refusal->destination, .local = std::nullopt, .local_interface = 0};
-    // Where there is no room it is missed: the next try comes in its usual time.
+    // If the door is full, the news is lost: the next try comes at its usual time.
     (void)plane_.doors[thread]->push({.notice = protocol::Notice::kRefused, .endpoint = there}, quoted);
   }
   wake_control(thread);
@@ -168,7 +168,8 @@ void DataWorker::give_device_to_outbound() {
 }
 
 void DataWorker::give_device_back() {
-  // Watched before it is given: a packet that comes between wakes the inbound thread, which looks again.
+  // The descriptor is watched before it is handed over: a packet that arrives in between wakes the inbound
+  // thread, which looks again.
   epoll_event event{.events = EPOLLIN, .data = {.fd = queue_.fd()}};
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, queue_.fd(), &event);
   auto expected = DeviceReader::kOutbound;
@@ -203,7 +204,7 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
     }
   };
 
-  // From peer to peer, at a tap.
+  // For frames from peer to peer, at a tap.
   std::optional<protocol::Outbound> onward;
   if (plane_.ethernet) onward.emplace(plane_, thread);
   const auto forward = [&](const protocol::ForwardedFrame& frame) {
@@ -247,7 +248,7 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
       if (batch.met_refusal()) read_refusals(thread);
       const std::size_t received = more ? receive() : 0;
       if (device_reader_.load() != DeviceReader::kInbound) continue;
-      // Also what the kernel has just answered to what was written.
+      // Includes the kernel's immediate answers to what was written.
       const Moved sent = carry_out(reader, kMaxReads);
       if (sent.more || std::max(sent.bytes, received) > kBusyBytes || signals_.device_gone.load()) {
         give_device_to_outbound();

@@ -41,8 +41,8 @@ struct EndpointResolver::Inbox {
 
 namespace {
 
-/// An address with its interface ("fe80::1%eth0"). getaddrinfo() says "name or service not known" where there
-/// is no such interface, and also where no descriptor is left to ask with.
+/// Resolves an address with its interface ("fe80::1%eth0"). getaddrinfo() reports "name or service not known"
+/// both if there is no such interface and if no descriptor is left.
 std::vector<net::SocketAddress> resolve_scoped(const config::PeerEndpoint& endpoint, std::string& failure) {
   try {
     if (const auto address = net::SocketAddress::parse(endpoint.to_string())) return {*address};
@@ -79,7 +79,7 @@ std::vector<net::SocketAddress> resolve(const config::PeerEndpoint& endpoint, st
 std::string words_of_lookup_error(int error, int system_error) {
   const std::string reason = std::generic_category().message(system_error);
   if (error == EAI_SYSTEM) return reason;
-  // The name server was not even asked.
+  // No name server was asked.
   if (nothing_left(system_error)) return std::string(gai_strerror(error)) + " (" + reason + ")";
   return gai_strerror(error);
 }
@@ -121,7 +121,7 @@ void EndpointResolver::next(protocol::PeerId peer, const std::optional<net::Sock
     return;
   }
   entry.chosen = 0;
-  // With one candidate there is nothing to move to: report only what is new.
+  // With one candidate there is no alternative: report only a new one.
   entry.reported = entry.candidates.size() > 1 ? std::nullopt : current;
   look_up(peer, entry);
 }

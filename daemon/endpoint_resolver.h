@@ -1,13 +1,13 @@
-// Peers' endpoints: from the names of the configuration to addresses, again and again, and never on the data
-// path.
+// Resolves the names of peers' endpoints to addresses, repeatedly, and never on the data path.
 //
-// getaddrinfo() blocks for as long as it likes, so each lookup runs in a thread of its own (one per peer at
-// most); a resolver that hangs holds up nobody else, nor the end of the process. A failed lookup is repeated
-// after 1 s, then 2 s, doubling up to 8 s: soon enough after the uplink has come, and no load for a resolver.
+// getaddrinfo() may block for any time, so each lookup runs in a thread of its own (at most one per peer). A
+// resolver that hangs delays neither other peers nor the end of the process. A failed lookup is repeated
+// after 1 s, then 2 s, doubling up to 8 s: soon enough after the uplink has come up, and no burden for a
+// resolver.
 //
-// A peer may have several endpoints, and a name several addresses. All together are its candidates, in order.
-// The first is called first; after 2 s without an answer the protocol calls all of them (protocol/peer.h),
-// and the names are looked up again. After a BYE the next one is called.
+// A peer may have several endpoints, and a name several addresses. Together they are its candidates, in
+// order. The first is called first. After 2 s without an answer the protocol calls all of them
+// (protocol/peer.h), and the names are looked up again. After a BYE the next one is called.
 #pragma once
 
 #include <functional>
@@ -25,8 +25,8 @@
 
 namespace tunneld::daemon {
 
-/// What getaddrinfo() has returned, and errno after it, for an administrator. The library says "temporary
-/// failure in name resolution" also where this process has no descriptor left to ask with.
+/// Explains a result of getaddrinfo(), with errno after it, to an administrator. The library reports
+/// "temporary failure in name resolution" also if this process has no descriptor left.
 [[nodiscard]] std::string words_of_lookup_error(int error, int system_error);
 
 class EndpointResolver {
@@ -54,7 +54,7 @@ class EndpointResolver {
   /// The network has changed: lookups that failed are tried again at once.
   void retry_failed();
 
-  /// What the peer waits for, in words; empty if nothing.
+  /// What the peer waits for, as text; empty if nothing.
   [[nodiscard]] std::string waiting_for(protocol::PeerId peer) const;
 
  private:
@@ -67,7 +67,7 @@ class EndpointResolver {
   Found found_;
   std::function<void(protocol::PeerId, const std::vector<net::SocketAddress>&)> candidates_;
   std::map<protocol::PeerId, std::unique_ptr<Entry>> entries_;
-  /// Outlives this object in the lookup threads.
+  /// The lookup threads keep it alive beyond this object.
   std::shared_ptr<Inbox> inbox_;
 };
 

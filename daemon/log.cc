@@ -22,8 +22,8 @@
 namespace tunneld::daemon {
 namespace {
 
-/// systemd sets JOURNAL_STREAM to the device and inode of the stream it gave us; a redirected stderr is
-/// another one.
+/// systemd sets JOURNAL_STREAM to the device and inode of the stream it gave us; a redirected stderr has
+/// others.
 bool stderr_is_journal() {
   const char* stream = std::getenv("JOURNAL_STREAM");
   struct stat status {};
@@ -73,7 +73,7 @@ class JournalPriority final : public spdlog::custom_flag_formatter {
   }
 };
 
-/// The one door to stderr, which waits for nobody (daemon/log_stream.h).
+/// The only way to stderr; it never waits (daemon/log_stream.h).
 class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   explicit StderrSink(bool is_journal)
@@ -132,7 +132,7 @@ void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
     const bool is_error = diagnostic.severity == config::Severity::kError;
     const char* const priority = priority_of(is_error ? spdlog::level::err : spdlog::level::warn);
     std::string text = to_string(std::vector{diagnostic});
-    // The journal takes each line for a message of its own.
+    // The journal stores each line as a message of its own.
     for (std::size_t begin = 0; begin < text.size();
          begin = std::min(text.find('\n', begin), text.size()) + 1)
       text.insert(begin, priority);

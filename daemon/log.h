@@ -9,11 +9,11 @@
 
 namespace tunneld::daemon {
 
-/// To stderr, without ever waiting for whoever reads it (daemon/log_stream.h). Under systemd (stderr is the
+/// Logs to stderr, without ever waiting for its reader (daemon/log_stream.h). Under systemd (stderr is the
 /// journal) lines carry sd-daemon(3) priorities instead of a time.
 void start_logging(log::Level level);
 
-/// To stderr, before a daemon runs. To the journal with the priorities that they have: err and warning.
+/// Prints to stderr, before a daemon runs. In the journal they get the priorities err and warning.
 void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics);
 
 }  // namespace tunneld::daemon

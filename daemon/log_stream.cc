@@ -27,8 +27,8 @@ LogStream::LogStream(int fd) : fd_(fd) {
 
 std::size_t LogStream::write_some(std::string_view text) const {
   if (kind_ == Kind::kShared) {
-    // Another one's pipe, which cannot be opened again, has room for this much where it has any; files and
-    // /dev/null always have.
+    // If another user's pipe, which cannot be opened again, has room at all, it has room for this much; files
+    // and /dev/null always have room.
     pollfd room{.fd = fd_, .events = POLLOUT, .revents = 0};
     if (::poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0) return 0;
     text = text.substr(0, PIPE_BUF);
@@ -63,7 +63,7 @@ void LogStream::write(std::string_view line, std::string_view prefix) {
   if (dropped_ != 0) {
     notice = std::string(prefix) + std::to_string(dropped_) + (dropped_ == 1 ? " line" : " lines") +
              " of the log dropped: nobody read them\n";
-    // Together: room for the notice alone would be filled with notices.
+    // In one write: otherwise room for the notice alone would be filled with notices.
     line = notice.append(line);
   }
   if (finish_rest() && begin(line)) {

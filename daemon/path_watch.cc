@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Of a comparison: about 3 ms of the control thread, and the pause until it goes on.
+/// Peers that are compared at once, about 3 ms of the control thread, and the pause before the next ones.
 constexpr std::size_t kPeersPerTurn = 200;
 constexpr auto kPause = 50ms;
 
@@ -105,7 +105,7 @@ bool PathWatch::look(protocol::PeerId peer) {
     if (out.running)
       way = {.interface = found.interface_index, .source = found.source, .gateway = found.gateway};
   } catch (const net::NetlinkError& error) {
-    // No route at the moment: what was known of the path's MTU stays.
+    // There is no route at the moment: the known path MTU stays.
     log::debug("the way to {}: {}", to.to_string(), error.what());
   }
   if (!driver_.calls(peer)) return false;

@@ -1,12 +1,12 @@
-// Tells the tunnel what the host knows of the way to each peer: the outgoing interface's MTU, and what ICMP
-// has told the kernel of the path; the protocol's own search (protocol/path_mtu.h) does the rest. And tells a
-// peer that we call when the way to it has become another.
+// Tells the tunnel what the host knows of the route to each peer: the outgoing interface's MTU, and the path
+// MTU that ICMP has told the kernel. The protocol's own search (protocol/path_mtu.h) does the rest. Also
+// tells it when the route to a peer that we call has changed.
 //
-// Much changes on a host that leads nowhere else: containers come and go, and each brings a link, addresses
-// and routes; our own routes are announced to us, too. So a notice is only a reason to compare: the kernel is
-// asked for the way again, and who hears of it is the peer whose source address, interface or gateway is not
-// what it was, or whose interface is connected again. A question costs about 15 us, so with many peers
-// they are asked in portions, those that we call first.
+// Many changes on a host do not matter here: containers come and go, each with a link, addresses and routes,
+// and our own routes are announced to us as well. So a notice is only a reason to compare. The kernel is
+// asked for each route again; a peer is notified if its source address, interface or gateway has changed, or
+// if its interface is connected again. A query costs about 15 us, so with many peers they are made in
+// portions, first for the peers that we call.
 #pragma once
 
 #include <cstdint>
@@ -31,13 +31,13 @@ class PathWatch {
   PathWatch(const PathWatch&) = delete;
   PathWatch& operator=(const PathWatch&) = delete;
 
-  /// Of the outer packets, which may be routed by it; 0 is none.
+  /// The mark of the outer packets, by which they may be routed; 0: none.
   void set_mark(std::uint32_t mark);
-  /// The ways may have changed: compares them all. `why`: in a few words, for the log.
+  /// Routes may have changed: compares them all. `why`: a few words for the log.
   void routes_changed(const std::string& why);
 
  private:
-  /// Where packets to a peer leave; without a route, or a cable, nowhere.
+  /// How packets to a peer leave, if there is a route and its link is running.
   struct Way {
     std::uint32_t interface = 0;
     std::optional<net::IpAddress> source{}, gateway{};
@@ -50,7 +50,7 @@ class PathWatch {
 
   void begin();
   void take_turn();
-  /// Asks the kernel. True: the way is another than it was, and leads somewhere.
+  /// Asks the kernel. True: there is a route, and it has changed.
   bool look(protocol::PeerId peer);
   [[nodiscard]] const net::Link& link(std::uint32_t index);
 
@@ -60,7 +60,7 @@ class PathWatch {
   std::uint32_t mark_ = 0;
   std::map<protocol::PeerId, Known> ways_;
   std::map<std::uint32_t, net::Link> links_;  ///< of this turn
-  // The comparison that goes on.
+  // The comparison in progress.
   boost::asio::steady_timer pause_;
   std::deque<protocol::PeerId> left_;
   std::string why_;

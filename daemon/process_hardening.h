@@ -2,9 +2,9 @@
 
 namespace tunneld::daemon {
 
-/// Before any secret is read: no core dumps and no ptrace by the same user, files private by default, writes
-/// to a closed socket are errors and not signals, and descriptors 0 to 2 are open, so that no socket becomes
-/// stdout.
+/// Call it before any secret is read. It forbids core dumps and ptrace by the same user, makes files private
+/// by default, turns writes to a closed socket into errors instead of signals, and opens descriptors 0 to 2,
+/// so that no socket becomes stdout.
 void harden_process();
 
 }  // namespace tunneld::daemon

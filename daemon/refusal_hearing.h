@@ -1,11 +1,11 @@
-// When the sockets hear what ICMP says of their datagrams: for a moment after each initiation.
+// Turns on the ICMP errors of the sockets for a short time after each initiation.
 //
-// Not always, because each such message, which anybody may forge, makes a call on the socket fail
-// (UdpSocket::hear_refusals), and only what answers an initiation is of use (protocol/peer_calling.cc). So a
-// tunnel whose sessions live pays nothing.
+// They are not always on, because each such message, which anybody may forge, makes a call on the socket fail
+// (UdpSocket::hear_refusals), and only answers to an initiation are useful (protocol/peer_calling.cc). So a
+// tunnel with live sessions pays nothing.
 //
-// All sockets listen, not the one that sends: the kernel gives the message to one of those that share the
-// port, by a hash of its addresses (Linux: __udp4_lib_err, udp_lookup without a packet).
+// All sockets listen, not only the sender: the kernel delivers the message to one of the sockets that share
+// the port, by a hash of its addresses (Linux: __udp4_lib_err, udp_lookup without a packet).
 #pragma once
 
 #include <chrono>
@@ -27,7 +27,7 @@ class RefusalHearing {
 
   /// An initiation is about to be sent.
   void expect() {
-    // Each time, because a socket may have become another meanwhile.
+    // Each time, because a socket may have been replaced meanwhile.
     hear(true);
     over_.expires_after(kHearing);
     over_.async_wait([this](const boost::system::error_code& error) {
@@ -36,7 +36,7 @@ class RefusalHearing {
   }
 
  private:
-  /// Longer than any round trip that a tunnel is of use with.
+  /// Longer than any round trip with which a tunnel is still useful.
   static constexpr std::chrono::seconds kHearing{2};
 
   void hear(bool on) {

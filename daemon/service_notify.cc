@@ -16,8 +16,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// As sd_notify(3), which waits for ever where the manager does not read: `patience` at most here, and none
-/// where losing the message does no harm.
+/// Like sd_notify(3), which waits without limit if the manager does not read. This waits for `patience` at
+/// most, and not at all for a message that may be lost.
 void notify(const std::string& text, std::chrono::milliseconds patience) {
   const char* const path = std::getenv("NOTIFY_SOCKET");
   if (path == nullptr || (*path != '/' && *path != '@')) return;
@@ -26,7 +26,7 @@ void notify(const std::string& text, std::chrono::milliseconds patience) {
   const std::string name(path);
   if (name.size() >= sizeof address.sun_path) return;
   name.copy(address.sun_path, name.size());
-  // An abstract name's length is what its address says; there is no end that is marked.
+  // The address length determines the length of an abstract name; it has no terminator.
   if (*path == '@') address.sun_path[0] = '\0';
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + (*path == '/'));
   const net::FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -42,7 +42,7 @@ void notify(const std::string& text, std::chrono::milliseconds patience) {
 }  // namespace
 
 void notify_ready(const std::string& status) {
-  // Without this one the start has failed.
+  // If this message is lost, the start has failed.
   notify("READY=1\nSTATUS=" + status, 1s);
 }
 void notify_stopping() {

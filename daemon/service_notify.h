@@ -1,4 +1,4 @@
-// What systemd wants to hear from a Type=notify service (sd_notify(3)). Without systemd, nothing happens.
+// The notifications of a Type=notify service to systemd (sd_notify(3)). Without systemd, nothing happens.
 #pragma once
 
 #include <string>

@@ -18,8 +18,8 @@ std::int64_t seconds(Duration duration) {
   return std::chrono::duration_cast<std::chrono::seconds>(duration).count();
 }
 
-/// refused: nothing may pass, whether there is a session or not. up: a live session. connecting: a handshake
-/// is under way. waiting: cannot even try. idle: nothing to do.
+/// refused: no packets pass, with or without a session. up: a live session. connecting: a handshake is under
+/// way. waiting: a handshake is not possible yet. idle: nothing to do.
 std::string state_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerInfo& info) {
   if (!info.forbidden_way.empty() || (peer.session_live && !info.refused.empty())) return "refused";
   if (peer.session_live) return "up";
@@ -28,7 +28,7 @@ std::string state_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerI
   return "idle";
 }
 
-/// In words that say why.
+/// The names of the status document.
 std::string_view source_of(const protocol::PeerStatus::Path& path) {
   switch (path.source) {
     case protocol::PathMtu::Source::kProbed:
@@ -118,7 +118,7 @@ Json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& info, Now now
   return json;
 }
 
-/// What a tap knows of a peer.
+/// Adds what a tap knows of a peer.
 void add_stations(protocol::Peer& peer, Json& json) {
   json["mac_addresses"] = Json::array();
   for (const net::MacAddress& address : peer.options().mac_addresses)
@@ -150,7 +150,7 @@ std::string joined(const Json& words) {
   return all.empty() ? "-" : all;
 }
 
-/// As the kernel has it: somebody else may have set it.
+/// The kernel's value, because another program may have set it.
 std::uint32_t device_mtu(const StatusSources& sources) {
   try {
     return net::Netlink().link(sources.device.interface_index()).mtu;

@@ -1,4 +1,4 @@
-// The status document (docs/control_socket.md): made by the daemon, rendered by `tunneld status`.
+// The status document (docs/control_socket.md): the daemon makes it, `tunneld status` renders it.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace tunneld::daemon {
 
-/// What a status is made from; all of it outlives the call.
+/// The sources of a status; all of them outlive the call.
 struct StatusSources {
   const config::Config& config;
   protocol::Tunnel& tunnel;

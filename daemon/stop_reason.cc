@@ -21,7 +21,7 @@ constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
 constexpr const char* kJob = "org.freedesktop.systemd1.Job";
-/// systemd's own socket, for root: there are machines without a system bus.
+/// systemd's own socket, for root: some machines have no system bus.
 constexpr const char* kPrivateAddress = "unix:path=/run/systemd/private";
 constexpr std::chrono::milliseconds kPatience{500};
 
@@ -50,7 +50,7 @@ class Systemd {
 
   [[nodiscard]] std::string system_state() { return string_of(kManagerPath, kManager, "SystemState"); }
 
-  /// Of our own unit's job; empty where it has none.
+  /// The type of our unit's job; empty if it has none.
   [[nodiscard]] std::string job_type() {
     limit_calls();
     sd_bus_message* answer = nullptr;
@@ -94,14 +94,14 @@ class Systemd {
 }  // namespace
 
 StopReason stop_reason() noexcept {
-  // systemd gives it to every service, and to nothing else.
+  // systemd sets it for every service, and for nothing else.
   if (std::getenv("INVOCATION_ID") == nullptr) return StopReason::kAsked;
   try {
     Systemd systemd;
     if (systemd.job_type() == "restart") return StopReason::kRestart;
     return systemd.system_state() == "stopping" ? StopReason::kShutdown : StopReason::kAsked;
   } catch (const std::exception& error) {
-    log::warn("systemd does not say whether this is a restart ({}): taken for a stop", error.what());
+    log::warn("systemd does not say whether this is a restart ({}): treated as a stop", error.what());
     return StopReason::kAsked;
   }
 }

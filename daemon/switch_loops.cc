@@ -8,7 +8,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// The document's list; null where there is none.
+/// The list in the status document; null if there is none.
 const Json* loops_in(const Json& status) {
   const Json& interface = status.at("interface");
   const Json* const layer2 = interface.find("switch");
@@ -18,14 +18,13 @@ const Json* loops_in(const Json& status) {
 }  // namespace
 
 std::string in_words(const protocol::Loop& loop, const PortName& name) {
-  std::string words = "stations are heard in turn behind " + name(loop.one) + " and " + name(loop.other) +
-                      ", " + loop.station.address.to_string();
+  std::string words = "stations are heard alternately behind " + name(loop.one) + " and " + name(loop.other) +
+                      ", for example " + loop.station.address.to_string();
   if (loop.station.vlan != 0) words += " of VLAN " + std::to_string(loop.station.vlan);
   return words +
-         " for one: frames run in a circle, because something else joins these two networks as well, or two "
-         "machines have the same address. Take the second way between them away, or turn on the spanning "
-         "tree "
-         "protocol on the bridges ('stp: true', or `ip link set dev BRIDGE type bridge stp_state 1`)";
+         ": frames loop, because a second connection joins these two networks, or two machines have the same "
+         "address. Remove the second connection, or turn on the spanning tree protocol on the bridges ('stp: "
+         "true', or `ip link set dev BRIDGE type bridge stp_state 1`)";
 }
 
 Json loops_status(const std::vector<protocol::Loop>& loops, const PortName& name, Instant now) {

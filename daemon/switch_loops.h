@@ -1,5 +1,4 @@
-// Frames that run in a circle through a tap (protocol/loop_watch.h), in words: for the log, `status` and
-// `doctor`.
+// Describes loops of frames through a tap (protocol/loop_watch.h), for the log, `status` and `doctor`.
 #pragma once
 
 #include <functional>
@@ -15,26 +14,26 @@
 
 namespace tunneld::daemon {
 
-/// A port, for people: "peer site-b", "the bridge br0".
+/// The name of a port for people: "peer site-b", "the bridge br0".
 using PortName = std::function<std::string(net::MacTable::Port)>;
 
-/// Where it is, by which station it is known, what is likely wrong and what to do.
+/// Names the two ports, one of the stations, the likely cause and what to do.
 [[nodiscard]] std::string in_words(const protocol::Loop& loop, const PortName& name);
 
 /// For `interface.switch.loops` of the status document.
 [[nodiscard]] Json loops_status(const std::vector<protocol::Loop>& loops, const PortName& name, Instant now);
-/// A line for each, for people; empty where there is none, or no switch.
+/// One line per loop, for people; empty if there is none, or no switch.
 [[nodiscard]] std::string render_loops(const Json& status);
 [[nodiscard]] std::vector<Finding> diagnose_loops(const Json& status);
 
-/// Which of them are worth a line in the log: peers can cause as many as they like.
+/// Chooses the loops to log: peers can cause as many as they like.
 class LoopLog {
  public:
   [[nodiscard]] std::vector<protocol::Loop> worth_telling(const std::vector<protocol::Loop>& loops,
                                                           Instant now);
 
  private:
-  /// The same two ports not more often than that.
+  /// The same two ports are logged at most once in this time.
   static constexpr Duration kTellAgain = std::chrono::minutes(10);
 
   std::map<std::pair<net::MacTable::Port, net::MacTable::Port>, Instant> told_;

@@ -204,7 +204,7 @@ Link Netlink::link(std::uint32_t interface_index) {
   info.ifi_index = static_cast<int>(interface_index);
   message.header(info);
   std::optional<Link> found;
-  const std::string what = "cannot look at interface " + std::to_string(interface_index);
+  const std::string what = "cannot query interface " + std::to_string(interface_index);
   exchange(message, what, [&](const nlmsghdr& reply) { found = read_link(reply); });
   if (!found) throw NetlinkError(Reason::kNotFound, what);
   return *found;
@@ -370,7 +370,7 @@ Way Netlink::way_to(const IpAddress& address, std::uint32_t scope_id, std::uint3
   if (scope_id != 0) message.put_u32(RTA_OIF, scope_id);
   if (mark != 0) message.put_u32(RTA_MARK, mark);
   std::optional<Way> found;
-  const std::string what = "no way to " + address.to_string();
+  const std::string what = "no route to " + address.to_string();
   exchange(message, what, [&](const nlmsghdr& reply) { found = read_way(reply); });
   if (!found) throw NetlinkError(Reason::kNotFound, what);
   return *found;

@@ -127,7 +127,7 @@ int ask(nl_sock* socket, int operation, int flags, std::uint8_t family, const st
   const Reason reason = error == EPERM                           ? Reason::kNotPermitted
                         : error == EOPNOTSUPP || error == EINVAL ? Reason::kNotSupported
                                                                  : Reason::kOther;
-  throw NetlinkError(reason, "nftables: cannot look: " + std::generic_category().message(error));
+  throw NetlinkError(reason, "nftables: cannot query a table: " + std::generic_category().message(error));
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ namespace tunneld::daemon {
 
 namespace {
 
-/// As the routes are now; what the start makes of them is not known.
+/// According to the present routes; the start may change them.
 void warn_of_loops(const config::Config& config) {
   if (!config.interface.bridge) return;
   try {
@@ -35,11 +35,11 @@ void warn_of_loops(const config::Config& config) {
       }
     }
   } catch (const net::NetlinkError& error) {
-    std::cerr << "warning: the ways to the peers could not be looked up: " << error.what() << "\n";
+    std::cerr << "warning: the routes to the peers could not be looked up: " << error.what() << "\n";
   }
 }
 
-/// As they are now.
+/// The networks as they are now.
 void find_connected_networks(HostPlan& plan) {
   try {
     net::Netlink netlink;

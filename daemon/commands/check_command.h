@@ -12,8 +12,8 @@ struct CheckOptions {
   bool plan = false;
 };
 
-/// Diagnostics go to stderr, what was asked for to stdout. Key files that this user may not read are a
-/// warning.
+/// Diagnostics go to stderr, the requested output to stdout. Key files that this user may not read cause only
+/// a warning.
 [[nodiscard]] ExitCode check_config(const CheckOptions& options);
 
 }  // namespace tunneld::daemon

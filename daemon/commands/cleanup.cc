@@ -26,8 +26,8 @@
 namespace tunneld::daemon {
 namespace {
 
-/// Interfaces that have a file of any kind in the run directory. Throws std::system_error where it cannot be
-/// looked at.
+/// Interfaces that have a file of any kind in the run directory. Throws std::system_error if it cannot be
+/// read.
 std::set<std::string> known_interfaces() {
   std::set<std::string> interfaces;
   std::error_code error;
@@ -45,7 +45,7 @@ std::string counted(std::size_t number, const std::string& noun) {
   return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
 }
 
-/// Precondition: its lock is held.
+/// Precondition: the lock of the interface is held.
 ExitCode undo_journal(const std::string& interface, HostChanges::LeftClosed left_closed) {
   HostChanges::LeftBehind left;
   if (Journal::exists(interface)) left = HostChanges(interface, left_closed).left_behind();
@@ -57,13 +57,13 @@ ExitCode undo_journal(const std::string& interface, HostChanges::LeftClosed left
   return ExitCode::kRuntimeFailure;
 }
 
-/// The process's number, or nothing. By the name of the program: no directory is common to all daemons,
-/// because each may have a run directory of its own. Throws std::system_error where that cannot be found out.
+/// The process number of a running tunneld, or nothing. Found by the program's name, because daemons need not
+/// share a run directory. Throws std::system_error if it cannot be found out.
 std::string tunneld_that_runs_here() {
   const std::string here = JournalOwner::self().network_namespace;
   std::error_code error;
   for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
-    // "self" is a process, too.
+    // "self" is an entry of /proc, too.
     const std::string number = process.path().filename();
     if (number.find_first_not_of("0123456789") != std::string::npos || number == std::to_string(getpid()))
       continue;
@@ -83,7 +83,7 @@ std::string tunneld_that_runs_here() {
   return {};
 }
 
-/// What a journal that was lost (a deleted run directory) leaves for good.
+/// Removes what would otherwise stay for good when a journal was lost (a deleted run directory).
 std::size_t remove_by_their_marks() {
   net::Netlink netlink;
   std::size_t removed = 0;
@@ -105,7 +105,7 @@ std::size_t remove_lost_tables() {
   try {
     return remove_all_nft_tables();
   } catch (const net::NetlinkError& error) {
-    // Whoever may not even list them has made none, nor has a kernel without them.
+    // Without permission to list them nobody can have made any, nor in a kernel without them.
     if (error.reason() == net::NetlinkError::Reason::kNotPermitted ||
         error.reason() == net::NetlinkError::Reason::kNotSupported) {
       return 0;
@@ -128,7 +128,7 @@ std::size_t remove_dns_lines() {
   return interfaces.size();
 }
 
-/// Calls `action` and puts its errors into words and exit codes.
+/// Calls `action`, prints its errors and returns their exit codes.
 template <typename Action>
 ExitCode reporting(const Action& action) {
   try {

@@ -7,10 +7,10 @@
 
 namespace tunneld::daemon {
 
-/// Undoes the journal of `interface`, or of all if it is empty, where no live daemon has it. Of all, and
-/// where no tunneld runs in this network namespace, also routes and rules that carry our protocol number in
-/// no journal. Says on standard output what it did, on standard error what it could not.
-/// With `kept_closed`, a kill switch stays as the killed run has left it.
+/// Undoes the journal of `interface`, or all journals if it is empty, unless a live daemon owns them. With
+/// all journals, and if no tunneld runs in this network namespace, it also removes routes and rules that
+/// carry our protocol number but are in no journal. Reports to standard output what it did, to standard error
+/// what failed. With `kept_closed`, a kill switch stays as the killed run has left it.
 [[nodiscard]] ExitCode clean_up(const std::string& interface, bool kept_closed = false);
 
 }  // namespace tunneld::daemon

@@ -20,7 +20,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// In wg-quick a file's name is the interface's.
+/// wg-quick names the interface after the file.
 constexpr const char* kWgQuickFile = "wg0.conf";
 
 void check_name(const std::string& name, const config::Config& server, const PeerFolder& folder) {
@@ -28,11 +28,11 @@ void check_name(const std::string& name, const config::Config& server, const Pee
     throw CommandError(ExitCode::kBadUsage, "a client's name has " + std::string(config::kExpectedPeerName));
   }
   if (const config::PeerConfig* peer = find_peer(server, name)) {
-    throw CommandError(ExitCode::kBadUsage, name + " is there already, in " + to_string(peer->name.at) +
+    throw CommandError(ExitCode::kBadUsage, name + " already exists, in " + to_string(peer->name.at) +
                                                 ": choose another name, or run `tunneld client remove " +
                                                 name + "` first");
   }
-  // That of a peer that was called so once.
+  // A former peer of this name may have left it.
   const std::string key_path = folder.preshared_key_path(name);
   if (const std::string user = user_of_key_file(server, key_path, name); !user.empty()) {
     throw CommandError(ExitCode::kBadUsage,
@@ -40,14 +40,14 @@ void check_name(const std::string& name, const config::Config& server, const Pee
   }
 }
 
-/// A daemon that runs will take them from their clients if it must; better to leave them alone.
+/// A running daemon would take them from their clients if necessary; it is better not to use them.
 std::set<net::IpAddress> leased_addresses(const std::string& interface) {
   std::set<net::IpAddress> addresses;
   try {
     for (const Lease& lease : LeaseStore(leases_path(interface)).load())
       addresses.insert(lease.addresses.begin(), lease.addresses.end());
   } catch (const std::exception& error) {
-    std::cerr << "tunneld: warning: leases are not looked at: " << error.what() << "\n";
+    std::cerr << "tunneld: warning: leases are ignored: " << error.what() << "\n";
   }
   return addresses;
 }
@@ -58,7 +58,7 @@ std::vector<net::IpAddress> choose_addresses(const ClientAddOptions& options, co
     const auto address = net::IpAddress::parse(text);
     if (!address) {
       throw CommandError(ExitCode::kBadUsage,
-                         "--address " + config::in_quotes(text) + " is no address like 10.8.0.7");
+                         "--address " + config::in_quotes(text) + " is not an address like 10.8.0.7");
     }
     addresses.push_back(*address);
   }
@@ -66,8 +66,9 @@ std::vector<net::IpAddress> choose_addresses(const ClientAddOptions& options, co
   for (const net::IpAddress& address : addresses) {
     const auto is_around = [&address](const auto& network) { return network.contains(address); };
     if (std::none_of(networks.begin(), networks.end(), is_around)) {
-      throw CommandError(ExitCode::kBadUsage, "--address " + address.to_string() +
-                                                  " is in no network that this server gives addresses of");
+      throw CommandError(ExitCode::kBadUsage,
+                         "--address " + address.to_string() +
+                             " is in none of the networks that this server gives addresses from");
     }
     for (const auto& own : server.interface.addresses) {
       if (own.value.address == address) {
@@ -75,15 +76,15 @@ std::vector<net::IpAddress> choose_addresses(const ClientAddOptions& options, co
       }
     }
   }
-  // A tunneld asks for its address; another WireGuard cannot.
+  // A tunneld requests its address; another WireGuard cannot.
   const bool asks = !options.wg && !options.qr && !server.server->value.pool.empty();
   if (addresses.empty() && asks) return {};
   if (addresses.empty()) addresses = free_addresses(server, leased_addresses(server.interface.name.value));
   if (addresses.empty()) {
     throw CommandError(ExitCode::kRuntimeFailure,
-                       networks.empty() ? "the server has no network to give addresses of: set 'pool' in "
+                       networks.empty() ? "the server has no network to give addresses from: set 'pool' in "
                                           "'server' to one like 10.8.0.0/24"
-                                        : "no address is free any more: remove clients, or use a larger "
+                                        : "no address is free: remove clients, or use a larger "
                                           "network");
   }
   return addresses;
@@ -104,7 +105,7 @@ std::string peer_yaml(const NewClient& client, const crypto::PublicKey& key,
   return out;
 }
 
-/// Throws CommandError with what would be wrong with the configuration.
+/// Throws CommandError if the configuration would be wrong with the new file.
 void check_with(const ClientAddOptions& options, const std::string& path, const std::string& yaml) {
   const config::ParseResult with = config::parse_file(options.config, {path, yaml});
   if (!with.config) {
@@ -117,7 +118,7 @@ void check_with(const ClientAddOptions& options, const std::string& path, const 
                                               ": add a line 'include: [peers.d/*.yaml]'");
 }
 
-/// The client's own files. None where all of it goes into a QR code.
+/// Writes the client's own files; none if everything goes into a QR code.
 void write_client(NewFiles& files, const ClientAddOptions& options, const ServerSide& server,
                   const NewClient& client, std::string_view wg_quick) {
   if (options.qr && options.directory.empty()) return;
@@ -139,12 +140,12 @@ void report(const ClientAddOptions& options, const NewClient& client, const NewF
   if (client.addresses.empty()) std::cout << " an address from the pool when it connects";
   std::cout << (reloaded == Reloaded::kYes
                     ? ", in effect on " + interface
-                    : "; no tunneld runs on " + interface + " now, the next start takes it")
+                    : "; no tunneld runs on " + interface + " now: it takes effect at the next start")
             << "\n";
   for (const std::string& path : files.paths()) std::cout << "wrote " << path << "\n";
   if (!files.paths().empty()) {
     std::cout << "Move " << (files.paths().size() == 1 ? "it" : "them") << " to " << client.name
-              << (client.private_key ? ": nothing else has its private key.\n" : ".\n");
+              << (client.private_key ? ": this is the only copy of its private key.\n" : ".\n");
   }
   if (options.qr && !client.private_key) {
     std::cout << "The QR code lacks the private key, which only " << client.name << " has.\n";
@@ -152,7 +153,7 @@ void report(const ClientAddOptions& options, const NewClient& client, const NewF
   std::cout.flush();
 }
 
-/// After a failure: the configuration is as it was, and the daemon follows if it can.
+/// After a failure: restores the configuration, and has the daemon follow if possible.
 void take_back(const PeerFolder& folder, const std::string& name, const std::string& interface,
                const crypto::PublicKey& key) {
   try {
@@ -201,7 +202,7 @@ ExitCode add(const ClientAddOptions& options) {
   const std::string& interface = server.interface.name.value;
   try {
     report(options, client, files, reload_with(interface, *key, true), interface);
-    // A code that nobody has seen is a key that nobody has.
+    // If the code was not shown, nobody has the key.
     if (options.qr) write_whole(STDOUT_FILENO, qr, "standard output");
   } catch (...) {
     take_back(folder, options.name, interface, *key);

@@ -7,7 +7,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// How far a search for a free address goes; nobody has more clients.
+/// How many addresses a search for a free one tries; no server has more clients.
 constexpr unsigned kMostTried = 1U << 20U;
 
 /// nullopt after the last one.
@@ -79,7 +79,8 @@ std::vector<net::IpAddress> free_addresses(const config::Config& server,
   for (const config::PeerConfig& peer : server.peers) {
     for (const net::IpAddress& address : addresses_of(peer)) all.insert(address);
     for (const auto& network : peer.allowed_ips) {
-      // A network around the clients' own (a default route behind a peer, say) takes none of their addresses.
+      // A prefix that contains the clients' networks (a default route behind a peer, say) uses none of their
+      // addresses.
       const bool is_around =
           std::any_of(server.interface.addresses.begin(), server.interface.addresses.end(),
                       [&](const auto& own) { return network.value.contains(own.value.address); });

@@ -9,14 +9,14 @@
 
 namespace tunneld::daemon {
 
-/// Where a server's clients have their addresses: its pool, or without one its own networks. IPv4 first.
+/// The networks of the clients' addresses: the server's pool, or without one its own networks. IPv4 first.
 [[nodiscard]] std::vector<net::IpPrefix> client_networks(const config::Config& server);
 
 /// The addresses that belong to `peer` alone.
 [[nodiscard]] std::vector<net::IpAddress> addresses_of(const config::PeerConfig& peer);
 
-/// For each family the lowest address that nobody has: neither the server, nor a peer, nor `taken`. None
-/// where the networks are used up.
+/// For each family the lowest address that is not the server's, not a peer's and not in `taken`. Empty if the
+/// networks are used up.
 [[nodiscard]] std::vector<net::IpAddress> free_addresses(const config::Config& server,
                                                          const std::set<net::IpAddress>& taken);
 

@@ -3,41 +3,42 @@
 namespace tunneld::daemon {
 
 ClientCommandLine::ClientCommandLine(CLI::App& app)
-    : command_(app.add_subcommand("client", "Who may connect to a server")),
-      add_command_(command_->add_subcommand("add", "Let a client in: its keys, its address, its own files")),
-      remove_command_(command_->add_subcommand("remove", "Lock a client out; its session ends at once")) {
+    : command_(app.add_subcommand("client", "Manage the clients of a server")),
+      add_command_(command_->add_subcommand("add", "Add a client: its keys, its address, its own files")),
+      remove_command_(command_->add_subcommand("remove", "Remove a client; its session ends at once")) {
   command_->require_subcommand(1);
-  CLI::App* list = command_->add_subcommand("list", "Names, addresses, last handshakes");
+  CLI::App* list = command_->add_subcommand("list", "List clients: names, addresses, last handshakes");
   for (CLI::App* command : {remove_command_, list}) {
     command->add_option("--config", other_.config, "The server's configuration")
         ->type_name("FILE")
         ->capture_default_str();
   }
   remove_command_->add_option("name", other_.name)->type_name("NAME")->required();
-  list->add_flag("--json", other_.json, "For programs");
+  list->add_flag("--json", other_.json, "Print JSON");
 
   add_command_->add_option("name", add_.name)->type_name("NAME")->required();
   add_command_->add_option("--config", add_.config, "The server's configuration")
       ->type_name("FILE")
       ->capture_default_str();
-  add_command_->add_flag("--wg", add_.wg, "For any WireGuard: a file for wg-quick and its kin");
+  add_command_->add_flag("--wg", add_.wg,
+                         "For any WireGuard: write a file for wg-quick and similar programs");
   add_command_->add_flag("--qr", add_.qr,
-                         "For a phone: that file as a QR code, and nowhere else unless --out is given");
-  add_command_
-      ->add_option("--out", add_.directory,
-                   "Where the client's files go; default: a directory called NAME, here")
+                         "For a phone: print that file as a QR code; write it only if --out is given");
+  add_command_->add_option("--out", add_.directory, "Where the client's files go; default: ./NAME")
       ->type_name("DIR");
-  add_command_->add_option("--address", add_.addresses, "Its address; default: the lowest that is free")
+  add_command_->add_option("--address", add_.addresses, "Its address; default: the lowest free one")
       ->type_name("ADDRESS");
-  add_command_->add_option("--group", add_.group, "Whose access rules it has")->type_name("GROUP");
+  add_command_->add_option("--group", add_.group, "The group whose access rules apply to it")
+      ->type_name("GROUP");
   add_command_
       ->add_option("--public-key", add_.public_key,
-                   "Its own key, if it has made one; no private key is made then")
+                   "Its public key, if it has made its own key; no private key is made then")
       ->type_name("KEY");
-  add_command_->add_option("--endpoint", add_.endpoint, "Where it finds the server; default: server.endpoint")
+  add_command_
+      ->add_option("--endpoint", add_.endpoint, "Where it reaches the server; default: server.endpoint")
       ->type_name("HOST[:PORT]");
   add_command_->add_flag("--all-traffic", add_.all_traffic, "Send everything through the tunnel");
-  add_command_->add_flag("--no-preshared-key", add_.no_preshared_key, "Without the second secret");
+  add_command_->add_flag("--no-preshared-key", add_.no_preshared_key, "Make no preshared key");
 }
 
 ExitCode ClientCommandLine::run() const {

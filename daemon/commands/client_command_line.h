@@ -6,10 +6,10 @@
 
 namespace tunneld::daemon {
 
-/// The words of `tunneld client add | remove | list`.
+/// The command line of `tunneld client add | remove | list`.
 class ClientCommandLine {
  public:
-  /// Outlives the parsing of `app`.
+  /// Must outlive the parsing of `app`.
   explicit ClientCommandLine(CLI::App& app);
   ClientCommandLine(const ClientCommandLine&) = delete;
   ClientCommandLine& operator=(const ClientCommandLine&) = delete;

@@ -11,10 +11,10 @@ namespace {
 
 using Routes = std::vector<config::Located<net::IpPrefix>>;
 
-/// Most NATs forget a way back after half a minute.
+/// Most NATs forget an idle mapping after half a minute.
 constexpr std::chrono::seconds kKeepalive{25};
 
-/// What the client sends into the tunnel.
+/// The networks that the client sends into the tunnel.
 std::vector<net::IpPrefix> networks_for(const ServerSide& server, const NewClient& client) {
   if (client.all_traffic) return {*net::IpPrefix::parse("0.0.0.0/0"), *net::IpPrefix::parse("::/0")};
   std::vector<net::IpPrefix> networks = client_networks(server.config);
@@ -25,7 +25,7 @@ std::vector<net::IpPrefix> networks_for(const ServerSide& server, const NewClien
   return networks;
 }
 
-/// The client's side in our own words.
+/// The client's side as a configuration of ours.
 config::Config client_config(const ServerSide& server, const NewClient& client) {
   const config::PushConfig& push = server.config.server->value.push;
   config::Config config;

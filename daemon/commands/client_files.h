@@ -1,4 +1,4 @@
-// What a server's client gets: a configuration for tunneld, or a file for any WireGuard.
+// The files for a server's client: a configuration for tunneld, or a file for any WireGuard.
 #pragma once
 
 #include <optional>
@@ -14,23 +14,23 @@ namespace tunneld::daemon {
 
 struct NewClient {
   std::string name;
-  /// Its own; none for a tunneld that gets them from the pool.
+  /// The client's own addresses; none for a tunneld that gets them from the pool.
   std::vector<net::IpAddress> addresses;
-  /// nullopt where the client has made its key itself.
+  /// nullopt if the client has made its key itself.
   std::optional<crypto::PrivateKey> private_key;
   std::optional<crypto::PresharedKey> preshared_key;
-  /// Everything goes through the tunnel, not only what the server has behind it.
+  /// Everything goes through the tunnel, not only packets for the networks behind the server.
   bool all_traffic = false;
 };
 
-/// What all its clients have in common.
+/// What all clients have in common.
 struct ServerSide {
   const config::Config& config;
   crypto::PublicKey public_key;
   config::PeerEndpoint endpoint;
 };
 
-/// client.yaml, which names private.key and preshared.key beside it and holds no secret.
+/// client.yaml, which refers to the files private.key and preshared.key beside it and holds no secret.
 [[nodiscard]] std::string client_yaml(const ServerSide& server, const NewClient& client);
 
 /// A file for wg-quick or a phone's WireGuard, with its keys.

@@ -17,7 +17,7 @@ namespace {
 
 using Addresses = std::map<std::string, std::vector<std::string>>;
 
-/// nullopt where no daemon runs.
+/// nullopt if no daemon runs.
 std::optional<Json> running(const std::string& interface) {
   try {
     return ask(interface, "status");
@@ -27,7 +27,7 @@ std::optional<Json> running(const std::string& interface) {
   }
 }
 
-/// What clients have from the pool, by public key; from the file where no daemon runs.
+/// The clients' addresses from the pool, by public key; read from the file if no daemon runs.
 Addresses leases(const std::string& interface, const std::optional<Json>& status) {
   Addresses addresses;
   if (status && status->contains("server")) {

@@ -36,7 +36,7 @@ ExitCode remove(const ClientOptions& options) {
   try {
     reloaded = reload_with(interface, peer->public_key.value, false);
   } catch (const CommandError& error) {
-    // It must not come back: the file stays removed, and the user hears that the session does not end yet.
+    // The client must not come back: the file stays removed, and the error says that the session may go on.
     throw CommandError(error.code(), options.name + " is removed from " + options.config +
                                          " BUT MAY STILL BE CONNECTED; " + error.what());
   }

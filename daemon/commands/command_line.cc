@@ -59,12 +59,13 @@ ExitCode bring_down(const std::string& name) {
   return ExitCode::kRuntimeFailure;
 }
 
-/// A command on a running interface, which a configuration may name: units know that and not the interface.
+/// A command on a running interface, which may also be named by its configuration: a systemd unit knows only
+/// that.
 CLI::App* add_interface_command(CLI::App& app, const char* name, const char* words, const char* which,
                                 std::string& interface, std::string& config) {
   CLI::App* command = app.add_subcommand(name, words);
   CLI::Option* by_name = command->add_option("interface", interface, which)->type_name("IF");
-  command->add_option("--config", config, "The interface of this configuration")
+  command->add_option("--config", config, "Use the interface of this configuration")
       ->type_name("FILE")
       ->excludes(by_name);
   return command;
@@ -127,23 +128,23 @@ ExitCode run_command_line(int argc, char** argv) {
   std::string its_config;
   bool json = false;
   CLI::App* status = add_interface_command(app, "status", "Show a running interface and its peers",
-                                           "Needed if several are up", interface, its_config);
-  status->add_flag("--json", json, "For programs (docs/control_socket.md)");
+                                           "Required if several are up", interface, its_config);
+  status->add_flag("--json", json, "Print JSON (docs/control_socket.md)");
   CLI::App* down = add_interface_command(app, "down", "Stop a running interface and undo what it changed",
-                                         "Needed if several are up", interface, its_config);
+                                         "Required if several are up", interface, its_config);
   CLI::App* reload_command =
       add_interface_command(app, "reload", "Read the configuration again, without dropping sessions",
-                            "Needed if several are up", interface, its_config);
+                            "Required if several are up", interface, its_config);
   CLI::App* cleanup = add_interface_command(app, "cleanup", "Undo what a killed run left behind",
                                             "Default: all", interface, its_config);
   bool kept_closed = false;
-  cleanup->add_flag("--keep-closed", kept_closed, "All but a kill switch");
+  cleanup->add_flag("--keep-closed", kept_closed, "Undo everything except a kill switch");
 
   std::string patient;
-  CLI::App* doctor = app.add_subcommand("doctor", "Say what keeps a tunnel down");
+  CLI::App* doctor = app.add_subcommand("doctor", "Find out why a tunnel is down");
   doctor->add_option("peer", patient, "Default: all peers")->type_name("PEER");
-  doctor->add_option("--interface", interface, "Needed if several are up")->type_name("IF");
-  doctor->add_option("--config", its_config, "The interface of this configuration")->type_name("FILE");
+  doctor->add_option("--interface", interface, "Required if several are up")->type_name("IF");
+  doctor->add_option("--config", its_config, "Use the interface of this configuration")->type_name("FILE");
 
   try {
     app.parse(argc, argv);

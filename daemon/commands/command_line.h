@@ -4,7 +4,7 @@
 
 namespace tunneld::daemon {
 
-/// Parses the command line and runs what it names: the daemon, or a subcommand.
+/// Parses the command line and runs the daemon or a subcommand.
 [[nodiscard]] ExitCode run_command_line(int argc, char** argv);
 
 }  // namespace tunneld::daemon

@@ -23,12 +23,12 @@ namespace {
 using namespace std::chrono_literals;
 using TimePoint = std::chrono::steady_clock::time_point;
 
-/// A busy daemon takes seconds for a change of the host that other programs take part in (resolvconf).
+/// A busy daemon takes seconds for a change of the host in which other programs take part (resolvconf).
 constexpr std::chrono::milliseconds kPatience = 10s;
 constexpr std::chrono::milliseconds kReloadPatience = 14s;
 
-/// A daemon hangs with its listening socket open, and what is sent to it waits in the kernel: every step here
-/// has the same end.
+/// If the daemon hangs, its listening socket stays open and the kernel queues what is sent to it. So all
+/// steps here share one deadline.
 class Connection {
  public:
   Connection(std::string interface, std::chrono::milliseconds patience)
@@ -46,7 +46,7 @@ class Connection {
       if (errno == EACCES || errno == EPERM)
         throw ControlError(ExitCode::kNotPermitted, "not permitted to open " + path + ": run as root");
       if (errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED) is_not_there(path);
-      // Others wait to be accepted, as many as there is room for.
+      // The queue of connections that wait to be accepted is full.
       if (errno != EAGAIN && errno != EINTR) is_out_of_reach(path);
       if (std::chrono::steady_clock::now() >= end_) is_silent();
       std::this_thread::sleep_for(20ms);
@@ -97,7 +97,7 @@ class Connection {
   [[noreturn]] void is_not_there(const std::string& path) const {
     throw NotRunning(ExitCode::kRuntimeFailure, "no tunneld runs on " + interface_ + " (" + path + ")");
   }
-  /// It may run or not.
+  /// The daemon may be running or not.
   [[noreturn]] void is_out_of_reach(const std::string& path) const {
     throw ControlError(ExitCode::kRuntimeFailure, "cannot ask the daemon of " + interface_ + " (" + path +
                                                       "): " + std::generic_category().message(errno));

@@ -1,4 +1,4 @@
-// The other end of the control socket, for `status` and `down`.
+// The client of the control socket, for `status`, `down` and others.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@
 
 namespace tunneld::daemon {
 
-/// Nobody to talk to, or not allowed to: what to say, and what to end with.
+/// No daemon to talk to, or no permission: the message, and the exit code.
 class ControlError : public std::runtime_error {
  public:
   ControlError(ExitCode code, const std::string& words) : std::runtime_error(words), code_(code) {}
@@ -27,15 +27,15 @@ class NotRunning : public ControlError {
   using ControlError::ControlError;
 };
 
-/// Sends {"command": command} to the daemon of `interface`. Throws ControlError, also where no answer has
-/// come for 10 s (14 s to a reload).
+/// Sends {"command": command} to the daemon of `interface`. Throws ControlError, also if no answer has come
+/// for 10 s (14 s for a reload).
 [[nodiscard]] Json ask(const std::string& interface, const std::string& command);
 [[nodiscard]] Json ask(const std::string& interface, const std::string& command,
                        std::chrono::milliseconds patience);
 
 /// Interfaces that have a control socket.
 [[nodiscard]] std::vector<std::string> running_interfaces();
-/// `name`, or where it is empty the only running interface. Throws ControlError.
+/// `name`; if it is empty, the only running interface. Throws ControlError.
 [[nodiscard]] std::string choose_interface(const std::string& name);
 
 }  // namespace tunneld::daemon

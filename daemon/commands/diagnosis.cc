@@ -18,20 +18,22 @@ struct Cause {
 
 /// Drops that say what is wrong, whoever the peer is.
 constexpr std::array kCauses = {
-    Cause{
-        "bad_mac1",
-        "somebody calls this host under another public key than its own: the configuration there has a wrong "
-        "one for this host; right is "},
+    Cause{"bad_mac1",
+          "handshakes arrive that were made for another public key than this host's: the configuration there "
+          "has "
+          "a wrong one for this host; the right one is "},
     Cause{"unknown_peer",
-          "somebody calls whose public key is not in this configuration: compare `tunneld pubkey` of the key "
+          "handshakes arrive from a public key that is not in this configuration: compare `tunneld pubkey` "
+          "of the key "
           "there with 'public_key' here"},
     Cause{"source_not_allowed",
-          "packets arrive through the tunnel from addresses that their peer does not have here: look at its "
+          "packets arrive through the tunnel from addresses that do not belong to their peer here: check its "
           "'allowed_ips' and 'address'"},
     Cause{"no_route",
-          "packets are sent into the tunnel for addresses that no peer has: look at the 'allowed_ips' here"},
+          "packets are sent into the tunnel for addresses that belong to no peer: check the 'allowed_ips' "
+          "here"},
     Cause{"too_large",
-          "packets are larger than the path carries; the senders are told. Where they do not listen, set "
+          "packets are larger than the path carries; the senders are told by ICMP. If they ignore that, set "
           "'mss_clamp: auto' or a smaller 'mtu'"},
     Cause{"under_load", "handshakes are refused because there are too many of them: a flood, or a loop"},
     Cause{"send_failed",
@@ -74,7 +76,7 @@ Finding of_down_peer(const Course& peer, bool answers_refused, const Unreachable
   if (peer.state == "idle") {
     const bool may_call = !peer.after.at("endpoint").is_null();
     return {Health::kUnclear, peer.name,
-            may_call ? "no session, and nothing asks for one: ping something behind it, then look again"
+            may_call ? "no session, because there is no traffic: ping an address behind it, then look again"
                      : "it has not called yet, and this host has no 'endpoints' to call it at"};
   }
   return {
@@ -90,10 +92,10 @@ std::string path_of(const Course& peer) {
   const Json path = peer.after.value("path", Json());
   if (path.is_null() || path.at("source") == "assumed") return "";
   std::string words = ", packets of up to " + std::to_string(path.at("mtu").get<unsigned>()) + " bytes pass";
-  if (path.at("source") == "black hole") words += " and larger ones are lost without a word";
+  if (path.at("source") == "black hole") words += " and larger ones are lost without an ICMP error";
   if (!path.at("rtt_ms").is_null())
     words +=
-        ", " + std::to_string(static_cast<int>(path.at("rtt_ms").get<double>() + 0.5)) + " ms there and back";
+        ", " + std::to_string(static_cast<int>(path.at("rtt_ms").get<double>() + 0.5)) + " ms round trip";
   return words;
 }
 
@@ -105,11 +107,12 @@ Finding of_peer(const Course& peer, bool answers_refused, const Unreachable& unr
   const std::string age =
       handshake.is_null() ? "" : ", handshake " + std::to_string(handshake.get<int>()) + " s ago";
   if (peer.sent && !peer.received) {
-    return {Health::kUnclear, peer.name,
-            "there is a session" + age +
-                ", but nothing came back meanwhile: a firewall behind the peer, or no route back to our "
-                "addresses "
-                "there"};
+    return {
+        Health::kUnclear, peer.name,
+        "there is a session" + age +
+            ", but nothing came back during the check: a firewall behind the peer, or no route back to our "
+            "addresses "
+            "there"};
   }
   return {Health::kGood, peer.name, "there is a session with " + endpoint(peer) + age + path_of(peer)};
 }
@@ -141,24 +144,25 @@ std::vector<Finding> diagnose(const Json& before, const Json& after, const Unrea
   for (Finding& finding : diagnose_loops(after)) findings.push_back(std::move(finding));
   if (const auto clock = after.find("clock"); clock != nullptr) {
     const std::string since =
-        "it was set back, or this host has no clock chip and waits for the time: handshakes of this host go "
-        "on, "
-        "but set it (`timedatectl`, NTP)";
+        "it was set back, or this host has no clock chip and waits for the time: this host can still make "
+        "handshakes, but set the clock (`timedatectl`, NTP)";
     if (const auto& behind = clock->at("behind_seconds"); !behind.is_null()) {
       findings.push_back({Health::kBad, "",
                           "this host's clock is at least " + std::to_string(behind.get<std::int64_t>()) +
-                              " s behind the time that it had before; " + since});
+                              " s behind a time that it has shown before; " + since});
     } else if (!clock->at("plausible").get<bool>()) {
       findings.push_back(
-          {Health::kBad, "", "this host's clock is wrong: it shows a year long past; " + since});
+          {Health::kBad, "",
+           "this host's clock is wrong: it shows a year before this program was made; " + since});
     }
   }
   for (const Cause& cause : kCauses) {
     const std::uint64_t drops = new_drops(before, after, cause.drop);
     if (drops == 0) continue;
     std::string words = cause.words;
-    if (words.ends_with("right is ")) words += interface.at("public_key").get<std::string>();
-    findings.push_back({Health::kBad, "", words + " (" + std::to_string(drops) + " packets meanwhile)"});
+    if (words.ends_with("the right one is ")) words += interface.at("public_key").get<std::string>();
+    findings.push_back(
+        {Health::kBad, "", words + " (" + std::to_string(drops) + " packets during the check)"});
   }
 
   const bool refused = new_drops(before, after, "handshake_refused") != 0;
@@ -177,8 +181,8 @@ std::vector<Finding> diagnose(const Json& before, const Json& after, const Unrea
   if (!refused_explained) {
     findings.push_back(
         {Health::kBad, "",
-         "handshakes of known peers are refused: one replays old messages, or its clock has gone "
-         "back; set it, or restart the daemon here"});
+         "handshakes of known peers are refused: one replays old messages, or its clock was set "
+         "back: correct that clock, or restart the daemon here"});
   }
   return findings;
 }

@@ -1,9 +1,9 @@
-// What keeps a tunnel down, from what a running daemon counts.
+// Finds out why a tunnel is down, from the counters of a running daemon.
 //
-// Pure: two status documents (docs/control_socket.md), a few seconds apart, and what a datagram to the peer's
-// address met, in; findings out. A cause is said as certain only where it is: a responder never learns why
-// nobody follows its answer, and a host that hears nothing cannot know what was lost where. Such findings
-// name the candidates and what to look at on the other end.
+// Pure: its input is two status documents (docs/control_socket.md), a few seconds apart, and the errors that
+// a datagram to the peer's address met; its output is findings. A cause is stated as certain only if it is. A
+// responder never learns why its answer has no effect, and a host that hears nothing cannot know what was
+// lost where. Such findings list the possible causes and what to check on the other end.
 #pragma once
 
 #include <map>
@@ -15,8 +15,8 @@
 
 namespace tunneld::daemon {
 
-/// By peer name: why a datagram to its endpoint could not arrive ("nothing listens there"), in words. No
-/// entry where nothing came back, which is how it should be.
+/// By peer name: why a datagram to its endpoint could not arrive ("nothing listens there"). No entry if no
+/// error came back, as it should be.
 using Unreachable = std::map<std::string, std::string>;
 
 /// `only`: findings of this peer and of the interface; empty for all peers.

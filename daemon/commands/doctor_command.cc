@@ -21,12 +21,13 @@
 namespace tunneld::daemon {
 namespace {
 
-/// Longer than the pause between two handshakes (5 s and a third of a second): at least one falls into it.
+/// Longer than the interval between two handshakes (5 s and a third of a second), so that at least one is
+/// seen.
 constexpr std::chrono::milliseconds kWatch{6000};
 constexpr std::chrono::milliseconds kIcmpPatience{300};
 
-/// What ICMP, or the kernel's own tables, say to a datagram to `remote`. One byte, which is no message of
-/// WireGuard: who listens there drops it. Empty where nothing comes back.
+/// The error that ICMP, or the kernel's own routing, returns for a datagram to `remote`; empty if none comes
+/// back. The datagram is one byte, which is not a WireGuard message: a listener drops it.
 std::string probe(const net::SocketAddress& remote) {
   sockaddr_storage address{};
   const std::uint32_t length = remote.to_sockaddr(address);

@@ -6,8 +6,8 @@
 
 namespace tunneld::daemon {
 
-/// `tunneld doctor`: watches a running interface for some seconds and says what keeps its peers, or one of
-/// them, from talking. kRuntimeFailure where something is wrong. Throws ControlError.
+/// `tunneld doctor`: watches a running interface for some seconds and reports why its peers, or one of them,
+/// cannot communicate. Returns kRuntimeFailure if something is wrong. Throws ControlError.
 [[nodiscard]] ExitCode examine(const std::string& interface, const std::string& peer);
 
 }  // namespace tunneld::daemon

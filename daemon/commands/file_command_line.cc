@@ -10,7 +10,8 @@ FileCommandLine::FileCommandLine(CLI::App& app)
           app.add_subcommand("export", "Print a configuration, with its keys, as a file for wg-quick")) {
   add_init();
   import_command_->add_option("file", import_.file, "INTERFACE.conf")->type_name("FILE")->required();
-  import_command_->add_option("-o", import_.directory, "Where to write; default: here")->type_name("DIR");
+  import_command_->add_option("-o", import_.directory, "Where to write; default: the current directory")
+      ->type_name("DIR");
   add_export();
 }
 
@@ -19,7 +20,7 @@ void FileCommandLine::add_init() {
   init_site_ =
       init_->add_subcommand("site", "Both ends of a site-to-site link, in DIR/site-a and DIR/site-b");
   init_site_->add_option("--dir", directory_)->type_name("DIR")->required();
-  init_server_ = init_->add_subcommand("server", "A server that lets clients in");
+  init_server_ = init_->add_subcommand("server", "A server for clients");
   init_server_->add_option("--dir", directory_)->type_name("DIR")->required();
   init_server_->add_option("--endpoint", server_.endpoint, "The name or address that clients call")
       ->type_name("HOST[:PORT]");
@@ -27,19 +28,20 @@ void FileCommandLine::add_init() {
       ->add_option("--pool", server_.pools,
                    "Networks of the clients' addresses; default: 10.8.0.0/24 and a random IPv6 one")
       ->type_name("NETWORK");
-  CLI::App* client = init_->add_subcommand("client", "A client that keeps its key; see also `client add`");
+  CLI::App* client =
+      init_->add_subcommand("client", "A client that makes its own key; see also `client add`");
   client->add_option("--dir", directory_)->type_name("DIR")->required();
 }
 
 void FileCommandLine::add_export() {
   export_command_
-      ->add_option("name", client_, "A client of this server: its side, as far as it is known here")
+      ->add_option("name", client_, "A client of this server: export its side, as far as the server knows it")
       ->type_name("CLIENT");
   export_command_->add_option("--config", export_.config)->type_name("FILE")->required();
   export_command_->add_option("-o", export_.output, "Write it to a new file that only its owner may read")
       ->type_name("FILE");
   export_command_
-      ->add_option("--endpoint", endpoint_, "Where that client finds the server; default: server.endpoint")
+      ->add_option("--endpoint", endpoint_, "Where that client reaches the server; default: server.endpoint")
       ->type_name("HOST[:PORT]");
 }
 

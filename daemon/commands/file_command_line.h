@@ -9,10 +9,10 @@
 
 namespace tunneld::daemon {
 
-/// The words of the commands that write configurations: `tunneld init`, `import` and `export`.
+/// The command line of the commands that write configurations: `tunneld init`, `import` and `export`.
 class FileCommandLine {
  public:
-  /// Outlives the parsing of `app`.
+  /// Must outlive the parsing of `app`.
   explicit FileCommandLine(CLI::App& app);
   FileCommandLine(const FileCommandLine&) = delete;
   FileCommandLine& operator=(const FileCommandLine&) = delete;

@@ -16,7 +16,7 @@ struct Chain {
   bool drops = false;
   bool drops_by_policy = false;
   bool names_interface = false;
-  unsigned rules = 0;  ///< besides one that drops all
+  unsigned rules = 0;  ///< not counting one that drops everything
 };
 
 std::string_view trimmed(std::string_view line) {
@@ -25,13 +25,13 @@ std::string_view trimmed(std::string_view line) {
   return line.substr(begin, line.find_last_not_of(" \t") + 1 - begin);
 }
 
-/// "table ip filter {" is "ip filter" of "table".
+/// The name in a line of this kind: "ip filter" in "table ip filter {".
 std::string named(std::string_view line, std::string_view kind) {
   line.remove_prefix(kind.size() + 1);
   return std::string(line.substr(0, line.find(" {")));
 }
 
-/// Whatever else it does, it takes every packet.
+/// Whether the rule drops every packet, whatever else it does.
 bool drops_all(std::string_view rule) {
   if (rule.starts_with("counter packets ")) {
     // counter packets 0 bytes 0 drop

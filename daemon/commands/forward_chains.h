@@ -1,5 +1,5 @@
-// Whether the host's own firewall swallows what it is to forward for the tunnel: no policy of ours can let
-// through what another chain of the same hook drops.
+// Detects whether the host's own firewall drops what it should forward for the tunnel: no rule of ours can
+// let a packet through that another chain of the same hook drops.
 #pragma once
 
 #include <string>
@@ -9,12 +9,13 @@
 
 namespace tunneld::daemon {
 
-/// Of a ruleset as `nft list ruleset` prints it: the chains at the hook `forward` that drop by policy, or by
-/// a rule without conditions, and name no `interface`. Certain only of a chain that has no other rules.
+/// Examines a ruleset as printed by `nft list ruleset`: chains at the hook `forward` that drop by policy, or
+/// by a rule without conditions, and do not mention `interface`. Certain only for a chain without other
+/// rules.
 [[nodiscard]] std::vector<Finding> forward_findings(const std::string& ruleset, const std::string& interface);
 
-/// Of this host; nothing where it may not be asked. What iptables-legacy has made is not seen. Never throws
-/// for what the kernel says.
+/// The same for this host; empty if we may not read its ruleset. Rules made by iptables-legacy are not seen.
+/// Never throws for errors of the kernel.
 [[nodiscard]] std::vector<Finding> forward_findings(const std::string& interface);
 
 }  // namespace tunneld::daemon

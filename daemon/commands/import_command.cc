@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::size_t kMaxFileSize = std::size_t{4} << 20U;
 
-/// The file holds keys: it is read into memory that is wiped. Throws std::system_error.
+/// The file holds keys, so it is read into memory that is wiped. Throws std::system_error.
 crypto::SecretText read_secret_text(const std::string& path) {
   const auto fail = [&path](int error) { throw std::system_error(error, std::generic_category(), path); };
   const net::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -29,7 +29,7 @@ crypto::SecretText read_secret_text(const std::string& path) {
   if (!S_ISREG(status.st_mode)) fail(S_ISDIR(status.st_mode) ? EISDIR : EINVAL);
   if (status.st_size > static_cast<off_t>(kMaxFileSize)) fail(EFBIG);
   if ((status.st_mode & S_IRWXO) != 0) {
-    std::cerr << path << ": warning: everybody can read it, and its keys: run chmod 600, and make new ones\n";
+    std::cerr << path << ": warning: everybody can read it and its keys: run chmod 600 and make new keys\n";
   }
   crypto::SecretText text;
   text.resize(kMaxFileSize + 1 < static_cast<std::size_t>(status.st_size) + 1
@@ -47,7 +47,7 @@ crypto::SecretText read_secret_text(const std::string& path) {
   return text;
 }
 
-/// The configuration's file. Throws std::system_error.
+/// Returns the path of the configuration. Throws std::system_error.
 std::string write_all(NewFiles& files, const config::WgQuick& imported, const ImportOptions& options) {
   const std::filesystem::path directory(options.directory);
   files.make_directory(options.directory);
@@ -76,7 +76,7 @@ ExitCode import_wg_quick(const ImportOptions& options) {
     const config::ParseResult read_back = config::parse_file(path);
     if (!read_back.config) {
       std::cerr << options.file
-                << ": tunneld does not take what this says, and nothing was written. In its own words:\n"
+                << ": tunneld does not accept the resulting configuration; nothing was written. Its errors:\n"
                 << to_string(read_back.diagnostics);
       return ExitCode::kBadUsage;
     }

@@ -11,9 +11,9 @@ struct ImportOptions {
   std::string directory = ".";
 };
 
-/// `tunneld import`: a wg-quick file becomes a configuration and its key files, INTERFACE.yaml, INTERFACE.key
-/// and INTERFACE-PEER.psk in the directory. All are written or none, and none is overwritten. What tunneld
-/// does not do is named with its line.
+/// `tunneld import`: converts a wg-quick file to a configuration and its key files, INTERFACE.yaml,
+/// INTERFACE.key and INTERFACE-PEER.psk in the directory. Writes all of them or none, and never overwrites a
+/// file. Settings that tunneld does not support are reported with their line.
 [[nodiscard]] ExitCode import_wg_quick(const ImportOptions& options);
 
 }  // namespace tunneld::daemon

@@ -14,9 +14,9 @@ namespace {
 
 struct Site {
   const char* name;
-  const char* outside;  ///< its public address: an example that the user replaces
+  const char* outside;  ///< its public address: an example to be replaced
   const char* inside;
-  const char* network;  ///< behind it: likewise
+  const char* network;  ///< the network behind it: likewise
 };
 constexpr std::array<Site, 2> kSites = {Site{"site-a", "203.0.113.1", "10.255.0.0/31", "10.10.0.0/16"},
                                         Site{"site-b", "203.0.113.2", "10.255.0.1/31", "10.20.0.0/16"}};

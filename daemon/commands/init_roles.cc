@@ -18,7 +18,8 @@ namespace {
 constexpr std::uint16_t kUsualPort = 51820;
 constexpr const char* kExampleEndpoint = "vpn.example.org";
 
-/// A network of our own (RFC 4193 section 3.2): two sites that are joined one day will not have the same one.
+/// A random private network (RFC 4193 section 3.2): two sites that are joined later will hardly have the same
+/// one.
 net::IpPrefix random_ula() {
   std::array<std::uint8_t, 16> bytes{};
   bytes[0] = 0xfd;
@@ -34,14 +35,14 @@ std::vector<net::IpPrefix> pools(const InitServerOptions& options) {
     const unsigned bits = pool ? net::address_bits(pool->address.family()) : 0;
     if (!pool || pool->has_host_bits() || pool->length > bits - 2) {
       throw CommandError(ExitCode::kBadUsage,
-                         "--pool " + config::in_quotes(text) + " is no network like 10.8.0.0/24");
+                         "--pool " + config::in_quotes(text) + " is not a network like 10.8.0.0/24");
     }
     out.push_back(*pool);
   }
   return out;
 }
 
-/// The server has the first address of each.
+/// The server has the first address of each pool.
 net::IpPrefix first_address(const net::IpPrefix& pool) {
   std::array<std::uint8_t, 16> bytes{};
   const ByteView network = pool.address.bytes();

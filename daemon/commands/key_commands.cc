@@ -26,7 +26,7 @@ struct KeyText {
 };
 
 void write_all(int fd, const char* base64, const std::string& path) {
-  // One buffer and no stream, so that no copy of the key stays behind.
+  // One buffer and no stream, so that no copy of the key remains.
   std::array<char, 45> line{};
   std::memcpy(line.data(), base64, 44);
   line[44] = '\n';
@@ -85,7 +85,7 @@ ExitCode print_public_key() {
   while (length > 0 && std::isspace(input.data()[length - 1]) != 0) --length;
   const auto key = crypto::PrivateKey::from_base64({reinterpret_cast<const char*>(input.data()), length});
   if (!key) {
-    std::cerr << "tunneld: standard input is no private key (44 characters of base64, as `tunneld genkey` "
+    std::cerr << "tunneld: standard input is not a private key (44 characters of base64, as `tunneld genkey` "
                  "prints)\n";
     return ExitCode::kBadUsage;
   }

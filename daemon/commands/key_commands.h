@@ -7,7 +7,7 @@
 
 namespace tunneld::daemon {
 
-/// To stdout, or where `file` is given to a new file of mode 0600 (an existing one is never overwritten).
+/// Prints to stdout or, if `file` is given, writes to a new file of mode 0600 (never over an existing one).
 [[nodiscard]] ExitCode generate_private_key(const std::string& file);
 [[nodiscard]] ExitCode generate_preshared_key(const std::string& file);
 /// Private key on standard input, public key to stdout.

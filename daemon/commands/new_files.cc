@@ -16,14 +16,14 @@
 namespace tunneld::daemon {
 namespace {
 
-/// sudo's user is the one who is at work, and may own the directory that it works in.
+/// With sudo the user behind it may own the directory.
 bool belongs_to_sudo_user(const struct stat& directory) {
   const char* const user = ::geteuid() == 0 ? std::getenv("SUDO_UID") : nullptr;
   return user != nullptr && std::to_string(directory.st_uid) == user;
 }
 
-/// Whoever can change names in it could put other files in the place of ours, or ours elsewhere.
-/// `may_be_sticky`: only a directory of ours is made there, and nobody else may rename it.
+/// Whoever can rename files in the directory could replace ours or move them. `may_be_sticky`: we only make a
+/// directory of our own in it, which nobody else may rename.
 void refuse_others(const std::string& path, bool may_be_sticky) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) fail(errno, path);
@@ -44,7 +44,7 @@ void write_whole(int fd, std::string_view text, const std::string& path) {
     if (written < 0) fail(errno, path);
     text.remove_prefix(static_cast<std::size_t>(written));
   }
-  // Terminals and pipes cannot be synced, and need not.
+  // Terminals and pipes cannot be synced and need not be.
   if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) fail(errno, path);
 }
 

@@ -1,5 +1,5 @@
-// Files that a command writes, all of them or none: never over an existing one, never through a link,
-// readable for nobody else from the first moment.
+// Files that a command writes, all of them or none. They never overwrite a file or follow a link, and are
+// private from the first moment.
 #pragma once
 
 #include <string>
@@ -12,10 +12,10 @@
 
 namespace tunneld::daemon {
 
-/// Writes all of `text`, and makes it durable where `fd` is a file. Throws std::system_error naming `path`.
+/// Writes all of `text`, and syncs it if `fd` is a file. Throws std::system_error naming `path`.
 void write_whole(int fd, std::string_view text, const std::string& path);
 
-/// Removes what it has made unless keep() was called.
+/// Removes the files it has made unless keep() was called.
 class NewFiles {
  public:
   NewFiles() = default;
@@ -23,10 +23,10 @@ class NewFiles {
   NewFiles& operator=(const NewFiles&) = delete;
   ~NewFiles();
 
-  /// Throws std::system_error, also where the file exists.
+  /// Throws std::system_error, also if the file exists.
   void write(const std::string& path, std::string_view text, mode_t mode = 0600);
-  /// With its parents; an existing directory stays as it is. Throws std::system_error, also where somebody
-  /// else owns that directory (sudo's user may) or can write to it.
+  /// Makes the directory with its parents; an existing one stays unchanged. Throws std::system_error, also if
+  /// another user owns that directory (except sudo's user) or can write to it.
   void make_directory(const std::string& path);
   void keep();
   [[nodiscard]] const std::vector<std::string>& paths() const { return files_; }

@@ -18,7 +18,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// A name that has come or gone survives a power cut.
+/// Makes added and removed names survive a power failure.
 void sync(const std::string& directory) {
   const net::FileDescriptor fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.is_open() || ::fsync(fd.get()) != 0) fail(errno, directory);
@@ -41,10 +41,10 @@ PeerFolder::PeerFolder(const std::string& config, std::chrono::milliseconds pati
       lock_(take_lock((std::filesystem::path(config).parent_path() / kLock).string(), patience)) {}
 
 void PeerFolder::publish(const std::string& peer, std::string_view yaml) const {
-  // `*` of include matches no name that starts with a dot.
+  // A `*` in `include` matches no name that starts with a dot.
   NewFiles files;
   files.write(hidden_path(peer), yaml);
-  // As rename, but over nothing.
+  // Like rename, but never over an existing file.
   const std::string path = yaml_path(peer);
   if (::renameat2(AT_FDCWD, hidden_path(peer).c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0)
     fail(errno, path);

@@ -1,9 +1,9 @@
 // peers.d/NAME.yaml: a peer that commands add and remove while a daemon runs.
 //
-// A reload may come at any moment, so the file appears as a whole and only when the configuration is valid
-// with it: it is tried from memory first (config::PretendedFile), written under a name that `include` never
-// matches, and renamed. Whoever changes the folder holds a lock, so that two commands do not give away one
-// address.
+// A reload may come at any moment, so the file appears as a whole, and only if the configuration is valid
+// with it: it is first tried from memory (config::PretendedFile), then written under a name that `include`
+// never matches, and renamed. A command that changes the folder holds a lock, so that two commands cannot
+// give away the same address.
 #pragma once
 
 #include <chrono>
@@ -17,28 +17,28 @@ namespace tunneld::daemon {
 
 class PeerFolder {
  public:
-  /// What another command may take at its longest: its daemon's reload.
+  /// The longest time that another command may take: its daemon's reload.
   static constexpr std::chrono::milliseconds kPatience{30'000};
 
-  /// peers.d beside the configuration. Waits for others that change it. Throws std::system_error, or
-  /// std::runtime_error with the holder's name after `patience`.
+  /// Opens peers.d beside the configuration. Waits for other commands that change it. Throws
+  /// std::system_error, or std::runtime_error with the holder's name after `patience`.
   explicit PeerFolder(const std::string& config, std::chrono::milliseconds patience = kPatience);
 
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  /// As config::parse_file() of the same configuration finds it.
+  /// The path as config::parse_file() of the same configuration finds it.
   [[nodiscard]] std::string yaml_path(const std::string& peer) const { return path_ + '/' + peer + ".yaml"; }
   [[nodiscard]] std::string preshared_key_path(const std::string& peer) const {
     return path_ + '/' + peer + ".psk";
   }
 
-  /// The folder must be there. Throws std::system_error, also where the file exists.
+  /// The folder must exist. Throws std::system_error, also if the file exists.
   void publish(const std::string& peer, std::string_view yaml) const;
-  /// What becomes of the preshared key beside a peer's file.
+  /// What happens to the preshared key beside a peer's file.
   enum class KeyFile : std::uint8_t { kGoes, kStays };
-  /// Throws std::system_error where the peer's file stays; what fails after that is returned in words.
+  /// Throws std::system_error if the peer's file could not be removed; a later failure is returned as text.
   std::string remove(const std::string& peer, KeyFile preshared_key) const;
-  /// Takes away what a command that was killed half way has left of a peer that has no file. Nobody else may
+  /// Removes what a command that was killed half way has left of a peer that has no file. No other peer may
   /// use its preshared key.
   void drop_leftovers(const std::string& peer) const;
 
@@ -48,7 +48,7 @@ class PeerFolder {
   }
 
   std::string path_;
-  /// Beside the configuration: that directory is there before peers.d is.
+  /// Beside the configuration, because that directory exists before peers.d does.
   FileLock lock_;
 };
 

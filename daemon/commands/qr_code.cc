@@ -12,7 +12,7 @@ namespace {
 
 constexpr int kQuietZone = 4;
 
-/// The modules spell out a private key, too.
+/// The modules encode a private key, so they are wiped.
 struct Wipe {
   void operator()(QRcode* code) const {
     sodium_memzero(code->data, static_cast<std::size_t>(code->width) * static_cast<std::size_t>(code->width));
@@ -23,7 +23,7 @@ struct Wipe {
 }  // namespace
 
 crypto::SecretText qr_for_terminal(std::string_view text) {
-  // The lowest redundancy makes the smallest picture, and a screen has no scratches.
+  // The lowest redundancy gives the smallest picture, and a screen does not get scratched.
   const std::unique_ptr<QRcode, Wipe> code(::QRcode_encodeData(
       static_cast<int>(text.size()), reinterpret_cast<const unsigned char*>(text.data()), 0, QR_ECLEVEL_L));
   if (!code) throw std::system_error(errno, std::generic_category(), "QR code");
@@ -33,7 +33,7 @@ crypto::SecretText qr_for_terminal(std::string_view text) {
     return (code->data[y * width + x] & 1U) != 0;
   };
   crypto::SecretText out;
-  // Each line has up to width + 8 characters of 3 bytes: no growing on the way.
+  // Each line has up to width + 8 characters of 3 bytes, so that the text never has to grow.
   const auto side = static_cast<std::size_t>(code->width + 2 * kQuietZone);
   out.reserve(side * (side * 3 + 40));
   for (int y = -kQuietZone; y < code->width + kQuietZone; y += 2) {

@@ -26,7 +26,7 @@ config::Config read_server(const std::string& path) {
   std::cerr << to_string(parsed.diagnostics);
   if (!parsed.config->server) {
     throw CommandError(ExitCode::kBadUsage, path +
-                                                ": this is no server's configuration: it has no 'server' "
+                                                ": this is not a server's configuration: it has no 'server' "
                                                 "section; `tunneld init server` makes one");
   }
   return std::move(*parsed.config);
@@ -49,7 +49,7 @@ config::PeerEndpoint server_endpoint(const config::Config& server, const std::st
   const std::string port = ':' + std::to_string(server.interface.listen_port.value_or(kUsualPort));
   auto parsed = config::parse_endpoint(given);
   if (std::holds_alternative<config::EndpointProblem>(parsed)) {
-    // A host alone: an IPv6 address may come without brackets then.
+    // A host without a port: then an IPv6 address may come without brackets.
     const bool is_ipv6 = net::IpAddress::parse(given) && given.find(':') != std::string::npos;
     const auto with_port = config::parse_endpoint((is_ipv6 ? '[' + given + ']' : given) + port);
     if (std::holds_alternative<config::PeerEndpoint>(with_port)) parsed = with_port;
@@ -72,7 +72,7 @@ std::string user_of_key_file(const config::Config& config, const std::string& pa
                              const std::string& but_for) {
   const auto is_it = [&path](const config::KeyFile& file) {
     if (file.is_credential) return false;
-    std::error_code error;  // neither is there, for example
+    std::error_code error;  // for example if neither exists
     return std::filesystem::equivalent(path, file.name, error) ||
            std::filesystem::absolute(path, error).lexically_normal() ==
                std::filesystem::path(file.name).lexically_normal();

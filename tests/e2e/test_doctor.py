@@ -23,10 +23,10 @@ def fault(lab, n, name):
     start_b, on_a, on_b = True, "nothing comes back from 203.0.113.2:51820", None
     if name == "wrong key of the server":
         configs[a]["peer"]["public_key"] = other
-        on_b = "configuration there has a wrong one for this host; right is " + keys[b]
+        on_b = "configuration there has a wrong one for this host; the right one is " + keys[b]
     elif name == "unknown client":
         configs[b]["peer"]["public_key"] = other
-        on_b = "somebody calls whose public key is not in this configuration"
+        on_b = "handshakes arrive from a public key that is not in this configuration"
     elif name == "preshared key":
         lab.psk(a)
         lab.psk(b)
@@ -50,7 +50,7 @@ def fault(lab, n, name):
         on_a = "no-such-host.invalid"
     elif name == "source not allowed":
         configs[b]["peer"]["allowed_ips"] = ["10.9.0.77/32"]
-        on_a, on_b = "there is a session", "from addresses that their peer does not have here"
+        on_a, on_b = "there is a session", "from addresses that do not belong to their peer here"
     elif name == "destination not allowed":
         configs[a]["peer"]["allowed_ips"] = ["10.9.0.77/32"]
         on_a = "for addresses that no peer has"

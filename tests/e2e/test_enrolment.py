@@ -21,10 +21,10 @@ def refusals(server, folder, phones):
         output = tunneld(server, *command, "--config", config, code=code)
         check(words in output, f"{command}: '{words}' is not said:\n{output}")
 
-    refused("alice is there already, in ", "client", "add", "alice")
+    refused("alice already exists, in ", "client", "add", "alice")
     for name in ("../x", ".x", "a b", "x\ny", "x" * 65):
         refused("a client's name has 1 to 64", "client", "add", name)
-    refused("is in no network", "client", "add", "x", "--address", "192.0.2.1")
+    refused("is in none of the networks", "client", "add", "x", "--address", "192.0.2.1")
     refused("is the server's own", "client", "add", "x", "--address", "10.8.0.1")
     refused("already belongs to peer 'phone'", "client", "add", "x", "--address", phones)
     refused("no address like", "client", "add", "x", "--address", "10.8.0")
@@ -162,7 +162,7 @@ def run(lab):
     output = tunneld(phone, "init", "client", "--dir", "own")
     check("ok" in tunneld(phone, "check", "--config", "own/client.yaml"), "what init client writes passes check")
     output_of_list = tunneld(phone, "client", "list", "--config", "own/client.yaml", code=2)
-    check("this is no server's configuration" in output_of_list, output_of_list)
+    check("this is not a server's configuration" in output_of_list, output_of_list)
     key = re.search(r"--public-key (\S+)", output).group(1)
     tunneld(server, "client", "add", "own", "--public-key", key, "--config", config)
     check(

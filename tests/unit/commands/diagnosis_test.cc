@@ -51,7 +51,7 @@ TEST(Diagnosis, SaysWhatThePathCarriesWhereThatIsKnown) {
   Json known = peer("a", "up", 1, 1);
   known["path"] = {{"mtu", 1392}, {"source", "probed"}, {"rtt_ms", 12.4}};
   EXPECT_THAT(findings(status({}, {known}), status({}, {known})).at(0).words,
-              HasSubstr("packets of up to 1392 bytes pass, 12 ms there and back"));
+              HasSubstr("packets of up to 1392 bytes pass, 12 ms round trip"));
   known["path"] = {{"mtu", 1220}, {"source", "black hole"}, {"rtt_ms", nullptr}};
   EXPECT_THAT(findings(status({}, {known}), status({}, {known})).at(0).words,
               HasSubstr("1220 bytes pass and larger ones are lost"));
@@ -71,7 +71,7 @@ TEST(Diagnosis, NamesOurKeyToThoseWhoCallUnderAnother) {
   const auto found = findings(status({{"bad_mac1", 2}}, {}), status({{"bad_mac1", 5}}, {}));
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].health, Health::kBad);
-  EXPECT_THAT(found[0].words, HasSubstr("right is OUR-KEY (3 packets meanwhile)"));
+  EXPECT_THAT(found[0].words, HasSubstr("the right one is OUR-KEY (3 packets during the check)"));
 }
 
 TEST(Diagnosis, BlamesPresharedKeysOnlyWhereAnAnswerWasRefused) {
