@@ -6,6 +6,16 @@
 #include "config/sections.h"
 
 namespace tunneld::config {
+namespace {
+
+constexpr Option<GroupConfig> kGroupOptions[] = {
+    {.key = "allow",
+     .values = "a list of rules",
+     .required = "list what its peers may reach, or [] for nothing",
+     .value = value<&GroupConfig::allow, read_allow>()},
+};
+
+}  // namespace
 
 std::vector<Located<AccessRule>> read_allow(const Node& node) {
   const std::string_view expected = "a list of rules like [\"10.0.0.5:443/tcp\"]";
@@ -28,6 +38,10 @@ std::vector<Located<AccessRule>> read_allow(const Node& node) {
   return rules;
 }
 
+Options<GroupConfig> group_options() {
+  return kGroupOptions;
+}
+
 std::vector<GroupConfig> read_groups(const Node& node) {
   std::vector<GroupConfig> groups;
   Mapping names(node);
@@ -44,11 +58,7 @@ std::vector<GroupConfig> read_groups(const Node& node) {
     }
     if (!group) continue;
     GroupConfig read{.name = {*text, name.at()}, .allow = {}};
-    Mapping keys(Node(group->yaml(), node.source(), *text));
-    if (const auto allow = keys.require("allow", "list what its peers may reach, or [] for nothing")) {
-      read.allow = read_allow(*allow);
-    }
-    keys.finish();
+    read_section(Node(group->yaml(), node.source(), *text), group_options(), read);
     groups.push_back(std::move(read));
   }
   return groups;

@@ -14,27 +14,32 @@ namespace {
 
 void read_accepted_routes(const Node& node, AcceptConfig& accept) {
   if (node.yaml().kind == YamlNode::Kind::kScalar) {
-    accept.routes = read_bool(node).value_or(accept.routes);
+    accept.routes = node.choice(kBools).value_or(accept.routes);
     return;
   }
   accept.routes_within = read_networks(node, "192.168.0.0/16");
   accept.routes = !accept.routes_within.empty();
 }
 
-AcceptConfig read_accept(const Node& node) {
-  AcceptConfig accept;
-  Mapping keys(node);
-  const auto flag = [&keys](std::string_view key, bool& value) {
-    if (const auto found = keys.find(key)) value = read_bool(*found).value_or(value);
-  };
-  flag("addresses", accept.addresses);
-  if (const auto routes = keys.find("routes")) read_accepted_routes(*routes, accept);
-  flag("default_route", accept.default_route);
-  flag("dns", accept.dns);
-  flag("mtu", accept.mtu);
-  flag("keepalive", accept.keepalive);
-  keys.finish();
-  return accept;
+std::string show_accepted_routes(const AcceptConfig& accept) {
+  if (!accept.routes_within.empty()) return to_yaml(accept.routes_within);
+  return accept.routes ? "true" : "false";
+}
+
+constexpr Option<AcceptConfig> kAcceptOptions[] = {
+    {.key = "addresses", .value = flag<&AcceptConfig::addresses>()},
+    {.key = "routes",
+     .values = "true, false or a list of networks",
+     .value = values<read_accepted_routes, show_accepted_routes, &AcceptConfig::routes,
+                     &AcceptConfig::routes_within>()},
+    {.key = "default_route", .value = flag<&AcceptConfig::default_route>()},
+    {.key = "dns", .value = flag<&AcceptConfig::dns>()},
+    {.key = "mtu", .value = flag<&AcceptConfig::mtu>()},
+    {.key = "keepalive", .value = flag<&AcceptConfig::keepalive>()},
+};
+
+Options<AcceptConfig> accept_options() {
+  return kAcceptOptions;
 }
 
 /// What may stay outside of a tunnel that takes all: a hostile network must not get more than its own.
@@ -75,18 +80,25 @@ std::vector<Located<std::string>> read_servers(const Node& node) {
   return servers;
 }
 
+constexpr Option<ClientConfig> kClientOptions[] = {
+    {.key = "accept",
+     .values = "a mapping",
+     .unset = "as below",
+     .value = section<&ClientConfig::accept, accept_options>()},
+    {.key = "server",
+     .values = "the name of a peer, or a list of them",
+     .unset = "every peer that has endpoints; the only peer",
+     .value = value<&ClientConfig::servers, read_servers, kUnlessEmpty>()},
+    {.key = "kill_switch", .value = flag<&ClientConfig::kill_switch>()},
+    {.key = "local_networks",
+     .values = "a list of private or link-local networks",
+     .value = value<&ClientConfig::local_networks, read_local_networks>()},
+};
+
 }  // namespace
 
-ClientConfig read_client(const Node& node) {
-  ClientConfig client;
-  Mapping keys(node);
-  if (const auto accept = keys.find("accept")) client.accept = read_accept(*accept);
-  if (const auto servers = keys.find("server")) client.servers = read_servers(*servers);
-  if (const auto on = keys.find("kill_switch")) client.kill_switch = read_bool(*on).value_or(false);
-  if (const auto networks = keys.find("local_networks"))
-    client.local_networks = read_local_networks(*networks);
-  keys.finish();
-  return client;
+Options<ClientConfig> client_options() {
+  return kClientOptions;
 }
 
 }  // namespace tunneld::config

@@ -3,23 +3,22 @@
 #include "config/sections.h"
 
 namespace tunneld::config {
+namespace {
 
-CryptoConfig read_crypto(const Node& node) {
-  using crypto::EngineChoice;
-  constexpr std::array kEngines{Word<EngineChoice>{"auto", EngineChoice::kAuto},
-                                Word<EngineChoice>{"libsodium", EngineChoice::kLibsodium},
-                                Word<EngineChoice>{"ipsec-mb", EngineChoice::kIpsecMb}};
-  constexpr std::array kAutoOff{Word<AutoOff>{"auto", AutoOff::kAuto}, Word<AutoOff>{"off", AutoOff::kOff}};
+using crypto::EngineChoice;
+constexpr std::array kEngines{Word<EngineChoice>{"auto", EngineChoice::kAuto},
+                              Word<EngineChoice>{"libsodium", EngineChoice::kLibsodium},
+                              Word<EngineChoice>{"ipsec-mb", EngineChoice::kIpsecMb}};
 
-  CryptoConfig crypto;
-  Mapping keys(node);
-  if (const auto engine = keys.find("engine"))
-    crypto.engine = engine->choice(kEngines).value_or(crypto.engine);
-  if (const auto cipher = keys.find("fast_cipher")) {
-    crypto.fast_cipher = cipher->choice(kAutoOff).value_or(crypto.fast_cipher);
-  }
-  keys.finish();
-  return crypto;
+constexpr Option<CryptoConfig> kCryptoOptions[] = {
+    {.key = "engine", .value = choice<&CryptoConfig::engine, kEngines>()},
+    {.key = "fast_cipher", .value = choice<&CryptoConfig::fast_cipher, kAutoOff>()},
+};
+
+}  // namespace
+
+Options<CryptoConfig> crypto_options() {
+  return kCryptoOptions;
 }
 
 }  // namespace tunneld::config

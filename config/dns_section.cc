@@ -12,7 +12,8 @@ constexpr std::size_t kMostSearchDomains = 16;
 // Half of what one CONFIG message carries (docs/extension.md).
 constexpr std::size_t kMostBytesOfDomains = 450;
 
-void read_servers(const Node& node, DnsConfig& dns) {
+std::vector<Located<net::IpAddress>> read_dns_servers(const Node& node) {
+  std::vector<Located<net::IpAddress>> servers;
   const std::string_view expected = "a list of addresses like [10.8.0.1]";
   for (const Node& item : node.items(expected)) {
     const auto text = item.text(expected);
@@ -22,14 +23,15 @@ void read_servers(const Node& node, DnsConfig& dns) {
       item.error(in_quotes(*text) + " is no address that a client could ask",
                  "name the DNS server by its address, like 10.8.0.1");
     } else {
-      dns.servers.push_back({*address, item.at()});
+      servers.push_back({*address, item.at()});
     }
   }
-  if (const std::string excess = excess_of({dns.servers, {}}); !excess.empty())
-    node.error(excess, "name fewer");
+  if (const std::string excess = excess_of({servers, {}}); !excess.empty()) node.error(excess, "name fewer");
+  return servers;
 }
 
-void read_search(const Node& node, DnsConfig& dns) {
+std::vector<Located<std::string>> read_search_domains(const Node& node) {
+  std::vector<Located<std::string>> domains;
   const std::string_view expected = "a list of domains like [corp.example]";
   for (const Node& item : node.items(expected)) {
     auto text = item.text(expected);
@@ -39,11 +41,34 @@ void read_search(const Node& node, DnsConfig& dns) {
       continue;
     }
     if (text->ends_with('.')) text->pop_back();
-    dns.search.push_back({*text, item.at()});
+    domains.push_back({*text, item.at()});
   }
-  if (const std::string excess = excess_of({{}, dns.search}); !excess.empty())
-    node.error(excess, "name fewer");
+  if (const std::string excess = excess_of({{}, domains}); !excess.empty()) node.error(excess, "name fewer");
+  return domains;
 }
+
+std::optional<bool> read_own_resolver(const Node& node) {
+  return node.choice(kBools);
+}
+
+/// Whoever needs it knows of it.
+std::string show_own_resolver(bool own_resolver) {
+  return own_resolver ? "true" : "";
+}
+
+constexpr Option<DnsConfig> kDnsOptions[] = {
+    {.key = "servers",
+     .values = "a list of up to 8 addresses",
+     .value = value<&DnsConfig::servers, read_dns_servers>()},
+    {.key = "search",
+     .values = "a list of up to 16 domains",
+     .value = value<&DnsConfig::search, read_search_domains>()},
+    // Only the host itself knows this; pushed_dns_options() ends before it.
+    {.key = "own_resolver",
+     .values = "true or false",
+     .unset = "false",
+     .value = value<&DnsConfig::own_resolver, read_own_resolver, show_own_resolver>()},
+};
 
 }  // namespace
 
@@ -55,16 +80,12 @@ std::string excess_of(const DnsConfig& dns) {
   return is_too_much ? "more than 16 search domains, or too long ones" : "";
 }
 
-DnsConfig read_dns(const Node& node, DnsOf whose) {
-  DnsConfig dns;
-  Mapping keys(node);
-  if (const auto servers = keys.find("servers")) read_servers(*servers, dns);
-  if (const auto search = keys.find("search")) read_search(*search, dns);
-  if (whose == DnsOf::kInterface) {
-    if (const auto own = keys.find("own_resolver")) dns.own_resolver = read_bool(*own).value_or(false);
-  }
-  keys.finish();
-  return dns;
+Options<DnsConfig> dns_options() {
+  return kDnsOptions;
+}
+
+Options<DnsConfig> pushed_dns_options() {
+  return dns_options().first(2);
 }
 
 }  // namespace tunneld::config

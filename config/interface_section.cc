@@ -12,32 +12,27 @@
 namespace tunneld::config {
 namespace {
 
-// RFC 791: every host takes datagrams of 576 bytes. RFC 8200: every IPv6 link carries 1280 (checked across
-// sections).
-constexpr std::uint64_t kSmallestMtu = 576;
-// What is left of the largest UDP datagram over IPv4: 65535 - 20 (IP) - 8 (UDP) - 32 (WireGuard's header and
-// tag).
-constexpr std::uint64_t kLargestMtu = 65475;
+constexpr std::array kDeviceTypes{Word<DeviceType>{"tun", DeviceType::kTun},
+                                  Word<DeviceType>{"tap", DeviceType::kTap}};
 
-constexpr std::array kTypes{Word<DeviceType>{"tun", DeviceType::kTun},
-                            Word<DeviceType>{"tap", DeviceType::kTap}};
-constexpr std::array kAutoOff{Word<AutoOff>{"auto", AutoOff::kAuto}, Word<AutoOff>{"off", AutoOff::kOff}};
+constexpr std::string_view kInterfaceNameValues = "1 to 15 letters, digits or _=+.-";
 
-void read_name(const Node& node, InterfaceConfig& interface) {
-  const std::string_view expected = "1 to 15 letters, digits or _=+.-";
-  const auto name = node.text(expected);
-  if (!name) return;
+std::optional<Located<std::string>> read_device_name(const Node& node) {
+  const auto name = node.text(kInterfaceNameValues);
+  if (!name) return std::nullopt;
   if (!is_interface_name(*name)) {
-    node.error_expected(expected, "a name like tun0");
+    node.error_expected(kInterfaceNameValues, "a name like tun0");
   } else if (*name == "lo" || *name == "all" || *name == "default") {
     node.error("the kernel uses the interface name " + in_quotes(*name) + " itself",
                "choose a name like tun0");
   } else {
-    interface.name = {*name, node.at()};
+    return Located<std::string>{*name, node.at()};
   }
+  return std::nullopt;
 }
 
-void read_addresses(const Node& node, InterfaceConfig& interface) {
+std::vector<Located<net::IpPrefix>> read_addresses(const Node& node) {
+  std::vector<Located<net::IpPrefix>> addresses;
   std::set<net::IpAddress> seen;
   for (const Node& item : node.items("a list of addresses")) {
     const auto prefix = read_prefix(item);
@@ -51,83 +46,117 @@ void read_addresses(const Node& node, InterfaceConfig& interface) {
     } else if (!seen.insert(address).second) {
       item.error("the address " + address.to_string() + " is listed twice", "remove one");
     } else {
-      interface.addresses.push_back(*prefix);
+      addresses.push_back(*prefix);
     }
   }
+  return addresses;
 }
 
-void read_listen_port(const Node& node, InterfaceConfig& interface) {
-  if (node.is("auto")) return;
-  const auto port =
-      node.number(1, std::numeric_limits<std::uint16_t>::max(), "auto or a port from 1 to 65535");
-  if (port) interface.listen_port = static_cast<std::uint16_t>(*port);
+constexpr std::string_view kListenPortValues = "auto or a port from 1 to 65535";
+
+std::optional<std::uint16_t> read_listen_port(const Node& node) {
+  if (node.is("auto")) return std::nullopt;
+  const auto port = node.number(1, std::numeric_limits<std::uint16_t>::max(), kListenPortValues);
+  return port ? std::optional(static_cast<std::uint16_t>(*port)) : std::nullopt;
 }
 
-void read_mtu(const Node& node, InterfaceConfig& interface) {
-  if (node.is("auto")) return;
-  const std::string_view expected = "auto or a size from 576 to 65475 bytes";
-  const auto text = node.text(expected);
-  if (!text) return;
-  const auto size = parse_size(*text);
-  if (!size || *size < kSmallestMtu || *size > kLargestMtu) {
-    node.error_expected(expected);
-    return;
-  }
-  interface.mtu = static_cast<std::uint16_t>(*size);
+constexpr std::string_view kMtuOrAutoValues = "auto or a size from 576 to 65475 bytes";
+
+std::optional<std::uint16_t> read_mtu_or_auto(const Node& node) {
+  return node.is("auto") ? std::nullopt : read_mtu(node, kMtuOrAutoValues);
 }
 
-void read_mss_clamp(const Node& node, InterfaceConfig& interface) {
-  if (node.is("off")) return;
-  if (node.is("auto")) {
-    interface.mss_clamp = net::kMssFromPath;
-  } else if (const auto mss = node.number(net::kLeastMss, kLargestMtu,
-                                          "auto, off or a segment size from 536 to 65475 bytes")) {
-    interface.mss_clamp = static_cast<std::uint16_t>(*mss);
-  }
+constexpr std::string_view kMssValues = "auto, off or a segment size from 536 to 65475 bytes";
+
+std::optional<std::uint16_t> read_mss_clamp(const Node& node) {
+  if (node.is("off")) return net::kMssOff;
+  if (node.is("auto")) return net::kMssFromPath;
+  const auto mss = node.number(net::kLeastMss, kLargestMtu, kMssValues);
+  return mss ? std::optional(static_cast<std::uint16_t>(*mss)) : std::nullopt;
 }
 
-void read_fwmark(const Node& node, InterfaceConfig& interface) {
-  if (node.is("off")) return;
-  const std::string_view expected = "off or a mark from 1 to 0xffffffff";
-  const auto text = node.text(expected);
-  if (!text) return;
+std::string show_mss_clamp(std::uint16_t mss) {
+  return mss == net::kMssFromPath ? "auto" : kOrOff(mss);
+}
+static_assert(net::kMssOff == 0);
+
+constexpr std::string_view kMarkValues = "off or a mark from 1 to 0xffffffff";
+
+std::optional<std::uint32_t> read_fwmark(const Node& node) {
+  if (node.is("off")) return 0;
+  const auto text = node.text(kMarkValues);
+  if (!text) return std::nullopt;
   const auto mark = parse_mark(*text);
-  if (!mark || *mark == 0 || *mark > std::numeric_limits<std::uint32_t>::max()) {
-    node.error_expected(expected);
-    return;
+  if (mark && *mark != 0 && *mark <= std::numeric_limits<std::uint32_t>::max()) {
+    return static_cast<std::uint32_t>(*mark);
   }
-  interface.fwmark = static_cast<std::uint32_t>(*mark);
+  node.error_expected(kMarkValues);
+  return std::nullopt;
 }
+
+constexpr Option<InterfaceConfig> kInterfaceOptions[] = {
+    {.key = "name",
+     .values = kInterfaceNameValues,
+     .required = "add a line like 'name: tun0'",
+     .reload = Reload::kNeedsRestart,
+     .wg_quick = "the file's name",
+     .value = value<&InterfaceConfig::name, read_device_name>()},
+    {.key = "type", .reload = Reload::kNeedsRestart, .value = choice<&InterfaceConfig::type, kDeviceTypes>()},
+    {.key = "mac_address",
+     .values = "an Ethernet address",
+     .unset = "derived",
+     .value = value<&InterfaceConfig::mac_address, read_mac_address>()},
+    {.key = "bridge",
+     .values = "an interface, or a mapping",
+     .unset = "none",
+     .reload = Reload::kNeedsRestart,
+     .value = section<&InterfaceConfig::bridge, bridge_options, read_bridge, show_bridge>()},
+    {.key = "persist",
+     .values = "true, false or a mapping",
+     .reload = Reload::kNeedsRestart,
+     .value = section<&InterfaceConfig::persist, persist_options, read_short_persist, show_persist>()},
+    {.key = "addresses",
+     .values = "a list of addresses with prefix length",
+     .wg_quick = "Address",
+     .value = value<&InterfaceConfig::addresses, read_addresses>()},
+    {.key = "listen_port",
+     .values = kListenPortValues,
+     .reload = Reload::kNeedsRestart,
+     .wg_quick = "ListenPort",
+     .value = value<&InterfaceConfig::listen_port, read_listen_port, kOrAuto>()},
+    {.key = "private_key_file",
+     .values = kKeyFileValues,
+     .required = "make a key with `tunneld genkey -o FILE` and name the file",
+     .wg_quick = "PrivateKey",
+     .value = value<&InterfaceConfig::private_key_file, read_key_file>()},
+    {.key = "mtu",
+     .values = kMtuOrAutoValues,
+     .wg_quick = "MTU",
+     .value = value<&InterfaceConfig::mtu, read_mtu_or_auto, kOrAuto>()},
+    {.key = "mss_clamp",
+     .values = kMssValues,
+     .value = value<&InterfaceConfig::mss_clamp, read_mss_clamp, show_mss_clamp>()},
+    {.key = "fwmark",
+     .values = kMarkValues,
+     .wg_quick = "FwMark",
+     .value = value<&InterfaceConfig::fwmark, read_fwmark, kOrOff>()},
+    {.key = "dns",
+     .values = "a mapping",
+     .unset = "none",
+     .wg_quick = "DNS",
+     .value = section<&InterfaceConfig::dns, dns_options>()},
+    {.key = "offload",
+     .reload = Reload::kNeedsRestart,
+     .value = choice<&InterfaceConfig::offload, kAutoOff>()},
+    {.key = "extension",
+     .reload = Reload::kNeedsRestart,
+     .value = choice<&InterfaceConfig::extension, kAutoOff>()},
+};
 
 }  // namespace
 
-InterfaceConfig read_interface(const Node& node, const Directory& directory) {
-  InterfaceConfig interface;
-  Mapping keys(node);
-  if (const auto name = keys.require("name", "add a line like 'name: tun0'")) read_name(*name, interface);
-  if (const auto type = keys.find("type")) interface.type = type->choice(kTypes).value_or(DeviceType::kTun);
-  if (const auto address = keys.find("mac_address")) interface.mac_address = read_mac_address(*address);
-  if (const auto bridge = keys.find("bridge")) interface.bridge = read_bridge(*bridge);
-  if (const auto persist = keys.find("persist")) interface.persist = read_persist(*persist);
-  if (const auto addresses = keys.find("addresses")) read_addresses(*addresses, interface);
-  if (const auto port = keys.find("listen_port")) read_listen_port(*port, interface);
-  if (const auto file =
-          keys.require("private_key_file", "make a key with `tunneld genkey -o FILE` and name the file")) {
-    interface.private_key_file = read_key_file(*file, directory).value_or(Located<KeyFile>());
-  }
-  if (const auto mtu = keys.find("mtu")) read_mtu(*mtu, interface);
-  if (const auto mss = keys.find("mss_clamp")) read_mss_clamp(*mss, interface);
-  if (const auto fwmark = keys.find("fwmark")) read_fwmark(*fwmark, interface);
-  if (const auto dns = keys.find("dns")) interface.dns = read_dns(*dns, DnsOf::kInterface);
-  if (const auto offload = keys.find("offload"))
-    interface.offload = offload->choice(kAutoOff).value_or(AutoOff::kAuto);
-  if (const auto extension = keys.find("extension"))
-    interface.extension = extension->choice(kAutoOff).value_or(AutoOff::kAuto);
-  keys.refuse("private_key",
-              "keys are kept in files: write it to a file of mode 0600 and name that in "
-              "'private_key_file'");
-  keys.finish();
-  return interface;
+Options<InterfaceConfig> interface_options() {
+  return kInterfaceOptions;
 }
 
 }  // namespace tunneld::config

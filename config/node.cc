@@ -24,6 +24,15 @@ std::string describe(const YamlNode& node) {
 
 }  // namespace
 
+std::string words_of(std::span<const std::string_view> words) {
+  std::string all;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) all += i + 1 == words.size() ? " or " : ", ";
+    all += words[i];
+  }
+  return all;
+}
+
 void Node::error(std::string message, std::string hint) const {
   source_->diagnostics.error(at(), std::move(message), std::move(hint));
 }
@@ -67,17 +76,12 @@ std::vector<Node> Node::items(std::string_view expected) const {
 }
 
 void Node::error_choice(std::span<const std::string_view> words) const {
-  std::string expected;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) expected += i + 1 == words.size() ? " or " : ", ";
-    expected += words[i];
-  }
   std::string hint;
   if (node_->kind == YamlNode::Kind::kScalar) {
     const std::vector<std::string> candidates(words.begin(), words.end());
     if (const auto nearest = suggest(node_->scalar, candidates)) hint = "did you mean '" + *nearest + "'?";
   }
-  error_expected(expected, std::move(hint));
+  error_expected(words_of(words), std::move(hint));
 }
 
 Mapping::Mapping(const Node& node) : node_(node), is_valid_(node.is_map()) {

@@ -5,8 +5,10 @@
 // section keeps its default and goes on, and the whole result is thrown away at the end.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -19,11 +21,17 @@
 
 namespace tunneld::config {
 
+class Node;
+
 /// What the cursors of one file share. Outlives them, as does the tree.
 struct Source {
   /// Names the file; line and column are unused.
   Location file;
   Diagnostics& diagnostics;
+  /// Of the file, absolute: where relative file names start.
+  std::string directory = {};
+  /// Reads what `include:` of this file asks for.
+  std::function<void(const Node& node)> include = {};
 };
 
 /// A word of an option that takes one of a few.
@@ -32,6 +40,16 @@ struct Word {
   std::string_view word;
   T value;
 };
+inline constexpr std::array kBools{Word<bool>{"true", true}, Word<bool>{"false", false}};
+
+/// "a, b or c"
+[[nodiscard]] std::string words_of(std::span<const std::string_view> words);
+template <typename T, std::size_t N>
+[[nodiscard]] std::string words_of(const std::array<Word<T>, N>& words) {
+  std::array<std::string_view, N> names;
+  std::ranges::transform(words, names.begin(), &Word<T>::word);
+  return words_of(std::span<const std::string_view>(names));
+}
 
 /// A value in a file. `label` is what messages call it: the key, as a rule.
 class Node {

@@ -30,50 +30,31 @@ class Loader {
 
  private:
   void load_main(const std::string& path) {
-    const Source source{{std::make_shared<const std::string>(path)}, diagnostics_};
+    const Source source = source_of(path);
     const auto tree = read_tree(path, source.file, source.file);
-    if (!tree) return;
-    Mapping keys(Node(*tree, source, path));
-    const auto interface = keys.require("interface", "a configuration starts with it; see the examples");
-    if (interface) config_.interface = read_interface(*interface, directory_of(path));
-    read_shared_keys(keys, path);
-    if (const auto routes = keys.find("routes")) config_.routes = read_routes(*routes);
-    if (const auto crypto = keys.find("crypto")) config_.crypto = read_crypto(*crypto);
-    if (const auto workers = keys.find("workers")) config_.workers = read_workers(*workers);
-    if (const auto server = keys.find("server")) config_.server = {read_server(*server), server->at()};
-    if (const auto client = keys.find("client")) config_.client = {read_client(*client), client->at()};
-    if (const auto groups = keys.find("groups")) config_.groups = read_groups(*groups);
-    if (const auto section = keys.find("switch")) {
-      config_.ethernet_switch = read_switch(*section);
-      if (config_.interface.type != DeviceType::kTap) {
-        section->error("'switch' is for a tap, and this is a tun",
-                       "set 'type: tap' in 'interface', or remove it");
-      }
-    }
-    if (const auto log = keys.find("log")) config_.log = read_log(*log);
-    keys.finish();
+    if (tree) read_section(Node(*tree, source, path), config_options(), config_);
   }
 
   void load_included(const IncludedFile& included) {
-    const Source source{{std::make_shared<const std::string>(included.path)}, diagnostics_};
+    const Source source = source_of(included.path);
     const auto tree = read_tree(included.path, included.at, source.file);
-    if (!tree) return;
-    Mapping keys(Node(*tree, source, included.path));
-    read_shared_keys(keys, included.path);
-    keys.finish();
+    if (tree) read_section(Node(*tree, source, included.path), shared_options(), config_);
   }
 
-  /// What included files may have too.
-  void read_shared_keys(Mapping& keys, const std::string& path) {
-    if (const auto peers = keys.find("peers")) read_peers(*peers, directory_of(path), config_.peers);
-    const auto include = keys.find("include");
-    if (!include) return;
+  Source source_of(const std::string& path) {
+    return {.file = {std::make_shared<const std::string>(path)},
+            .diagnostics = diagnostics_,
+            .directory = directory_of(path),
+            .include = [this, path](const Node& node) { load_what_is_included(node, path); }};
+  }
+
+  void load_what_is_included(const Node& include, const std::string& path) {
     if (depth_ == kDeepestInclude) {
-      include->error("files include each other more than 8 deep", "include them from the first file");
+      include.error("files include each other more than 8 deep", "include them from the first file");
       return;
     }
     ++depth_;
-    for (const IncludedFile& file : read_include(*include, path, added_ ? added_->path : ""))
+    for (const IncludedFile& file : read_include(include, path, added_ ? added_->path : ""))
       load_included(file);
     --depth_;
   }
@@ -96,10 +77,11 @@ class Loader {
     return parse_yaml(std::move(source->text), file, diagnostics_);
   }
 
-  static Directory directory_of(const std::string& path) {
+  /// Absolute.
+  static std::string directory_of(const std::string& path) {
     std::error_code ignored;
     const auto absolute = std::filesystem::absolute(path, ignored);
-    return {absolute.parent_path().string()};
+    return absolute.parent_path().string();
   }
 
   const PretendedFile* added_;

@@ -57,32 +57,52 @@ std::optional<std::uint32_t> read_account(const Node& node, const char* what, co
   return std::nullopt;
 }
 
+std::optional<std::uint32_t> read_owner(const Node& node) {
+  return read_account(node, "user", [](const char* name) {
+    const passwd* user = getpwnam(name);
+    return user != nullptr ? Account(std::uint32_t{user->pw_uid}) : no_account();
+  });
+}
+
+std::optional<std::uint32_t> read_owning_group(const Node& node) {
+  return read_account(node, "group", [](const char* name) {
+    const group* found = getgrnam(name);
+    return found != nullptr ? Account(std::uint32_t{found->gr_gid}) : no_account();
+  });
+}
+
+constexpr Option<PersistConfig> kPersistOptions[] = {
+    {.key = "owner",
+     .values = "the name of a user or its number",
+     .unset = "none",
+     .value = value<&PersistConfig::owner, read_owner>()},
+    {.key = "group",
+     .values = "the name of a group or its number",
+     .unset = "none",
+     .value = value<&PersistConfig::group, read_owning_group>()},
+    {.key = "queues",
+     .values = "a number from 1 to 256",
+     .unset = "one",
+     .value = value<&PersistConfig::queues, read_number<unsigned, 1, kMostQueues>>()},
+};
+
 }  // namespace
 
-std::optional<PersistConfig> read_persist(const Node& node) {
-  if (!node.is_map()) {
-    return read_bool(node).value_or(false) ? std::optional(PersistConfig()) : std::nullopt;
-  }
-  PersistConfig persist;
-  Mapping keys(node);
-  if (const auto owner = keys.find("owner")) {
-    persist.owner = read_account(*owner, "user", [](const char* name) {
-      const passwd* user = getpwnam(name);
-      return user != nullptr ? Account(std::uint32_t{user->pw_uid}) : no_account();
-    });
-  }
-  if (const auto group_key = keys.find("group")) {
-    persist.group = read_account(*group_key, "group", [](const char* name) {
-      const group* found = getgrnam(name);
-      return found != nullptr ? Account(std::uint32_t{found->gr_gid}) : no_account();
-    });
-  }
-  if (const auto queues = keys.find("queues")) {
-    if (const auto number = queues->number(1, kMostQueues, "a number from 1 to 256"))
-      persist.queues = static_cast<unsigned>(*number);
-  }
-  keys.finish();
-  return persist;
+Options<PersistConfig> persist_options() {
+  return kPersistOptions;
+}
+
+bool read_short_persist(const Node& node, std::optional<PersistConfig>& persist) {
+  if (node.is_map()) return false;
+  if (node.choice(kBools).value_or(false)) persist.emplace();
+  return true;
+}
+
+void show_persist(std::string_view key, const std::optional<PersistConfig>& persist, YamlWriter& out) {
+  if (!persist || *persist == PersistConfig()) return out.line(key, persist ? "true" : "false");
+  out.begin(key);
+  show_options(persist_options(), *persist, out);
+  out.end();
 }
 
 }  // namespace tunneld::config

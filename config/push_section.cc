@@ -12,7 +12,7 @@ namespace {
 // One CONFIG message has 1,200 bytes (docs/extension.md).
 constexpr std::size_t kMostBytesOfText = 900;
 
-void read_routes(const Node& node, PushConfig& push) {
+std::vector<Located<net::IpPrefix>> read_pushed_routes(const Node& node) {
   std::vector<Located<net::IpPrefix>> routes = read_networks(node, "192.168.10.0/24");
   std::size_t bytes = 0;
   for (const auto& route : routes) {
@@ -25,29 +25,36 @@ void read_routes(const Node& node, PushConfig& push) {
     node.error("these are more routes than fit into one message",
                "push fewer and larger networks (about 50 of IPv4, 20 of IPv6)");
   }
-  push.routes = std::move(routes);
+  return routes;
 }
 
-void read_mtu(const Node& node, PushConfig& push) {
-  const std::string_view expected = "a size from 576 to 65475 bytes";
-  const auto text = node.text(expected);
-  if (!text) return;
-  const auto size = parse_size(*text);
-  if (!size || *size < 576 || *size > 65475) return node.error_expected(expected);
-  push.mtu = static_cast<std::uint16_t>(*size);
+std::optional<std::uint16_t> read_pushed_mtu(const Node& node) {
+  return read_mtu(node, kMtuValues);
 }
+
+constexpr Option<PushConfig> kPushOptions[] = {
+    {.key = "routes",
+     .values = "a list of networks",
+     .unset = "none",
+     .value = value<&PushConfig::routes, read_pushed_routes>()},
+    {.key = "dns",
+     .values = "a mapping",
+     .unset = "none",
+     .value = section<&PushConfig::dns, pushed_dns_options>()},
+    {.key = "mtu",
+     .values = kMtuValues,
+     .unset = "none",
+     .value = value<&PushConfig::mtu, read_pushed_mtu>()},
+    {.key = "keepalive",
+     .values = kKeepaliveValues,
+     .unset = "none",
+     .value = value<&PushConfig::keepalive, read_keepalive, show_keepalive>()},
+};
 
 }  // namespace
 
-PushConfig read_push(const Node& node) {
-  PushConfig push;
-  Mapping keys(node);
-  if (const auto routes = keys.find("routes")) read_routes(*routes, push);
-  if (const auto dns = keys.find("dns")) push.dns = read_dns(*dns, DnsOf::kPush);
-  if (const auto mtu = keys.find("mtu")) read_mtu(*mtu, push);
-  if (const auto keepalive = keys.find("keepalive")) push.keepalive = read_keepalive(*keepalive);
-  keys.finish();
-  return push;
+Options<PushConfig> push_options() {
+  return kPushOptions;
 }
 
 }  // namespace tunneld::config

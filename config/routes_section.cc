@@ -11,15 +11,13 @@
 namespace tunneld::config {
 namespace {
 
-constexpr std::string_view kExpectedTable = "main, off, or the number or name of a routing table";
+constexpr std::string_view kTableValues = "main, off, or the number or name of a routing table";
 
-void read_table(const Node& node, RoutesConfig& routes) {
-  if (node.is("off")) {
-    routes.table = std::nullopt;
-    return;
-  }
-  const auto text = node.text(kExpectedTable);
-  if (!text) return;
+/// nullopt in the inner one sets no routes.
+std::optional<std::optional<std::uint32_t>> read_table(const Node& node) {
+  if (node.is("off")) return std::optional<std::uint32_t>();
+  const auto text = node.text(kTableValues);
+  if (!text) return std::nullopt;
   const bool is_numeric =
       text->find_first_not_of("0123456789") == std::string::npos || text->starts_with("0x");
   std::optional<std::uint64_t> number = parse_mark(*text);
@@ -29,45 +27,57 @@ void read_table(const Node& node, RoutesConfig& routes) {
     } catch (const std::system_error& error) {
       node.error(std::string("cannot look up the routing table: ") + error.what(),
                  "make it readable, or write the table's number");
-      return;
+      return std::nullopt;
     }
   }
   if (!number && !is_numeric) {
     node.error("no routing table is called " + in_quotes(*text),
                "name it in /etc/iproute2/rt_tables, or write its number");
   } else if (!number || *number == 0 || *number > std::numeric_limits<std::uint32_t>::max()) {
-    node.error_expected(kExpectedTable, "numbers are from 1 to 4294967295");
+    node.error_expected(kTableValues, "numbers are from 1 to 4294967295");
   } else if (*number == kLocalTable) {
     node.error("the table 'local' belongs to the kernel", "use main, or a table of your own");
   } else {
-    routes.table = static_cast<std::uint32_t>(*number);
+    return std::optional(static_cast<std::uint32_t>(*number));
   }
+  return std::nullopt;
 }
 
-void read_metric(const Node& node, RoutesConfig& routes) {
-  if (node.is("auto")) return;
-  const auto metric =
-      node.number(1, std::numeric_limits<std::uint32_t>::max(), "auto or a number from 1 to 4294967295");
-  if (metric) routes.metric = static_cast<std::uint32_t>(*metric);
+std::string show_table(const std::optional<std::uint32_t>& table) {
+  if (!table) return "off";
+  return *table == kMainTable ? "main" : to_yaml(*table);
 }
+
+constexpr std::string_view kMetricValues = "auto or a number from 1 to 4294967295";
+
+std::optional<std::uint32_t> read_metric(const Node& node) {
+  if (node.is("auto")) return std::nullopt;
+  const auto metric = node.number(1, std::numeric_limits<std::uint32_t>::max(), kMetricValues);
+  return metric ? std::optional(static_cast<std::uint32_t>(*metric)) : std::nullopt;
+}
+
+constexpr Option<RoutesConfig> kRoutesOptions[] = {
+    {.key = "table",
+     .values = kTableValues,
+     .wg_quick = "Table",
+     .value = value<&RoutesConfig::table, read_table, show_table>()},
+    {.key = "metric", .values = kMetricValues, .value = value<&RoutesConfig::metric, read_metric, kOrAuto>()},
+};
 
 }  // namespace
 
-RoutesConfig read_routes(const Node& node) {
-  RoutesConfig routes;
+Options<RoutesConfig> routes_options() {
+  return kRoutesOptions;
+}
+
+bool read_short_routes(const Node& node, RoutesConfig& routes) {
+  if (node.is_map()) return false;
   if (node.is("none")) {
     routes.table = std::nullopt;
-    return routes;
-  }
-  if (!node.is_map()) {
+  } else {
     node.error_expected("none or a mapping like { table: main, metric: 50 }");
-    return routes;
   }
-  Mapping keys(node);
-  if (const auto table = keys.find("table")) read_table(*table, routes);
-  if (const auto metric = keys.find("metric")) read_metric(*metric, routes);
-  keys.finish();
-  return routes;
+  return true;
 }
 
 }  // namespace tunneld::config

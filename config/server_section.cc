@@ -14,7 +14,8 @@ bool is_pool_size(const net::IpPrefix& prefix) {
                                 : prefix.length >= 64 && prefix.length <= 126;
 }
 
-void read_pool(const Node& node, ServerConfig& server) {
+std::vector<Located<net::IpPrefix>> read_pool(const Node& node) {
+  std::vector<Located<net::IpPrefix>> pool;
   for (const auto& network : read_networks(node, "10.8.0.0/24")) {
     Diagnostics& diagnostics = node.source().diagnostics;
     const std::string text = in_quotes(network.value.to_string());
@@ -28,80 +29,104 @@ void read_pool(const Node& node, ServerConfig& server) {
                         "take one from /8 to /30 for IPv4, from /64 to /126 for IPv6");
       continue;
     }
-    for (const auto& other : server.pool) {
+    for (const auto& other : pool) {
       if (!other.value.overlaps(network.value)) continue;
       diagnostics.error(network.at, text + " overlaps " + other.value.to_string() + " of the same pool",
                         "remove one");
     }
-    server.pool.push_back(network);
+    pool.push_back(network);
   }
+  return pool;
 }
 
-void read_lease_time(const Node& node, ServerConfig& server) {
-  const std::string_view expected = "a time of at least 1m";
-  const auto text = node.text(expected);
-  if (!text) return;
+constexpr std::string_view kLeaseTimeValues = "a time of at least 1m";
+
+std::optional<Duration> read_lease_time(const Node& node) {
+  const auto text = node.text(kLeaseTimeValues);
+  if (!text) return std::nullopt;
   const auto duration = parse_duration(*text);
   if (!duration || *duration < std::chrono::minutes(1) || *duration > std::chrono::days(36500)) {
-    return node.error_expected(expected, parse_number(*text) ? "add the unit, as in 30d" : "");
+    node.error_expected(kLeaseTimeValues, parse_number(*text) ? "add the unit, as in 30d" : "");
+    return std::nullopt;
   }
-  server.lease_time = *duration;
+  return duration;
 }
 
-void read_masquerade(const Node& node, ForwardingConfig& forwarding) {
-  const std::string_view expected = "off, the name of an interface like eth0, or a list of them";
-  if (node.is("off")) return;
+constexpr std::string_view kMasqueradeValues = "off, the name of an interface like eth0, or a list of them";
+
+std::vector<Located<std::string>> read_masquerade(const Node& node) {
+  std::vector<Located<std::string>> interfaces;
+  if (node.is("off")) return interfaces;
   const bool is_single = node.yaml().kind == YamlNode::Kind::kScalar;
-  for (const Node& item : is_single ? std::vector{node} : node.items(expected)) {
-    const auto name = item.text(expected);
+  for (const Node& item : is_single ? std::vector{node} : node.items(kMasqueradeValues)) {
+    const auto name = item.text(kMasqueradeValues);
     if (!name) continue;
     if (!is_interface_name(*name)) {
-      item.error_expected(expected);
+      item.error_expected(kMasqueradeValues);
       continue;
     }
-    forwarding.masquerade.push_back({*name, item.at()});
+    interfaces.push_back({*name, item.at()});
   }
+  return interfaces;
 }
 
-ForwardingConfig read_forwarding(const Node& node) {
-  ForwardingConfig forwarding;
-  if (node.is("off")) return forwarding;
-  if (!node.is_map()) {
-    node.error_expected("off or a mapping like { enabled: true, masquerade: eth0 }");
-    return forwarding;
-  }
-  Mapping keys(node);
-  if (const auto enabled = keys.require("enabled", "write 'enabled: true' or 'enabled: false'"))
-    forwarding.enabled = read_bool(*enabled).value_or(false);
-  if (const auto masquerade = keys.find("masquerade")) read_masquerade(*masquerade, forwarding);
-  keys.finish();
-  return forwarding;
+bool read_short_forwarding(const Node& node, ForwardingConfig& /*forwarding*/) {
+  if (node.is_map()) return false;
+  if (!node.is("off")) node.error_expected("off or a mapping like { enabled: true, masquerade: eth0 }");
+  return true;
 }
 
-void read_server_endpoint(const Node& node, ServerConfig& server) {
+constexpr Option<ForwardingConfig> kForwardingOptions[] = {
+    {.key = "enabled",
+     .required = "write 'enabled: true' or 'enabled: false'",
+     .value = flag<&ForwardingConfig::enabled>()},
+    {.key = "masquerade",
+     .values = kMasqueradeValues,
+     .unset = "off",
+     .value = value<&ForwardingConfig::masquerade, read_masquerade>()},
+};
+
+Options<ForwardingConfig> forwarding_options() {
+  return kForwardingOptions;
+}
+
+std::optional<Located<PeerEndpoint>> read_server_endpoint(const Node& node) {
   const auto text = node.text("a host and a port like \"vpn.example.org:51820\"");
-  if (!text) return;
+  if (!text) return std::nullopt;
   const auto parsed = parse_endpoint(*text);
   if (const auto* problem = std::get_if<EndpointProblem>(&parsed)) {
-    return node.error("endpoint " + in_quotes(*text) + ' ' + problem->message, problem->hint);
+    node.error("endpoint " + in_quotes(*text) + ' ' + problem->message, problem->hint);
+    return std::nullopt;
   }
-  server.endpoint = {std::get<PeerEndpoint>(parsed), node.at()};
+  return Located<PeerEndpoint>{std::get<PeerEndpoint>(parsed), node.at()};
 }
+
+constexpr Option<ServerConfig> kServerOptions[] = {
+    {.key = "endpoint",
+     .values = "host:port, [IPv6]:port",
+     .unset = "none",
+     .value = value<&ServerConfig::endpoint, read_server_endpoint>()},
+    {.key = "pool",
+     .values = "a list of networks; IPv4 /8 to /30, IPv6 /64 to /126",
+     .value = value<&ServerConfig::pool, read_pool>()},
+    {.key = "lease_time",
+     .values = kLeaseTimeValues,
+     .value = value<&ServerConfig::lease_time, read_lease_time>()},
+    {.key = "push",
+     .values = "a mapping",
+     .unset = "nothing",
+     .value = section<&ServerConfig::push, push_options>()},
+    {.key = "client_to_client", .value = flag<&ServerConfig::client_to_client>()},
+    {.key = "forwarding",
+     .values = "off or a mapping",
+     .unset = "off",
+     .value = section<&ServerConfig::forwarding, forwarding_options, read_short_forwarding>()},
+};
 
 }  // namespace
 
-ServerConfig read_server(const Node& node) {
-  ServerConfig server;
-  Mapping keys(node);
-  if (const auto endpoint = keys.find("endpoint")) read_server_endpoint(*endpoint, server);
-  if (const auto pool = keys.find("pool")) read_pool(*pool, server);
-  if (const auto time = keys.find("lease_time")) read_lease_time(*time, server);
-  if (const auto push = keys.find("push")) server.push = read_push(*push);
-  if (const auto open = keys.find("client_to_client"))
-    server.client_to_client = read_bool(*open).value_or(false);
-  if (const auto forwarding = keys.find("forwarding")) server.forwarding = read_forwarding(*forwarding);
-  keys.finish();
-  return server;
+Options<ServerConfig> server_options() {
+  return kServerOptions;
 }
 
 }  // namespace tunneld::config

@@ -1,4 +1,4 @@
-// Values that several sections have: key files, networks, keepalives, yes or no.
+// Values that several sections have: key files, networks, sizes, keepalives.
 
 #include <filesystem>
 
@@ -9,7 +9,6 @@ namespace tunneld::config {
 namespace {
 
 constexpr std::string_view kCredential = "credential:";
-constexpr std::string_view kExpectedKeyFile = "the name of a file, or credential:NAME";
 
 /// What systemd accepts as a credential's name: one file name.
 bool is_credential_name(std::string_view name) {
@@ -17,13 +16,15 @@ bool is_credential_name(std::string_view name) {
          name.find('/') == std::string_view::npos;
 }
 
-constexpr std::array kBools{Word<bool>{"true", true}, Word<bool>{"false", false}};
-constexpr std::string_view kExpectedKeepalive = "off or a time of whole seconds from 1s to 65535s";
-
 }  // namespace
 
-std::optional<bool> read_bool(const Node& node) {
-  return node.choice(kBools);
+std::optional<std::uint16_t> read_mtu(const Node& node, std::string_view expected) {
+  const auto text = node.text(expected);
+  if (!text) return std::nullopt;
+  const auto size = parse_size(*text);
+  if (size && *size >= kSmallestMtu && *size <= kLargestMtu) return static_cast<std::uint16_t>(*size);
+  node.error_expected(expected);
+  return std::nullopt;
 }
 
 std::vector<Located<net::IpPrefix>> read_networks(const Node& node, std::string_view example) {
@@ -43,18 +44,29 @@ std::vector<Located<net::IpPrefix>> read_networks(const Node& node, std::string_
 
 std::optional<Duration> read_keepalive(const Node& node) {
   if (node.is("off")) return Duration::zero();
-  const auto text = node.text(kExpectedKeepalive);
+  const auto text = node.text(kKeepaliveValues);
   if (!text) return std::nullopt;
   const auto duration = parse_duration(*text);
   const bool is_whole = duration && *duration % std::chrono::seconds(1) == Duration::zero();
   if (!is_whole || *duration < std::chrono::seconds(1) || *duration > std::chrono::seconds(65535)) {
-    node.error_expected(kExpectedKeepalive, parse_number(*text) ? "add the unit: " + *text + "s" : "");
+    node.error_expected(kKeepaliveValues, parse_number(*text) ? "add the unit: " + *text + "s" : "");
     return std::nullopt;
   }
   return duration;
 }
 
-std::optional<Located<KeyFile>> read_key_file(const Node& node, const Directory& directory) {
+void refuse_key_itself(Mapping& keys, std::string_view key_file) {
+  keys.refuse(key_file.substr(0, key_file.rfind('_')),
+              "keys are kept in files: write it to a file of mode 0600 and name that in '" +
+                  std::string(key_file) + "'");
+}
+
+std::string show_keepalive(const std::optional<Duration>& interval) {
+  if (!interval) return {};
+  return *interval > Duration::zero() ? to_yaml(*interval) : "off";
+}
+
+std::optional<Located<KeyFile>> read_key_file(const Node& node) {
   // A key pasted where its file's name belongs must not be repeated in a message.
   if (node.yaml().kind == YamlNode::Kind::kScalar && crypto::PublicKey::from_base64(node.yaml().scalar)) {
     node.error("'" + node.label() + "' holds a key instead of a file's name",
@@ -62,7 +74,7 @@ std::optional<Located<KeyFile>> read_key_file(const Node& node, const Directory&
                "this one");
     return std::nullopt;
   }
-  const auto text = node.text(kExpectedKeyFile);
+  const auto text = node.text(kKeyFileValues);
   if (!text) return std::nullopt;
   if (text->starts_with(kCredential)) {
     const std::string name = text->substr(kCredential.size());
@@ -72,8 +84,12 @@ std::optional<Located<KeyFile>> read_key_file(const Node& node, const Directory&
     }
     return Located<KeyFile>{{name, true}, node.at()};
   }
-  const std::filesystem::path path = std::filesystem::path(directory.path) / *text;
+  const std::filesystem::path path = std::filesystem::path(node.source().directory) / *text;
   return Located<KeyFile>{{path.lexically_normal().string(), false}, node.at()};
+}
+
+std::string to_yaml(const KeyFile& file) {
+  return yaml_scalar(file.is_credential ? std::string(kCredential) + file.name : file.name);
 }
 
 std::optional<Located<net::IpPrefix>> read_prefix(const Node& node) {

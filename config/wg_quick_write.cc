@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "config/routing_table.h"
+#include "config/sections.h"
 #include "config/wg_quick.h"
 
 namespace tunneld::config {
@@ -78,51 +79,25 @@ void write_peer(const PeerConfig& peer, const std::optional<crypto::PresharedKey
   }
 }
 
-class LeftOut {
- public:
-  void add_if(bool has_it, const std::string& option) {
-    if (has_it) lines_.push_back(option + ": wg-quick has nothing like it");
-  }
-  void add(std::string line) { lines_.push_back(std::move(line)); }
-  [[nodiscard]] std::vector<std::string> take() { return std::move(lines_); }
-
- private:
-  std::vector<std::string> lines_;
-};
-
-void find_left_out(const PeerConfig& peer, LeftOut& out) {
-  const std::string name = "peer " + peer.name.value + ": ";
-  if (peer.endpoints.size() > 1) out.add(name + "all endpoints but the first: wg-quick knows one");
-  out.add_if(peer.endpoint_order != EndpointOrder::kInOrder, name + "endpoint_order");
-  out.add_if(!peer.mac_addresses.empty(), name + "mac_addresses");
-  out.add_if(peer.push != PushConfig(), name + "push");
-  out.add_if(peer.group.has_value(), name + "group");
-  out.add_if(peer.allow.has_value(), name + "allow");
-}
-
-/// Whatever differs from its default and was not written.
+/// Whatever differs from its default and was not written, one line each.
 std::vector<std::string> left_out(const Config& config) {
-  LeftOut out;
-  const InterfaceConfig& interface = config.interface;
-  const InterfaceConfig defaults;
-  out.add_if(interface.type != defaults.type, "interface.type");
-  out.add_if(interface.mac_address.has_value(), "interface.mac_address");
-  out.add_if(interface.bridge.has_value(), "interface.bridge");
-  out.add_if(interface.persist.has_value(), "interface.persist");
-  out.add_if(interface.mss_clamp != defaults.mss_clamp, "interface.mss_clamp");
-  out.add_if(interface.offload != defaults.offload, "interface.offload");
-  out.add_if(interface.extension != defaults.extension, "interface.extension");
-  out.add_if(config.routes.metric.has_value(), "routes.metric");
-  out.add_if(config.crypto.engine != CryptoConfig().engine, "crypto.engine");
-  out.add_if(config.crypto.fast_cipher != CryptoConfig().fast_cipher, "crypto.fast_cipher");
-  out.add_if(config.workers.has_value(), "workers");
-  out.add_if(config.ethernet_switch != SwitchConfig(), "switch");
-  out.add_if(!config.groups.empty(), "groups");
-  out.add_if(config.server.has_value(), "server");
-  out.add_if(config.client.has_value(), "client");
-  out.add_if(config.log != LogConfig(), "log");
-  for (const PeerConfig& peer : config.peers) find_left_out(peer, out);
-  return out.take();
+  std::vector<std::string> names;
+  find_left_out("", config_options(), config, names);
+  std::vector<std::string> lines;
+  const auto add_names = [&] {
+    for (const std::string& name : names) lines.push_back(name + ": wg-quick has nothing like it");
+    names.clear();
+  };
+  add_names();
+  for (const PeerConfig& peer : config.peers) {
+    const std::string path = "peer " + peer.name.value + ": ";
+    if (peer.endpoints.size() > 1) {
+      lines.push_back(path + "all endpoints but the first: wg-quick knows one");
+    }
+    find_left_out(path, peer_options(), peer, names);
+    add_names();
+  }
+  return lines;
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include "config/routing_table.h"
 #include "config/scalars.h"
 #include "config/wg_quick.h"
-#include "config/yaml_scalar.h"
+#include "config/yaml_writer.h"
 
 namespace tunneld::config {
 namespace {

@@ -1,20 +1,10 @@
 #include "daemon/reload.h"
 
 #include "config/load_keys.h"
+#include "config/options.h"
 #include "config/parse.h"
 
 namespace tunneld::daemon {
-namespace {
-
-/// Puts back a setting that sockets, device or threads were opened with.
-template <typename Setting>
-void keep(const char* name, const Setting& running, Setting& wanted, std::vector<std::string>& notes) {
-  if (wanted == running) return;
-  wanted = running;
-  notes.push_back(std::string(name) + " has changed: it takes effect after a restart");
-}
-
-}  // namespace
 
 ReadAgain read_again(const std::string& path, const config::Config& running,
                      const crypto::PublicKey& public_key) {
@@ -33,15 +23,9 @@ ReadAgain read_again(const std::string& path, const config::Config& running,
   if (keys.keys->private_key.public_key() != public_key) {
     notes.emplace_back("the private key has changed: it takes effect after a restart");
   }
-  keep("interface.type", running.interface.type, wanted.interface.type, notes);
-  keep("interface.persist", running.interface.persist, wanted.interface.persist, notes);
-  keep("interface.bridge", running.interface.bridge, wanted.interface.bridge, notes);
-  keep("switch.addresses", running.ethernet_switch.addresses, wanted.ethernet_switch.addresses, notes);
-  keep("interface.listen_port", running.interface.listen_port, wanted.interface.listen_port, notes);
-  keep("interface.offload", running.interface.offload, wanted.interface.offload, notes);
-  keep("interface.extension", running.interface.extension, wanted.interface.extension, notes);
-  keep("crypto", running.crypto, wanted.crypto, notes);
-  keep("workers", running.workers, wanted.workers, notes);
+  for (const std::string& option : config::keep_until_restart(running, wanted)) {
+    notes.push_back(option + " has changed: it takes effect after a restart");
+  }
   if (running.server.has_value() != wanted.server.has_value() ||
       running.client.has_value() != wanted.client.has_value()) {
     wanted.server = running.server;

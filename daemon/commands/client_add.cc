@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "config/names.h"
-#include "config/yaml_scalar.h"
+#include "config/yaml_writer.h"
 #include "daemon/commands/client_addresses.h"
 #include "daemon/commands/client_commands.h"
 #include "daemon/commands/new_files.h"

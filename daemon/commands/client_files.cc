@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "config/wg_quick.h"
-#include "config/yaml_scalar.h"
+#include "config/yaml_writer.h"
 #include "daemon/commands/client_addresses.h"
 
 namespace tunneld::daemon {

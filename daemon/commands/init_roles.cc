@@ -7,7 +7,7 @@
 #include "common/crypto/keys.h"
 #include "config/peer_endpoint.h"
 #include "config/scalars.h"
-#include "config/yaml_scalar.h"
+#include "config/yaml_writer.h"
 #include "daemon/commands/init_command.h"
 #include "daemon/commands/new_files.h"
 #include "daemon/commands/server_clients.h"
