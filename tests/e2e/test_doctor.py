@@ -53,7 +53,7 @@ def fault(lab, n, name):
         on_a, on_b = "there is a session", "from addresses that do not belong to their peer here"
     elif name == "destination not allowed":
         configs[a]["peer"]["allowed_ips"] = ["10.9.0.77/32"]
-        on_a = "for addresses that no peer has"
+        on_a = "for addresses that belong to no peer"
     else:
         on_a = on_b = "[ok]   other: there is a session"
     for host in (b, a):

@@ -27,7 +27,7 @@ def refusals(server, folder, phones):
     refused("is in none of the networks", "client", "add", "x", "--address", "192.0.2.1")
     refused("is the server's own", "client", "add", "x", "--address", "10.8.0.1")
     refused("already belongs to peer 'phone'", "client", "add", "x", "--address", phones)
-    refused("no address like", "client", "add", "x", "--address", "10.8.0")
+    refused("not an address like", "client", "add", "x", "--address", "10.8.0")
     refused("44 characters of base64", "client", "add", "x", "--public-key", "abc")
     alice = re.search('public_key: "(.*)"', (folder / "peers.d/alice.yaml").read_text()).group(1)
     refused("already belongs to peer 'alice'", "client", "add", "x", "--public-key", alice)
