@@ -1,8 +1,8 @@
 // Cursors over a parsed file: they read a value as the type that an option has, and report what does not fit.
 //
-// A reader asks a Mapping for its keys one by one; what nobody asked for is an unknown key, so the list of
-// options is written once, where they are read. Reading never stops at an error: it returns nullopt, the
-// section keeps its default and goes on, and the whole result is thrown away at the end.
+// A reader asks a Mapping for its keys one by one (config/option.h); what nobody asked for is an unknown key.
+// Reading never stops at an error: it returns nullopt, the section keeps its default and goes on, and the whole
+// result is thrown away at the end.
 #pragma once
 
 #include <algorithm>

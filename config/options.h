@@ -1,4 +1,4 @@
-// What can be said of the options without knowing what each of them does. config/option.h has the rows.
+// What is said of the options as a whole. config/option.h has the rows that it comes from.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct OptionWords {
   bool has_options = false;
 };
 
-/// All of them, in the order of check --show, with `push` once for each place.
+/// All of them in the order of the table, those of `push` and `dns` once for each section that has them.
 [[nodiscard]] std::vector<OptionWords> all_options();
 
 /// Gives `wanted` the running value of what needs a restart. Returns the names of what differed.

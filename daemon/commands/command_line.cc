@@ -1,62 +1,181 @@
+// The command line of `tunneld`. The only file that sees CLI11, whose header takes seconds to compile.
+
 #include "daemon/commands/command_line.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 
-#include "common/json.h"
 #include "common/log_level.h"
-#include "config/parse.h"
 #include "daemon/commands/check_command.h"
 #include "daemon/commands/cleanup.h"
-#include "daemon/commands/client_command_line.h"
+#include "daemon/commands/client_commands.h"
 #include "daemon/commands/control_client.h"
 #include "daemon/commands/doctor_command.h"
-#include "daemon/commands/file_command_line.h"
+#include "daemon/commands/export_command.h"
+#include "daemon/commands/import_command.h"
+#include "daemon/commands/init_command.h"
+#include "daemon/commands/interface_commands.h"
 #include "daemon/commands/key_commands.h"
-#include "daemon/host/interface_lock.h"
-#include "daemon/host/journal.h"
 #include "daemon/run.h"
-#include "daemon/status.h"
 
 namespace tunneld::daemon {
 namespace {
 
-constexpr std::chrono::seconds kStopPatience{10};
-
-ExitCode show_status(const std::string& interface, bool json) {
-  const Json status = ask(choose_interface(interface), "status");
-  std::cout << (json ? status.dump(2) + "\n" : render_status(status));
-  return ExitCode::kFine;
-}
-
-ExitCode reload(const std::string& interface) {
-  const Json reply = ask(choose_interface(interface), "reload");
-  const auto& peers = reply.at("peers");
-  std::cout << "reloaded " << reply.at("reloaded").get<std::string>() << ": "
-            << peers.at("added").get<std::size_t>() << " peers added, "
-            << peers.at("removed").get<std::size_t>() << " removed, "
-            << peers.at("changed").get<std::size_t>() << " changed\n";
-  for (const auto& note : reply.at("notes")) std::cout << note.get<std::string>() << "\n";
-  return ExitCode::kFine;
-}
-
-ExitCode bring_down(const std::string& name) {
-  const std::string interface = choose_interface(name);
-  try {
-    [[maybe_unused]] const Json reply = ask(interface, "down");
-  } catch (const NotRunning&) {
-    // It was killed, and may have left a kill switch closed.
-    if (!Journal::exists(interface)) throw;
-    return clean_up(interface);
+/// The command line of the commands that write configurations: `tunneld init`, `import` and `export`.
+class FileCommandLine {
+ public:
+  /// Must outlive the parsing of `app`.
+  explicit FileCommandLine(CLI::App& app);
+  FileCommandLine(const FileCommandLine&) = delete;
+  FileCommandLine& operator=(const FileCommandLine&) = delete;
+  ~FileCommandLine() = default;
+  [[nodiscard]] bool is_asked_for() const {
+    return init_->parsed() || import_command_->parsed() || export_command_->parsed();
   }
-  if (InterfaceLock::wait_until_free(interface, kStopPatience)) return ExitCode::kFine;
-  std::cerr << "tunneld: " << interface << " is still stopping\n";
-  return ExitCode::kRuntimeFailure;
+  [[nodiscard]] ExitCode run() const;
+
+ private:
+  void add_init();
+  void add_export();
+
+  std::string directory_;
+  InitServerOptions server_;
+  ImportOptions import_;
+  ExportOptions export_;
+  std::string client_;
+  std::string endpoint_;
+  CLI::App* init_;
+  CLI::App* import_command_;
+  CLI::App* export_command_;
+  CLI::App* init_site_ = nullptr;
+  CLI::App* init_server_ = nullptr;
+};
+
+FileCommandLine::FileCommandLine(CLI::App& app)
+    : init_(app.add_subcommand("init", "Write a commented configuration with fresh keys")),
+      import_command_(
+          app.add_subcommand("import", "Make a configuration and its key files from a file for wg-quick")),
+      export_command_(
+          app.add_subcommand("export", "Print a configuration, with its keys, as a file for wg-quick")) {
+  add_init();
+  import_command_->add_option("file", import_.file, "INTERFACE.conf")->type_name("FILE")->required();
+  import_command_->add_option("-o", import_.directory, "Where to write; default: the current directory")
+      ->type_name("DIR");
+  add_export();
+}
+
+void FileCommandLine::add_init() {
+  init_->require_subcommand(1);
+  init_site_ =
+      init_->add_subcommand("site", "Both ends of a site-to-site link, in DIR/site-a and DIR/site-b");
+  init_site_->add_option("--dir", directory_)->type_name("DIR")->required();
+  init_server_ = init_->add_subcommand("server", "A server for clients");
+  init_server_->add_option("--dir", directory_)->type_name("DIR")->required();
+  init_server_->add_option("--endpoint", server_.endpoint, "The name or address that clients call")
+      ->type_name("HOST[:PORT]");
+  init_server_
+      ->add_option("--pool", server_.pools,
+                   "Networks of the clients' addresses; default: 10.8.0.0/24 and a random IPv6 one")
+      ->type_name("NETWORK");
+  CLI::App* client =
+      init_->add_subcommand("client", "A client that makes its own key; see also `client add`");
+  client->add_option("--dir", directory_)->type_name("DIR")->required();
+}
+
+void FileCommandLine::add_export() {
+  export_command_
+      ->add_option("name", client_, "A client of this server: export its side, as far as the server knows it")
+      ->type_name("CLIENT");
+  export_command_->add_option("--config", export_.config)->type_name("FILE")->required();
+  export_command_->add_option("-o", export_.output, "Write it to a new file that only its owner may read")
+      ->type_name("FILE");
+  export_command_
+      ->add_option("--endpoint", endpoint_, "Where that client reaches the server; default: server.endpoint")
+      ->type_name("HOST[:PORT]");
+}
+
+ExitCode FileCommandLine::run() const {
+  if (*import_command_) return import_wg_quick(import_);
+  if (*export_command_ && client_.empty()) return export_wg_quick(export_);
+  if (*export_command_) {
+    ClientOptions client;
+    client.config = export_.config;
+    client.name = client_;
+    return export_client(client, endpoint_, export_.output);
+  }
+  if (*init_site_) return init_site_to_site(directory_);
+  if (!*init_server_) return init_client(directory_);
+  InitServerOptions server = server_;
+  server.directory = directory_;
+  return init_server(server);
+}
+
+/// The command line of `tunneld client add | remove | list`.
+class ClientCommandLine {
+ public:
+  /// Must outlive the parsing of `app`.
+  explicit ClientCommandLine(CLI::App& app);
+  ClientCommandLine(const ClientCommandLine&) = delete;
+  ClientCommandLine& operator=(const ClientCommandLine&) = delete;
+  ~ClientCommandLine() = default;
+  [[nodiscard]] bool is_asked_for() const { return command_->parsed(); }
+  [[nodiscard]] ExitCode run() const;
+
+ private:
+  ClientAddOptions add_;
+  ClientOptions other_;
+  CLI::App* command_;
+  CLI::App* add_command_;
+  CLI::App* remove_command_;
+};
+
+ClientCommandLine::ClientCommandLine(CLI::App& app)
+    : command_(app.add_subcommand("client", "Manage the clients of a server")),
+      add_command_(command_->add_subcommand("add", "Add a client: its keys, its address, its own files")),
+      remove_command_(command_->add_subcommand("remove", "Remove a client; its session ends at once")) {
+  command_->require_subcommand(1);
+  CLI::App* list = command_->add_subcommand("list", "List clients: names, addresses, last handshakes");
+  for (CLI::App* command : {remove_command_, list}) {
+    command->add_option("--config", other_.config, "The server's configuration")
+        ->type_name("FILE")
+        ->capture_default_str();
+  }
+  remove_command_->add_option("name", other_.name)->type_name("NAME")->required();
+  list->add_flag("--json", other_.json, "Print JSON");
+
+  add_command_->add_option("name", add_.name)->type_name("NAME")->required();
+  add_command_->add_option("--config", add_.config, "The server's configuration")
+      ->type_name("FILE")
+      ->capture_default_str();
+  add_command_->add_flag("--wg", add_.wg,
+                         "For any WireGuard: write a file for wg-quick and similar programs");
+  add_command_->add_flag("--qr", add_.qr,
+                         "For a phone: print that file as a QR code; write it only if --out is given");
+  add_command_->add_option("--out", add_.directory, "Where the client's files go; default: ./NAME")
+      ->type_name("DIR");
+  add_command_->add_option("--address", add_.addresses, "Its address; default: the lowest free one")
+      ->type_name("ADDRESS");
+  add_command_->add_option("--group", add_.group, "The group whose access rules apply to it")
+      ->type_name("GROUP");
+  add_command_
+      ->add_option("--public-key", add_.public_key,
+                   "Its public key, if it has made its own key; no private key is made then")
+      ->type_name("KEY");
+  add_command_
+      ->add_option("--endpoint", add_.endpoint, "Where it reaches the server; default: server.endpoint")
+      ->type_name("HOST[:PORT]");
+  add_command_->add_flag("--all-traffic", add_.all_traffic, "Send everything through the tunnel");
+  add_command_->add_flag("--no-preshared-key", add_.no_preshared_key, "Make no preshared key");
+}
+
+ExitCode ClientCommandLine::run() const {
+  if (*add_command_) return add_client(add_);
+  if (*remove_command_) return remove_client(other_);
+  return list_clients(other_);
 }
 
 /// A command on a running interface, which may also be named by its configuration: a systemd unit knows only
@@ -69,15 +188,6 @@ CLI::App* add_interface_command(CLI::App& app, const char* name, const char* wor
       ->type_name("FILE")
       ->excludes(by_name);
   return command;
-}
-
-/// Throws ControlError.
-std::string interface_of(const std::string& path) {
-  const config::ParseResult parsed = config::parse_file(path);
-  if (parsed.config) return parsed.config->interface.name.value;
-  std::string words = to_string(parsed.diagnostics);
-  if (words.ends_with('\n')) words.pop_back();
-  throw ControlError(ExitCode::kBadUsage, words);
 }
 
 std::vector<std::string> level_words() {
