@@ -17,7 +17,7 @@ constexpr auto kPause = 50ms;
 
 }  // namespace
 
-PathWatch::PathWatch(boost::asio::io_context& io, protocol::Tunnel& tunnel, TunnelDriver& driver)
+PathWatch::PathWatch(boost::asio::io_context& io, const protocol::Tunnel& tunnel, TunnelDriver& driver)
     : tunnel_(tunnel), driver_(driver), pause_(io) {
   driver_.on_event([this](const protocol::Event& event) {
     using Kind = protocol::Event::Kind;
@@ -47,7 +47,7 @@ void PathWatch::begin() {
   again_ = false;
   std::deque<protocol::PeerId> others;
   const Instant now = net::boot_now();
-  tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
+  tunnel_.for_each_peer([&](protocol::PeerId id, const protocol::Peer& peer) {
     if (peer.link().endpoint.get() == nullptr) return;
     if (driver_.calls(id)) {
       left_.push_back(id);
@@ -100,8 +100,7 @@ bool PathWatch::look(protocol::PeerId peer) {
   try {
     const net::Way found = netlink_.way_to(to.address, to.scope_id, mark_);
     const net::Link& out = link(found.interface_index);
-    tunnel_.peer(peer).learn_route({.interface = out.mtu, .path = found.mtu.value_or(out.mtu)});
-    driver_.peer_changed(peer);
+    driver_.learn_route(peer, {.interface = out.mtu, .path = found.mtu.value_or(out.mtu)});
     if (out.running)
       way = {.interface = found.interface_index, .source = found.source, .gateway = found.gateway};
   } catch (const net::NetlinkError& error) {

@@ -27,7 +27,7 @@ namespace tunneld::daemon {
 class PathWatch {
  public:
   /// Throws NetlinkError.
-  PathWatch(boost::asio::io_context& io, protocol::Tunnel& tunnel, TunnelDriver& driver);
+  PathWatch(boost::asio::io_context& io, const protocol::Tunnel& tunnel, TunnelDriver& driver);
   PathWatch(const PathWatch&) = delete;
   PathWatch& operator=(const PathWatch&) = delete;
 
@@ -54,7 +54,7 @@ class PathWatch {
   bool look(protocol::PeerId peer);
   [[nodiscard]] const net::Link& link(std::uint32_t index);
 
-  protocol::Tunnel& tunnel_;
+  const protocol::Tunnel& tunnel_;
   TunnelDriver& driver_;
   net::Netlink netlink_;
   std::uint32_t mark_ = 0;

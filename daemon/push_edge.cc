@@ -24,7 +24,7 @@ void PushTimer::follow(const PushFrames& frames, Instant deadline) {
 // --- A server's side
 
 ServerPushEdge::ServerPushEdge(boost::asio::io_context& io, std::shared_ptr<const config::Config> config,
-                               protocol::Tunnel& tunnel, TunnelDriver& driver,
+                               const protocol::Tunnel& tunnel, TunnelDriver& driver,
                                std::function<void(const Leases&)> take)
     : store_(leases_path(config->interface.name.value)),
       push_(std::move(config), tunnel,
@@ -65,8 +65,8 @@ void ServerPushEdge::due() {
 // --- A client's side
 
 ClientPushEdge::ClientPushEdge(boost::asio::io_context& io,
-                               const std::shared_ptr<const config::Config>& config, protocol::Tunnel& tunnel,
-                               TunnelDriver& driver,
+                               const std::shared_ptr<const config::Config>& config,
+                               const protocol::Tunnel& tunnel, TunnelDriver& driver,
                                std::function<std::optional<ClientPush::Refusal>(const AcceptedConfig&)> apply)
     : push_(config, tunnel,
             {.networks =

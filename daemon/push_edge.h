@@ -44,7 +44,7 @@ class ServerPushEdge {
   /// Reads the leases. `config` has a server section; the others outlive this. `take`: see ServerPush::Host.
   /// Throws LeaseStoreError, std::system_error.
   ServerPushEdge(boost::asio::io_context& io, std::shared_ptr<const config::Config> config,
-                 protocol::Tunnel& tunnel, TunnelDriver& driver, std::function<void(const Leases&)> take);
+                 const protocol::Tunnel& tunnel, TunnelDriver& driver, std::function<void(const Leases&)> take);
   ~ServerPushEdge();
   ServerPushEdge(const ServerPushEdge&) = delete;
   ServerPushEdge& operator=(const ServerPushEdge&) = delete;
@@ -67,7 +67,7 @@ class ClientPushEdge {
  public:
   /// `config` has a client section; the others outlive this. `apply`: see ClientPush::Host.
   ClientPushEdge(boost::asio::io_context& io, const std::shared_ptr<const config::Config>& config,
-                 protocol::Tunnel& tunnel, TunnelDriver& driver,
+                 const protocol::Tunnel& tunnel, TunnelDriver& driver,
                  std::function<std::optional<ClientPush::Refusal>(const AcceptedConfig&)> apply);
   ClientPushEdge(const ClientPushEdge&) = delete;
   ClientPushEdge& operator=(const ClientPushEdge&) = delete;

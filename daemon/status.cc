@@ -81,7 +81,7 @@ std::string human_path(const Json& path) {
   return text;
 }
 
-Json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& info, Now now) {
+Json peer_json(const protocol::Peer& peer, const TunnelDriver::PeerInfo& info, Now now) {
   const protocol::PeerStatus status = peer.status(now.boot);
   Json json{{"name", info.name},
             {"public_key", peer.options().public_key.to_base64()},
@@ -119,7 +119,7 @@ Json peer_json(protocol::Peer& peer, const TunnelDriver::PeerInfo& info, Now now
 }
 
 /// Adds what a tap knows of a peer.
-void add_stations(protocol::Peer& peer, Json& json) {
+void add_stations(const protocol::Peer& peer, Json& json) {
   json["mac_addresses"] = Json::array();
   for (const net::MacAddress& address : peer.options().mac_addresses)
     json["mac_addresses"].push_back(address.to_string());
@@ -192,7 +192,7 @@ Json make_status(const StatusSources& sources) {
   }
   status["clock"] = clock_status(sources.tunnel.timestamps(), now.wall);
   status["peers"] = Json::array();
-  sources.tunnel.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
+  sources.tunnel.for_each_peer([&](protocol::PeerId id, const protocol::Peer& peer) {
     Json json = peer_json(peer, sources.driver.info(id), now);
     if (sources.plane.ethernet) add_stations(peer, json);
     status["peers"].push_back(std::move(json));

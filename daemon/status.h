@@ -15,7 +15,7 @@ namespace tunneld::daemon {
 /// The sources of a status; all of them outlive the call.
 struct StatusSources {
   const config::Config& config;
-  protocol::Tunnel& tunnel;
+  const protocol::Tunnel& tunnel;
   const protocol::DataPlane& plane;
   const TunnelDriver& driver;
   const net::TunDevice& device;

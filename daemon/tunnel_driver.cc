@@ -85,19 +85,17 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
                   log::debug("peer {}: trying {}", label(peer), address.to_string());
                   peers_[peer].problem.clear();
                   protocol::Actions actions;
-                  tunnel_.peer(peer).try_endpoint(
+                  tunnel_.change(peer)->try_endpoint(
                       {.remote = address, .local = std::nullopt, .local_interface = 0}, net::now(), actions);
                   check_way(peer);
                   if (on_endpoint_found_) on_endpoint_found_();
-                  tunnel_.reschedule(peer);
                   carry_out(actions);
                   for (const EventHandler& handler : event_handlers_)
                     handler({.kind = protocol::Event::Kind::kAskRoute, .peer = peer});
-                  arm_timer();
                 }),
       refusals_(io, sockets) {
   resolver_.on_candidates([this](protocol::PeerId peer, const std::vector<net::SocketAddress>& addresses) {
-    tunnel_.peer(peer).set_addresses(addresses);
+    tunnel_.change(peer)->set_addresses(addresses);
   });
   wait_for_notices();
   wait_for_timer();
@@ -113,23 +111,27 @@ TunnelDriver::PeersChanged TunnelDriver::set_peers(const std::vector<DesiredPeer
   std::vector<const DesiredPeer*> added;
   bool isolation_changed = false;
   for (const DesiredPeer& peer : peers) {
-    if (protocol::Peer* known = tunnel_.find_peer(peer.config.public_key.value)) {
+    if (const protocol::Peer* known = tunnel_.find_peer(peer.config.public_key.value)) {
       const protocol::PeerId id = known->link().id;
       staying.insert(id);
-      known->set_preshared_key(preshared_key_of(peer));
-      if (std::exchange(known->options().isolated, peer.isolated) != peer.isolated) isolation_changed = true;
+      isolation_changed = isolation_changed || known->options().isolated != peer.isolated;
+      {
+        const auto changing = tunnel_.change(id);
+        changing->set_preshared_key(preshared_key_of(peer));
+        changing->options().isolated = peer.isolated;
+      }
       if (change_peer(id, peer, changes, now)) ++result.changed;
     } else {
       changes.added.push_back(options_of(peer));
       added.push_back(&peer);
     }
   }
-  tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer&) {
+  tunnel_.for_each_peer([&](protocol::PeerId id, const protocol::Peer&) {
     if (!staying.contains(id)) changes.removed.push_back(id);
   });
   for (const protocol::PeerId id : changes.removed) {
     log::info("peer {}: removed", label(id));
-    tunnel_.peer(id).say_bye(now, actions_);
+    tunnel_.change(id)->say_bye(now, actions_);
     resolver_.remove(id);
     peers_.erase(id);
   }
@@ -144,10 +146,7 @@ TunnelDriver::PeersChanged TunnelDriver::set_peers(const std::vector<DesiredPeer
       look_up_endpoints(ids[i]);
     }
   }
-  boost::asio::post(wake_.get_executor(), [this] {
-    carry_out(actions_);
-    arm_timer();
-  });
+  boost::asio::post(wake_.get_executor(), [this] { carry_out(actions_); });
   return result;
 }
 
@@ -169,7 +168,8 @@ void TunnelDriver::withdraw(const std::vector<DesiredPeer>& peers) {
 
 void TunnelDriver::say_goodbye() {
   const Now now = net::now();
-  tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) { peer.say_bye(now, actions_); });
+  tunnel_.for_each_peer(
+      [&](protocol::PeerId id, const protocol::Peer&) { tunnel_.change(id)->say_bye(now, actions_); });
   carry_out(actions_);
 }
 
@@ -188,12 +188,11 @@ bool TunnelDriver::change_peer(protocol::PeerId id, const DesiredPeer& wanted,
   if (before.mac_addresses != config.mac_addresses)
     changes.mac_addresses.emplace_back(id, stations_of(config));
   if (before.persistent_keepalive != config.persistent_keepalive) {
-    tunnel_.peer(id).set_persistent_keepalive(config.persistent_keepalive.value_or(Duration::zero()), now,
-                                              actions_);
-    tunnel_.reschedule(id);
+    tunnel_.change(id)->set_persistent_keepalive(config.persistent_keepalive.value_or(Duration::zero()), now,
+                                                 actions_);
   }
   if (before.endpoints != config.endpoints || before.endpoint_order != config.endpoint_order) {
-    tunnel_.peer(id).link().awaits_endpoint.store(!config.endpoints.empty());
+    tunnel_.change(id)->link().awaits_endpoint.store(!config.endpoints.empty());
     look_up_endpoints(id);
   }
   return true;
@@ -260,7 +259,6 @@ void TunnelDriver::drain_doors() {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = write(wake_.native_handle(), &one, sizeof one);
   }
-  arm_timer();
 }
 
 void TunnelDriver::advance() {
@@ -313,8 +311,7 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
   if (!datagrams_.empty() && socket_.send_batch(datagrams_).dropped > 0) {
     for (std::size_t i = 0; i < datagrams_.size(); ++i) {
       if (!initiations_[i] || datagrams_[i].status != net::SendStatus::kUnreachable) continue;
-      tunnel_.peer(*initiations_[i]).initiation_unsent(net::now());
-      tunnel_.reschedule(*initiations_[i]);
+      tunnel_.change(*initiations_[i])->initiation_unsent(net::now());
     }
   }
   // An event or a frame may lead to further actions, so they are taken out first.
@@ -333,24 +330,24 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
     const auto handler = frame_handlers_.find(frame.frame.type);
     if (handler != frame_handlers_.end()) handler->second(frame.peer, frame.frame);
   }
+  arm_timer();
 }
 
 void TunnelDriver::send_probe(const protocol::Actions::Datagram& probe, ByteView bytes) {
   if (socket_.send_probe(probe.to, bytes) != net::SendStatus::kTooLarge) return;
   const auto& [peer, size] = *probe.probe;
-  tunnel_.peer(peer).probe_refused(size, net::now());
-  peer_changed(peer);
+  tunnel_.change(peer)->probe_refused(size, net::now());
 }
 
-void TunnelDriver::peer_changed(protocol::PeerId peer) {
-  tunnel_.reschedule(peer);
+void TunnelDriver::learn_route(protocol::PeerId peer, const protocol::RouteMtu& route) {
+  tunnel_.change(peer)->learn_route(route);
   arm_timer();
 }
 
 bool TunnelDriver::send_frame(protocol::PeerId peer, const protocol::ControlFrame& frame,
                               std::size_t plain_size) {
   protocol::Actions actions;
-  const bool sent = tunnel_.peer(peer).send_frame(frame, net::now(), actions, plain_size);
+  const bool sent = tunnel_.change(peer)->send_frame(frame, net::now(), actions, plain_size);
   carry_out(actions);
   return sent;
 }
@@ -477,7 +474,7 @@ std::optional<net::SocketAddress> TunnelDriver::current_address(protocol::PeerId
 }
 
 bool TunnelDriver::has_endpoint(const crypto::PublicKey& peer) const {
-  protocol::Peer* known = tunnel_.find_peer(peer);
+  const protocol::Peer* known = tunnel_.find_peer(peer);
   return known != nullptr && known->link().endpoint.get() != nullptr;
 }
 

@@ -77,8 +77,8 @@ class TunnelDriver {
   /// Who else wants to know of events. Of a peer's moves, which cause questions to the kernel, no more are
   /// told than those are worth; the last one is told as kAskRoute.
   void on_event(EventHandler handler) { event_handlers_.push_back(std::move(handler)); }
-  /// After a change made through Tunnel::peer(): its deadline may have moved.
-  void peer_changed(protocol::PeerId peer);
+  /// What the host knows of the route to the peer's address.
+  void learn_route(protocol::PeerId peer, const protocol::RouteMtu& route);
   /// To a peer that has a session; false if it has none. Sent at once.
   bool send_frame(protocol::PeerId peer, const protocol::ControlFrame& frame, std::size_t plain_size = 0);
 
@@ -111,6 +111,7 @@ class TunnelDriver {
   void wait_for_timer();
   void drain_doors();
   void advance();
+  /// Does what the tunnel asks for, and sets the timer to what the tunnel waits for now.
   void carry_out(protocol::Actions& actions);
   /// Before an initiation is sent again that has long had no answer.
   void change_port_if_useless(protocol::Actions& actions);

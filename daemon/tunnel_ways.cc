@@ -27,18 +27,14 @@ void TunnelDriver::network_changed() {
   // Those who call us learn from what we send; and what they called, they want their answers from.
   for (const auto& [id, state] : peers_) {
     if (!calls(id)) continue;
-    tunnel_.peer(id).network_changed(net::now(), actions_);
-    tunnel_.reschedule(id);
+    tunnel_.change(id)->network_changed(net::now(), actions_);
   }
   carry_out(actions_);
-  arm_timer();
 }
 
 void TunnelDriver::way_changed(protocol::PeerId peer) {
-  tunnel_.peer(peer).network_changed(net::now(), actions_);
-  tunnel_.reschedule(peer);
+  tunnel_.change(peer)->network_changed(net::now(), actions_);
   carry_out(actions_);
-  arm_timer();
 }
 
 bool TunnelDriver::calls(protocol::PeerId peer) const {
@@ -57,17 +53,14 @@ void TunnelDriver::change_port_if_useless(protocol::Actions& actions) {
   if (!on_port_useless_ || now.boot < next_port_at_) return;
   std::vector<protocol::PeerId> live;
   bool is_called = false;
-  tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
+  tunnel_.for_each_peer([&](protocol::PeerId id, const protocol::Peer& peer) {
     if (!peer.status(now.boot).session_live) return;
     live.push_back(id);
     is_called = is_called || !calls(id);
   });
   if (is_called || !on_port_useless_()) return;
   next_port_at_ = now.boot + (live.empty() ? kPauseBetweenPorts : kPauseBetweenPortsOfMany);
-  for (const protocol::PeerId id : live) {
-    tunnel_.peer(id).network_changed(now, actions);
-    tunnel_.reschedule(id);
-  }
+  for (const protocol::PeerId id : live) tunnel_.change(id)->network_changed(now, actions);
 }
 
 // --- Where nothing may be sent
@@ -100,7 +93,7 @@ void TunnelDriver::check_way(protocol::PeerId peer) {
   if (!way_guard_ || found == peers_.end()) return;
   const net::Endpoint* endpoint = tunnel_.peer(peer).link().endpoint.get();
   const auto why = endpoint == nullptr ? std::nullopt : way_guard_(*endpoint);
-  tunnel_.peer(peer).link().loops.store(why.has_value());
+  tunnel_.change(peer)->link().loops.store(why.has_value());
   if (found->second.forbidden_way == why.value_or("")) return;
   found->second.forbidden_way = why.value_or("");
   if (why) {
@@ -133,7 +126,7 @@ void TunnelDriver::look_after_all() {
 }
 
 void TunnelDriver::ways_changed() {
-  tunnel_.for_each_peer([this](protocol::PeerId id, protocol::Peer&) { check_way(id); });
+  tunnel_.for_each_peer([this](protocol::PeerId id, const protocol::Peer&) { check_way(id); });
 }
 
 }  // namespace tunneld::daemon

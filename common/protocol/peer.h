@@ -154,9 +154,10 @@ class Peer {
 
   [[nodiscard]] const PeerOptions& options() const { return options_; }
   [[nodiscard]] PeerOptions& options() { return options_; }
+  [[nodiscard]] const PeerLink& link() const { return *link_; }
   [[nodiscard]] PeerLink& link() { return *link_; }
   [[nodiscard]] std::unique_ptr<PeerLink> release_link() { return std::move(link_); }
-  [[nodiscard]] Keypairs& keypairs() { return keypairs_; }
+  [[nodiscard]] const Keypairs& keypairs() const { return keypairs_; }
   [[nodiscard]] const std::optional<crypto::SymmetricKey>& static_static() const { return static_static_; }
   /// What the peer said of itself in its last HELLO; nullopt for a stock WireGuard peer and before the HELLO.
   [[nodiscard]] const std::optional<Hello>& remote() const { return remote_; }

@@ -71,12 +71,12 @@ std::vector<PeerId> Tunnel::change_peers(PeerChanges changes, Now now) {
   return ids;
 }
 
-Peer* Tunnel::find_peer(const crypto::PublicKey& key) {
+const Peer* Tunnel::find_peer(const crypto::PublicKey& key) const {
   const auto found = by_key_.find(key);
   return found == by_key_.end() ? nullptr : peers_[found->second].get();
 }
 
-void Tunnel::for_each_peer(const std::function<void(PeerId, Peer&)>& visit) {
+void Tunnel::for_each_peer(const std::function<void(PeerId, const Peer&)>& visit) const {
   for (PeerId id = 0; id < peers_.size(); ++id) {
     if (peers_[id]) visit(id, *peers_[id]);
   }
@@ -87,8 +87,8 @@ void Tunnel::publish_routing() {
   table->links.resize(peers_.size());
   table->isolated.resize(peers_.size());
   std::vector<std::pair<net::MacAddress, PeerId>> macs;
-  for_each_peer([&table, &macs](PeerId id, Peer& peer) {
-    table->links[id] = &peer.link();
+  for_each_peer([&](PeerId id, const Peer& peer) {
+    table->links[id] = &peers_[id]->link();
     table->isolated[id] = peer.options().isolated;
     for (const net::IpPrefix& prefix : peer.options().allowed_ips) table->allowed_ips.insert(prefix, id);
     for (const net::MacAddress& address : peer.options().mac_addresses) macs.emplace_back(address, id);
@@ -111,8 +111,7 @@ void Tunnel::reschedule(PeerId id) {
 void Tunnel::advance(Now now, Actions& actions) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now.boot) {
     const PeerId id = deadlines_.begin()->second;
-    peers_[id]->advance(now, actions);
-    reschedule(id);
+    change(id)->advance(now, actions);
   }
   if (plane_.ethernet && (sweep_at_ == kNever || now.boot >= sweep_at_)) {
     for (const Loop& loop : plane_.ethernet->sweep(*plane_.routing.get(), now.boot))
@@ -133,10 +132,7 @@ void Tunnel::reclaim_later(Now now) {
 void Tunnel::set_path_policy(const PathPolicy& policy) {
   if (services_.path_policy == policy) return;
   services_.path_policy = policy;
-  for_each_peer([this](PeerId id, Peer& peer) {
-    peer.review_path();
-    reschedule(id);
-  });
+  for_each_peer([this](PeerId id, const Peer&) { change(id)->review_path(); });
 }
 
 // --- Notices of the data workers
@@ -150,42 +146,41 @@ void Tunnel::handle_notice(const DoorRecord& record, ByteView payload, Now now, 
   if (record.notice == Notice::kHandshakeMessage) return receive(payload, record.endpoint, now, actions);
   if (record.notice == Notice::kRefused) return refused(payload, record.endpoint.remote, now, actions);
   if (record.peer >= peers_.size() || !peers_[record.peer]) return;  // removed meanwhile
-  Peer& peer = *peers_[record.peer];
+  const ChangingPeer peer = change(record.peer);
   // A worker's change takes effect before its notice comes through the door: a packet that another worker has
   // read since must not meet the old state of the peer.
-  peer.catch_up(now, actions);
+  peer->catch_up(now, actions);
   switch (record.notice) {
     case Notice::kWaitingPacket:
-      peer.queue_packet(payload, now, actions);
+      peer->queue_packet(payload, now, actions);
       break;
     case Notice::kControlFrame:
-      peer.control_frame(record.index, payload, now, actions);
+      peer->control_frame(record.index, payload, now, actions);
       break;
     case Notice::kConfirmed:
-      peer.confirmed(record.index, now, actions);
+      peer->confirmed(record.index, now, actions);
       break;
     case Notice::kMoved:
       break;  // done by catch_up()
     case Notice::kMoving:
-      peer.moved(record.endpoint, actions);
+      peer->moved(record.endpoint, actions);
       break;
     case Notice::kSourceGone:
-      peer.forget_local_address();
+      peer->forget_local_address();
       break;
     case Notice::kRekey:
-      peer.rekey_wanted(now, actions);
+      peer->rekey_wanted(now, actions);
       break;
     case Notice::kLaneWanted:
-      peer.lane_wanted(record.index, payload[0], now, actions);
+      peer->lane_wanted(record.index, payload[0], now, actions);
       break;
     case Notice::kWatch:
-      peer.watch(now);
+      peer->watch(now);
       break;
     case Notice::kHandshakeMessage:
     case Notice::kRefused:
       break;
   }
-  reschedule(record.peer);
 }
 
 // --- Messages from anybody
@@ -229,42 +224,38 @@ void Tunnel::receive_initiation(const InitiationMessage& message, const net::End
   if (!admit(as_bytes(message), message.sender(), from, now, actions)) return;
   auto opened = open_initiation(services_.identity, message);
   if (!opened) return count(Drop::kHandshakeRefused);
-  Peer* peer = find_peer(opened->peer_key());
-  if (peer == nullptr) return count(Drop::kUnknownPeer);
+  const auto known = by_key_.find(opened->peer_key());
+  if (known == by_key_.end()) return count(Drop::kUnknownPeer);
+  const ChangingPeer peer = change(known->second);
   if (!peer->static_static()) return count(Drop::kHandshakeRefused);
   auto initiation = std::move(*opened).authenticate(*peer->static_static());
   if (!initiation) return count(Drop::kHandshakeRefused);
   if (!peer->accept_initiation(std::move(*initiation), from, now, actions)) count(Drop::kHandshakeRefused);
-  reschedule(peer->link().id);
 }
 
 void Tunnel::receive_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
                               Actions& actions) {
   if (!admit(as_bytes(message), message.sender(), from, now, actions)) return;
-  Peer* peer = owner_of(message.receiver());
-  if (peer == nullptr) return count(Drop::kUnknownIndex);
-  if (!peer->accept_response(message, from, now, actions)) count(Drop::kHandshakeRefused);
-  reschedule(peer->link().id);
+  const auto owner = owner_of(message.receiver());
+  if (!owner) return count(Drop::kUnknownIndex);
+  if (!change(*owner)->accept_response(message, from, now, actions)) count(Drop::kHandshakeRefused);
 }
 
 void Tunnel::receive_cookie(const CookieMessage& message, Now now) {
-  Peer* peer = owner_of(message.receiver());
-  if (peer == nullptr) return count(Drop::kUnknownIndex);
-  if (!peer->accept_cookie(message, now)) count(Drop::kHandshakeRefused);
-  reschedule(peer->link().id);
+  const auto owner = owner_of(message.receiver());
+  if (!owner) return count(Drop::kUnknownIndex);
+  if (!change(*owner)->accept_cookie(message, now)) count(Drop::kHandshakeRefused);
 }
 
 void Tunnel::refused(ByteView quotation, const net::SocketAddress& at, Now now, Actions& actions) {
   const auto index = quoted_initiation(quotation);
-  Peer* peer = index ? owner_of(*index) : nullptr;
-  if (peer == nullptr) return;
-  peer->refused(*index, at, now, actions);
-  reschedule(peer->link().id);
+  const auto owner = index ? owner_of(*index) : std::nullopt;
+  if (owner) change(*owner)->refused(*index, at, now, actions);
 }
 
-Peer* Tunnel::owner_of(std::uint32_t index) {
+std::optional<PeerId> Tunnel::owner_of(std::uint32_t index) const {
   const auto found = services_.index_owner.find(index);
-  return found == services_.index_owner.end() ? nullptr : peers_[found->second].get();
+  return found == services_.index_owner.end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace tunneld::protocol

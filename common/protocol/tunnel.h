@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <vector>
@@ -54,11 +55,25 @@ class Tunnel {
   /// Returns the ids of the added peers. Precondition: public keys are new; after the change each allowed IP
   /// belongs to one peer (the configuration has been validated).
   std::vector<PeerId> change_peers(PeerChanges changes, Now now);
-  [[nodiscard]] Peer& peer(PeerId id) { return *peers_[id]; }
-  [[nodiscard]] Peer* find_peer(const crypto::PublicKey& key);
+  [[nodiscard]] const Peer& peer(PeerId id) const { return *peers_[id]; }
+  [[nodiscard]] const Peer* find_peer(const crypto::PublicKey& key) const;
+
+  /// A peer that is being changed. When this goes, the peer's new deadline is known to the tunnel.
+  class ChangingPeer {
+   public:
+    ChangingPeer(Tunnel& tunnel, PeerId id) : tunnel_(tunnel), id_(id) {}
+    ~ChangingPeer() { tunnel_.reschedule(id_); }
+    ChangingPeer(const ChangingPeer&) = delete;
+    ChangingPeer& operator=(const ChangingPeer&) = delete;
+    [[nodiscard]] Peer* operator->() const { return tunnel_.peers_[id_].get(); }
+
+   private:
+    Tunnel& tunnel_;
+    const PeerId id_;
+  };
+  /// The only way to change a peer: `tunnel.change(id)->try_endpoint(...)`.
+  [[nodiscard]] ChangingPeer change(PeerId id) { return {*this, id}; }
   void set_path_policy(const PathPolicy& policy);
-  /// After a change made through peer(): its deadline may have moved.
-  void reschedule(PeerId id);
 
   /// A message of type 1 to 3 from anybody. Never throws; a message that does not authenticate gets no
   /// answer.
@@ -76,7 +91,9 @@ class Tunnel {
 
   /// Of our initiations.
   [[nodiscard]] Timestamps& timestamps() { return services_.timestamps; }
-  void for_each_peer(const std::function<void(PeerId, Peer&)>& visit);
+  [[nodiscard]] const Timestamps& timestamps() const { return services_.timestamps; }
+  /// `visit` may change peers, but neither add nor remove one.
+  void for_each_peer(const std::function<void(PeerId, const Peer&)>& visit) const;
   [[nodiscard]] const crypto::PublicKey& public_key() const { return services_.identity.public_key; }
 
  private:
@@ -86,7 +103,8 @@ class Tunnel {
   void receive_cookie(const CookieMessage& message, Now now);
   [[nodiscard]] bool admit(ByteView message, std::uint32_t sender_index, const net::Endpoint& from, Now now,
                            Actions& actions);
-  [[nodiscard]] Peer* owner_of(std::uint32_t index);
+  [[nodiscard]] std::optional<PeerId> owner_of(std::uint32_t index) const;
+  void reschedule(PeerId id);
   void handle_notice(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
   /// Schedules reclaiming: objects (keys among them) that a worker was still reading when they were retired
   /// are freed soon after, even if nothing else happens.

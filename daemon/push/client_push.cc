@@ -52,8 +52,8 @@ bool is_server_in(const config::Config& config, const crypto::PublicKey& key) {
 
 }  // namespace
 
-ClientPush::ClientPush(std::shared_ptr<const config::Config> config, protocol::Tunnel& tunnel, Host host,
-                       Instant now)
+ClientPush::ClientPush(std::shared_ptr<const config::Config> config, const protocol::Tunnel& tunnel,
+                       Host host, Instant now)
     : config_(std::move(config)), tunnel_(tunnel), host_(std::move(host)), look_at_(now + kLookEvery) {}
 
 void ClientPush::on_event(const PushPeer& from, const protocol::Event& event, Instant now, PushFrames& out) {
@@ -85,7 +85,7 @@ Instant ClientPush::deadline() const {
 void ClientPush::on_timer(Instant now, PushFrames& out) {
   // Who has been removed since is asked no more; with the same key again, it is another peer.
   std::erase_if(questions_, [this](const auto& question) {
-    protocol::Peer* peer = tunnel_.find_peer(question.second.key);
+    const protocol::Peer* peer = tunnel_.find_peer(question.second.key);
     return peer == nullptr || peer->link().id != question.first;
   });
   for (auto& [id, question] : questions_) {
@@ -197,7 +197,7 @@ void ClientPush::decide_and_tell(Held& held, const config::Config& config, Insta
     return;
   }
   std::vector<net::IpAddress> endpoints;
-  tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
+  tunnel_.for_each_peer([&](protocol::PeerId, const protocol::Peer& peer) {
     if (const auto endpoint = peer.status(now).endpoint) endpoints.push_back(endpoint->remote.address);
   });
   Acceptance acceptance =
@@ -273,7 +273,7 @@ void ClientPush::reconfigured(std::shared_ptr<const config::Config> config, Held
   refused_peers_.clear();
   if (held_.source) return;
   // Who has become our server with this file has said HELLO long ago.
-  tunnel_.for_each_peer([&](protocol::PeerId id, protocol::Peer& peer) {
+  tunnel_.for_each_peer([&](protocol::PeerId id, const protocol::Peer& peer) {
     const crypto::PublicKey& key = peer.options().public_key;
     if (!questions_.contains(id) && is_server(key) && is_serving(key, now)) ask({id, key}, now, out);
   });
@@ -282,12 +282,12 @@ void ClientPush::reconfigured(std::shared_ptr<const config::Config> config, Held
 // --- How long it holds
 
 bool ClientPush::is_live(const crypto::PublicKey& key, Instant now) const {
-  protocol::Peer* peer = tunnel_.find_peer(key);
+  const protocol::Peer* peer = tunnel_.find_peer(key);
   return peer != nullptr && peer->status(now).session_live;
 }
 
 bool ClientPush::is_serving(const crypto::PublicKey& key, Instant now) const {
-  protocol::Peer* peer = tunnel_.find_peer(key);
+  const protocol::Peer* peer = tunnel_.find_peer(key);
   if (peer == nullptr || !peer->status(now).session_live) return false;
   // What it gave ages, too, when it is there as a server no longer.
   return peer->remote() && peer->remote()->capabilities.config;

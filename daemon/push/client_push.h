@@ -45,7 +45,7 @@ class ClientPush {
   };
 
   /// `config` has a client section; `tunnel` outlives this.
-  ClientPush(std::shared_ptr<const config::Config> config, protocol::Tunnel& tunnel, Host host, Instant now);
+  ClientPush(std::shared_ptr<const config::Config> config, const protocol::Tunnel& tunnel, Host host, Instant now);
   ClientPush(const ClientPush&) = delete;
   ClientPush& operator=(const ClientPush&) = delete;
 
@@ -119,7 +119,7 @@ class ClientPush {
   void look_at_host(Instant now);
 
   std::shared_ptr<const config::Config> config_;
-  protocol::Tunnel& tunnel_;
+  const protocol::Tunnel& tunnel_;
   const Host host_;
 
   std::map<protocol::PeerId, Question> questions_;

@@ -56,8 +56,8 @@ std::string joined(const std::vector<net::IpAddress>& addresses) {
 
 }  // namespace
 
-ServerPush::ServerPush(std::shared_ptr<const config::Config> config, protocol::Tunnel& tunnel, Host host,
-                       const std::vector<Lease>& leases, Now now)
+ServerPush::ServerPush(std::shared_ptr<const config::Config> config, const protocol::Tunnel& tunnel,
+                       Host host, const std::vector<Lease>& leases, Now now)
     : config_(std::move(config)), tunnel_(tunnel), host_(std::move(host)), pool_(pool_plan(*config_)) {
   take_peers();
   for (const Lease& lease : leases) {
@@ -288,7 +288,7 @@ bool ServerPush::take_pool(AddressPool next, Now now) {
 // --- Leases
 
 void ServerPush::renew_leases(Now now) {
-  tunnel_.for_each_peer([&](protocol::PeerId, protocol::Peer& peer) {
+  tunnel_.for_each_peer([&](protocol::PeerId, const protocol::Peer& peer) {
     if (peer.status(now.boot).session_live) pool_.renew(peer.options().public_key, now.wall);
   });
 }

@@ -36,7 +36,7 @@ class ServerPush {
   };
 
   /// `config` has a server section; `tunnel` outlives this. `leases`: of the run before.
-  ServerPush(std::shared_ptr<const config::Config> config, protocol::Tunnel& tunnel, Host host,
+  ServerPush(std::shared_ptr<const config::Config> config, const protocol::Tunnel& tunnel, Host host,
              const std::vector<Lease>& leases, Now now);
 
   void on_event(const PushPeer& from, const protocol::Event& event);
@@ -93,7 +93,7 @@ class ServerPush {
   [[nodiscard]] std::string name_of(const crypto::PublicKey& key) const;
 
   std::shared_ptr<const config::Config> config_;
-  protocol::Tunnel& tunnel_;
+  const protocol::Tunnel& tunnel_;
   const Host host_;
   AddressPool pool_;
   std::map<crypto::PublicKey, const config::PeerConfig*> by_key_;

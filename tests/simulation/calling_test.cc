@@ -36,13 +36,14 @@ std::vector<net::SocketAddress> addresses(std::initializer_list<std::string> tex
 TEST(Calling, ADeadFirstAddressCostsTwoSeconds) {
   Pair pair(1);
   protocol::Actions actions;
-  protocol::Peer& b = pair.a.tunnel->peer(pair.b_at_a);
-  b.try_endpoint(endpoint("192.0.2.77:7"), pair.network.now(), actions);
-  b.set_addresses(addresses({"192.0.2.77:7", "192.0.2.78:7", pair.b.outside}));
+  pair.a.tunnel->change(pair.b_at_a)->try_endpoint(endpoint("192.0.2.77:7"), pair.network.now(), actions);
+  pair.a.tunnel->change(pair.b_at_a)
+      ->set_addresses(addresses({"192.0.2.77:7", "192.0.2.78:7", pair.b.outside}));
   pair.a.send(pair.b, 7);
   pair.network.run_for(2500ms);
   EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{7});
-  EXPECT_EQ(b.status(pair.network.now().boot).endpoint->remote.to_string(), pair.b.outside);
+  EXPECT_EQ(pair.a.tunnel->peer(pair.b_at_a).status(pair.network.now().boot).endpoint->remote.to_string(),
+            pair.b.outside);
 }
 
 TEST(Calling, AllAddressesGetTheSameInitiation) {
@@ -50,7 +51,8 @@ TEST(Calling, AllAddressesGetTheSameInitiation) {
   Calls calls(pair.network);
   calls.caller = &pair.a;
   pair.network.loss = 1;
-  pair.a.tunnel->peer(pair.b_at_a).set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
+  pair.a.tunnel->change(pair.b_at_a)
+      ->set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
   pair.a.send(pair.b, 7);
   pair.network.run_for(8s);
   ASSERT_EQ(calls.times.size(), 6U);
@@ -67,7 +69,7 @@ TEST(Calling, AllAddressesGetTheSameInitiation) {
 
 TEST(Calling, ALostRenewalDoesNotLeaveAPeerThatIsHeard) {
   Pair pair(3);
-  pair.a.tunnel->peer(pair.b_at_a).set_addresses(addresses({pair.b.outside, "192.0.2.78:7"}));
+  pair.a.tunnel->change(pair.b_at_a)->set_addresses(addresses({pair.b.outside, "192.0.2.78:7"}));
   pair.a.send(pair.b, 0);
   pair.network.run_for(1s);
   Calls calls(pair.network);
@@ -94,8 +96,7 @@ TEST(Calling, InitiationsAreFiveSecondsApartWhateverTheNetworkDoesForNinetySecon
   const Duration begin = pair.network.clock;
   while (pair.a.count(Kind::kHandshakeGaveUp) == 0 && pair.network.clock - begin < 200s) {
     protocol::Actions actions;
-    pair.a.tunnel->peer(pair.b_at_a).network_changed(pair.network.now(), actions);
-    pair.a.tunnel->reschedule(pair.b_at_a);
+    pair.a.tunnel->change(pair.b_at_a)->network_changed(pair.network.now(), actions);
     pair.network.run_for(300ms);
   }
   EXPECT_GE(pair.network.clock - begin, 90s) << "as the log says";
@@ -128,8 +129,9 @@ struct Clients {
   }
   void say_bye() {
     protocol::Actions actions;
-    server.tunnel->for_each_peer(
-        [&](protocol::PeerId, protocol::Peer& peer) { peer.say_bye(network.now(), actions); });
+    server.tunnel->for_each_peer([&](protocol::PeerId id, const protocol::Peer&) {
+      server.tunnel->change(id)->say_bye(network.now(), actions);
+    });
     for (const auto& datagram : actions.datagrams())
       network.transmit(server, datagram.to, actions.bytes(datagram));
   }
@@ -240,7 +242,7 @@ TEST(Calling, ASessionEndsTheHurryBeforeIt) {
   pair.running = false;
   calls.times.clear();
   calls.messages.clear();
-  pair.a.tunnel->peer(pair.b_at_a).reset();
+  pair.a.tunnel->change(pair.b_at_a)->reset();
   pair.network.run_for(5s);
   pair.a.send(pair.b, 2);
   ASSERT_EQ(calls.messages.size(), 1U);
@@ -283,7 +285,8 @@ TEST(Calling, ARefusalAtOneOfSeveralAddressesWaitsForTheOthers) {
   Calls calls(pair.network);
   calls.caller = &pair.a;
   pair.network.loss = 1;
-  pair.a.tunnel->peer(pair.b_at_a).set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
+  pair.a.tunnel->change(pair.b_at_a)
+      ->set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
   pair.a.send(pair.b, 1);
   pair.network.run_for(2500ms);
   ASSERT_EQ(calls.to_whom, (std::vector<std::string>{pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));

@@ -130,7 +130,7 @@ TEST(Ethernet, FramesOfAPeerThatMayNotSendThemAreDroppedAndCounted) {
   ASSERT_EQ(rude.node.tunnel->peer(tap_at_rude).link().layer2.load(), Layer2::kReady);
   EXPECT_EQ(tap.ids(), Ids{1});
 
-  rude.node.tunnel->peer(tun_at_rude).link().layer2.store(Layer2::kReady);
+  rude.node.tunnel->change(tun_at_rude)->link().layer2.store(Layer2::kReady);
   const auto at_tun = TapNode::total(tun, Drop::kWrongLayer);
   for (std::uint64_t id = 2; id < 12; ++id) rude.send(frame(mac(1), kBroadcast, id));
   network.run_for(1s);
@@ -141,7 +141,7 @@ TEST(Ethernet, FramesOfAPeerThatMayNotSendThemAreDroppedAndCounted) {
 
   // The same at a tap, for a peer whose HELLO has said that it is none.
   tap.received.clear();
-  tap.node.tunnel->peer(rude_at_tap).link().layer2.store(Layer2::kRefused);
+  tap.node.tunnel->change(rude_at_tap)->link().layer2.store(Layer2::kRefused);
   for (std::uint64_t id = 12; id < 22; ++id) rude.send(frame(mac(1), kBroadcast, id));
   network.run_for(1s);
   EXPECT_EQ(tap.dropped(Drop::kWrongLayer), 10U);

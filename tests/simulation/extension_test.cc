@@ -19,8 +19,8 @@ struct Two {
     a.send(b, 1);
     network.run_for(1s);
   }
-  protocol::Peer& peer_b() { return a.tunnel->peer(b_at_a); }
-  protocol::Peer& peer_a() { return b.tunnel->peer(a_at_b); }
+  const protocol::Peer& peer_b() { return a.tunnel->peer(b_at_a); }
+  const protocol::Peer& peer_a() { return b.tunnel->peer(a_at_b); }
 
   Network network;
   Node a, b;
@@ -28,9 +28,9 @@ struct Two {
 };
 
 /// Seals `frame` at `from` and puts it on the wire.
-bool say(Two& two, Node& from, protocol::Peer& to, const protocol::ControlFrame& frame) {
+bool say(Two& two, Node& from, protocol::PeerId to, const protocol::ControlFrame& frame) {
   protocol::Actions actions;
-  const bool sent = to.send_frame(frame, two.network.now(), actions);
+  const bool sent = from.tunnel->change(to)->send_frame(frame, two.network.now(), actions);
   for (const auto& datagram : actions.datagrams())
     two.network.transmit(from, datagram.to, actions.bytes(datagram));
   two.network.run_for(100ms);
@@ -95,10 +95,10 @@ TEST(Extension, APeerThatBecomesAStockOneIsForgotten) {
 
 TEST(Extension, FramesArriveAndAreBounded) {
   Two two(5);
-  EXPECT_FALSE(say(two, two.a, two.peer_b(), {protocol::FrameType::kConfigRequest, {{"serial", 7}}}));
+  EXPECT_FALSE(say(two, two.a, two.b_at_a, {protocol::FrameType::kConfigRequest, {{"serial", 7}}}));
   two.meet();
-  EXPECT_TRUE(say(two, two.a, two.peer_b(), {protocol::FrameType::kConfigRequest, {{"serial", 7}}}));
-  EXPECT_TRUE(say(two, two.b, two.peer_a(), {protocol::FrameType::kConfig, {{"serial", 8}}}));
+  EXPECT_TRUE(say(two, two.a, two.b_at_a, {protocol::FrameType::kConfigRequest, {{"serial", 7}}}));
+  EXPECT_TRUE(say(two, two.b, two.a_at_b, {protocol::FrameType::kConfig, {{"serial", 8}}}));
   ASSERT_EQ(two.b.frames.size(), 1U);
   ASSERT_EQ(two.a.frames.size(), 1U);
   EXPECT_EQ(two.b.frames[0].frame.body.at("serial"), 7);
@@ -107,8 +107,8 @@ TEST(Extension, FramesArriveAndAreBounded) {
 
   protocol::Actions actions;
   for (int i = 0; i < 10'000; ++i) {
-    EXPECT_TRUE(
-        two.peer_b().send_frame({protocol::FrameType::kConfigAck, {{"id", i}}}, two.network.now(), actions));
+    EXPECT_TRUE(two.a.tunnel->change(two.b_at_a)
+                    ->send_frame({protocol::FrameType::kConfigAck, {{"id", i}}}, two.network.now(), actions));
   }
   for (const auto& datagram : actions.datagrams())
     two.network.transmit(two.a, datagram.to, actions.bytes(datagram));
@@ -122,7 +122,8 @@ TEST(Extension, APaddedFrameArrivesHoweverLargeItIs) {
   two.meet();
   protocol::Actions actions;
   ASSERT_TRUE(
-      two.peer_b().send_frame({protocol::FrameType::kConfig, {{"id", 1}}}, two.network.now(), actions, 8000));
+      two.a.tunnel->change(two.b_at_a)
+          ->send_frame({protocol::FrameType::kConfig, {{"id", 1}}}, two.network.now(), actions, 8000));
   EXPECT_GE(actions.datagrams().at(0).length, 8000U);
   two.network.transmit(two.a, actions.datagrams()[0].to, actions.bytes(actions.datagrams()[0]));
   two.network.run_for(1s);
@@ -135,7 +136,7 @@ TEST(Extension, ByeEndsTheSessionAtOnceAndTheNextOneBegins) {
   two.meet();
   ASSERT_TRUE(two.peer_a().status(two.network.now().boot).session_live);
   protocol::Actions actions;
-  two.peer_b().say_bye(two.network.now(), actions);
+  two.a.tunnel->change(two.b_at_a)->say_bye(two.network.now(), actions);
   for (const auto& datagram : actions.datagrams())
     two.network.transmit(two.a, datagram.to, actions.bytes(datagram));
   two.network.run_for(100ms);
@@ -188,7 +189,8 @@ TEST(Silence, OfAPeerThatHasGoneIsNoticedInFourSeconds) {
 
 TEST(Silence, AHandshakeThatHasOtherAddressesToTryWaitsForLess) {
   Answering two(10);
-  two.peer_b().set_addresses({endpoint(two.b.outside).remote, endpoint("192.0.2.8:8").remote});
+  two.a.tunnel->change(two.b_at_a)
+      ->set_addresses({endpoint(two.b.outside).remote, endpoint("192.0.2.8:8").remote});
   two.network.on_wire = [&two](const Node& from, ByteView) { return &from != &two.b; };
   two.a.send(two.b, 1);
   two.network.run_for(6500ms);
@@ -196,7 +198,7 @@ TEST(Silence, AHandshakeThatHasOtherAddressesToTryWaitsForLess) {
   // The other address: called at once, although the last initiation is not 5 s ago.
   const auto handshakes = two.network.handshakes;
   protocol::Actions actions;
-  two.peer_b().try_endpoint(endpoint("192.0.2.9:9"), two.network.now(), actions);
+  two.a.tunnel->change(two.b_at_a)->try_endpoint(endpoint("192.0.2.9:9"), two.network.now(), actions);
   ASSERT_EQ(actions.datagrams().size(), 1U);
   EXPECT_EQ(actions.datagrams()[0].to.remote, endpoint("192.0.2.9:9").remote);
   EXPECT_EQ(two.network.handshakes, handshakes);

@@ -72,7 +72,7 @@ TEST(FirstReply, IsUnderTheSessionOfAPeerThatHasBegunAnew) {
   Answering pair(3);
   for (std::uint64_t start = 1; start <= 5; ++start) {
     // The session at b is from before; a knows nothing of it any more.
-    pair.a.tunnel->peer(pair.b_at_a).reset();
+    pair.a.tunnel->change(pair.b_at_a)->reset();
     pair.network.run_for(6s);
     pair.a.send(pair.b, start);
     pair.network.run_for(1s);
@@ -150,7 +150,7 @@ TEST(FirstReply, AnAddressFromTheResolverDoesNotEndMoving) {
   const auto where = [&pair] { return pair.b.tunnel->peer(pair.a_at_b).link().endpoint.get()->remote; };
   pair.b.receive(next_datagram(pair), endpoint("203.0.113.1:1"));
   // Before the control thread has heard of it.
-  pair.b.tunnel->peer(pair.a_at_b).set_endpoint(endpoint("198.51.100.5:5"));
+  pair.b.tunnel->change(pair.a_at_b)->set_endpoint(endpoint("198.51.100.5:5"));
   pair.b.turn();
   EXPECT_EQ(where(), endpoint("198.51.100.5:5").remote);
   pair.b.receive(next_datagram(pair), endpoint("203.0.113.2:2"));
@@ -162,7 +162,7 @@ TEST(FirstReply, ASourceAddressThatHasGoneTakesNoMoveBack) {
   Answering pair(9);
   pair.a.send(pair.b, 1);
   pair.network.run_for(1s);
-  protocol::PeerLink& link = pair.b.tunnel->peer(pair.a_at_b).link();
+  protocol::PeerLink& link = pair.b.tunnel->change(pair.a_at_b)->link();
   const net::Endpoint* known = link.endpoint.get();
   pair.b.receive(next_datagram(pair), endpoint("203.0.113.1:1"));
   link.endpoint.replace_if(known, endpoint("192.0.2.1:1111"), pair.b.plane.quiescence);

@@ -35,7 +35,7 @@ struct NarrowWay {
     const Duration end = network.clock + time;
     while (network.clock < end) {
       a.send(b, 1);
-      a.tunnel->peer(b_at_a).link().large_sent.store(true);
+      a.tunnel->change(b_at_a)->link().large_sent.store(true);
       network.run_for(50ms);
     }
   }
@@ -129,10 +129,8 @@ TEST(PathOfTwo, StockPeersAreHeldToWhatTheHostKnows) {
   EXPECT_LE(way.largest, 1420U + 60);
   EXPECT_GE(way.a.count(Kind::kAskRoute), 1U)
       << "large packets leave: has the kernel heard of a smaller path?";
-  protocol::Peer& peer = way.a.tunnel->peer(way.b_at_a);
   const auto learn = [&](const protocol::RouteMtu& route) {
-    peer.learn_route(route);
-    way.a.tunnel->reschedule(way.b_at_a);
+    way.a.tunnel->change(way.b_at_a)->learn_route(route);
     way.transfer(100ms);
   };
   learn({.interface = 1500, .path = 1400});
@@ -148,14 +146,14 @@ TEST(PathOfTwo, WhatIcmpSaysIsCheckedAndNotBelieved) {
   NarrowWay way;
   way.transfer(5s);
   ASSERT_EQ(way.limit(), 1440U);
-  protocol::Peer& peer = way.a.tunnel->peer(way.b_at_a);
-  peer.learn_route({.interface = 1500, .path = 600});  // forged
-  way.a.tunnel->reschedule(way.b_at_a);
+  const auto learn = [&](const protocol::RouteMtu& route) {
+    way.a.tunnel->change(way.b_at_a)->learn_route(route);
+  };
+  learn({.interface = 1500, .path = 600});  // forged
   way.transfer(5s);
   EXPECT_EQ(way.limit(), 1440U);
   way.carries = 1400;
-  peer.learn_route({.interface = 1500, .path = 1400});  // true
-  way.a.tunnel->reschedule(way.b_at_a);
+  learn({.interface = 1500, .path = 1400});  // true
   way.transfer(3s);
   EXPECT_LE(way.limit(), 1340U);
 }
@@ -175,8 +173,8 @@ TEST(PathOfTwo, ProbesOfAPeerAreAnsweredWithinItsBudget) {
   way.transfer(1s);
   protocol::Actions actions;
   for (int i = 0; i < 5000; ++i) {
-    (void)way.a.tunnel->peer(way.b_at_a)
-        .send_frame({protocol::FrameType::kProbe, {{"id", i}}}, way.network.now(), actions);
+    (void)way.a.tunnel->change(way.b_at_a)
+        ->send_frame({protocol::FrameType::kProbe, {{"id", i}}}, way.network.now(), actions);
   }
   for (const auto& datagram : actions.datagrams())
     way.network.transmit(way.a, datagram.to, actions.bytes(datagram));
@@ -194,7 +192,7 @@ TEST(PathOfTwo, MalformedProbesChangeNothing) {
   for (const Json& body : {Json::object(), Json{{"id", "x"}}, Json{{"id", -1}}, Json{{"id", UINT64_MAX}},
                            Json{{"id", nullptr}}}) {
     for (const auto type : {protocol::FrameType::kProbe, protocol::FrameType::kProbeAck})
-      (void)way.b.tunnel->peer(way.a_at_b).send_frame({type, body}, way.network.now(), actions);
+      (void)way.b.tunnel->change(way.a_at_b)->send_frame({type, body}, way.network.now(), actions);
   }
   for (const auto& datagram : actions.datagrams())
     way.network.transmit(way.b, datagram.to, actions.bytes(datagram));

@@ -31,7 +31,7 @@ struct Pushing {
     for (const daemon::PushFrame& each : frames) {
       ++sent;
       protocol::Actions actions;
-      if (!node->tunnel->peer(each.to).send_frame(each.frame, node->network.now(), actions)) continue;
+      if (!node->tunnel->change(each.to)->send_frame(each.frame, node->network.now(), actions)) continue;
       for (const auto& datagram : actions.datagrams())
         node->network.transmit(*node, datagram.to, actions.bytes(datagram));
     }

@@ -144,8 +144,8 @@ TEST(Timers, AnInitiatorThatSendsOnlyFramesRenewsAfterTwoMinutes) {
   const Duration begin = network.clock;
   while (network.handshakes < 2 && network.clock - begin < 10min) {
     protocol::Actions actions;
-    ASSERT_TRUE(a.tunnel->peer(b_at_a).send_frame({protocol::FrameType::kProbe, {{"id", 1}}}, network.now(),
-                                                  actions));
+    ASSERT_TRUE(a.tunnel->change(b_at_a)->send_frame({protocol::FrameType::kProbe, {{"id", 1}}},
+                                                     network.now(), actions));
     for (const auto& datagram : actions.datagrams())
       network.transmit(a, datagram.to, actions.bytes(datagram));
     network.run_for(1s);
@@ -163,7 +163,7 @@ TEST(Timers, WhoSaysByeAsksForNoNewSession) {
   network.run_for(1s);
   network.clock += 130s;
   protocol::Actions actions;
-  a.tunnel->peer(b_at_a).say_bye(network.now(), actions);
+  a.tunnel->change(b_at_a)->say_bye(network.now(), actions);
   ASSERT_EQ(actions.datagrams().size(), 1U);
   EXPECT_EQ(protocol::classify(actions.bytes(actions.datagrams()[0])), MessageType::kData);
 }

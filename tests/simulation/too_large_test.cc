@@ -25,7 +25,7 @@ struct NarrowPair : Pair {
     a.send(b, 1);
     network.run_for(1s);
     arrived.clear();
-    a.tunnel->peer(b_at_a).link().path_mtu.store(kPath);
+    a.tunnel->change(b_at_a)->link().path_mtu.store(kPath);
   }
 
   void give_both_families(Node& node, protocol::PeerId peer, const char* four, const char* six) {
@@ -128,7 +128,7 @@ TEST(TooLarge, Ipv6IsToldNoLessThanEveryPathCarriesAndSoMuchPasses) {
   ASSERT_EQ(pair.datagrams.size(), 1U);
   EXPECT_TRUE(pair.datagrams[0].oversize) << "has to be fragmented outside";
   EXPECT_EQ(pair.arrived, std::vector<Bytes>{packet});
-  pair.a.tunnel->peer(pair.b_at_a).link().path_mtu.store(1300);
+  pair.a.tunnel->change(pair.b_at_a)->link().path_mtu.store(1300);
   pair.send(udp(true, 1301));
   ASSERT_EQ(pair.answers.size(), 1U);
   EXPECT_EQ(load_be32(&pair.answers[0][44]), 1300U);
@@ -220,7 +220,7 @@ TEST(TooLarge, AnswersHaveABudget) {
 
 TEST(TooLarge, AChecksumIsFinishedOnceThoughTheBatchWasFull) {
   NarrowPair pair;
-  pair.a.tunnel->peer(pair.b_at_a).link().path_mtu.store(protocol::kNoPathMtu);
+  pair.a.tunnel->change(pair.b_at_a)->link().path_mtu.store(protocol::kNoPathMtu);
   PacketSpec spec;
   spec.payload = Bytes(1300, 3);
   const net::VirtioNetHeader header{.flags = net::kVirtioNeedsChecksum, .csum_start = 20, .csum_offset = 16};
@@ -262,9 +262,9 @@ TEST(MssClamp, SynsAreClampedBothWaysWhenAsked) {
 TEST(TooLarge, ASuperpacketOfOversizeDatagramsStaysWithinTheBuffer) {
   // Over jumbo frames and IPv6 each datagram that leaves in outer fragments is padded to nine kilobytes.
   NarrowPair pair;
-  protocol::Peer& peer = pair.a.tunnel->peer(pair.b_at_a);
-  peer.set_endpoint(endpoint("[2001:db8::2]:2222"));
-  peer.link().fragmented_from.store(8921);
+  const auto peer = pair.a.tunnel->change(pair.b_at_a);
+  peer->set_endpoint(endpoint("[2001:db8::2]:2222"));
+  peer->link().fragmented_from.store(8921);
 
   constexpr std::size_t kPiece = 1232;
   PacketSpec spec = PacketSpec::v6();

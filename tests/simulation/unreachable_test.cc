@@ -73,7 +73,7 @@ TEST(Unreachable, WhatNoPeerHasIsAnswered) {
 
 TEST(Unreachable, APeerThatHasToCallFirstIsAnsweredForUntilItHas) {
   Pair pair(2);
-  pair.b.tunnel->peer(pair.a_at_b).link().awaits_endpoint.store(false);
+  pair.b.tunnel->change(pair.a_at_b)->link().awaits_endpoint.store(false);
   const Bytes packet = packet_to("10.0.0.1", "10.0.0.2");
   expect_host_unreachable(answers_to(pair.b, packet), packet);
   EXPECT_EQ(dropped(pair.b, Drop::kNoEndpoint), 1U);
@@ -110,7 +110,7 @@ TEST(Unreachable, AFloodIsAnsweredAtALimitedRateAndLeavesRoomForWhatIsTooBig) {
   const Bytes packet = packet_to("10.7.7.7");
   EXPECT_EQ(answers_to(pair.a, packet, 1000).size(), static_cast<std::size_t>(protocol::IcmpAnswers::kBurst));
 
-  pair.a.tunnel->peer(pair.b_at_a).link().path_mtu.store(1200);
+  pair.a.tunnel->change(pair.b_at_a)->link().path_mtu.store(1200);
   PacketSpec large;
   large.udp = true;
   large.fragment_field = 0x4000;

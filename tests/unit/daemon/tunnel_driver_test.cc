@@ -20,7 +20,7 @@ config::PeerConfig with(config::PeerConfig peer, std::initializer_list<const cha
 
 class TunnelDriverTest : public TunnelDriverFixture {
  protected:
-  protocol::Peer& peer(const config::PeerConfig& config) {
+  const protocol::Peer& peer(const config::PeerConfig& config) {
     return *tunnel_->find_peer(config.public_key.value);
   }
   /// Whose packets from this address are.

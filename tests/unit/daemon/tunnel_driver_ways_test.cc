@@ -37,7 +37,7 @@ class TunnelDriverWays : public TunnelDriverFixture {
       asked_ += event.kind == protocol::Event::Kind::kAskRoute ? 1U : 0U;
     });
     driver_->set_peers({{.config = driven_peer("a")}});
-    tunnel_->peer(0).moved(source(0), actions_);
+    tunnel_->change(0)->moved(source(0), actions_);
     looks_ = 0;
   }
 
@@ -117,7 +117,7 @@ TEST_F(TunnelDriverWays, APeerThatForgesAnAddressKeepsNobodyElsesDatagramsBack) 
     for (std::uint32_t n = 1; n <= 100; ++n) move_to(n);
   } while (last_ == source(100).remote);
   // What was found out where it was before: where it says that it is now, another one is, behind no bridge.
-  tunnel_->peer(0).link().loops.store(true);
+  tunnel_->change(0)->link().loops.store(true);
   looks_ = asked_ = 0;
   const std::array<std::uint8_t, 60> packet{};
   deliver({.notice = protocol::Notice::kWaitingPacket, .peer = 0, .index = 0, .endpoint = {}}, packet);

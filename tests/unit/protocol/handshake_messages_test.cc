@@ -59,8 +59,7 @@ class HandshakeMessages : public testing::Test {
     psk_ = crypto::PresharedKey::generate();
     initiator_.know(responder_.key.public_key(), psk_->clone());
     responder_.know(initiator_.key.public_key(), psk_->clone());
-    initiator_.tunnel.peer(initiator_.peer).begin_handshake(initiator_.now, initiator_.actions);
-    initiator_.tunnel.reschedule(initiator_.peer);
+    initiator_.tunnel.change(initiator_.peer)->begin_handshake(initiator_.now, initiator_.actions);
     initiation_ = initiator_.take();
   }
 
@@ -105,7 +104,7 @@ TEST_F(HandshakeMessages, AChangedInitiationIsRefusedAndTheGenuineOneStillWorks)
 TEST_F(HandshakeMessages, AChangedResponseIsRefusedAndTheGenuineOneStillWorks) {
   responder_.receive(initiation_);
   const Bytes response = responder_.take();
-  Peer& peer = initiator_.tunnel.peer(initiator_.peer);
+  const Peer& peer = initiator_.tunnel.peer(initiator_.peer);
   mutate(response, [&](const Bytes& message, const std::string& what) {
     if (message.size() == response.size() &&
         std::equal(message.begin(), message.end() - 16, response.begin()))
@@ -168,7 +167,7 @@ TEST_F(HandshakeMessages, ADifferentPresharedKeyMakesNoSession) {
   stranger.know(initiator_.key.public_key());  // none
   End caller(initiator_.key.clone());
   caller.know(stranger.key.public_key(), crypto::PresharedKey::generate());
-  caller.tunnel.peer(caller.peer).begin_handshake(caller.now, caller.actions);
+  caller.tunnel.change(caller.peer)->begin_handshake(caller.now, caller.actions);
   stranger.receive(caller.take());
   caller.receive(stranger.take());
   EXPECT_EQ(caller.tunnel.peer(caller.peer).keypairs().current(), nullptr);
@@ -192,7 +191,7 @@ TEST_F(HandshakeMessages, LowOrderPeersAreNeverCalled) {
   for (const Bytes& point : points) {
     End end;
     end.know(crypto::PublicKey(std::span<const std::uint8_t, 32>(point.data(), 32)));
-    end.tunnel.peer(end.peer).begin_handshake(end.now, end.actions);
+    end.tunnel.change(end.peer)->begin_handshake(end.now, end.actions);
     EXPECT_TRUE(end.actions.datagrams().empty());
   }
 }
