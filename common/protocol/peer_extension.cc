@@ -2,7 +2,6 @@
 // control frames in both directions. HELLO and BYE concern sessions and are handled here; all other frames
 // are passed on.
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "common/json.h"
@@ -12,39 +11,17 @@
 namespace tunneld::protocol {
 namespace {
 
-/// After these repetitions without an answer the peer is taken for a stock one.
-constexpr std::array<Duration, 2> kHelloRepeatAfter = {1s, 2s};
-/// More than a peer that repeats its HELLO as we do can need in one session.
+/// More than a peer that repeats its HELLO as we do can want from one session.
 constexpr unsigned kMaxHelloAnswers = 8;
-/// How long the knowledge about a peer outlives its session: its HELLO in the next one is overdue then.
-constexpr Duration kHelloGrace = 10s;
-/// At a tap: by then an initiator's third HELLO has had time to arrive.
-constexpr Duration kLayer2Patience = 5s;
 
 }  // namespace
-
-bool FrameBudget::take(Instant now) {
-  const Duration since = now - refilled_;
-  const auto earned = static_cast<std::uint64_t>(since / kEvery);
-  if (earned > 0) {
-    left_ = std::min<std::uint64_t>(kBurst, left_ + earned);
-    refilled_ = now;
-  }
-  if (left_ == 0) return false;
-  --left_;
-  return true;
-}
 
 // --- HELLO
 
 void Peer::begin_hello(const Keypair& keypair, Now now, Actions& actions) {
-  hellos_sent_ = 0;
-  hello_at_ = keypair.role == Role::kInitiator && services_.extension.enabled ? now.boot : kNever;
-  if (remote_ && hello_index_ != keypair.local_index) remote_expires_at_ = now.boot + kHelloGrace;
-  if (!remote_) {
-    link_->layer2.store(Layer2::kUnknown);
-    if (at_tap()) layer2_at_ = now.boot + kLayer2Patience;
-  }
+  const bool asks = keypair.role == Role::kInitiator && services_.extension.enabled;
+  hellos_.begin(keypair.local_index, asks, now.boot);
+  if (!remote()) layer2_.await(now.boot);
   repeat_hello(now, actions);
 }
 
@@ -60,64 +37,45 @@ void Peer::say_hello(bool is_answer, Keypair& keypair, Now now, Actions& actions
 }
 
 void Peer::repeat_hello(Now now, Actions& actions) {
-  if (now.boot < hello_at_) return;
-  hello_at_ = kNever;
+  if (!hellos_.take_due(now.boot)) return;
   Keypair* keypair = live_keypair(now.boot);
   if (keypair == nullptr) return;
   say_hello(false, *keypair, now, actions);
-  if (hellos_sent_ < kHelloRepeatAfter.size()) hello_at_ = now.boot + kHelloRepeatAfter[hellos_sent_];
-  ++hellos_sent_;
+  hellos_.said(now.boot);
 }
 
 void Peer::accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& actions) {
   if (hello.is_answer) {
-    if (&keypair == keypairs_.current()) hello_at_ = kNever;
+    if (&keypair == keypairs_.current()) hellos_.answered();
   } else if (keypair.hellos_answered < kMaxHelloAnswers) {
     ++keypair.hellos_answered;
     say_hello(true, keypair, now, actions);
   }
   offer_lanes(keypair, hello.capabilities.lanes);
   if (hello.opens_fast_data && services_.offers_fast_data) keypair.enable_fast_send(services_.engine);
-  if (&keypair == keypairs_.previous()) return;  // late: the newer session knows more
-  const bool is_new_session = !remote_ || hello_index_ != keypair.local_index;
-  const bool is_new_life = !remote_ || remote_->instance != hello.instance;
-  remote_ = hello;
-  hello_index_ = keypair.local_index;
-  remote_expires_at_ = kNever;
+  if (&keypair == keypairs_.previous()) return;  // late: the session after it knows better
+  const HelloExchange::News news = hellos_.learn(hello, keypair.local_index);
   path_.review();
-  if (look_at_ != kNever) watch(now);  // its timers may be shorter than assumed so far
+  if (silence_.is_watching()) watch(now);  // it may have answers sooner than was thought
   // Waiting frames must stay in order: they are sent before decide_layer2() lets the workers send.
   Keypair* current = live_keypair(now.boot);
-  if (at_tap() && hello.capabilities.tap && current != nullptr) send_waiting(*current, now, actions);
+  if (layer2_.at_tap() && hello.capabilities.tap && current != nullptr) send_waiting(*current, now, actions);
   decide_layer2(actions);
-  if (is_new_session) {
-    actions.add_event({.kind = Event::Kind::kHello, .peer = id_, .restarted = is_new_life});
-  }
+  if (news.session) actions.add_event({.kind = Event::Kind::kHello, .peer = id_, .restarted = news.life});
 }
 
 void Peer::forget_remote(Actions& actions) {
-  remote_expires_at_ = kNever;
-  hello_index_ = 0;
-  if (!std::exchange(remote_, std::nullopt)) return;
+  if (!hellos_.forget()) return;
   path_.review();
   actions.add_event({.kind = Event::Kind::kHelloLost, .peer = id_});
   decide_layer2(actions);
 }
 
 void Peer::decide_layer2(Actions& actions) {
-  layer2_at_ = kNever;
-  const bool peer_says_tap = remote_ && remote_->capabilities.tap;
-  const Layer2 before = link_->layer2.load();
-  Layer2 after = Layer2::kUnknown;
-  if (at_tap() != peer_says_tap) {
-    after = Layer2::kRefused;
-  } else if (at_tap()) {
-    after = Layer2::kReady;
-  }
-  link_->layer2.store(after);
-  if (after != Layer2::kRefused) return;
-  if (at_tap()) give_up_waiting(Drop::kWrongLayer);
-  if (before != after) actions.add_event({.kind = Event::Kind::kLayer2Refused, .peer = id_});
+  const bool is_new = layer2_.decide(remote() && remote()->capabilities.tap);
+  if (!layer2_.is_refused()) return;
+  if (layer2_.at_tap()) give_up_waiting(Drop::kWrongLayer);
+  if (is_new) actions.add_event({.kind = Event::Kind::kLayer2Refused, .peer = id_});
 }
 
 // --- Frames
@@ -166,8 +124,7 @@ void Peer::answer_probe(const ControlFrame& probe, Now now, Actions& actions) {
 
 void Peer::advance_path(Now now, Actions& actions) {
   Keypair* keypair = live_keypair(now.boot);
-  const bool answers = services_.extension.enabled && remote_ && remote_->capabilities.probe;
-  const PeerPath::Step step = path_.advance(keypair != nullptr, answers, now.boot);
+  const PeerPath::Step step = path_.advance(keypair != nullptr, answers_when_asked(), now.boot);
   for (const PathMtu::Probe& probe : step.probes) {
     auto bytes = probe.id != 0 ? encode({FrameType::kProbe, {{"id", probe.id}}}) : std::nullopt;
     if (!bytes || keypair == nullptr || link_->endpoint.get() == nullptr) continue;
@@ -179,24 +136,21 @@ void Peer::advance_path(Now now, Actions& actions) {
 }
 
 void Peer::tell_path_mtu(Actions& actions) {
-  const std::pair now{link_->path_mtu.load(std::memory_order_relaxed),
-                      path_.mtu().phase() == PathMtu::Phase::kSearching};
-  if (std::exchange(told_path_mtu_, now) != now)
-    actions.add_event({.kind = Event::Kind::kPathMtu, .peer = id_});
+  if (path_.take_news()) actions.add_event({.kind = Event::Kind::kPathMtu, .peer = id_});
 }
 
 // --- BYE
 
 void Peer::say_bye(Now now, Actions& actions) {
   if (Keypair* keypair = live_keypair(now.boot)) keypair->rekey_requested.store(true);  // no successor
-  if (remote_) (void)send_frame({FrameType::kBye, Json::object()}, now, actions);
+  if (remote()) (void)send_frame({FrameType::kBye, Json::object()}, now, actions);
   reset();
 }
 
 void Peer::accept_bye(Now now, Actions& actions) {
   reset();
-  if (hurry(now)) last_initiation_sent_.reset();  // BYE shows that it has been answered
-  if (status(now.boot).wants_session) begin_handshake(now, actions);
+  caller_.peer_left(now);
+  if (wants_session(now.boot)) begin_handshake(now, actions);
   // No answer is expected from the peer any longer, so old traffic must not start a handshake.
   link_->activity.unanswered_send.store(0);
   link_->activity.unanswered_receive.store(0);

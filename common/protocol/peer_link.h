@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/net/ip_address.h"
 #include "common/net/mac_table.h"
+#include "common/protocol/constants.h"
 #include "common/protocol/counters.h"
 #include "common/protocol/flood_limit.h"
 #include "common/protocol/keypair.h"
@@ -122,6 +123,13 @@ struct PeerLink {
     Keypair* confirmed = next.load();  // before `sending`, which it moves to
     if (confirmed != nullptr && confirmed->confirmed.load()) return confirmed;
     return sending.load();
+  }
+  /// Control thread: what it may still seal with; null: nothing.
+  [[nodiscard]] Keypair* live_keypair(Instant now) const {
+    Keypair* keypair = sending.load();
+    if (keypair == nullptr || keypair->expired(now) || keypair->counters_used() >= kRejectAfterMessages)
+      return nullptr;
+    return keypair;
   }
 };
 

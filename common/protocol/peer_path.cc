@@ -57,6 +57,12 @@ PeerPath::Step PeerPath::advance(bool can_send, bool answers, Instant now) {
   return step;
 }
 
+bool PeerPath::take_news() {
+  const std::pair now{link_.path_mtu.load(std::memory_order_relaxed),
+                      mtu_.phase() == PathMtu::Phase::kSearching};
+  return std::exchange(told_, now) != now;
+}
+
 void PeerPath::look_again(bool answers, Instant now) {
   const net::Endpoint* endpoint = link_.endpoint.get();
   known_ = endpoint != nullptr;

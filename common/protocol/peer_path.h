@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "common/protocol/path_mtu.h"
 #include "common/protocol/peer_link.h"
@@ -54,6 +55,8 @@ class PeerPath {
   /// `can_send`: there is a session. `answers`: the peer answers probes.
   [[nodiscard]] Step advance(bool can_send, bool answers, Instant now);
   [[nodiscard]] Instant deadline() const;
+  /// The limit has changed, or the search has begun or ended, since this was last asked.
+  [[nodiscard]] bool take_news();
 
   /// Outer bytes around an inner packet to this peer: IP, UDP and a data message.
   [[nodiscard]] std::uint32_t overhead() const { return overhead_; }
@@ -85,6 +88,8 @@ class PeerPath {
   };
   Basis basis_{};
   std::optional<net::IpAddress> local_;
+  /// Limit, and whether a search goes on.
+  std::pair<std::uint32_t, bool> told_{kNoPathMtu, false};
 };
 
 }  // namespace tunneld::protocol

@@ -19,22 +19,14 @@ void Peer::catch_up(Now now, Actions& actions) {
 
 void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
   note_endpoint(actions);
-  const std::optional<net::Endpoint> before = noted_endpoint_;
-  set_endpoint(endpoint);
-  if (before) tell_move(*before, endpoint, actions);
+  if (place_.set(endpoint)) tell_move(endpoint, actions);
 }
 
 void Peer::note_endpoint(Actions& actions) {
-  link_->endpoint.allow_move(services_.quiescence);
-  const net::Endpoint* endpoint = link_->endpoint.get();
-  if (endpoint == nullptr || (noted_endpoint_ && *endpoint == *noted_endpoint_)) return;
-  const std::optional<net::Endpoint> before = std::exchange(noted_endpoint_, *endpoint);
-  path_.review();
-  if (before) tell_move(*before, *noted_endpoint_, actions);
+  if (place_.catch_up()) tell_move(*place_.noted(), actions);
 }
 
-void Peer::tell_move(const net::Endpoint& from, const net::Endpoint& to, Actions& actions) {
-  if (from.remote == to.remote) return;
+void Peer::tell_move(const net::Endpoint& to, Actions& actions) {
   close_lanes();
   actions.add_event({.kind = Event::Kind::kEndpointMoved, .peer = id_, .endpoint = to});
 }
@@ -46,50 +38,29 @@ void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {
 
 // --- Endpoint
 
-void Peer::set_endpoint(const net::Endpoint& endpoint) {
-  const net::Endpoint* known = link_->endpoint.get();
-  if (known != nullptr && *known == endpoint) return;
-  link_->endpoint.replace(endpoint, services_.quiescence);
-  noted_endpoint_ = endpoint;
-  path_.review();
-}
-
 void Peer::try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions) {
   const net::Endpoint* known = link_->endpoint.get();
   const bool is_elsewhere = known == nullptr || known->remote != endpoint.remote;
-  const bool is_calling = retransmit_at_ != kNever;
   set_endpoint(endpoint);
-  if (is_elsewhere && is_calling) {
-    // The new address has not been called yet. The number of tries so far still counts.
-    drop_pending();
-    send_initiation(now, actions, Reach::kEndpoint);
-  } else if (status(now.boot).wants_session) {
-    if (is_elsewhere) {
-      last_initiation_sent_.reset();
-      not_before_ = Instant{};
-    }
+  if (is_elsewhere && caller_.is_calling()) {
+    caller_.call_elsewhere(now, actions);  // whoever is there has not been called yet
+  } else if (wants_session(now.boot)) {
+    if (is_elsewhere) caller_.skip_pause();
     begin_handshake(now, actions);
   }
 }
 
 void Peer::forget_local_address() {
-  const net::Endpoint* endpoint = link_->endpoint.get();
-  if (endpoint == nullptr || !endpoint->local) return;
+  if (!place_.has_local_address()) return;
   close_lanes();
-  link_->endpoint.replace_if(endpoint,
-                             {.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0},
-                             services_.quiescence);
-  path_.review();
+  place_.forget_local_address();
 }
 
 void Peer::network_changed(Now now, Actions& actions) {
   forget_local_address();
   close_lanes();
-  if (retransmit_at_ != kNever) {
-    // The last initiation left by the old network and is probably lost. If it did arrive, a second one within
-    // 5 s would make a stock peer forget the first.
-    const Instant earliest = last_initiation_sent_ ? *last_initiation_sent_ + kRekeyTimeout : now.boot;
-    retransmit_at_ = std::min(retransmit_at_, std::max(now.boot, earliest));
+  if (caller_.is_calling()) {
+    caller_.call_by_other_way(now);
   } else if (Keypair* keypair = live_keypair(now.boot)) {
     seal(*keypair, {}, now, actions);
   }

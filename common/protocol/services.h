@@ -59,12 +59,6 @@ struct Services {
     indices.release(index);
     index_owner.erase(index);
   }
-  /// Uniform in [0, bound); `bound` must be well below 2^32.
-  [[nodiscard]] std::uint32_t random_below(std::uint32_t bound) {
-    std::uint32_t value = 0;
-    random(MutableBytes(reinterpret_cast<std::uint8_t*>(&value), sizeof value));
-    return static_cast<std::uint32_t>((std::uint64_t{value} * bound) >> 32);
-  }
 };
 
 }  // namespace tunneld::protocol

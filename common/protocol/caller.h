@@ -1,0 +1,107 @@
+// The initiator's side of a peer's handshakes: whom an initiation goes to, how long it waits for its
+// response, and when the peer is given up.
+//
+// The whitepaper knows one address and 5 s. Where a name leads to several addresses (call_list.h), the first
+// try waits 2 s, and further ones are 5 s apart. It is the same message that goes to all of them, so a peer
+// that is reached by two ways takes it once, and the other is a replay; two different ones within a round trip
+// would make a stock peer answer the one that we have forgotten.
+//
+// When the peer has said BYE, or its host says that nobody listens (ICMP, in answer to an initiation), it is
+// either restarted, and back in a moment, or has moved, and its name will tell: see hurry.h.
+//
+// ICMP is believed only where it quotes the random index of an initiation that still waits for its response,
+// from where that one went: who cannot read our datagrams cannot guess it. Whoever can, could as well have
+// dropped them, and gains a handshake a little earlier. A session, if there is one, goes on; and a peer that
+// is heard is there, whatever ICMP says.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/protocol/actions.h"
+#include "common/protocol/call_list.h"
+#include "common/protocol/cookie.h"
+#include "common/protocol/hurry.h"
+#include "common/protocol/noise_handshake.h"
+#include "common/protocol/services.h"
+
+namespace tunneld::protocol {
+
+class Caller {
+ public:
+  /// All outlive this. `static_static`: nullopt for a key that nothing is ever sent to.
+  Caller(PeerLink& link, const crypto::PublicKey& peer_key,
+         const std::optional<crypto::SymmetricKey>& static_static, CookieJar& cookies, Services& services);
+  ~Caller();
+  Caller(const Caller&) = delete;
+  Caller& operator=(const Caller&) = delete;
+
+  void set_addresses(std::vector<net::SocketAddress> addresses) { list_.set(std::move(addresses)); }
+  /// Begins a handshake unless one is under way; at the earliest 5 s after the last initiation.
+  void begin(Now now, Actions& actions);
+  /// At the deadline: true if the peer has been called often and long enough, which ends the handshake.
+  [[nodiscard]] bool give_up(Now now);
+  /// At the deadline otherwise: calls, or calls again.
+  void repeat(Now now, Actions& actions);
+  /// Calls at another endpoint. How often the peer has been called in all still counts.
+  void call_elsewhere(Now now, Actions& actions);
+  /// The next handshake may begin at once: it goes somewhere else.
+  void skip_pause();
+  /// The network is another now: the last initiation left by the old one and is probably lost.
+  void call_by_other_way(Now now);
+
+  /// What came in answer.
+  [[nodiscard]] bool awaits(std::uint32_t index) const { return pending_ && index == pending_index_; }
+  /// The session that a response leads to; null if it does not belong to our initiation, which then goes on
+  /// waiting.
+  [[nodiscard]] std::unique_ptr<Keypair> finish(const ResponseMessage& response,
+                                                const std::optional<crypto::PresharedKey>& preshared_key,
+                                                Now now);
+  void answered_with_cookie(Now now);
+  /// See Peer::refused().
+  void refused(std::uint32_t index, const net::SocketAddress& at, Now now, Actions& actions);
+  /// The host could not send the initiation anywhere.
+  void unsent(Now now);
+  /// The peer has said that it goes: it may be back soon.
+  void peer_left(Now now);
+
+  /// There is a session, whoever began it.
+  void session_up();
+  /// Forgets the handshake that is under way.
+  void reset();
+
+  [[nodiscard]] bool is_calling() const { return retransmit_at_ != kNever; }
+  [[nodiscard]] unsigned attempts() const { return attempts_; }
+  [[nodiscard]] Instant deadline() const { return retransmit_at_; }
+
+ private:
+  /// Whom an initiation goes to: the endpoint, or all addresses that the peer may be at.
+  enum class Reach : std::uint8_t { kEndpoint, kEverywhere };
+  void call(Reach reach, Now now, Actions& actions);
+  void send(ByteView message, const net::Endpoint& endpoint, Reach reach, Now now, Actions& actions);
+  /// How long the initiation that has just been sent waits for its response.
+  [[nodiscard]] Duration patience(Now now);
+  [[nodiscard]] bool heard_lately(Now now) const;
+  [[nodiscard]] bool may_be_elsewhere() const { return list_.leads_elsewhere(link_.endpoint.get()); }
+  void drop_pending();
+
+  PeerLink& link_;
+  const crypto::PublicKey& peer_key_;
+  const std::optional<crypto::SymmetricKey>& static_static_;
+  CookieJar& cookies_;
+  Services& services_;
+
+  CallList list_;
+  Hurry hurry_;
+  std::optional<InitiatorHandshake> pending_;
+  std::uint32_t pending_index_ = 0;
+  unsigned attempts_ = 0;
+  bool cookie_used_ = false;
+  std::optional<Instant> last_sent_;
+  Instant calling_since_{};
+  WallTime last_timestamp_{};
+  Instant retransmit_at_ = kNever;
+};
+
+}  // namespace tunneld::protocol
