@@ -95,8 +95,8 @@ void Daemon::follow_tunnel() {
   driver_.on_endpoint_found([this] { boost::asio::post(io_, [this] { leave_hold(); }); });
   driver_.on_port_useless([this] { return take_new_port(); });
   driver_.on_event([this](const protocol::Event& event) {
-    if (event.kind == protocol::Event::Kind::kPathMtu) follow_path_mtu(event.peer);
-    if (event.kind == protocol::Event::Kind::kLoop) tell_loops();
+    if (event.is<protocol::Event::PathMtu>()) follow_path_mtu(event.peer);
+    if (event.is<protocol::Event::Loop>()) tell_loops();
   });
   tunnel_.timestamps().keep(
       clock_mark_.load().value_or(WallTime()),

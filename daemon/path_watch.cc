@@ -20,9 +20,8 @@ constexpr auto kPause = 50ms;
 PathWatch::PathWatch(boost::asio::io_context& io, const protocol::Tunnel& tunnel, TunnelDriver& driver)
     : tunnel_(tunnel), driver_(driver), pause_(io) {
   driver_.on_event([this](const protocol::Event& event) {
-    using Kind = protocol::Event::Kind;
-    if (event.kind != Kind::kSessionUp && event.kind != Kind::kEndpointMoved && event.kind != Kind::kAskRoute)
-      return;
+    using protocol::Event;
+    if (!event.is<Event::SessionUp, Event::EndpointMoved, Event::AskRoute>()) return;
     links_.clear();
     if (look(event.peer)) driver_.way_changed(event.peer);
   });

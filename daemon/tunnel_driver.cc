@@ -7,6 +7,7 @@
 #include <set>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 #include <boost/asio/post.hpp>
 #include <sys/eventfd.h>
@@ -62,6 +63,14 @@ protocol::PeerOptions options_of(const DesiredPeer& peer) {
           .isolated = peer.isolated};
 }
 
+/// One function for each kind of event: the compiler says which has none.
+template <typename... Functions>
+struct Reporter : Functions... {
+  using Functions::operator()...;
+};
+template <typename... Functions>
+Reporter(Functions...) -> Reporter<Functions...>;
+
 std::string in_words(const KeyUse::Places& places) {
   return "one key is used by two hosts at once: it comes from " + places.one.to_string() + " and " +
          places.other.to_string() + " in turn; give each host a key of its own";
@@ -91,7 +100,7 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
                   if (on_endpoint_found_) on_endpoint_found_();
                   carry_out(actions);
                   for (const EventHandler& handler : event_handlers_)
-                    handler({.kind = protocol::Event::Kind::kAskRoute, .peer = peer});
+                    handler({peer, protocol::Event::AskRoute{}});
                 }),
       refusals_(io, sockets) {
   resolver_.on_candidates([this](protocol::PeerId peer, const std::vector<net::SocketAddress>& addresses) {
@@ -320,7 +329,7 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
   actions.clear();
   for (const protocol::Event& event : events) {
     report(event);
-    if (event.kind == protocol::Event::Kind::kEndpointMoved) {
+    if (event.is<protocol::Event::EndpointMoved>()) {
       if (!may_look(event.peer)) continue;
       check_way(event.peer);
     }
@@ -353,99 +362,96 @@ bool TunnelDriver::send_frame(protocol::PeerId peer, const protocol::ControlFram
 }
 
 void TunnelDriver::report(const protocol::Event& event) {
-  using Kind = protocol::Event::Kind;
-  PeerState& state = peers_[event.peer];
-  if (event.kind == Kind::kSessionUp) check_way(event.peer);
-  switch (event.kind) {
-    case Kind::kSessionUp:
-      state.problem.clear();
-      if (const auto address = current_address(event.peer)) heard_from(event.peer, *address);
-      if (crypto::secret_lock_failed() && !std::exchange(told_lock_failed_, true)) {
-        log::warn("session keys are not locked into memory: raise LimitMEMLOCK (ulimit -l)");
-      }
-      if (!std::exchange(state.up, true)) {
-        const auto address = current_address(event.peer);
-        log::line(level_of(log::Level::kInfo, state), "peer {}: session up with {}", label(event.peer),
-                  address ? address->to_string() : "unknown");
-      } else {
-        log::debug("peer {}: session renewed", label(event.peer));
-      }
-      break;
-    case Kind::kEndpointMoved:
-      heard_from(event.peer, event.endpoint.remote);
-      // A peer may move with every packet; people need not hear of each.
-      if (const Instant now = net::boot_now(); now >= state.tell_moves_at) {
-        state.tell_moves_at = now + kPauseBetweenMoves;
-        log::info("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
-      } else {
-        log::debug("peer {}: moved to {}", label(event.peer), event.endpoint.remote.to_string());
-      }
-      break;
-    case Kind::kSilent:
-      resolver_.refresh(event.peer, current_address(event.peer));
-      break;
-    case Kind::kHandshakeRetry:
-      state.problem = "no answer to " + std::to_string(event.attempt - 1) + " handshakes";
-      if (event.attempt == 2 && state.forbidden_way.empty())
-        log::info("peer {}: no answer to a handshake, trying again", label(event.peer));
-      if (event.attempt <= kFirstAttempts || event.attempt % kAttemptsPerLookup == 0)
-        resolver_.refresh(event.peer, current_address(event.peer));
-      break;
-    case Kind::kHandshakeGaveUp:
-      state.up = false;
-      state.problem = "no answer to handshakes; waits for the next packet to send";
-      log::warn("peer {}: no answer to handshakes for 90 s, waiting for traffic", label(event.peer));
-      break;
-    case Kind::kSessionExpired:
-      state.up = false;
-      log::info("peer {}: session expired", label(event.peer));
-      break;
-    case Kind::kHello:
-      log::debug("peer {}: is a tunneld{}", label(event.peer), event.restarted ? "" : ", as before");
-      if (tunnel_.peer(event.peer).link().layer2.load() != protocol::Layer2::kRefused) state.refused.clear();
-      break;
-    case Kind::kLayer2Refused: {
-      const bool tap_here = plane_.ethernet != nullptr;
-      const auto& remote = tunnel_.peer(event.peer).remote();
-      std::string why = "runs a tap, and this is a tun";
-      if (tap_here)
-        why = remote ? "runs a tun, and this is a tap" : "is no tunneld, and only tunnelds have taps";
-      if (state.refused != why)
-        log::line(level_of(log::Level::kWarning, state), "peer {}: {}: nothing is exchanged with it",
-                  label(event.peer), why);
-      state.refused = std::move(why);
-      break;
-    }
-    case Kind::kHelloLost:
-      log::debug("peer {}: says no HELLO any more", label(event.peer));
-      break;
-    case Kind::kPathMtu:
-      log::debug("peer {}: packets of up to {} bytes pass", label(event.peer),
-                 tunnel_.peer(event.peer).path().mtu().limit());
-      break;
-    case Kind::kRefused:
-      state.problem = "nothing listens at " + event.endpoint.remote.to_string() + ", says its host (ICMP)";
-      log::line(level_of(log::Level::kInfo, state), "peer {}: {}: trying again soon", label(event.peer),
-                state.problem);
-      resolver_.refresh(event.peer, current_address(event.peer));
-      break;
-    case Kind::kAskRoute:
-    case Kind::kLoop:  // told by whoever knows the ports' names
-      break;
-    case Kind::kBye:
-      state.up = false;
-      log::line(level_of(log::Level::kInfo, state), "peer {}: has ended the session", label(event.peer));
-      // Elsewhere at once; where there is no elsewhere, it may be back soon, or its name lead there.
-      if (state.config.endpoints.size() > 1) {
-        resolver_.next(event.peer, current_address(event.peer));
-      } else {
-        resolver_.refresh(event.peer, current_address(event.peer));
-      }
-      break;
-    case Kind::kNoEndpoint:
-      state.problem = "has no known address";
-      break;
+  using protocol::Event;
+  const protocol::PeerId peer = event.peer;
+  PeerState& state = peers_[peer];
+  std::visit(
+      Reporter{
+          [&](const Event::SessionUp&) { report_session(peer, state); },
+          [&](const Event::EndpointMoved& moved) {
+            heard_from(peer, moved.endpoint.remote);
+            // A peer may move with every packet; people need not hear of each.
+            const Instant now = net::boot_now();
+            const bool tell = now >= state.tell_moves_at;
+            if (tell) state.tell_moves_at = now + kPauseBetweenMoves;
+            log::line(tell ? log::Level::kInfo : log::Level::kDebug, "peer {}: moved to {}", label(peer),
+                      moved.endpoint.remote.to_string());
+          },
+          [&](const Event::Silent&) { resolver_.refresh(peer, current_address(peer)); },
+          [&](const Event::HandshakeRetry& retry) {
+            state.problem = "no answer to " + std::to_string(retry.attempt - 1) + " handshakes";
+            if (retry.attempt == 2 && state.forbidden_way.empty())
+              log::info("peer {}: no answer to a handshake, trying again", label(peer));
+            if (retry.attempt <= kFirstAttempts || retry.attempt % kAttemptsPerLookup == 0)
+              resolver_.refresh(peer, current_address(peer));
+          },
+          [&](const Event::HandshakeGaveUp&) {
+            state.up = false;
+            state.problem = "no answer to handshakes; waits for the next packet to send";
+            log::warn("peer {}: no answer to handshakes for 90 s, waiting for traffic", label(peer));
+          },
+          [&](const Event::SessionExpired&) {
+            state.up = false;
+            log::info("peer {}: session expired", label(peer));
+          },
+          [&](const Event::Hello& hello) {
+            log::debug("peer {}: is a tunneld{}", label(peer), hello.restarted ? "" : ", as before");
+            if (tunnel_.peer(peer).link().layer2.load() != protocol::Layer2::kRefused) state.refused.clear();
+          },
+          [&](const Event::HelloLost&) { log::debug("peer {}: says no HELLO any more", label(peer)); },
+          [&](const Event::Layer2Refused&) { report_layer2_refused(peer, state); },
+          [&](const Event::PathMtu&) {
+            log::debug("peer {}: packets of up to {} bytes pass", label(peer),
+                       tunnel_.peer(peer).path().mtu().limit());
+          },
+          [&](const Event::Refused& refused) {
+            state.problem = "nothing listens at " + refused.address.to_string() + ", says its host (ICMP)";
+            log::line(level_of(log::Level::kInfo, state), "peer {}: {}: trying again soon", label(peer),
+                      state.problem);
+            resolver_.refresh(peer, current_address(peer));
+          },
+          [&](const Event::Bye&) {
+            state.up = false;
+            log::line(level_of(log::Level::kInfo, state), "peer {}: has ended the session", label(peer));
+            // Elsewhere at once; where there is no elsewhere, it may be back soon, or its name lead there.
+            if (state.config.endpoints.size() > 1) {
+              resolver_.next(peer, current_address(peer));
+            } else {
+              resolver_.refresh(peer, current_address(peer));
+            }
+          },
+          [&](const Event::NoEndpoint&) { state.problem = "has no known address"; },
+          [](const Event::AskRoute&) {}, [](const Event::Loop&) {},  // told by whoever knows the ports' names
+      },
+      event.what);
+}
+
+void TunnelDriver::report_session(protocol::PeerId peer, PeerState& state) {
+  check_way(peer);
+  state.problem.clear();
+  const auto address = current_address(peer);
+  if (address) heard_from(peer, *address);
+  if (crypto::secret_lock_failed() && !std::exchange(told_lock_failed_, true)) {
+    log::warn("session keys are not locked into memory: raise LimitMEMLOCK (ulimit -l)");
   }
+  if (!std::exchange(state.up, true)) {
+    log::line(level_of(log::Level::kInfo, state), "peer {}: session up with {}", label(peer),
+              address ? address->to_string() : "unknown");
+  } else {
+    log::debug("peer {}: session renewed", label(peer));
+  }
+}
+
+void TunnelDriver::report_layer2_refused(protocol::PeerId peer, PeerState& state) {
+  const bool tap_here = plane_.ethernet != nullptr;
+  std::string why = "runs a tap, and this is a tun";
+  if (tap_here)
+    why = tunnel_.peer(peer).remote() ? "runs a tun, and this is a tap"
+                                      : "is no tunneld, and only tunnelds have taps";
+  if (state.refused != why)
+    log::line(level_of(log::Level::kWarning, state), "peer {}: {}: nothing is exchanged with it", label(peer),
+              why);
+  state.refused = std::move(why);
 }
 
 void TunnelDriver::heard_from(protocol::PeerId peer, const net::SocketAddress& place) {

@@ -75,7 +75,7 @@ class TunnelDriver {
     frame_handlers_[type] = std::move(handler);
   }
   /// Who else wants to know of events. Of a peer's moves, which cause questions to the kernel, no more are
-  /// told than those are worth; the last one is told as kAskRoute.
+  /// told than those are worth; the last one is told as AskRoute.
   void on_event(EventHandler handler) { event_handlers_.push_back(std::move(handler)); }
   /// What the host knows of the route to the peer's address.
   void learn_route(protocol::PeerId peer, const protocol::RouteMtu& route);
@@ -127,6 +127,8 @@ class TunnelDriver {
   void look_after_all();
   void send_probe(const protocol::Actions::Datagram& probe, ByteView bytes);
   void report(const protocol::Event& event);
+  void report_session(protocol::PeerId peer, PeerState& state);
+  void report_layer2_refused(protocol::PeerId peer, PeerState& state);
   void arm_timer();
   void heard_from(protocol::PeerId peer, const net::SocketAddress& place);
   [[nodiscard]] std::string label(protocol::PeerId peer) const;

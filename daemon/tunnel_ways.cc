@@ -46,7 +46,8 @@ bool TunnelDriver::calls(protocol::PeerId peer) const {
 // called, so while one of them is here it stays.
 void TunnelDriver::change_port_if_useless(protocol::Actions& actions) {
   const bool is_useless = std::ranges::any_of(actions.events(), [](const protocol::Event& event) {
-    return event.kind == protocol::Event::Kind::kHandshakeRetry && event.attempt >= kAttemptsPerPort;
+    const auto* retry = event.as<protocol::Event::HandshakeRetry>();
+    return retry != nullptr && retry->attempt >= kAttemptsPerPort;
   });
   if (!is_useless) return;
   const Now now = net::now();
@@ -120,8 +121,7 @@ void TunnelDriver::look_after_all() {
   for (const protocol::PeerId peer : std::exchange(looks_put_off_, {})) {
     if (!knows(peer) || !may_look(peer)) continue;
     check_way(peer);
-    for (const EventHandler& handler : event_handlers_)
-      handler({.kind = protocol::Event::Kind::kAskRoute, .peer = peer});
+    for (const EventHandler& handler : event_handlers_) handler({peer, protocol::Event::AskRoute{}});
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "common/bytes.h"
@@ -17,29 +18,61 @@ namespace tunneld::protocol {
 
 /// A change that matters outside the protocol; the daemon logs it or acts on it.
 struct Event {
-  enum class Kind : std::uint8_t {
-    kSessionUp,        ///< handshake complete; `initiator` tells who began
-    kEndpointMoved,    ///< authenticated traffic came from `endpoint`
-    kHandshakeRetry,   ///< no answer; `attempt` is the number of the initiation now sent
-    kHandshakeGaveUp,  ///< no answer in 90 s; waits for the next packet to send
-    kSessionExpired,   ///< 540 s without a new session
-    kNoEndpoint,       ///< there is something to send, and no address to send it to
-    kHello,      ///< first HELLO of a session: Peer::remote() says who it is; `restarted` tells whether anew
-    kHelloLost,  ///< HELLO no longer holds: the peer is a stock one now, or its session has expired
-    kBye,        ///< the peer has ended the session deliberately
-    kPathMtu,  ///< the largest packet for the path has changed, or the search for it has ended: Peer::path()
-    kRefused,  ///< ICMP, which may be forged, says that nothing listens at `endpoint`: check the address
-    kAskRoute,       ///< the route may have changed: call Peer::learn_route()
-    kSilent,         ///< data went out for 10 s and nothing came back: check the address
-    kLoop,           ///< frames loop between `peer` and another port: EthernetSwitch::loops()
-    kLayer2Refused,  ///< one side is a tap and the other is not: no packets pass
+  /// A handshake is complete.
+  struct SessionUp {
+    bool initiator;  ///< we began it
   };
-  Kind kind;
-  PeerId peer = 0;
-  bool initiator = false;
-  unsigned attempt = 0;
-  bool restarted = false;
-  net::Endpoint endpoint{};
+  /// Authenticated traffic came from elsewhere.
+  struct EndpointMoved {
+    net::Endpoint endpoint;
+  };
+  /// No answer: an initiation has been sent again.
+  struct HandshakeRetry {
+    unsigned attempt;  ///< its number
+  };
+  /// No answer in 90 s; waits for the next packet to send.
+  struct HandshakeGaveUp {};
+  /// 540 s without a new session.
+  struct SessionExpired {};
+  /// There is something to send, and no address to send it to.
+  struct NoEndpoint {};
+  /// The first HELLO of a session: Peer::remote() says who it is.
+  struct Hello {
+    bool restarted;  ///< not the life that was known before
+  };
+  /// HELLO no longer holds: the peer is a stock one now, or its session has expired.
+  struct HelloLost {};
+  /// The peer has ended the session deliberately.
+  struct Bye {};
+  /// The largest packet for the path has changed, or the search for it has ended: Peer::path().
+  struct PathMtu {};
+  /// ICMP, which may be forged, says that nothing listens at an address that was called: check it.
+  struct Refused {
+    net::SocketAddress address;
+  };
+  /// The route may have changed: call Peer::learn_route().
+  struct AskRoute {};
+  /// Data went out for 10 s and nothing came back: check the address.
+  struct Silent {};
+  /// Frames loop between the peer and another port: EthernetSwitch::loops().
+  struct Loop {};
+  /// One side is a tap and the other is not: no packets pass.
+  struct Layer2Refused {};
+
+  PeerId peer;
+  std::variant<SessionUp, EndpointMoved, HandshakeRetry, HandshakeGaveUp, SessionExpired, NoEndpoint, Hello,
+               HelloLost, Bye, PathMtu, Refused, AskRoute, Silent, Loop, Layer2Refused>
+      what;
+
+  template <typename... Kinds>
+  [[nodiscard]] bool is() const {
+    return (std::holds_alternative<Kinds>(what) || ...);
+  }
+  /// Null for an event of another kind.
+  template <typename Kind>
+  [[nodiscard]] const Kind* as() const {
+    return std::get_if<Kind>(&what);
+  }
 };
 
 class Actions {

@@ -56,8 +56,7 @@ void Caller::repeat(Now now, Actions& actions) {
   retransmit_at_ = kNever;
   const bool is_first = attempts_ == 0;
   call(is_first ? Reach::kEndpoint : Reach::kEverywhere, now, actions);
-  if (!is_first)
-    actions.add_event({.kind = Event::Kind::kHandshakeRetry, .peer = link_.id, .attempt = attempts_});
+  if (!is_first) actions.add_event({link_.id, Event::HandshakeRetry{.attempt = attempts_}});
 }
 
 void Caller::call_elsewhere(Now now, Actions& actions) {
@@ -80,7 +79,7 @@ void Caller::call(Reach reach, Now now, Actions& actions) {
   if (!static_static_) return;
   const net::Endpoint* endpoint = link_.endpoint.get();
   if (endpoint == nullptr) {
-    actions.add_event({.kind = Event::Kind::kNoEndpoint, .peer = link_.id});
+    actions.add_event({link_.id, Event::NoEndpoint{}});
     return;
   }
   drop_pending();
@@ -165,9 +164,7 @@ void Caller::refused(std::uint32_t index, const net::SocketAddress& at, Now now,
   // As long as it may be answered from elsewhere, there is something to wait for.
   if (!list_.refused(at) || !hurry_.begin(now.boot, services_.random)) return;
   retransmit_at_ = std::min(retransmit_at_, hurry_.not_before());
-  actions.add_event({.kind = Event::Kind::kRefused,
-                     .peer = link_.id,
-                     .endpoint = {.remote = at, .local = std::nullopt, .local_interface = 0}});
+  actions.add_event({link_.id, Event::Refused{.address = at}});
 }
 
 void Caller::unsent(Now now) {

@@ -33,7 +33,7 @@ void Peer::advance_calling(Now now, Actions& actions) {
   if (now.boot < caller_.deadline()) return;
   if (caller_.give_up(now)) {
     give_up_waiting(Drop::kUnanswered);
-    actions.add_event({.kind = Event::Kind::kHandshakeGaveUp, .peer = id_});
+    actions.add_event({id_, Event::HandshakeGaveUp{}});
     return;
   }
   forget_local_address();  // it may be what is wrong
@@ -105,8 +105,7 @@ void Peer::session_up(Keypair& keypair, Now now, Actions& actions) {
   caller_.session_up();
   forget_session_at_ = now.boot + kForgetSessionAfter;
   latest_handshake_ = now.boot;
-  actions.add_event(
-      {.kind = Event::Kind::kSessionUp, .peer = id_, .initiator = keypair.role == Role::kInitiator});
+  actions.add_event({id_, Event::SessionUp{.initiator = keypair.role == Role::kInitiator}});
   // Waiting packets go out before workers can use the keypair, so that they keep their place in the order.
   const bool may_flush = !layer2_.at_tap() || layer2_.is_ready();
   const bool confirm_by_keepalive = (waiting_.empty() || !may_flush) && keypair.role == Role::kInitiator;
@@ -238,7 +237,7 @@ void Peer::advance(Now now, Actions& actions) {
     forget_session_at_ = kNever;
     forget_remote(actions);
     layer2_.forget();
-    actions.add_event({.kind = Event::Kind::kSessionExpired, .peer = id_});
+    actions.add_event({id_, Event::SessionExpired{}});
   }
   advance_path(now, actions);
 }
@@ -266,7 +265,7 @@ void Peer::look_at_activity(Now now, Actions& actions) {
   const SilenceWatch::Step step = silence_.look(can_ask, now.boot);
   Keypair* keypair = step.keepalive ? live_keypair(now.boot) : nullptr;
   if (keypair != nullptr) seal(*keypair, {}, now, actions);
-  if (step.silent) actions.add_event({.kind = Event::Kind::kSilent, .peer = id_});
+  if (step.silent) actions.add_event({id_, Event::Silent{}});
   if (step.handshake) begin_handshake(now, actions);
   if (step.probe) {
     const std::uint64_t id = (std::uint64_t{1} << 32) + random_below(services_.random, UINT32_MAX);

@@ -61,13 +61,13 @@ void Peer::accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& 
   Keypair* current = live_keypair(now.boot);
   if (layer2_.at_tap() && hello.capabilities.tap && current != nullptr) send_waiting(*current, now, actions);
   decide_layer2(actions);
-  if (news.session) actions.add_event({.kind = Event::Kind::kHello, .peer = id_, .restarted = news.life});
+  if (news.session) actions.add_event({id_, Event::Hello{.restarted = news.life}});
 }
 
 void Peer::forget_remote(Actions& actions) {
   if (!hellos_.forget()) return;
   path_.review();
-  actions.add_event({.kind = Event::Kind::kHelloLost, .peer = id_});
+  actions.add_event({id_, Event::HelloLost{}});
   decide_layer2(actions);
 }
 
@@ -75,7 +75,7 @@ void Peer::decide_layer2(Actions& actions) {
   const bool is_new = layer2_.decide(remote() && remote()->capabilities.tap);
   if (!layer2_.is_refused()) return;
   if (layer2_.at_tap()) give_up_waiting(Drop::kWrongLayer);
-  if (is_new) actions.add_event({.kind = Event::Kind::kLayer2Refused, .peer = id_});
+  if (is_new) actions.add_event({id_, Event::Layer2Refused{}});
 }
 
 // --- Frames
@@ -131,12 +131,12 @@ void Peer::advance_path(Now now, Actions& actions) {
     bytes->resize(std::max<std::size_t>(bytes->size(), probe.size));
     seal(*keypair, *bytes, now, actions, {.probe = probe.size});
   }
-  if (step.ask_host) actions.add_event({.kind = Event::Kind::kAskRoute, .peer = id_});
+  if (step.ask_host) actions.add_event({id_, Event::AskRoute{}});
   tell_path_mtu(actions);
 }
 
 void Peer::tell_path_mtu(Actions& actions) {
-  if (path_.take_news()) actions.add_event({.kind = Event::Kind::kPathMtu, .peer = id_});
+  if (path_.take_news()) actions.add_event({id_, Event::PathMtu{}});
 }
 
 // --- BYE
@@ -154,7 +154,7 @@ void Peer::accept_bye(Now now, Actions& actions) {
   // No answer is expected from the peer any longer, so old traffic must not start a handshake.
   link_->activity.unanswered_send.store(0);
   link_->activity.unanswered_receive.store(0);
-  actions.add_event({.kind = Event::Kind::kBye, .peer = id_});
+  actions.add_event({id_, Event::Bye{}});
 }
 
 }  // namespace tunneld::protocol

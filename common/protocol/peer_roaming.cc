@@ -28,7 +28,7 @@ void Peer::note_endpoint(Actions& actions) {
 
 void Peer::tell_move(const net::Endpoint& to, Actions& actions) {
   close_lanes();
-  actions.add_event({.kind = Event::Kind::kEndpointMoved, .peer = id_, .endpoint = to});
+  actions.add_event({id_, Event::EndpointMoved{.endpoint = to}});
 }
 
 void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {

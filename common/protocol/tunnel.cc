@@ -115,7 +115,7 @@ void Tunnel::advance(Now now, Actions& actions) {
   }
   if (plane_.ethernet && (sweep_at_ == kNever || now.boot >= sweep_at_)) {
     for (const Loop& loop : plane_.ethernet->sweep(*plane_.routing.get(), now.boot))
-      actions.add_event({.kind = Event::Kind::kLoop, .peer = loop.one});
+      actions.add_event({loop.one, Event::Loop{}});
     sweep_at_ = now.boot + EthernetSwitch::kSweepInterval;
   }
   plane_.quiescence.reclaim();

@@ -57,14 +57,14 @@ ClientPush::ClientPush(std::shared_ptr<const config::Config> config, const proto
     : config_(std::move(config)), tunnel_(tunnel), host_(std::move(host)), look_at_(now + kLookEvery) {}
 
 void ClientPush::on_event(const PushPeer& from, const protocol::Event& event, Instant now, PushFrames& out) {
-  using Kind = protocol::Event::Kind;
-  if (event.kind == Kind::kHello) {
+  using protocol::Event;
+  if (event.is<Event::Hello>()) {
     const protocol::Peer* peer = tunnel_.find_peer(from.key);
     if (peer == nullptr || !peer->remote() || !peer->remote()->capabilities.config) return;
     if (!is_server(from.key)) return;
     questions_.erase(from.id);
     ask(from, now, out);
-  } else if (event.kind == Kind::kHelloLost || event.kind == Kind::kBye) {
+  } else if (event.is<Event::HelloLost, Event::Bye>()) {
     questions_.erase(from.id);
     // It was there until now, whenever the last look was.
     if (held_.source && from.key == held_.source->server) held_.source->term.renew(now);

@@ -68,10 +68,9 @@ ServerPush::ServerPush(std::shared_ptr<const config::Config> config, const proto
 }
 
 void ServerPush::on_event(const PushPeer& from, const protocol::Event& event) {
-  using Kind = protocol::Event::Kind;
+  using protocol::Event;
   // Whoever comes back asks again.
-  if (event.kind == Kind::kBye || event.kind == Kind::kSessionExpired || event.kind == Kind::kHelloLost)
-    clients_.erase(from.id);
+  if (event.is<Event::Bye, Event::SessionExpired, Event::HelloLost>()) clients_.erase(from.id);
 }
 
 void ServerPush::on_frame(const PushPeer& from, const protocol::ControlFrame& frame, Now now,

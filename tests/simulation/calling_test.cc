@@ -4,7 +4,7 @@
 namespace tunneld::simulation {
 namespace {
 
-using Kind = protocol::Event::Kind;
+using protocol::Event;
 
 /// Initiations on the wire: when, and to which address.
 struct Calls {
@@ -94,7 +94,7 @@ TEST(Calling, InitiationsAreFiveSecondsApartWhateverTheNetworkDoesForNinetySecon
   pair.network.loss = 1;
   pair.a.send(pair.b, 1);
   const Duration begin = pair.network.clock;
-  while (pair.a.count(Kind::kHandshakeGaveUp) == 0 && pair.network.clock - begin < 200s) {
+  while (pair.a.count<Event::HandshakeGaveUp>() == 0 && pair.network.clock - begin < 200s) {
     protocol::Actions actions;
     pair.a.tunnel->change(pair.b_at_a)->network_changed(pair.network.now(), actions);
     pair.network.run_for(300ms);
@@ -212,7 +212,7 @@ TEST(Calling, ARefusedPeerIsCalledSoonAndThenAsUsual) {
     for (; refused < calls.messages.size(); ++refused)
       refuse(pair.a, ByteView(calls.messages[refused]), pair.b.outside);
   }
-  EXPECT_EQ(pair.a.count(Kind::kRefused), 1U) << "look the name up, once";
+  EXPECT_EQ(pair.a.count<Event::Refused>(), 1U) << "look the name up, once";
   const auto gaps = calls.gaps();
   ASSERT_GE(gaps.size(), 6U);
   const std::array<std::pair<Duration, Duration>, 4> soon{
@@ -247,7 +247,7 @@ TEST(Calling, ASessionEndsTheHurryBeforeIt) {
   pair.a.send(pair.b, 2);
   ASSERT_EQ(calls.messages.size(), 1U);
   refuse(pair.a, ByteView(calls.messages[0]), pair.b.outside);
-  EXPECT_EQ(pair.a.count(Kind::kRefused), 2U) << "once per session";
+  EXPECT_EQ(pair.a.count<Event::Refused>(), 2U) << "once per session";
   pair.network.run_for(700ms);
   EXPECT_EQ(calls.messages.size(), 2U);
 }
@@ -275,9 +275,9 @@ TEST(Calling, ARefusalThatDoesNotFitAnInitiationOfOursChangesNothing) {
   ASSERT_EQ(calls.times.size(), 2U);
   EXPECT_GE(calls.gaps()[0], 5s);
   refuse(pair.a, ByteView(ours), pair.b.outside);  // of the one before
-  EXPECT_EQ(pair.a.count(Kind::kRefused), 0U);
+  EXPECT_EQ(pair.a.count<Event::Refused>(), 0U);
   refuse(pair.a, ByteView(calls.messages[1]).first(8), pair.b.outside);
-  EXPECT_EQ(pair.a.count(Kind::kRefused), 1U) << "the test would not have noticed";
+  EXPECT_EQ(pair.a.count<Event::Refused>(), 1U) << "the test would not have noticed";
 }
 
 TEST(Calling, ARefusalAtOneOfSeveralAddressesWaitsForTheOthers) {
@@ -292,9 +292,9 @@ TEST(Calling, ARefusalAtOneOfSeveralAddressesWaitsForTheOthers) {
   ASSERT_EQ(calls.to_whom, (std::vector<std::string>{pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
   refuse(pair.a, ByteView(calls.messages[1]), "192.0.2.79:7");
   refuse(pair.a, ByteView(calls.messages[1]), "192.0.2.79:7");
-  EXPECT_EQ(pair.a.count(Kind::kRefused), 0U);
+  EXPECT_EQ(pair.a.count<Event::Refused>(), 0U);
   refuse(pair.a, ByteView(calls.messages[1]), "192.0.2.78:7");
-  EXPECT_EQ(pair.a.count(Kind::kRefused), 1U);
+  EXPECT_EQ(pair.a.count<Event::Refused>(), 1U);
 }
 
 TEST(Calling, ARefusalForgedForALiveSessionNeitherEndsItNorHurriesItsRenewal) {
@@ -321,7 +321,7 @@ TEST(Calling, ARefusalForgedForALiveSessionNeitherEndsItNorHurriesItsRenewal) {
   }
   ASSERT_GE(calls.messages.size(), 4U) << "no renewal: nothing was tested";
   for (const Duration gap : calls.gaps()) EXPECT_GE(gap, 5s);
-  EXPECT_EQ(pair.a.count(Kind::kRefused), 0U);
+  EXPECT_EQ(pair.a.count<Event::Refused>(), 0U);
   EXPECT_EQ(pair.b.delivered.size(), id);
   EXPECT_EQ(pair.network.violation, "");
 }
@@ -336,7 +336,7 @@ TEST(Calling, AClockThatIsSetBackDoesNotLockARunningInitiatorOut) {
     pair.network.run_for(1s);
   }
   EXPECT_EQ(pair.network.handshakes, 3U) << "at 0, 120 and 240 s, each answered";
-  EXPECT_EQ(pair.a.count(Kind::kHandshakeRetry), 0U);
+  EXPECT_EQ(pair.a.count<Event::HandshakeRetry>(), 0U);
   EXPECT_EQ(pair.b.delivered.size(), 250U);
   const auto status = pair.a.tunnel->peer(pair.b_at_a).status(pair.network.now().boot);
   EXPECT_LT(pair.network.now().boot - *status.latest_handshake, 15s) << "ages are the boot clock's";

@@ -44,8 +44,8 @@ TEST(Day, TenthLostAndNoInvariantBroken) {
   const double ratio = static_cast<double>(times.size()) / static_cast<double>(sent.size());
   EXPECT_GT(ratio, 0.88);
   EXPECT_LT(ratio, 0.93);
-  EXPECT_GE(pair.a.count(protocol::Event::Kind::kSessionUp), 600U);
-  EXPECT_EQ(pair.a.count(protocol::Event::Kind::kHandshakeGaveUp), 0U);
+  EXPECT_GE(pair.a.count<protocol::Event::SessionUp>(), 600U);
+  EXPECT_EQ(pair.a.count<protocol::Event::HandshakeGaveUp>(), 0U);
 }
 
 TEST(Day, RekeysLoseNothingOnAGoodNetwork) {
@@ -61,8 +61,8 @@ TEST(Day, RekeysLoseNothingOnAGoodNetwork) {
   }
   // b's first packet finds no endpoint for a and is not counted on.
   EXPECT_GE(pair.a.delivered.size() + pair.b.delivered.size() + 2, id);
-  EXPECT_GE(pair.a.count(protocol::Event::Kind::kSessionUp), 715U);
-  EXPECT_LE(pair.a.count(protocol::Event::Kind::kSessionUp), 722U);
+  EXPECT_GE(pair.a.count<protocol::Event::SessionUp>(), 715U);
+  EXPECT_LE(pair.a.count<protocol::Event::SessionUp>(), 722U);
 }
 
 }  // namespace

@@ -140,11 +140,11 @@ TEST(EthernetHub, ALoopBetweenTwoSpokesIsSeenWithinSecondsAndOnce) {
   EXPECT_EQ(loops[0].one, std::min(star.ids[0], star.ids[1]));
   EXPECT_EQ(loops[0].other, std::max(star.ids[0], star.ids[1]));
   EXPECT_EQ(loops[0].station.address, mac(5));
-  EXPECT_EQ(star.hub.node.count(Kind::kLoop), 1U);
+  EXPECT_EQ(star.hub.node.count<Event::Loop>(), 1U);
   // Somebody takes one of the two ways away.
   star.network.run_for(60s);
   EXPECT_TRUE(star.hub.node.plane.ethernet->loops().empty());
-  EXPECT_EQ(star.hub.node.count(Kind::kLoop), 1U);
+  EXPECT_EQ(star.hub.node.count<Event::Loop>(), 1U);
 }
 
 TEST(EthernetHub, AStationThatMovesIsNoLoop) {
@@ -154,7 +154,7 @@ TEST(EthernetHub, AStationThatMovesIsNoLoop) {
     star.network.run_for(100ms);
   }
   EXPECT_TRUE(star.hub.node.plane.ethernet->loops().empty());
-  EXPECT_EQ(star.hub.node.count(Kind::kLoop), 0U);
+  EXPECT_EQ(star.hub.node.count<Event::Loop>(), 0U);
 }
 
 TEST(EthernetHub, ARemovedPeersStationsAreForgotten) {

@@ -81,8 +81,8 @@ TEST(Ethernet, ATunAndATapRefuseEachOtherByName) {
     }
     EXPECT_EQ(tap.node.tunnel->peer(tun_at_tap).link().layer2.load(), Layer2::kRefused);
     EXPECT_EQ(tun.tunnel->peer(tap_at_tun).link().layer2.load(), Layer2::kRefused);
-    EXPECT_EQ(tap.node.count(Kind::kLayer2Refused), 1U);
-    EXPECT_EQ(tun.count(Kind::kLayer2Refused), 1U);
+    EXPECT_EQ(tap.node.count<Event::Layer2Refused>(), 1U);
+    EXPECT_EQ(tun.count<Event::Layer2Refused>(), 1U);
     EXPECT_TRUE(tap.received.empty());
     EXPECT_TRUE(tun.delivered.empty());
     EXPECT_GT(tap.dropped(Drop::kWrongLayer), 10U);
@@ -106,7 +106,7 @@ TEST(Ethernet, AStockPeerIsRefusedWhenItsHelloIsOverdue) {
     EXPECT_EQ(tap.node.tunnel->peer(id).link().layer2.load(), Layer2::kUnknown);
     network.run_for(9s);
     EXPECT_EQ(tap.node.tunnel->peer(id).link().layer2.load(), Layer2::kRefused);
-    EXPECT_EQ(tap.node.count(Kind::kLayer2Refused), 1U);
+    EXPECT_EQ(tap.node.count<Event::Layer2Refused>(), 1U);
     tap.send(frame(mac(1), kBroadcast, 2));
     EXPECT_GT(tap.dropped(Drop::kWrongLayer), 0U);
     EXPECT_TRUE(tap.received.empty());

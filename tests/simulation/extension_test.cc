@@ -4,7 +4,7 @@
 namespace tunneld::simulation {
 namespace {
 
-using Kind = protocol::Event::Kind;
+using protocol::Event;
 
 struct Two {
   explicit Two(std::uint64_t seed, protocol::TunnelOptions a_options = kWireGuardCipher,
@@ -46,8 +46,8 @@ TEST(Extension, BothSidesLearnWhatTheOtherIs) {
   EXPECT_EQ(two.peer_b().remote()->capabilities, server.capabilities);
   EXPECT_EQ(two.peer_a().remote()->capabilities, protocol::Capabilities());
   EXPECT_NE(two.peer_a().remote()->instance, two.peer_b().remote()->instance);
-  EXPECT_EQ(two.a.count(Kind::kHello), 1U);
-  EXPECT_EQ(two.b.count(Kind::kHello), 1U);
+  EXPECT_EQ(two.a.count<Event::Hello>(), 1U);
+  EXPECT_EQ(two.b.count<Event::Hello>(), 1U);
 }
 
 TEST(Extension, EachSessionIsGreetedAndARestartIsNoticed) {
@@ -58,11 +58,11 @@ TEST(Extension, EachSessionIsGreetedAndARestartIsNoticed) {
     two.network.run_for(1s);
     ASSERT_TRUE(two.peer_b().remote());
   }
-  EXPECT_EQ(two.a.count(Kind::kHello), 3U);
-  EXPECT_EQ(two.a.count(Kind::kHelloLost), 0U);
+  EXPECT_EQ(two.a.count<Event::Hello>(), 3U);
+  EXPECT_EQ(two.a.count<Event::HelloLost>(), 0U);
   std::vector<bool> restarted;
   for (const auto& event : two.a.events) {
-    if (event.kind == Kind::kHello) restarted.push_back(event.restarted);
+    if (const auto* hello = event.as<Event::Hello>()) restarted.push_back(hello->restarted);
   }
   EXPECT_EQ(restarted, (std::vector{true, false, false}));
 }
@@ -90,7 +90,7 @@ TEST(Extension, APeerThatBecomesAStockOneIsForgotten) {
     two.network.run_for(1s);
   }
   EXPECT_FALSE(two.peer_b().remote());
-  EXPECT_EQ(two.a.count(Kind::kHelloLost), 1U);
+  EXPECT_EQ(two.a.count<Event::HelloLost>(), 1U);
 }
 
 TEST(Extension, FramesArriveAndAreBounded) {
@@ -140,7 +140,7 @@ TEST(Extension, ByeEndsTheSessionAtOnceAndTheNextOneBegins) {
   for (const auto& datagram : actions.datagrams())
     two.network.transmit(two.a, datagram.to, actions.bytes(datagram));
   two.network.run_for(100ms);
-  EXPECT_EQ(two.b.count(Kind::kBye), 1U);
+  EXPECT_EQ(two.b.count<Event::Bye>(), 1U);
   EXPECT_FALSE(two.peer_a().status(two.network.now().boot).session_live);
   EXPECT_FALSE(two.peer_a().remote());
   two.network.run_for(60s);
@@ -170,7 +170,7 @@ TEST(Silence, OfTrafficInOneDirectionIsNoReasonForAHandshake) {
     two.network.run_for(1s);
   }
   EXPECT_EQ(two.network.handshakes, handshakes);
-  EXPECT_EQ(two.a.count(Kind::kSilent), 0U);
+  EXPECT_EQ(two.a.count<Event::Silent>(), 0U);
 }
 
 TEST(Silence, OfAPeerThatHasGoneIsNoticedInFourSeconds) {
@@ -184,7 +184,7 @@ TEST(Silence, OfAPeerThatHasGoneIsNoticedInFourSeconds) {
   EXPECT_EQ(two.network.handshakes, handshakes);
   two.network.run_for(300ms);
   EXPECT_EQ(two.network.handshakes, handshakes + 1);
-  EXPECT_EQ(two.a.count(Kind::kSilent), 1U);
+  EXPECT_EQ(two.a.count<Event::Silent>(), 1U);
 }
 
 TEST(Silence, AHandshakeThatHasOtherAddressesToTryWaitsForLess) {
@@ -194,7 +194,7 @@ TEST(Silence, AHandshakeThatHasOtherAddressesToTryWaitsForLess) {
   two.network.on_wire = [&two](const Node& from, ByteView) { return &from != &two.b; };
   two.a.send(two.b, 1);
   two.network.run_for(6500ms);
-  EXPECT_EQ(two.a.count(Kind::kHandshakeRetry), 1U);
+  EXPECT_EQ(two.a.count<Event::HandshakeRetry>(), 1U);
   // The other address: called at once, although the last initiation is not 5 s ago.
   const auto handshakes = two.network.handshakes;
   protocol::Actions actions;

@@ -5,7 +5,7 @@
 namespace tunneld::simulation {
 namespace {
 
-using Kind = protocol::Event::Kind;
+using protocol::Event;
 
 /// Two nodes, of which `b` answers each packet from inside the call that delivers it, as a kernel does: its
 /// control thread has no turn between.
@@ -53,7 +53,7 @@ TEST(FirstReply, GoesToWhereThePeerHasMoved) {
   EXPECT_EQ(pair.answers, 21U);
   EXPECT_EQ(pair.at_once, 21U) << "none waits for the control thread";
   EXPECT_EQ(pair.delivered_answers(), 21U);
-  EXPECT_EQ(pair.b.count(Kind::kEndpointMoved), 20U);
+  EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 20U);
 }
 
 TEST(FirstReply, LeavesFromTheAddressThatThePeerHasCalled) {
@@ -65,7 +65,7 @@ TEST(FirstReply, LeavesFromTheAddressThatThePeerHasCalled) {
   pair.b.receive(next_datagram(pair), from);
   EXPECT_EQ(pair.last_to, from);
   pair.b.turn();
-  EXPECT_EQ(pair.b.count(Kind::kEndpointMoved), 0U) << "the peer is where it was";
+  EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 0U) << "the peer is where it was";
 }
 
 TEST(FirstReply, IsUnderTheSessionOfAPeerThatHasBegunAnew) {
@@ -137,7 +137,7 @@ TEST(FirstReply, AMoveBeforeTheLastOneWasNotedWaitsForTheControlThread) {
   EXPECT_EQ(where(), endpoint("203.0.113.1:1").remote);
   pair.b.turn();
   EXPECT_EQ(where(), endpoint("203.0.113.3:3").remote);
-  EXPECT_EQ(pair.b.count(Kind::kEndpointMoved), 2U);
+  EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 2U);
   // And from now on at once again.
   pair.b.receive(next_datagram(pair), endpoint("203.0.113.4:4"));
   EXPECT_EQ(where(), endpoint("203.0.113.4:4").remote);

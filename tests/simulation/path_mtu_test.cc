@@ -6,7 +6,7 @@
 namespace tunneld::simulation {
 namespace {
 
-using Kind = protocol::Event::Kind;
+using protocol::Event;
 
 constexpr protocol::TunnelOptions kProbing{
     .extension = true, .fast_cipher = false, .capabilities = {.probe = true}, .path = {}};
@@ -58,7 +58,7 @@ TEST(PathOfTwo, TheFirstProbeTellsWhereNothingIsInTheWay) {
     EXPECT_EQ(way.path().round_trip_time, Duration(40ms));
     EXPECT_EQ(way.b.tunnel->peer(way.a_at_b).link().path_mtu.load(), ipv6 ? 1420U : 1440U)
         << "each way for itself";
-    EXPECT_GE(way.a.count(Kind::kPathMtu), 1U);
+    EXPECT_GE(way.a.count<Event::PathMtu>(), 1U);
     EXPECT_EQ(way.network.violation, "");
   }
 }
@@ -127,7 +127,7 @@ TEST(PathOfTwo, StockPeersAreHeldToWhatTheHostKnows) {
   way.transfer(10s);
   EXPECT_EQ(way.limit(), 1420U) << "as wg-quick has it";
   EXPECT_LE(way.largest, 1420U + 60);
-  EXPECT_GE(way.a.count(Kind::kAskRoute), 1U)
+  EXPECT_GE(way.a.count<Event::AskRoute>(), 1U)
       << "large packets leave: has the kernel heard of a smaller path?";
   const auto learn = [&](const protocol::RouteMtu& route) {
     way.a.tunnel->change(way.b_at_a)->learn_route(route);

@@ -4,7 +4,7 @@
 namespace tunneld::simulation {
 namespace {
 
-using Kind = protocol::Event::Kind;
+using protocol::Event;
 
 // Valid mac1, nonsense inside: what an attacker who knows the public key that `jar` was made for can send.
 std::vector<std::uint8_t> junk_initiation(Network& network, protocol::CookieJar& jar) {
@@ -53,12 +53,12 @@ TEST(Sessions, RoamingFollowsAuthenticatedDataAndNothingElse) {
   store_le(&forged[8], std::uint64_t{1000});
   pair.b.receive(forged, endpoint("198.51.100.66:666"));
   pair.b.turn();
-  EXPECT_EQ(pair.b.count(Kind::kEndpointMoved), 0U);
+  EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 0U);
 
   pair.a.outside = "203.0.113.9:9999";  // a is now behind another address
   pair.a.send(pair.b, 3);
   pair.network.run_for(1s);
-  EXPECT_EQ(pair.b.count(Kind::kEndpointMoved), 1U);
+  EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 1U);
   pair.b.send(pair.a, 4);
   pair.network.run_for(1s);
   EXPECT_EQ(pair.a.delivered, std::vector<std::uint64_t>{4});
@@ -78,7 +78,7 @@ TEST(Sessions, AReplayedInitiationIsRefusedAndChangesNothing) {
   pair.b.receive(initiation, endpoint("198.51.100.66:666"));
   pair.b.turn();
   EXPECT_EQ(pair.network.datagrams, before) << "no answer";
-  EXPECT_EQ(pair.b.count(Kind::kEndpointMoved), 0U);
+  EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 0U);
   EXPECT_EQ(pair.b.plane.drops[2].get(protocol::Drop::kHandshakeRefused), 1U);
 }
 

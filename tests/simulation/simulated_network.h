@@ -103,9 +103,10 @@ class Node {
   std::vector<protocol::Event> events;
   std::vector<protocol::Actions::Frame> frames;
 
-  [[nodiscard]] std::size_t count(protocol::Event::Kind kind) const {
-    return static_cast<std::size_t>(std::count_if(events.begin(), events.end(),
-                                                  [kind](const auto& event) { return event.kind == kind; }));
+  template <typename Kind>
+  [[nodiscard]] std::size_t count() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(events, [](const protocol::Event& event) { return event.is<Kind>(); }));
   }
 
  private:

@@ -10,8 +10,8 @@
 namespace tunneld::simulation {
 
 using protocol::Drop;
+using protocol::Event;
 using protocol::Layer2;
-using Kind = protocol::Event::Kind;
 
 inline constexpr protocol::TunnelOptions kTap{
     .extension = true, .fast_cipher = true, .capabilities = {.config = false, .tap = true}};

@@ -4,15 +4,15 @@
 namespace tunneld::simulation {
 namespace {
 
-using Kind = protocol::Event::Kind;
+using protocol::Event;
 
 TEST(Timers, TheFirstPacketMakesTheSessionAndArrives) {
   Pair pair(1);
   pair.a.send(pair.b, 42);
   pair.network.run_for(1s);
   EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{42});
-  EXPECT_EQ(pair.a.count(Kind::kSessionUp), 1U);
-  EXPECT_EQ(pair.b.count(Kind::kSessionUp), 1U);
+  EXPECT_EQ(pair.a.count<Event::SessionUp>(), 1U);
+  EXPECT_EQ(pair.b.count<Event::SessionUp>(), 1U);
   EXPECT_EQ(pair.network.handshakes, 1U);
 }
 
@@ -42,7 +42,7 @@ TEST(Timers, SilenceForFifteenSecondsAfterSendingBeginsAHandshake) {
   pair.a.send(pair.b, 2);
   pair.network.run_for(14s);
   EXPECT_EQ(pair.network.handshakes, handshakes);
-  EXPECT_EQ(pair.a.count(Kind::kSilent), 1U) << "the resolver is asked before the handshake";
+  EXPECT_EQ(pair.a.count<Event::Silent>(), 1U) << "the resolver is asked before the handshake";
   pair.network.run_for(2s);
   EXPECT_EQ(pair.network.handshakes, handshakes + 1);
 }
@@ -53,7 +53,7 @@ TEST(Timers, GivesUpAfterNinetySecondsAndEighteenTries) {
   pair.a.send(pair.b, 1);
   pair.network.run_for(100s);
   EXPECT_EQ(pair.network.handshakes, 18U);
-  EXPECT_EQ(pair.a.count(Kind::kHandshakeGaveUp), 1U);
+  EXPECT_EQ(pair.a.count<Event::HandshakeGaveUp>(), 1U);
   pair.network.run_for(1h);
   EXPECT_EQ(pair.network.handshakes, 18U) << "silent until there is something to send";
   pair.network.loss = 0;
@@ -79,7 +79,7 @@ TEST(Timers, PersistentKeepalivesKeepComing) {
   a.add_peer(b, true, 25s);
   b.add_peer(a, false);
   network.run_for(1s);
-  EXPECT_EQ(a.count(Kind::kSessionUp), 1U) << "turning it on begins at once";
+  EXPECT_EQ(a.count<Event::SessionUp>(), 1U) << "turning it on begins at once";
   const auto before = network.data_messages;
   network.run_for(100s);
   EXPECT_GE(network.data_messages, before + 4);
@@ -95,7 +95,8 @@ TEST(Timers, OnlyTheInitiatorRenewsUnlessItIsGone) {
     pair.network.run_for(1s);
   }
   for (const auto& event : pair.b.events) {
-    EXPECT_FALSE(event.kind == Kind::kSessionUp && event.initiator);
+    const auto* up = event.as<Event::SessionUp>();
+    EXPECT_FALSE(up != nullptr && up->initiator);
   }
   EXPECT_EQ(pair.network.handshakes, 3U) << "at 0, 120 and 240 s";
 }
@@ -124,7 +125,7 @@ Duration idle_rekey(protocol::TunnelOptions options) {
   const Duration begin = network.clock;
   while (network.handshakes < 2 && network.clock - begin < 10min) network.run_for(1s);
   EXPECT_EQ(network.violation, "");
-  EXPECT_EQ(a.count(Kind::kSessionUp), 2U);
+  EXPECT_EQ(a.count<Event::SessionUp>(), 2U);
   return network.clock - begin;
 }
 
@@ -186,9 +187,9 @@ TEST(Timers, KeysAreWipedWhenTheyAreOfNoUseAnyMore) {
   pair.network.run_for(1500ms);
   EXPECT_EQ(sessions_with_keys(pair.a, pair.b_at_a), 0U);
   EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 0U);
-  EXPECT_EQ(pair.a.count(Kind::kSessionExpired), 0U) << "what is known of the session goes later";
+  EXPECT_EQ(pair.a.count<Event::SessionExpired>(), 0U) << "what is known of the session goes later";
   pair.network.run_for(360s);
-  EXPECT_EQ(pair.a.count(Kind::kSessionExpired), 1U);
+  EXPECT_EQ(pair.a.count<Event::SessionExpired>(), 1U);
   pair.a.send(pair.b, 2);
   pair.network.run_for(1s);
   EXPECT_EQ(pair.b.delivered, (std::vector<std::uint64_t>{1, 2}));
@@ -218,7 +219,7 @@ TEST(Timers, KeysThatNobodyHasConfirmedAreWiped) {
   };
   pair.a.send(pair.b, 1);
   pair.network.run_for(100s);
-  ASSERT_EQ(pair.a.count(Kind::kHandshakeGaveUp), 1U);
+  ASSERT_EQ(pair.a.count<Event::HandshakeGaveUp>(), 1U);
   EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 1U);
   pair.network.run_for(180s);
   EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 0U);
@@ -255,7 +256,7 @@ TEST(Timers, TheEphemeralKeyOfAHandshakeGoesWithItsAttempt) {
   EXPECT_FALSE(holds(peer, drawn[0]));
   EXPECT_TRUE(holds(peer, drawn[1]));
   network.run_for(95s);
-  ASSERT_EQ(a.count(Kind::kHandshakeGaveUp), 1U);
+  ASSERT_EQ(a.count<Event::HandshakeGaveUp>(), 1U);
   for (const auto& secret : drawn) EXPECT_FALSE(holds(peer, secret));
 
   // One that succeeds.

@@ -33,8 +33,8 @@ class TunnelDriverWays : public TunnelDriverFixture {
       return std::nullopt;
     });
     driver_->on_event([this](const protocol::Event& event) {
-      told_ += event.kind == protocol::Event::Kind::kEndpointMoved ? 1U : 0U;
-      asked_ += event.kind == protocol::Event::Kind::kAskRoute ? 1U : 0U;
+      told_ += event.is<protocol::Event::EndpointMoved>() ? 1U : 0U;
+      asked_ += event.is<protocol::Event::AskRoute>() ? 1U : 0U;
     });
     driver_->set_peers({{.config = driven_peer("a")}});
     tunnel_->change(0)->moved(source(0), actions_);
