@@ -49,13 +49,15 @@ DataWorker::DataWorker(std::size_t index, protocol::DataPlane& plane, std::span<
                        const net::TunFeatures& features, WorkerSignals& signals)
     : index_(index),
       plane_(plane),
+      outbound_thread_(plane.threads.outbound(index)),
+      inbound_thread_(plane.threads.inbound(index)),
       queues_(queues),
       queue_(queues[index]),
       socket_(socket),
       lanes_(lanes),
       features_(features),
       signals_(signals),
-      outbound_path_(plane, 2 * index),
+      outbound_path_(plane, outbound_thread_),
       buffer_(std::make_unique<std::uint8_t[]>(net::TunQueue::kMaxPacket)),
       stop_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
@@ -82,13 +84,13 @@ void DataWorker::socket_is_another() {
   watch(epoll_, socket_.fd());
 }
 
-void DataWorker::wake_control(std::size_t thread) {
-  if (!plane_.doors[thread]->take_pending()) return;
+void DataWorker::wake_control(protocol::DataThread thread) {
+  if (!plane_.doors[thread.number]->take_pending()) return;
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
 }
 
-void DataWorker::read_refusals(std::size_t thread) {
+void DataWorker::read_refusals(protocol::DataThread thread) {
   std::array<std::uint8_t, protocol::kQuotedInitiation> quotation;
   for (int i = 0; i < kMaxRefusals; ++i) {
     const auto refusal = read_refusal(socket_.fd(), quotation);
@@ -98,12 +100,13 @@ void DataWorker::read_refusals(std::size_t thread) {
       continue;
     const net::Endpoint there{.remote = *refusal->destination, .local = std::nullopt, .local_interface = 0};
     // If the door is full, the news is lost: the next try comes at its usual time.
-    (void)plane_.doors[thread]->push({.notice = protocol::Notice::kRefused, .endpoint = there}, quoted);
+    (void)plane_.doors[thread.number]->push({.notice = protocol::Notice::kRefused, .endpoint = there},
+                                            quoted);
   }
   wake_control(thread);
 }
 
-void DataWorker::send(protocol::Outbound& path, std::size_t thread) {
+void DataWorker::send(protocol::Outbound& path, protocol::DataThread thread) {
   for (const protocol::SealedRun& run : path.finish()) {
     net::UdpSocket& socket = run.lane == 0 ? socket_ : lanes_[run.lane - 1];
     const net::SendResult result =
@@ -115,7 +118,7 @@ void DataWorker::send(protocol::Outbound& path, std::size_t thread) {
   const protocol::IcmpAnswers& answers = path.answers();
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (queue_.write({}, answers[i]) != net::TunWriteStatus::kWritten) {
-      plane_.drops[thread].count(protocol::Drop::kDeviceRefused);
+      plane_.drops[thread.number].count(protocol::Drop::kDeviceRefused);
     }
   }
 }
@@ -137,13 +140,13 @@ DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, in
     moved.bytes += read.length;
     const MutableBytes packet(buffer_.get(), read.length);
     while (!outbound_path_.add(read.header, packet)) {
-      send(outbound_path_, 2 * index_);
+      send(outbound_path_, outbound_thread_);
       outbound_path_.begin(net::boot_now());
     }
   }
-  send(outbound_path_, 2 * index_);
+  send(outbound_path_, outbound_thread_);
   reader.leave();
-  wake_control(2 * index_);
+  wake_control(outbound_thread_);
   return moved;
 }
 
@@ -192,7 +195,7 @@ void DataWorker::run_outbound(protocol::Quiescence::Reader& reader) {
 
 void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
   name_thread("in", index_);
-  const std::size_t thread = 2 * index_ + 1;
+  const protocol::DataThread thread = inbound_thread_;
   protocol::Inbound inbound(plane_, thread, {.tcp = features_.tcp, .udp = features_.udp});
   net::ReceiveBatch batch;
   net::RawEndpoint known_sender;
@@ -200,7 +203,7 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
 
   const auto write = [&](const net::VirtioNetHeader& header, std::span<const iovec> parts) {
     if (queue_for(parts).write(header, parts) != net::TunWriteStatus::kWritten) {
-      plane_.drops[thread].count(protocol::Drop::kDeviceRefused, parts.size());
+      plane_.drops[thread.number].count(protocol::Drop::kDeviceRefused, parts.size());
     }
   };
 

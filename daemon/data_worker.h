@@ -64,16 +64,17 @@ class DataWorker {
   /// leave by all workers.
   [[nodiscard]] net::TunQueue& queue_for(std::span<const iovec> packet);
   /// Empties the socket's error queue. Errors about an initiation go to the control thread.
-  void read_refusals(std::size_t thread);
+  void read_refusals(protocol::DataThread thread);
   /// Seals and sends the packets in `path`; counts as `thread`.
-  void send(protocol::Outbound& path, std::size_t thread);
+  void send(protocol::Outbound& path, protocol::DataThread thread);
   void give_device_to_outbound();
   void give_device_back();
-  void wake_control(std::size_t thread);
+  void wake_control(protocol::DataThread thread);
   [[nodiscard]] bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
   const std::size_t index_;
   protocol::DataPlane& plane_;
+  const protocol::DataThread outbound_thread_, inbound_thread_;
   const std::span<net::TunQueue> queues_;
   net::TunQueue& queue_;  ///< the one of queues_ that it reads
   net::UdpSocket& socket_;

@@ -11,22 +11,22 @@
 #include "common/protocol/peer_link.h"
 #include "common/protocol/quiescence.h"
 #include "common/protocol/routing_table.h"
+#include "common/protocol/thread_plan.h"
 
 namespace tunneld::protocol {
 
 struct DataPlane {
-  /// `threads`: all that count or send: the data workers and, last, the control thread.
   /// `layer2`: for a tap.
-  DataPlane(std::size_t peers, std::size_t thread_count, RandomBytes random,
+  DataPlane(std::size_t peers, ThreadPlan plan, RandomBytes random,
             std::unique_ptr<EthernetSwitch> layer2 = nullptr)
-      : threads(thread_count),
+      : threads(plan),
         indices(peers, std::move(random), quiescence),
         ethernet(std::move(layer2)),
-        drops(thread_count) {
-    for (std::size_t i = 0; i + 1 < thread_count; ++i) doors.push_back(std::make_unique<Door>());
+        drops(plan.count()) {
+    for (std::size_t i = 0; i < plan.data_threads(); ++i) doors.push_back(std::make_unique<Door>());
   }
 
-  const std::size_t threads;
+  const ThreadPlan threads;
   Quiescence quiescence;
   IndexTable indices;
   Published<const RoutingTable> routing;
@@ -37,8 +37,6 @@ struct DataPlane {
   std::atomic<std::uint32_t> mss_clamp{0};
   std::vector<DropCounters> drops;           ///< by thread
   std::vector<std::unique_ptr<Door>> doors;  ///< by data thread
-
-  [[nodiscard]] std::size_t control_thread() const { return threads - 1; }
 };
 
 }  // namespace tunneld::protocol

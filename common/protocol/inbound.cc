@@ -12,8 +12,8 @@
 
 namespace tunneld::protocol {
 
-Inbound::Inbound(DataPlane& plane, std::size_t thread, net::Coalescer::Options coalesce)
-    : plane_(plane), thread_(thread), door_(*plane.doors[thread]), coalescer_(coalesce) {
+Inbound::Inbound(DataPlane& plane, DataThread thread, net::Coalescer::Options coalesce)
+    : plane_(plane), thread_(thread.number), door_(*plane.doors[thread.number]), coalescer_(coalesce) {
   jobs_.reserve(kMaxJobs);
   keypairs_.reserve(kMaxJobs);
   forwards_.reserve(kMaxJobs);

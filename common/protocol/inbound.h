@@ -28,7 +28,7 @@ struct ReceivedRun {
 
 class Inbound {
  public:
-  Inbound(DataPlane& plane, std::size_t thread, net::Coalescer::Options coalesce);
+  Inbound(DataPlane& plane, DataThread thread, net::Coalescer::Options coalesce);
 
   /// Starts a batch. The caller must have entered its Quiescence::Reader.
   void begin(Instant now) {
@@ -101,7 +101,7 @@ class Inbound {
   }
 
   DataPlane& plane_;
-  const std::size_t thread_;
+  const std::size_t thread_;  ///< its number
   Door& door_;
   Instant now_{};
   net::Coalescer coalescer_;

@@ -50,10 +50,11 @@ constexpr std::size_t kWorthALane = 16;
 
 }  // namespace
 
-Outbound::Outbound(DataPlane& plane, std::size_t thread)
+Outbound::Outbound(DataPlane& plane, DataThread thread)
     : plane_(plane),
-      thread_(thread),
-      door_(*plane.doors[thread]),
+      thread_(thread.number),
+      worker_(thread.worker),
+      door_(*plane.doors[thread.number]),
       buffer_(std::make_unique<std::uint8_t[]>(kBufferSize)),
       scratch_(std::make_unique<std::uint8_t[]>(65536)) {
   runs_.reserve(1024);
@@ -276,7 +277,7 @@ void Outbound::seal(Run& run) {
 
 unsigned Outbound::lane_for(const Run& run) {
   SendLanes& lanes = run.keypair->send_lanes;
-  const unsigned lane = lanes.lane_of(thread_ / 2);
+  const unsigned lane = lanes.lane_of(worker_);
   if (lane == 0 || lanes.is_open(lane)) return lane;
   // A lane costs messages and memory, so only a peer with a lot of traffic gets one.
   if (run.segments >= kWorthALane && lanes.claim_asking(lane)) {

@@ -48,7 +48,7 @@ struct SealedRun {
 
 class Outbound {
  public:
-  Outbound(DataPlane& plane, std::size_t thread);
+  Outbound(DataPlane& plane, DataThread thread);
 
   /// Starts a batch. The caller must have entered its Quiescence::Reader, and leaves it when the runs have
   /// been sent.
@@ -139,7 +139,8 @@ class Outbound {
   void drop(Drop reason, PeerLink* peer, std::size_t packets);
 
   DataPlane& plane_;
-  const std::size_t thread_;
+  const std::size_t thread_;  ///< its number
+  const std::size_t worker_;
   Door& door_;
   Instant now_{};
   std::unique_ptr<std::uint8_t[]> buffer_;

@@ -20,8 +20,8 @@ Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine,
                 .quiescence = plane.quiescence,
                 .path_policy = options.path,
                 .mtu = plane.mtu,
-                .control_thread = plane.control_thread(),
-                .drops = plane.drops[plane.control_thread()],
+                .control_thread = plane.threads.control(),
+                .drops = plane.drops[plane.threads.control()],
                 .timestamps = {},
                 .waiting_bytes = 0,
                 .index_owner = {}},
@@ -55,7 +55,7 @@ std::vector<PeerId> Tunnel::change_peers(PeerChanges changes, Now now) {
   for (PeerOptions& options : changes.added) {
     const auto id = static_cast<PeerId>(peers_.size());
     by_key_[options.public_key] = id;
-    peers_.push_back(std::make_unique<Peer>(id, std::move(options), plane_.threads, services_, now));
+    peers_.push_back(std::make_unique<Peer>(id, std::move(options), plane_.threads.count(), services_, now));
     scheduled_.push_back(kNever);
     reschedule(id);
     ids.push_back(id);

@@ -110,7 +110,7 @@ class Tunnel {
   /// are freed soon after, even if nothing else happens.
   void reclaim_later(Now now);
   void publish_routing();
-  void count(Drop reason) { plane_.drops[plane_.control_thread()].count(reason); }
+  void count(Drop reason) { plane_.drops[plane_.threads.control()].count(reason); }
 
   DataPlane& plane_;
   Services services_;

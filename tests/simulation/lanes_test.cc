@@ -18,12 +18,13 @@ struct Host {
         address(std::move(own_address)),
         inside(std::move(own_inside)),
         key(crypto::PrivateKey::generate()),
-        plane(4, 2 * workers + 1, random),
+        plane(4, protocol::ThreadPlan(workers), random),
         tunnel(key.clone(), *engine, random, plane,
                {.fast_cipher = false, .capabilities = {.lanes = static_cast<unsigned>(workers)}}) {
     for (std::size_t i = 0; i < workers; ++i) {
-      outbound.push_back(std::make_unique<protocol::Outbound>(plane, 2 * i));
-      inbound.push_back(std::make_unique<protocol::Inbound>(plane, 2 * i + 1, net::Coalescer::Options{}));
+      outbound.push_back(std::make_unique<protocol::Outbound>(plane, plane.threads.outbound(i)));
+      inbound.push_back(
+          std::make_unique<protocol::Inbound>(plane, plane.threads.inbound(i), net::Coalescer::Options{}));
     }
   }
 

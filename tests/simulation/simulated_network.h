@@ -257,10 +257,10 @@ inline Node::Node(Network& net, std::string socket_address, std::string inside_a
       outside(std::move(socket_address)),
       inside(std::move(inside_address)),
       key(before ? std::move(*before) : seeded_key(net)),
-      plane(16, 3, net.random_bytes()),
+      plane(16, protocol::ThreadPlan(1), net.random_bytes()),
       tunnel(std::make_unique<protocol::Tunnel>(key.clone(), *engine, net.random_bytes(), plane, options)),
-      outbound(plane, 0),
-      inbound(plane, 1, {}) {
+      outbound(plane, plane.threads.outbound(0)),
+      inbound(plane, plane.threads.inbound(0), {}) {
   net.nodes.push_back(this);
 }
 

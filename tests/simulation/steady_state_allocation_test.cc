@@ -45,7 +45,7 @@ void carry_without_allocating(const protocol::TunnelOptions& options, MessageTyp
 
   const std::vector<DevicePacket> packets = device_packets();
   std::vector<std::uint8_t> packet(65536), wire(65536);
-  protocol::Inbound inbound(b.plane, 1, {.tcp = true, .udp = true});
+  protocol::Inbound inbound(b.plane, b.plane.threads.inbound(0), {.tcp = true, .udp = true});
   const net::Endpoint from = endpoint(a.outside);
   std::size_t delivered = 0, runs_of_type = 0, runs = 0;
   const auto write = [&](const net::VirtioNetHeader&, std::span<const iovec> parts) {

@@ -37,7 +37,7 @@ struct TapNode {
   TapNode(Network& network, const std::string& outside, const protocol::SwitchSettings& settings = {},
           const protocol::TunnelOptions& options = kTap)
       : node(network, outside, "10.0.0." + outside.substr(outside.find(':') - 1, 1), options),
-        onward(node.plane, 1) {
+        onward(node.plane, node.plane.threads.inbound(0)) {
     node.plane.ethernet = std::make_unique<protocol::EthernetSwitch>(settings, 1);
     node.on_packet = [this](std::span<const iovec> parts) {
       std::vector<std::uint8_t> bytes;

@@ -66,7 +66,7 @@ TEST(Timers, WhatWaitsInVainIsCountedByItsReason) {
   Pair pair(2);
   pair.network.loss = 1;
   for (std::uint64_t i = 0; i < 130; ++i) pair.a.send(pair.b, i);
-  const protocol::DropCounters& drops = pair.a.plane.drops[pair.a.plane.control_thread()];
+  const protocol::DropCounters& drops = pair.a.plane.drops[pair.a.plane.threads.control()];
   EXPECT_EQ(drops.get(protocol::Drop::kQueueFull), 2U) << "128 may wait";
   pair.network.run_for(2min);
   EXPECT_EQ(drops.get(protocol::Drop::kUnanswered), 128U);

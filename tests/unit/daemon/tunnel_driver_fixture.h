@@ -31,7 +31,7 @@ class TunnelDriverFixture : public net::NamespaceTest {
     sockets_ = net::open_udp_sockets({});
     engine_ = crypto::select_engine(crypto::EngineChoice::kAuto);
     plane_ = std::make_unique<protocol::DataPlane>(
-        1, 3, crypto::random_bytes,
+        1, protocol::ThreadPlan(1), crypto::random_bytes,
         std::make_unique<protocol::EthernetSwitch>(protocol::SwitchSettings(), std::uint64_t{1}));
     tunnel_ = std::make_unique<protocol::Tunnel>(crypto::PrivateKey::generate(), *engine_,
                                                  crypto::random_bytes, *plane_, protocol::TunnelOptions());

@@ -14,7 +14,7 @@ using Bytes = std::vector<std::uint8_t>;
 struct End {
   explicit End(std::optional<crypto::PrivateKey> private_key = std::nullopt)
       : key(private_key ? std::move(*private_key) : crypto::PrivateKey::generate()),
-        plane(4, 3, crypto::random_bytes),
+        plane(4, ThreadPlan(1), crypto::random_bytes),
         tunnel(key.clone(), *engine, crypto::random_bytes, plane, TunnelOptions{}) {}
 
   void know(const crypto::PublicKey& other, std::optional<crypto::PresharedKey> psk = std::nullopt) {

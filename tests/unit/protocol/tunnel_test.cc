@@ -26,7 +26,7 @@ class TunnelTest : public testing::Test {
   }
 
   std::unique_ptr<crypto::AeadEngine> engine_ = crypto::make_libsodium_engine();
-  DataPlane plane_{1, 3, crypto::random_bytes};
+  DataPlane plane_{1, ThreadPlan(1), crypto::random_bytes};
   Tunnel tunnel_{crypto::PrivateKey::generate(), *engine_, crypto::random_bytes, plane_, TunnelOptions{}};
   Actions actions_;
   PeerId peer_ = 0;
