@@ -101,6 +101,7 @@ TEST_F(HostWatchTest, AProgramThatHangsHoldsUpNothingElseForLong) {
   };
   wait();
   io_.run_for(8s);
+  longest = std::max(longest, net::boot_now() - last);
   EXPECT_EQ(read_file("/etc/hangs"), "-a\n");
   // A handshake is repeated after 5 s (kRekeyTimeout).
   EXPECT_LT(longest, 4s);
