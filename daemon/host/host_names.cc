@@ -170,7 +170,7 @@ std::optional<Instant> HostChanges::take_names_left_back(Instant now, Pace pace)
     return *left_tried_ + left_pause_;
   left_pause_ = left_tried_ ? std::min(2 * left_pause_, kHangingPause) : kRepairPause;
   std::size_t stuck = 0;
-  for (const std::uint64_t id : left) stuck += take_left_back(id) ? 0 : 1;
+  for (const std::uint64_t id : left) stuck += take_left_back(id) ? 0U : 1U;
   if (stuck == 0) {
     left_tried_.reset();
     return std::nullopt;
