@@ -15,7 +15,7 @@ constexpr std::string_view kTableValues = "main, off, or the number or name of a
 
 /// nullopt in the inner one sets no routes.
 std::optional<std::optional<std::uint32_t>> read_table(const Node& node) {
-  if (node.is("off")) return std::optional<std::uint32_t>();
+  if (node.is("off")) return std::make_optional<std::optional<std::uint32_t>>();
   const auto text = node.text(kTableValues);
   if (!text) return std::nullopt;
   const bool is_numeric =
@@ -38,7 +38,7 @@ std::optional<std::optional<std::uint32_t>> read_table(const Node& node) {
   } else if (*number == kLocalTable) {
     node.error("the table 'local' belongs to the kernel", "use main, or a table of your own");
   } else {
-    return std::optional(static_cast<std::uint32_t>(*number));
+    return std::make_optional<std::optional<std::uint32_t>>(static_cast<std::uint32_t>(*number));
   }
   return std::nullopt;
 }

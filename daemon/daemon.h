@@ -4,6 +4,7 @@
 // order of the members and nothing else, so it holds whatever way the daemon ends, a failed start included.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,7 +78,10 @@ class Daemon {
   Became become(Inputs next);
   /// The same, with the refusal as a value.
   [[nodiscard]] std::optional<ClientPush::Refusal> try_become(Inputs next, Became* became = nullptr);
+  /// The same of inputs_now() with a change.
+  [[nodiscard]] std::optional<ClientPush::Refusal> try_change(const std::function<void(Inputs&)>& change);
   /// What decides now, with the surroundings as they are.
+  /// Throws net::NetlinkError.
   [[nodiscard]] Inputs inputs_now() const;
   [[nodiscard]] Inputs::Surroundings surroundings(const config::Config& next) const;
   /// Carries the desired state to the host, and to the tunnel.
@@ -133,8 +137,8 @@ class Daemon {
   DesiredState state_;
   /// What the host has refused when become() threw last.
   std::optional<HostChange> refused_;
-  /// Of the sockets.
-  std::uint32_t mark_;
+  /// Of the sockets; nullopt where one of them could not be given it.
+  std::optional<std::uint32_t> mark_;
   LoopLog loop_log_;
   const std::unique_ptr<crypto::AeadEngine> engine_;
   net::TunDevice device_;

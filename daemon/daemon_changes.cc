@@ -23,6 +23,7 @@ namespace tunneld::daemon {
 // --- One way for all
 
 Daemon::Became Daemon::become(Inputs next) {
+  refused_.reset();
   DesiredState wanted = desired_state(next);
   Became became;
   try {
@@ -40,7 +41,6 @@ Daemon::Became Daemon::become(Inputs next) {
 }
 
 void Daemon::change_host(const DesiredState& wanted) {
-  refused_.reset();
   try {
     host_.become(wanted.changes);
   } catch (...) {
@@ -52,11 +52,14 @@ void Daemon::change_host(const DesiredState& wanted) {
 
 Daemon::Became Daemon::change_tunnel(const DesiredState& wanted) {
   Became became;
-  if (const std::uint32_t mark = wanted.plan.fwmark; std::exchange(mark_, mark) != mark) {
+  if (const std::uint32_t mark = wanted.plan.fwmark; mark_ != mark) {
+    mark_ = mark;
     for (auto* sockets : {&sockets_, &lane_sockets_}) {
       for (net::UdpSocket& socket : *sockets) {
-        if (const std::error_code error = socket.set_mark(mark))
-          became.notes.push_back("interface.fwmark: " + error.message());
+        const std::error_code error = socket.set_mark(mark);
+        if (!error) continue;
+        became.notes.push_back("interface.fwmark: " + error.message());
+        mark_.reset();  // tried again, and said again, by the next change
       }
     }
   }
@@ -91,6 +94,16 @@ std::optional<ClientPush::Refusal> Daemon::try_become(Inputs next, Became* becam
     return std::nullopt;
   } catch (const std::exception& error) {
     return ClientPush::Refusal{refused_, error.what()};
+  }
+}
+
+std::optional<ClientPush::Refusal> Daemon::try_change(const std::function<void(Inputs&)>& change) {
+  try {
+    Inputs next = inputs_now();
+    change(next);
+    return try_become(std::move(next));
+  } catch (const std::exception& error) {
+    return ClientPush::Refusal{std::nullopt, error.what()};  // the host around us could not be asked
   }
 }
 
@@ -178,16 +191,15 @@ Json Daemon::reload() {
 }
 
 void Daemon::take_leases(const Leases& leases) {
-  Inputs next = inputs_now();
+  // A lease does not depend on what else has changed around us.
+  Inputs next = inputs_;
   next.leases = leases;
   become(std::move(next));
 }
 
 std::optional<ClientPush::Refusal> Daemon::take_accepted(const AcceptedConfig& accepted) {
-  Inputs next = inputs_now();
-  next.accepted = accepted;
   const bool was_uncovered = state_.plan.uncovered_family().has_value();
-  if (auto refusal = try_become(std::move(next))) return refusal;
+  if (auto refusal = try_change([&](Inputs& next) { next.accepted = accepted; })) return refusal;
   tell_addresses_elsewhere();
   // What the configuration itself leaves out is said when it is read.
   if (state_.plan.uncovered_family() && !was_uncovered && !host_plan(config()).uncovered_family())
@@ -196,12 +208,11 @@ std::optional<ClientPush::Refusal> Daemon::take_accepted(const AcceptedConfig& a
 }
 
 void Daemon::leave_hold() {
-  const HostPlan& plan = state_.plan;
-  if (!plan.hold_full_tunnel && !plan.hold_dns) return;
-  Inputs next = inputs_now();
-  if (next.surroundings.located == inputs_.surroundings.located) return;
+  const auto holds = [](const HostPlan& plan) { return std::pair(plan.hold_full_tunnel, plan.hold_dns); };
+  if (holds(state_.plan) == std::pair(false, false)) return;
   try {
-    become(std::move(next));
+    Inputs next = inputs_now();
+    if (holds(desired_state(next).plan) != holds(state_.plan)) become(std::move(next));
   } catch (const std::exception& error) {
     stop(ExitCode::kRuntimeFailure, error.what());
   }
@@ -209,7 +220,7 @@ void Daemon::leave_hold() {
 
 void Daemon::follow_connected_networks() {
   if (!state_.plan.is_full_tunnel()) return;
-  if (const auto refusal = try_become(inputs_now()))
+  if (const auto refusal = try_change([](Inputs&) {}))
     log::warn("what stays outside of the full tunnel is as before: {}", refusal->why);
 }
 
@@ -226,9 +237,7 @@ void Daemon::follow_path_mtu(protocol::PeerId peer) {
 
 void Daemon::set_path_mtu(std::optional<std::uint32_t> mtu) {
   if (mtu && *mtu != state_.mtu && state_.follows_path) {
-    Inputs next = inputs_now();
-    next.found_mtu = mtu;
-    if (const auto refusal = try_become(std::move(next))) {
+    if (const auto refusal = try_change([&](Inputs& next) { next.found_mtu = mtu; })) {
       log::warn("the MTU of {} stays {}: {}", device_.name(), state_.mtu, refusal->why);
     } else {
       log::info("{} has an MTU of {} now: that is what the path carries", device_.name(), *mtu);
@@ -246,12 +255,14 @@ void Daemon::set_path_mtu(std::optional<std::uint32_t> mtu) {
 
 bool Daemon::take_new_port() {
   if (config().interface.listen_port || workers_.size() != sockets_.size()) return false;
+  bool has_let_out = false;
   try {
     const auto fresh = open_sockets_elsewhere(config(), sockets_.size());
     // A kill switch lets out these ports only.
     Inputs next = inputs_now();
     next.surroundings.outer_ports = outer_ports(fresh);
     become(std::move(next));
+    has_let_out = true;
     for (std::size_t i = 0; i < sockets_.size(); ++i) {
       if (const auto error = sockets_[i].become(fresh[i])) throw std::system_error(error);
       workers_[i]->socket_is_another();
@@ -260,7 +271,9 @@ bool Daemon::take_new_port() {
     return true;
   } catch (const std::exception& error) {
     log::warn("the UDP port stays: {}", error.what());
-    if (auto refusal = try_become(inputs_now())) log::warn("its firewall may not fit: {}", refusal->why);
+    if (!has_let_out) return false;
+    if (const auto refusal = try_change([](Inputs&) {}))
+      log::warn("the firewall may not let it out: {}", refusal->why);
     return false;
   }
 }

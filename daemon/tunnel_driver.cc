@@ -165,12 +165,15 @@ void TunnelDriver::withdraw(const std::vector<DesiredPeer>& peers) {
   protocol::Tunnel::PeerChanges changes;
   for (auto& [id, state] : peers_) {
     const auto peer = wanted.find(state.config.public_key.value);
-    const std::size_t taken = std::erase_if(state.config.allowed_ips, [&](const auto& network) {
-      return peer == wanted.end() || std::ranges::none_of(peer->second->allowed_ips, [&](const auto& each) {
-               return each.value == network.value;
-             });
-    });
-    if (taken > 0) changes.allowed_ips.emplace_back(id, prefixes_of(state.config));
+    std::set<net::IpPrefix> kept;
+    if (peer != wanted.end()) {
+      for (const auto& network : peer->second->allowed_ips) kept.insert(network.value);
+    }
+    const std::size_t taken = std::erase_if(
+        state.config.allowed_ips, [&kept](const auto& network) { return !kept.contains(network.value); });
+    if (taken == 0) continue;
+    state.is_withdrawn = true;
+    changes.allowed_ips.emplace_back(id, prefixes_of(state.config));
   }
   if (!changes.empty()) (void)tunnel_.change_peers(std::move(changes), net::now());
 }
@@ -191,7 +194,8 @@ bool TunnelDriver::change_peer(protocol::PeerId id, const DesiredPeer& wanted,
                                protocol::Tunnel::PeerChanges& changes, Now now) {
   const config::PeerConfig& config = wanted.config;
   PeerState& state = peers_[id];
-  if (state.config == config) return false;
+  const bool was_withdrawn = std::exchange(state.is_withdrawn, false);
+  if (state.config == config) return was_withdrawn;
   const config::PeerConfig before = std::exchange(state.config, config);
   if (before.allowed_ips != config.allowed_ips) changes.allowed_ips.emplace_back(id, prefixes_of(config));
   if (before.mac_addresses != config.mac_addresses)
@@ -320,6 +324,7 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
   if (!datagrams_.empty() && socket_.send_batch(datagrams_).dropped > 0) {
     for (std::size_t i = 0; i < datagrams_.size(); ++i) {
       if (!initiations_[i] || datagrams_[i].status != net::SendStatus::kUnreachable) continue;
+      if (!knows(*initiations_[i])) continue;  // removed meanwhile
       tunnel_.change(*initiations_[i])->initiation_unsent(net::now());
     }
   }
@@ -328,6 +333,7 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
   const std::vector<protocol::Actions::Frame> frames = actions.frames();
   actions.clear();
   for (const protocol::Event& event : events) {
+    if (!knows(event.peer)) continue;  // removed meanwhile
     report(event);
     if (event.is<protocol::Event::EndpointMoved>()) {
       if (!may_look(event.peer)) continue;
@@ -345,7 +351,7 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
 void TunnelDriver::send_probe(const protocol::Actions::Datagram& probe, ByteView bytes) {
   if (socket_.send_probe(probe.to, bytes) != net::SendStatus::kTooLarge) return;
   const auto& [peer, size] = *probe.probe;
-  tunnel_.change(peer)->probe_refused(size, net::now());
+  if (knows(peer)) tunnel_.change(peer)->probe_refused(size, net::now());
 }
 
 void TunnelDriver::learn_route(protocol::PeerId peer, const protocol::RouteMtu& route) {

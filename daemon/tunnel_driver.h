@@ -163,6 +163,8 @@ class TunnelDriver {
   struct PeerState {
     config::PeerConfig config;
     std::string short_key;
+    /// withdraw() has changed `config` since set_peers().
+    bool is_withdrawn = false;
     std::string problem{};
     std::string refused{};
     std::string forbidden_way{};

@@ -9,13 +9,9 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "common/system_error.h"
 
 namespace tunneld::daemon {
-namespace {
-
-[[noreturn]] void fail(int error, const std::filesystem::path& path) {
-  throw std::system_error(error, std::generic_category(), path.string());
-}
 
 void write_all(int fd, std::string_view text, const std::filesystem::path& path) {
   while (!text.empty()) {
@@ -25,8 +21,6 @@ void write_all(int fd, std::string_view text, const std::filesystem::path& path)
     text.remove_prefix(static_cast<std::size_t>(written));
   }
 }
-
-}  // namespace
 
 void write_state_file(const std::filesystem::path& path, std::string_view text) {
   const std::filesystem::path directory = path.parent_path();

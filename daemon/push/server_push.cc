@@ -37,6 +37,12 @@ PoolPlan pool_plan(const config::Config& config) {
   return plan;
 }
 
+std::set<net::Family> families_of(const std::vector<net::IpAddress>& addresses) {
+  std::set<net::Family> families;
+  for (const net::IpAddress& address : addresses) families.insert(address.family());
+  return families;
+}
+
 config::PeerConfig with_addresses(const config::PeerConfig& peer, const Leases& leases) {
   config::PeerConfig whole = peer;
   for (const auto& address : peer.addresses)
@@ -140,7 +146,16 @@ void ServerPush::reconfigured(std::shared_ptr<const config::Config> config, Addr
   if (pool_.leases() != pool.leases()) save(pool_, now.wall);
   std::erase_if(clients_, [this](const auto& client) { return config_of(client.second.key) == nullptr; });
   std::erase_if(refused_, [this](const auto& refused) { return config_of(refused.second.key) == nullptr; });
+  lease_to_all(now);
   for (auto& [id, client] : clients_) answer(id, client, now, out);
+}
+
+void ServerPush::lease_to_all(Now now) {
+  renew_leases(now);
+  AddressPool next = pool_;
+  for (const auto& [id, client] : clients_)
+    (void)next.grant(client.key, now.wall, families_of(fixed_addresses(*config_of(client.key))));
+  if (next.leases() != pool_.leases() && save(next, now.wall)) (void)take_pool(std::move(next), now);
 }
 
 const config::PeerConfig* ServerPush::config_of(const crypto::PublicKey& key) const {
@@ -203,8 +218,7 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
     return message;
   };
   message.addresses = fixed_addresses(peer);
-  std::set<net::Family> fixed;
-  for (const net::IpAddress& address : message.addresses) fixed.insert(address.family());
+  const std::set<net::Family> fixed = families_of(message.addresses);
 
   if (pool_.has_all(key, fixed)) {
     pool_.renew(key, now.wall);

@@ -84,6 +84,8 @@ class ServerPush {
   void acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame);
   void answer(protocol::PeerId id, Client& client, Now now, PushFrames& out);
   void send(protocol::PeerId id, Client& client, Instant now, PushFrames& out);
+  /// What connected clients need, in one change of host and tunnel: one for each would take too long.
+  void lease_to_all(Now now);
   /// False, and the pool as it was, where host or tunnel do not take `next`.
   [[nodiscard]] bool take_pool(AddressPool next, Now now);
   void renew_leases(Now now);

@@ -61,10 +61,22 @@ struct Server : Pushing<daemon::ServerPush> {
                                        for (const auto& [key, lease] : leases) disk.push_back(lease);
                                      },
                                  .take =
-                                     [this](const auto&) {
+                                     [this](const auto& leases) {
                                        if (host_refuses) throw std::runtime_error("no rules");
+                                       taken = addresses_of(leases);
+                                       ++takes;
+                                       // A lease that only the tunnel knows would be somebody else's after a restart.
+                                       daemon::Leases saved;
+                                       for (const daemon::Lease& lease : disk) saved[lease.key] = lease;
+                                       EXPECT_EQ(addresses_of(saved), taken);
                                      }},
         disk, node->network.now());
+    taken = addresses_of(side->pool().leases());
+  }
+  static std::map<crypto::PublicKey, std::vector<net::IpAddress>> addresses_of(const daemon::Leases& leases) {
+    std::map<crypto::PublicKey, std::vector<net::IpAddress>> addresses;
+    for (const auto& [key, lease] : leases) addresses[key] = lease.addresses;
+    return addresses;
   }
   void step() {
     PushFrames out;
@@ -79,6 +91,9 @@ struct Server : Pushing<daemon::ServerPush> {
   std::vector<daemon::Lease> disk;
   bool disk_is_full = false;
   bool host_refuses = false;
+  /// As host and tunnel have them.
+  std::map<crypto::PublicKey, std::vector<net::IpAddress>> taken;
+  std::size_t takes = 0;
 };
 
 struct Client : Pushing<daemon::ClientPush> {
@@ -144,6 +159,7 @@ struct Office {
     while (network.clock < end) {
       network.run_for(step);
       server.step();
+      ASSERT_EQ(server.taken, Server::addresses_of(server.side->pool().leases()));
       for (const auto& client : clients) {
         client->step();
         if (client->refuses) continue;
@@ -183,8 +199,10 @@ struct Office {
     server.config.server->value.push.routes.emplace();
     server.config.server->value.push.routes->push_back({*net::IpPrefix::parse(route), {}});
     PushFrames out;
-    server.side->reconfigured(std::make_shared<const config::Config>(server.config),
-                              server.side->pool_for(server.config), now, out);
+    daemon::AddressPool pool = server.side->pool_for(server.config);
+    server.taken = Server::addresses_of(pool.leases());  // as a reload does first
+    server.side->reconfigured(std::make_shared<const config::Config>(server.config), std::move(pool), now,
+                              out);
     server.send(out);
   }
   static bool has(const Client& client, const char* route) {
@@ -339,6 +357,23 @@ TEST(Push, WhereHostOrTunnelDoNotTakeALeaseNobodyHasItNorTheDisk) {
   office.server.host_refuses = false;
   office.run_for(3min);
   EXPECT_EQ(office.clients[0]->side->accepted().addresses.size(), 1U);
+}
+
+TEST(Push, AnotherPoolIsLeasedToAllInOneChangeOfHostAndTunnel) {
+  Office office(13, 4);
+  office.run_for(5min);
+  auto& pool = office.server.config.server->value.pool;
+  pool.clear();
+  pool.push_back({*net::IpPrefix::parse("10.7.0.0/24"), {}});
+  const std::size_t before = office.server.takes;
+  office.push_route("192.168.1.0/24");
+  EXPECT_EQ(office.server.takes, before + 1);
+  office.run_for(1min);
+  for (const auto& client : office.clients) {
+    ASSERT_EQ(client->side->accepted().addresses.size(), 1U);
+    EXPECT_TRUE(net::IpPrefix::parse("10.7.0.0/24")->contains(client->side->accepted().addresses[0]));
+  }
+  EXPECT_EQ(office.server.takes, before + 1);
 }
 
 /// All that can be told apart at the end of an hour with everything in it.

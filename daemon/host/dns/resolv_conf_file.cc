@@ -16,6 +16,7 @@
 #include "common/net/file_descriptor.h"
 #include "common/system_error.h"
 #include "daemon/host/shared_lock.h"
+#include "daemon/host/state_file.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -46,14 +47,8 @@ std::filesystem::path real_path(const std::string& path) {
   return real;
 }
 
-void write_all(int fd, const std::string& text, const std::string& path) {
-  std::size_t written = 0;
-  while (written < text.size()) {
-    const ssize_t count = ::write(fd, text.data() + written, text.size() - written);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(errno, path);
-    written += static_cast<std::size_t>(count);
-  }
+void write_whole_file(int fd, const std::string& text, const std::string& path) {
+  write_all(fd, text, path);
   if (::ftruncate(fd, static_cast<off_t>(text.size())) != 0) fail(errno, path);
   if (::fsync(fd) != 0) fail(errno, path);
 }
@@ -133,7 +128,7 @@ Replaced replace(const std::filesystem::path& path, const std::string& text, con
     const mode_t mode = existed ? before.st_mode & 07777 : 0644;
     if (existed && ::fchown(file.get(), before.st_uid, before.st_gid) != 0) fail(errno, hidden);
     if (::fchmod(file.get(), mode) != 0) fail(errno, hidden);
-    write_all(file.get(), text, hidden);
+    write_whole_file(file.get(), text, hidden);
     // As late as can be: writing to a disk takes its time.
     if (read_resolv_conf(path) != expected) {
       ::unlink(hidden.c_str());

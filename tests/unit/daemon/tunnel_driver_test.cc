@@ -92,7 +92,7 @@ TEST_F(TunnelDriverTest, WithdrawingTakesAwayWhatWillBeAnothersAndNothingElse) {
   driver_->set_peers(before);
   EXPECT_EQ(owner("10.0.0.1"), peer(a_).link().id);
   driver_->withdraw(after);
-  driver_->set_peers(after);
+  EXPECT_EQ(driver_->set_peers(after).changed, 2U) << "what was withdrawn is a change, too";
   EXPECT_EQ(owner("10.0.0.1"), peer(b_).link().id);
 }
 
