@@ -32,9 +32,16 @@ if(TUNNELD_SANITIZE)
   target_link_options(tunneld_flags INTERFACE -fsanitize=${TUNNELD_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   string(REPLACE "-O3" "-O2" CMAKE_CXX_FLAGS_RELEASE "${CMAKE_CXX_FLAGS_RELEASE}")
+  # Other processors' compilers refuse each of these words.
+  set(control_flow_protection)
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64|AMD64|i.86")
+    set(control_flow_protection -fcf-protection=full)
+  elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+    set(control_flow_protection -mbranch-protection=standard)
+  endif()
   # glibc's checks need optimisation, which the tests' own code goes without.
   target_compile_options(tunneld_flags INTERFACE
     -U_FORTIFY_SOURCE $<$<NOT:$<BOOL:$<TARGET_PROPERTY:TUNNELD_UNOPTIMISED>>>:-D_FORTIFY_SOURCE=2>
-    -fstack-protector-strong -fstack-clash-protection -fcf-protection=full)
+    -fstack-protector-strong -fstack-clash-protection ${control_flow_protection})
   set(CMAKE_EXE_LINKER_FLAGS "${CMAKE_EXE_LINKER_FLAGS} -pie -Wl,-z,relro,-z,now,-z,noexecstack")
 endif()
