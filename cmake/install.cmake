@@ -9,6 +9,9 @@ install(CODE "
 # systemd looks in lib, whatever the prefix's library directory is called.
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/tunneld@.service systemd/tunneld-resolv-conf@.path
               systemd/tunneld-resolv-conf@.service DESTINATION lib/systemd/system)
+# What tells systemd-networkd and NetworkManager to leave tunneld's devices alone, firewalld its port, bash its words
+# (docs/hosts.md): by their places below the prefix.
+install(DIRECTORY packaging/files/usr/ DESTINATION .)
 file(GLOB examples ${PROJECT_SOURCE_DIR}/config/*.yaml)
 # As in the source, so that the documents' links lead somewhere.
 install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DOCDIR}/config)
