@@ -9,11 +9,7 @@ build_only=false
 [ "${1:-}" = --build-only ] && build_only=true && shift
 filter=${1:-*}
 
-command -v mmdebstrap >/dev/null || { echo "mmdebstrap is not installed" >&2; exit 77; }
-# The archive that this machine's own Debian comes from: the first URI of its sources.
-mirror=$(apt-get indextargets --format '$(SITE) $(CODENAME)' 2>/dev/null |
-  awk -v code="$(. /etc/os-release && echo "$VERSION_CODENAME")" '$2 == code { print $1; exit }')
-[ -n "$mirror" ] || { echo "this machine's sources name no Debian archive" >&2; exit 77; }
+. tests/debian_root.sh
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/tunneld-debian13-XXXXXX")
 root=$work/root
@@ -24,14 +20,8 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# What tests/install_packages.sh calls needed for building, and what the unit tests run.
-packages=$(sed -n '/^build=(/,/)/p' tests/install_packages.sh | tr -d '()' | sed 's/^build=//' | tr -s ' \n' ',')
-[ "$(dpkg --print-architecture)" = amd64 ] && packages+=libipsec-mb-dev,
-if ! mmdebstrap --variant=minbase --include="${packages}libgtest-dev,libgmock-dev,iproute2,nftables" trixie "$root" "$mirror" >"$work/log" 2>&1; then
-  tail -n 20 "$work/log"
-  echo "mmdebstrap failed"
-  exit 77
-fi
+# What is needed for building, and what the unit tests run.
+debian_root trixie "$root" "$(build_packages)libgtest-dev,libgmock-dev,iproute2,nftables"
 echo "root: $(chroot "$root" cat /etc/debian_version), $(chroot "$root" g++ --version | head -n 1)," \
   "Boost $(chroot "$root" dpkg-query -W -f='${Version}' libboost-dev), spdlog $(chroot "$root" dpkg-query -W -f='${Version}' libspdlog-dev)"
 

@@ -30,4 +30,6 @@ if [ ! -e "$results" ]; then
     '| --- | --- | --- | --- | --- | --- |' >"$results"
 fi
 nightly 'Debian 13: build and unit tests' tests/debian13.sh
+nightly 'Package for Debian 12' tests/package.sh
+nightly 'Package for Debian 13' tests/package.sh --once trixie
 exit $failed
