@@ -5,8 +5,8 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/net/nftables.h"
+#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/firewall.h"
-#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -7,9 +7,9 @@
 #include "config/parse.h"
 #include "config/show.h"
 #include "daemon/host/bridge_guard.h"
+#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/connected_networks.h"
 #include "daemon/host/host_plan.h"
-#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 

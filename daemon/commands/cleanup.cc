@@ -12,6 +12,7 @@
 
 #include "common/net/netlink.h"
 #include "common/nothing_left.h"
+#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/dns/dns_change.h"
 #include "daemon/host/dns/own_namespace.h"
 #include "daemon/host/dns/resolv_conf_file.h"
@@ -20,7 +21,6 @@
 #include "daemon/host/host_changes.h"
 #include "daemon/host/interface_lock.h"
 #include "daemon/host/journal_owner.h"
-#include "daemon/host/nft_table.h"
 #include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {

@@ -31,8 +31,8 @@
 
 #include "common/net/nftables.h"
 #include "daemon/host/address_ranges.h"
+#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/host_plan.h"
-#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -9,10 +9,10 @@
 
 #include "common/net/address_class.h"
 #include "common/net/interface_name.h"
+#include "daemon/host/changes/nft_table.h"
+#include "daemon/host/changes/sysctl.h"
 #include "daemon/host/dns/dns_change.h"
 #include "daemon/host/host_change.h"
-#include "daemon/host/nft_table.h"
-#include "daemon/host/sysctl.h"
 
 namespace tunneld::daemon {
 namespace {

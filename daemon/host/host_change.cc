@@ -4,7 +4,7 @@
 
 #include "common/json.h"
 #include "common/net/dns_name.h"
-#include "daemon/host/nft_table.h"
+#include "daemon/host/changes/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {

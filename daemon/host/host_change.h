@@ -30,7 +30,7 @@
 #include "common/json.h"
 #include "common/net/netlink.h"
 #include "common/net/tun_state.h"
-#include "daemon/host/forwarding.h"
+#include "daemon/host/changes/forwarding.h"
 
 namespace tunneld::daemon {
 

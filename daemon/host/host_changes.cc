@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "common/log.h"
+#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/dns/dns_change.h"
-#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 

@@ -11,8 +11,8 @@
 #include <net/route.h>
 
 #include "common/net/address_class.h"
+#include "daemon/host/changes/sysctl.h"
 #include "daemon/host/interface_addresses.h"
-#include "daemon/host/sysctl.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/dns/dns_change.h"
-#include "daemon/host/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {

@@ -3,10 +3,10 @@
 
 #include "common/log.h"
 #include "common/net/interface_name.h"
+#include "daemon/host/changes/nft_table.h"
+#include "daemon/host/changes/sysctl.h"
 #include "daemon/host/dns/dns_change.h"
 #include "daemon/host/host_change.h"
-#include "daemon/host/nft_table.h"
-#include "daemon/host/sysctl.h"
 
 namespace tunneld::daemon {
 namespace {

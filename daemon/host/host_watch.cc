@@ -14,7 +14,7 @@
 #include "common/net/file_descriptor.h"
 #include "common/net/system_clock.h"
 #include "common/system_error.h"
-#include "daemon/host/nft_table.h"
+#include "daemon/host/changes/nft_table.h"
 
 namespace tunneld::daemon {
 namespace {

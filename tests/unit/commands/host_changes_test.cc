@@ -12,8 +12,8 @@
 
 #include "common/net/tun_device.h"
 #include "daemon/commands/cleanup.h"
+#include "daemon/host/changes/sysctl.h"
 #include "daemon/host/interface_lock.h"
-#include "daemon/host/sysctl.h"
 #include "tests/unit/addresses.h"
 #include "tests/unit/host/kept_device_fixture.h"
 

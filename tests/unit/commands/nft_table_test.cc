@@ -1,12 +1,12 @@
-#include "daemon/host/nft_table.h"
+#include "daemon/host/changes/nft_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "common/net/nftables.h"
 #include "daemon/commands/cleanup.h"
+#include "daemon/host/changes/sysctl.h"
 #include "daemon/host/host_changes.h"
-#include "daemon/host/sysctl.h"
 #include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {

@@ -7,8 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "daemon/host/address_ranges.h"
+#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/host_plan.h"
-#include "daemon/host/nft_table.h"
 #include "tests/unit/addresses.h"
 #include "tests/unit/net/network_namespace.h"
 

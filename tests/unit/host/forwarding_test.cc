@@ -1,8 +1,8 @@
-#include "daemon/host/forwarding.h"
+#include "daemon/host/changes/forwarding.h"
 
 #include <gtest/gtest.h>
 
-#include "daemon/host/sysctl.h"
+#include "daemon/host/changes/sysctl.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::daemon {

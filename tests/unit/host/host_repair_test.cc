@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "common/net/nftables.h"
+#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/host_changes.h"
-#include "daemon/host/nft_table.h"
 #include "tests/unit/addresses.h"
 #include "tests/unit/host/kept_device_fixture.h"
 

@@ -1,4 +1,4 @@
-#include "daemon/host/sysctl.h"
+#include "daemon/host/changes/sysctl.h"
 
 #include <array>
 #include <cerrno>

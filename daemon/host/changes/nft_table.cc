@@ -1,4 +1,4 @@
-#include "daemon/host/nft_table.h"
+#include "daemon/host/changes/nft_table.h"
 
 #include <sstream>
 

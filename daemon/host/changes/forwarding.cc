@@ -1,10 +1,10 @@
-#include "daemon/host/forwarding.h"
+#include "daemon/host/changes/forwarding.h"
 
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 
-#include "daemon/host/sysctl.h"
+#include "daemon/host/changes/sysctl.h"
 
 namespace tunneld::daemon {
 namespace {
