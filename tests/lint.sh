@@ -23,11 +23,11 @@ release() {
   return 1
 }
 
-folders=(common config daemon tests packaging docs)
-files() { find "${folders[@]}" -name "$1" 2>/dev/null; }
-mapfile -t cxx < <(files '*.cc' && files '*.h')
+folders=(common config daemon tests docs)
+files() { find "${folders[@]}" -name "$1"; }
+mapfile -t cxx < <(files '*.cc'; files '*.h')
 mapfile -t python < <(files '*.py')
-mapfile -t shell < <(files '*.sh' && echo .ci/run)
+mapfile -t shell < <(files '*.sh'; echo .ci/run)
 if release clang-format 'version 14[.0-9]*'; then
   if $fix; then clang-format -i "${cxx[@]}"; else check clang-format clang-format --dry-run -Werror "${cxx[@]}"; fi
 fi
