@@ -7,7 +7,6 @@
 #include "config/parse.h"
 #include "config/show.h"
 #include "daemon/host/bridge_guard.h"
-#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/connected_networks.h"
 #include "daemon/host/host_plan.h"
 
@@ -69,7 +68,7 @@ ExitCode check_config(const CheckOptions& options) {
     for (const HostChange& change : changes_of(plan)) {
       std::cout << in_words(change) << "\n";
       if (const auto* table = std::get_if<NftTable>(&change)) std::cout << table->rules;
-      if (const auto* filter = std::get_if<BridgeFilter>(&change)) std::cout << nft_text(*filter);
+      if (const auto* filter = std::get_if<BridgeFilter>(&change)) std::cout << filter->nft_text();
     }
   }
   if (!options.show && !options.plan) std::cout << options.config << ": ok\n";

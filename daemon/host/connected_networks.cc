@@ -20,7 +20,7 @@ namespace tunneld::daemon {
 namespace {
 
 /// Notices come in bursts: an address, its routes, the default route.
-constexpr std::chrono::milliseconds kQuiet{100};
+constexpr std::chrono::milliseconds kNoticesSettle{100};
 
 bool is_small(const net::IpPrefix& network) {
   return network.length >= (network.address.is_v4() ? kShortestPublicIpv4 : kShortestPublicIpv6);
@@ -86,7 +86,7 @@ void ConnectedNetworks::wait_for_notices() {
                         events_.clear();
                         monitor_.read(events_);
                         if (std::ranges::any_of(events_, may_matter) && !std::exchange(is_waiting_, true)) {
-                          pause_.expires_after(kQuiet);
+                          pause_.expires_after(kNoticesSettle);
                           pause_.async_wait([this](const boost::system::error_code& stopped) {
                             is_waiting_ = false;
                             if (!stopped) look_again();

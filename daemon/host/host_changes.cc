@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "common/log.h"
-#include "daemon/host/changes/nft_table.h"
 #include "daemon/host/dns/dns_change.h"
 
 namespace tunneld::daemon {
@@ -24,13 +23,6 @@ std::uint32_t index_of(const HostChange& change) {
 }
 
 }  // namespace
-
-std::optional<net::NftTableState> HostChanges::table_of(const HostChange& change) {
-  if (const auto* table = std::get_if<NftTable>(&change)) return nft_table_as_made(table->name);
-  if (const auto* filter = std::get_if<BridgeFilter>(&change))
-    return nft_table_as_made(nft_table_name(filter->interface.name), net::NftFamily::kBridge);
-  return std::nullopt;
-}
 
 HostChanges::HostChanges(const std::string& interface, LeftClosed left_closed)
     : journal_(interface), left_behind_(undo_all(true, left_closed == LeftClosed::kStays)) {
@@ -109,7 +101,7 @@ void HostChanges::restore_what_went_along() {
     for (const Present& present : present_) {
       if (!present.id || !is_kind(present.change)) continue;
       const HostChange& made = journal_.pending().at(*present.id);
-      if (now.standing(made) == Standing::kMissing) apply(made);
+      if (standing_of(made, now) == Standing::kMissing) apply(made);
     }
   };
   restore_all([](const HostChange& change) { return std::holds_alternative<AddressAdded>(change); });

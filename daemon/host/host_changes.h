@@ -166,8 +166,6 @@ class HostChanges {
   };
 
   void make_it(const HostChange& wish);
-  /// Of a change that is one, as the kernel has it now.
-  [[nodiscard]] static std::optional<net::NftTableState> table_of(const HostChange& change);
   void replace(const HostChange& made, const HostChange& wish);
   /// Addresses and routes that the kernel has removed together with an address.
   void restore_what_went_along();

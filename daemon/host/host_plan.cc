@@ -22,7 +22,7 @@ constexpr std::uint32_t kBridgedMtu = 1500;
 
 /// wg-quick's choice too: mark and table of a full tunnel. Two of them on a host need a mark each.
 constexpr std::uint32_t kOwnMark = 51820;
-/// Between kFirstRulePriority and kLastRulePriority (host_change.h).
+/// Between kFirstRulePriority and kLastRulePriority (changes/rule.h).
 constexpr std::uint32_t kLocalNetworksPriority = 32700;
 constexpr std::uint32_t kFullTunnelPriority = 32701;
 /// And above, so that two full tunnels, which differ in their marks, do not want the very same rule.
@@ -72,7 +72,7 @@ void add_full_tunnel(const HostPlan& plan, net::Family family, std::vector<HostC
 void add_bridge(const HostPlan& plan, std::vector<HostChange>& changes) {
   const Interface bridge{plan.bridge->name.value};
   if (plan.bridge->create) {
-    changes.emplace_back(BridgeMade{.bridge = bridge, .spanning_tree = plan.bridge->stp});
+    changes.emplace_back(BridgeMade{.interface = bridge, .spanning_tree = plan.bridge->stp});
     for (const auto& member : plan.bridge->members) {
       changes.emplace_back(BridgePort{.interface = {member.value}, .bridge = bridge, .is_member = true});
     }

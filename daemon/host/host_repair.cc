@@ -24,27 +24,6 @@ constexpr Duration kLendingLook = std::chrono::milliseconds(500);
 /// Who keeps us waiting for so long is not asked by everybody who wants a status.
 constexpr Duration kSlowAnswer = std::chrono::seconds(1);
 
-/// A plan's order: nothing is let in before the rules stand, and the kernel takes routes only on a link that
-/// is up.
-int rank(const HostChange& change) {
-  struct Rank {
-    int operator()(const DeviceOpened&) const { return 0; }
-    int operator()(const NftTable&) const { return 0; }
-    int operator()(const BridgeFilter&) const { return 0; }
-    int operator()(const BridgeMade&) const { return 1; }
-    int operator()(const LinkAddress&) const { return 2; }
-    int operator()(const BridgePort&) const { return 3; }
-    int operator()(const LinkUp&) const { return 4; }
-    int operator()(const AddressAdded&) const { return 5; }
-    int operator()(const RouteAdded&) const { return 6; }
-    int operator()(const RuleAdded&) const { return 7; }
-    int operator()(const SysctlSet&) const { return 8; }
-    int operator()(const ForwardingOn&) const { return 8; }
-    int operator()(const DnsSet&) const { return 8; }
-  };
-  return std::visit(Rank(), change);
-}
-
 HostChanges::Part part_of(const HostChange& change) {
   return std::holds_alternative<DnsSet>(change) ? HostChanges::Part::kNames : HostChanges::Part::kKernel;
 }
@@ -113,7 +92,7 @@ HostChange HostChanges::as_made(const Present& present) const {
 Standing HostChanges::ask(HostState& state, Present& present, const HostChange& made, Instant now) {
   if (present.silent_until && now < *present.silent_until) return Standing::kNoAnswer;
   const Instant begun = net::boot_now();
-  const Standing standing = state.standing(made, present.table);
+  const Standing standing = standing_of(made, state, present.table);
   present.silent_until.reset();
   if (standing == Standing::kNoAnswer && net::boot_now() - begun >= kSlowAnswer)
     present.silent_until = now + silence_pause(now - present.unanswered.value_or(now));
@@ -144,7 +123,7 @@ std::vector<HostChanges::Missing> HostChanges::compare(Part part, Instant now) {
     }
     if (standing != Standing::kStands) missing.push_back({&present, std::move(made), standing});
   }
-  std::ranges::stable_sort(missing, {}, [](const Missing& one) { return rank(one.made); });
+  std::ranges::stable_sort(missing, {}, [](const Missing& one) { return one.made.index(); });
   return missing;
 }
 

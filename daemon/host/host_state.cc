@@ -2,9 +2,6 @@
 
 #include <algorithm>
 
-#include "daemon/host/changes/nft_table.h"
-#include "daemon/host/dns/dns_change.h"
-
 namespace tunneld::daemon {
 namespace {
 
@@ -13,33 +10,7 @@ constexpr std::uint32_t default_metric(net::Family family) {
   return family == net::Family::kIpv4 ? 0 : 1024;
 }
 
-Standing standing_if(bool stands) {
-  return stands ? Standing::kStands : Standing::kMissing;
-}
-
 }  // namespace
-
-const char* in_words(Standing standing) {
-  switch (standing) {
-    case Standing::kNoDevice:
-      return " (the device has another name now, or is in another network namespace)";
-    case Standing::kTaken:
-      return " (it belongs to something else now)";
-    case Standing::kOthersKeep:
-      return " (another program keeps the host's name servers now; `tunneld reload` gives them to it)";
-    case Standing::kNoAnswer:
-      return " (who keeps the host's name servers does not answer)";
-    case Standing::kStands:
-    case Standing::kMissing:
-      break;
-  }
-  return "";
-}
-
-Standing HostState::standing(const HostChange& made, const std::optional<net::NftTableState>& table) {
-  table_ = &table;
-  return std::visit([this](const auto& kind) { return of(kind); }, made);
-}
 
 const std::optional<net::Link>& HostState::link(const Interface& interface) {
   const auto [place, is_new] = links_.try_emplace(interface.index);
@@ -54,37 +25,12 @@ const std::optional<net::Link>& HostState::link(const Interface& interface) {
   return place->second;
 }
 
-Standing HostState::of(const LinkAddress& made) {
-  const auto& present = link(made.interface);
-  return present ? standing_if(present->address == made.address) : Standing::kNoDevice;
-}
-
-Standing HostState::of(const BridgeMade& made) {
-  const auto& present = link(made.bridge);
-  return present ? standing_if(present->up) : Standing::kNoDevice;
-}
-
-Standing HostState::of(const BridgePort& port) {
-  const auto& present = link(port.interface);
-  if (!present || !link(port.bridge)) return Standing::kNoDevice;
-  if (present->master != 0 && present->master != port.bridge.index) return Standing::kTaken;
-  return standing_if(present->master == port.bridge.index && (present->up || !port.is_member));
-}
-
-Standing HostState::of(const LinkUp& made) {
-  const auto& present = link(made.interface);
-  return present ? standing_if(present->up && (made.mtu == 0 || present->mtu == made.mtu))
-                 : Standing::kNoDevice;
-}
-
-Standing HostState::of(const AddressAdded& added) {
-  if (!link(added.interface)) return Standing::kNoDevice;
-  const auto [place, is_new] = addresses_.try_emplace(added.interface.index);
+bool HostState::has_address(std::uint32_t interface_index, const net::IpPrefix& address) {
+  const auto [place, is_new] = addresses_.try_emplace(interface_index);
   if (is_new) {
-    for (const auto& present : netlink_.addresses(added.interface.index))
-      place->second.insert(present.address);
+    for (const auto& present : netlink_.addresses(interface_index)) place->second.insert(present.address);
   }
-  return standing_if(place->second.contains(added.address));
+  return place->second.contains(address);
 }
 
 HostState::RouteKey HostState::key_of(const net::Route& route) {
@@ -92,37 +38,20 @@ HostState::RouteKey HostState::key_of(const net::Route& route) {
   return {route.destination, route.table, route.metric.value_or(default_metric(family))};
 }
 
-Standing HostState::of(const RouteAdded& added) {
-  if (!link(added.interface)) return Standing::kNoDevice;
-  const net::Family family = added.destination.address.family();
-  const std::uint32_t index = added.interface.index;
-  const auto [place, is_new] = routes_.try_emplace({family, index});
+bool HostState::has_route(const net::Route& route) {
+  const net::Family family = route.destination.address.family();
+  const auto [place, is_new] = routes_.try_emplace({family, route.interface_index});
   if (is_new) {
-    for (const auto& present : netlink_.routes({.family = family, .interface_index = index}))
+    for (const auto& present : netlink_.routes({.family = family, .interface_index = route.interface_index}))
       place->second.insert(key_of(present));
   }
-  // Whoever's it is, the way is there.
-  return standing_if(place->second.contains(
-      key_of({.destination = added.destination, .table = added.table, .metric = added.metric})));
+  return place->second.contains(key_of(route));
 }
 
-Standing HostState::of(const RuleAdded& added) {
-  const auto [place, is_new] = rules_.try_emplace(added.rule.family);
-  if (is_new) place->second = netlink_.rules(added.rule.family);
-  return standing_if(std::ranges::find(place->second, added.rule) != place->second.end());
-}
-
-Standing HostState::of(const NftTable& table) const {
-  return standing_if(nft_table_stands(table.name, *table_));
-}
-
-Standing HostState::of(const BridgeFilter& filter) const {
-  return standing_if(
-      nft_table_stands(nft_table_name(filter.interface.name), *table_, net::NftFamily::kBridge));
-}
-
-Standing HostState::of(const DnsSet& set) {
-  return dns_standing(set);
+bool HostState::has_rule(const net::Rule& rule) {
+  const auto [place, is_new] = rules_.try_emplace(rule.family);
+  if (is_new) place->second = netlink_.rules(rule.family);
+  return std::ranges::find(place->second, rule) != place->second.end();
 }
 
 }  // namespace tunneld::daemon

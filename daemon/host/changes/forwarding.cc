@@ -13,6 +13,10 @@ std::string conf_directory(net::Family family) {
   return family == net::Family::kIpv4 ? "net/ipv4/conf/" : "net/ipv6/conf/";
 }
 
+std::string switch_of(net::Family family) {
+  return family == net::Family::kIpv4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
+}
+
 constexpr const char* kAcceptRa = "/accept_ra";
 
 /// Now, and would not as a router. Such interfaces alone get a 2: `all` and `default` would hand it to those
@@ -24,17 +28,27 @@ bool takes_advertisements(const std::string& interface) {
 
 }  // namespace
 
-std::string forwarding_switch(net::Family family) {
-  return family == net::Family::kIpv4 ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
+std::string ForwardingOn::in_words() const {
+  return family == net::Family::kIpv4 ? "forwarding of IPv4 on" : "forwarding of IPv6 on";
 }
 
-SysctlValues before_forwarding(net::Family family, const std::string& own_interface) {
-  SysctlValues before;
-  const auto note = [&before](const std::string& name) {
+Json ForwardingOn::to_json() const {
+  return {{"family", family == net::Family::kIpv4 ? 4 : 6}, {"before", before}};
+}
+
+std::optional<ForwardingOn> ForwardingOn::from_json(const Json& json) {
+  return ForwardingOn{.family = json.at("family").get<int>() == 4 ? net::Family::kIpv4 : net::Family::kIpv6,
+                      .before = json.at("before").get<std::map<std::string, std::string>>()};
+}
+
+Preparation ForwardingOn::prepare(net::Netlink&) {
+  before.clear();
+  const auto note = [this](const std::string& name) {
     if (auto value = read_sysctl(name)) before.emplace(name, std::move(*value));
   };
-  const std::string master = forwarding_switch(family);
+  const std::string master = switch_of(family);
   note(master);
+  // Also where the host lacks the family.
   if (before.empty()) throw std::system_error(ENOENT, std::generic_category(), "sysctl " + master);
   const std::string directory = conf_directory(family);
   if (family == net::Family::kIpv4) note(directory + "all/accept_redirects");
@@ -47,19 +61,20 @@ SysctlValues before_forwarding(net::Family family, const std::string& own_interf
     if (family == net::Family::kIpv6 && is_foreign && takes_advertisements(interface))
       note(interface + kAcceptRa);
   }
-  return before;
+  return before.at(master) == "1" ? Preparation::kAlreadyThere : Preparation::kReady;
 }
 
-void forwarding_on(net::Family family, const SysctlValues& before) {
+void ForwardingOn::apply(net::Netlink&) const {
   for (const auto& [name, value] : before) {
     // One that is gone meanwhile needs nothing.
     if (name.ends_with(kAcceptRa) && read_sysctl(name) == value) write_sysctl(name, "2");
   }
-  write_sysctl(forwarding_switch(family), "1");
+  write_sysctl(switch_of(family), "1");
 }
 
-void forwarding_as_before(net::Family family, const SysctlValues& before) {
-  const std::string master = forwarding_switch(family);
+// Also after an apply() that was cut short.
+Undone ForwardingOn::undo(net::Netlink&) const {
+  const std::string master = switch_of(family);
   const auto restore = [](const std::string& name, const std::string& value) {
     const auto present = read_sysctl(name);
     if (present && *present != value) write_sysctl(name, value);
@@ -71,6 +86,11 @@ void forwarding_as_before(net::Family family, const SysctlValues& before) {
     const bool is_theirs = name.ends_with(kAcceptRa) && read_sysctl(name) != "2";
     if (name != master && !is_theirs) restore(name, value);
   }
+  return Undone::kDone;
+}
+
+Standing ForwardingOn::standing(HostState&) const {
+  return Standing::kStands;  // what others change of it, they have taken over
 }
 
 }  // namespace tunneld::daemon

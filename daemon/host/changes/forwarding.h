@@ -7,23 +7,30 @@
 #pragma once
 
 #include <map>
-#include <string>
 
 #include "common/net/ip_address.h"
+#include "daemon/host/changes/kind.h"
 
 namespace tunneld::daemon {
 
-/// Setting to value; names as in read_sysctl().
-using SysctlValues = std::map<std::string, std::string>;
+/// The host passes packets of a family from one interface to another.
+struct ForwardingOn {
+  net::Family family = net::Family::kIpv4;
+  /// The tunnel's own: no peer becomes this host's router, so it goes on as a router's does, without
+  /// listening to others. Asked for only by prepare().
+  std::string own_interface{};
+  /// Setting to value, of all that apply() may change; names as in read_sysctl().
+  std::map<std::string, std::string> before{};
+  bool operator==(const ForwardingOn& other) const { return family == other.family; }
 
-/// net/ipv4/ip_forward or net/ipv6/conf/all/forwarding.
-[[nodiscard]] std::string forwarding_switch(net::Family family);
-/// All that forwarding_on() may change. `own_interface` goes on as a router's does, without listening to
-/// others. Throws std::system_error, also where the host lacks the family.
-[[nodiscard]] SysctlValues before_forwarding(net::Family family, const std::string& own_interface);
-/// Throws std::system_error.
-void forwarding_on(net::Family family, const SysctlValues& before);
-/// May be repeated, and after forwarding_on() was cut short. Throws std::system_error.
-void forwarding_as_before(net::Family family, const SysctlValues& before);
+  static constexpr std::string_view kName = "forwarding";
+  [[nodiscard]] std::string in_words() const;
+  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] static std::optional<ForwardingOn> from_json(const Json& json);
+  [[nodiscard]] Preparation prepare(net::Netlink& netlink);
+  void apply(net::Netlink& netlink) const;
+  [[nodiscard]] Undone undo(net::Netlink& netlink) const;
+  [[nodiscard]] Standing standing(HostState& now) const;
+};
 
 }  // namespace tunneld::daemon

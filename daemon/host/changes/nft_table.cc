@@ -8,9 +8,6 @@ namespace tunneld::daemon {
 namespace {
 
 constexpr const char* kPrefix = "tunneld-";
-constexpr const char* kOurComment = "made by tunneld";
-/// What has come to this host from a peer, by way of a bridge. High, where few others have theirs.
-constexpr const char* kFromPeers = "0x10000000";
 constexpr std::string_view kCounter = "counter ";
 
 /// The rules with counters that start where those of the table before them stand.
@@ -30,46 +27,74 @@ std::string counting_on(const std::string& rules, const std::map<std::string, ne
   return text;
 }
 
+/// As nft(8) reads it.
+std::string table_text(const std::string& name, const std::string& rules) {
+  return "table inet " + name + " {\ncomment \"" + kOurNftComment + "\"\n" + rules + "}\n";
+}
+
 }  // namespace
+
+std::string NftTable::in_words() const {
+  return "nft table inet " + name + (fail_closed ? ", which outlives a crash" : "");
+}
+
+Json NftTable::to_json() const {
+  return {{"name", name}, {"fail_closed", fail_closed}};
+}
+
+std::optional<NftTable> NftTable::from_json(const Json& json) {
+  return NftTable{.name = json.at("name"), .rules = {}, .fail_closed = json.at("fail_closed")};
+}
+
+Preparation NftTable::prepare(net::Netlink&) {
+  return Preparation::kReady;
+}
+
+void NftTable::apply(net::Netlink&) const {
+  const auto comment = net::nft_table_comment(name);
+  // Should somebody make one between the question and the answer, `create` fails.
+  if (!comment) {
+    return net::run_nft("create table inet " + name + " { comment \"" + kOurNftComment + "\"; }\n" +
+                        table_text(name, rules));
+  }
+  if (*comment != kOurNftComment) {
+    throw net::NetlinkError(
+        net::NetlinkError::Reason::kExists,
+        "the host has an nft table inet " + name + " that tunneld did not make: remove or rename it");
+  }
+  net::run_nft("delete table inet " + name + "\n" +
+               table_text(name, counting_on(rules, net::nft_counters(name))));
+}
+
+Undone NftTable::undo(net::Netlink&) const {
+  return remove_nft_table(name) ? Undone::kDone : Undone::kNotOurs;
+}
+
+std::optional<net::NftTableState> NftTable::table_now() const {
+  return nft_table_now(name, net::NftFamily::kInet);
+}
+
+Standing NftTable::standing(const std::optional<net::NftTableState>& as_made) const {
+  return nft_table_standing(name, net::NftFamily::kInet, as_made);
+}
 
 std::string nft_table_name(const std::string& interface) {
   return kPrefix + net::nft_name(interface);
 }
 
-std::string nft_text(const NftTable& table) {
-  return "table inet " + table.name + " {\ncomment \"" + kOurComment + "\"\n" + table.rules + "}\n";
-}
-
-void make_nft_table(const NftTable& table) {
-  const auto comment = net::nft_table_comment(table.name);
-  // Should somebody make one between the question and the answer, `create` fails.
-  if (!comment) {
-    return net::run_nft("create table inet " + table.name + " { comment \"" + kOurComment + "\"; }\n" +
-                        nft_text(table));
-  }
-  if (*comment != kOurComment) {
-    throw net::NetlinkError(
-        net::NetlinkError::Reason::kExists,
-        "the host has an nft table inet " + table.name + " that tunneld did not make: remove or rename it");
-  }
-  NftTable next = table;
-  next.rules = counting_on(table.rules, net::nft_counters(table.name));
-  net::run_nft("delete table inet " + table.name + "\n" + nft_text(next));
-}
-
 bool remove_nft_table(const std::string& name, const std::string& family) {
-  if (net::nft_table_comment(name, family) != kOurComment) return false;
+  if (net::nft_table_comment(name, family) != kOurNftComment) return false;
   const std::string command = "delete table " + family + " " + name;
   try {
     net::run_nft(command);
   } catch (const net::NftProcessDied&) {
-    if (net::nft_table_comment(name, family) != kOurComment) return true;
+    if (net::nft_table_comment(name, family) != kOurNftComment) return true;
     net::run_nft(command);
   }
   return true;
 }
 
-std::optional<net::NftTableState> nft_table_as_made(const std::string& name, net::NftFamily family) {
+std::optional<net::NftTableState> nft_table_now(const std::string& name, net::NftFamily family) {
   try {
     return net::nft_table_state(name, family);
   } catch (const net::NetlinkError&) {
@@ -77,46 +102,10 @@ std::optional<net::NftTableState> nft_table_as_made(const std::string& name, net
   }
 }
 
-bool nft_table_stands(const std::string& name, const std::optional<net::NftTableState>& made,
-                      net::NftFamily family) {
+Standing nft_table_standing(const std::string& name, net::NftFamily family,
+                            const std::optional<net::NftTableState>& as_made) {
   const auto present = net::nft_table_state(name, family);
-  return made ? present == made : present.has_value();
-}
-
-std::string nft_text(const BridgeFilter& filter) {
-  const std::string device = "\"" + filter.interface.name + "\"";
-  std::string text = "table bridge " + nft_table_name(filter.interface.name) + " {\ncomment \"" +
-                     kOurComment +
-                     "\"\n  chain input {\n    type filter hook input priority filter; policy accept;\n";
-  if (filter.no_routers)
-    text += "    iifname " + device + " icmpv6 type { nd-router-advert, nd-redirect } drop\n";
-  if (filter.isolates) {
-    text += "    iifname " + device + " meta mark set meta mark or " + kFromPeers +
-            "\n  }\n  chain output {\n    type filter hook output priority filter; policy accept;\n" +
-            "    oifname " + device + " meta mark & " + kFromPeers + " == " + kFromPeers + " drop\n";
-  }
-  return text + "  }\n}\n";
-}
-
-void make_bridge_filter(const BridgeFilter& filter) {
-  const std::string name = nft_table_name(filter.interface.name);
-  const auto comment = net::nft_table_comment(name, "bridge");
-  if (comment && *comment != kOurComment) {
-    throw net::NetlinkError(
-        net::NetlinkError::Reason::kExists,
-        "the host has an nft table bridge " + name + " that tunneld did not make: remove or rename it");
-  }
-  try {
-    net::run_nft((comment ? "delete table bridge " + name + "\n" : "") + nft_text(filter));
-  } catch (const net::NetlinkError& error) {
-    if (error.reason() == net::NetlinkError::Reason::kNotPermitted) throw;
-    throw net::NetlinkError(
-        error.reason(), std::string(error.what()) +
-                            ": this host cannot filter on bridges, which keeps peers of " +
-                            filter.interface.name +
-                            " from becoming its router and from each other: do "
-                            "without by `switch: { router_advertisements: true, client_to_client: true }`");
-  }
+  return standing_if(as_made ? present == as_made : present.has_value());
 }
 
 std::size_t remove_all_nft_tables() {

@@ -1,4 +1,4 @@
-// Our nft table: told from others' by its comment, replaced in one transaction.
+// Our nft tables: told from others' by their comment, and replaced or removed only with it.
 #pragma once
 
 #include <cstddef>
@@ -6,33 +6,45 @@
 #include <string>
 
 #include "common/net/nft_watch.h"
-#include "daemon/host/host_change.h"
+#include "daemon/host/changes/kind.h"
 
 namespace tunneld::daemon {
 
-/// The name of an interface's table.
-[[nodiscard]] std::string nft_table_name(const std::string& interface);
-/// As nft(8) reads it.
-[[nodiscard]] std::string nft_text(const NftTable& table);
+/// A table of the inet family, all of it ours. Another of the same name takes its place in one transaction:
+/// no packet meets neither. Counters of the same name go on counting.
+struct NftTable {
+  std::string name;
+  /// What stands in the table's braces, one statement a line. Not journaled: the name suffices to undo it.
+  std::string rules;
+  /// Holds when a run dies, and until the next one has its own in place (see HostChanges).
+  bool fail_closed = false;
+  bool operator==(const NftTable&) const = default;
 
-/// Makes it, or puts it in the place of ours with the same name: no packet meets neither. Counters of the
-/// same name go on counting. Throws net::NetlinkError; kExists: a table of this name is not ours.
-void make_nft_table(const NftTable& table);
+  static constexpr std::string_view kName = "nft";
+  [[nodiscard]] std::string in_words() const;
+  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] static std::optional<NftTable> from_json(const Json& json);
+  [[nodiscard]] Preparation prepare(net::Netlink& netlink);
+  void apply(net::Netlink& netlink) const;
+  [[nodiscard]] Undone undo(net::Netlink& netlink) const;
+  [[nodiscard]] std::optional<net::NftTableState> table_now() const;
+  [[nodiscard]] Standing standing(const std::optional<net::NftTableState>& as_made) const;
+  [[nodiscard]] bool takes_place_of(const NftTable& made) const { return name == made.name; }
+};
+
+// --- also of the bridge family (bridge_filter.h)
+
+inline constexpr const char* kOurNftComment = "made by tunneld";
+/// The name of an interface's tables.
+[[nodiscard]] std::string nft_table_name(const std::string& interface);
 /// False: there is none, or it is not ours. Throws net::NetlinkError.
 bool remove_nft_table(const std::string& name, const std::string& family = "inet");
-
-/// The same of the bridge family, and of a filter: made, or put in the place of ours.
-[[nodiscard]] std::string nft_text(const BridgeFilter& filter);
-void make_bridge_filter(const BridgeFilter& filter);
-
-/// The table as the kernel has it now, to be compared later; nullopt where that cannot be told. Never throws
-/// NetlinkError.
-[[nodiscard]] std::optional<net::NftTableState> nft_table_as_made(
-    const std::string& name, net::NftFamily family = net::NftFamily::kInet);
-/// Whether nobody has deleted it or emptied it since. `made` nullopt: whether there is one. Throws
+/// To be compared later; nullopt where it cannot be told. Never throws NetlinkError.
+[[nodiscard]] std::optional<net::NftTableState> nft_table_now(const std::string& name, net::NftFamily family);
+/// Whether nobody has deleted it or emptied it since. `as_made` nullopt: whether there is one. Throws
 /// net::NetlinkError.
-[[nodiscard]] bool nft_table_stands(const std::string& name, const std::optional<net::NftTableState>& made,
-                                    net::NftFamily family = net::NftFamily::kInet);
+[[nodiscard]] Standing nft_table_standing(const std::string& name, net::NftFamily family,
+                                          const std::optional<net::NftTableState>& as_made);
 
 /// All of ours, for the case that no journal names them. Returns how many. Throws net::NetlinkError.
 std::size_t remove_all_nft_tables();

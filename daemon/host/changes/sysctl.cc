@@ -46,4 +46,44 @@ void write_sysctl(const std::string& name, const std::string& value) {
   if (::write(file.get(), value.data(), value.size()) < 0) throw_error(errno, name);
 }
 
+std::string SysctlSet::in_words() const {
+  return "sysctl " + name + " = " + value;
+}
+
+Json SysctlSet::to_json() const {
+  Json object{{"name", name}, {"value", value}};
+  put_optional(object, "before", before);
+  return object;
+}
+
+std::optional<SysctlSet> SysctlSet::from_json(const Json& json) {
+  return SysctlSet{.name = json.at("name"),
+                   .value = json.at("value"),
+                   .before = get_optional<std::string>(json, "before")};
+}
+
+Preparation SysctlSet::prepare(net::Netlink&) {
+  before = read_sysctl(name);
+  if (!before && is_wish) return Preparation::kAlreadyThere;
+  if (!before) throw std::system_error(ENOENT, std::generic_category(), "sysctl " + name);
+  return *before == value ? Preparation::kAlreadyThere : Preparation::kReady;
+}
+
+void SysctlSet::apply(net::Netlink&) const {
+  write_sysctl(name, value);
+}
+
+Undone SysctlSet::undo(net::Netlink&) const {
+  const auto present = read_sysctl(name);
+  if (!present) return Undone::kDeviceGone;
+  if (!before || *present == *before) return Undone::kDone;
+  if (*present != value) return Undone::kNotOurs;
+  write_sysctl(name, *before);
+  return Undone::kDone;
+}
+
+Standing SysctlSet::standing(HostState&) const {
+  return Standing::kStands;  // what others change of it, they have taken over
+}
+
 }  // namespace tunneld::daemon

@@ -209,7 +209,7 @@ Standing dns_standing(const DnsSet& set) {
     }
     return Standing::kStands;
   } catch (const std::system_error& error) {
-    log::debug("{}: {}", in_words(HostChange(set)), error.what());
+    log::debug("{}: {}", set.in_words(), error.what());
     return Standing::kNoAnswer;
   }
 }

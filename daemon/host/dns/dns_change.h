@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "daemon/host/host_change.h"
-#include "daemon/host/host_state.h"
+#include "daemon/host/changes/dns.h"
 
 namespace tunneld::daemon {
 

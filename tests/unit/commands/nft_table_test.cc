@@ -64,10 +64,11 @@ TEST_F(NftTableTest, IsMadeChangedInPlaceAndRemoved) {
 }
 
 TEST_F(NftTableTest, EveryInterfaceNameMakesATable) {
+  net::Netlink netlink;
   for (const char* name : {"a+=b", "9.-_", "=", "tun0"}) {
     NftTable made = table("accept");
     made.name = nft_table_name(name);
-    make_nft_table(made);
+    made.apply(netlink);
     EXPECT_EQ(net::nft_table_comment(made.name), "made by tunneld") << made.name;
     EXPECT_TRUE(remove_nft_table(made.name));
   }
@@ -165,7 +166,8 @@ TEST_F(NftTableTest, ThatFailsOpenIsUndoneByTheNextStart) {
 }
 
 TEST_F(NftTableTest, WhoseJournalIsLostGoesByCleanupOfAll) {
-  make_nft_table(table("accept"));
+  net::Netlink netlink;
+  table("accept").apply(netlink);
   net::shell("nft 'add table inet tunneld-other'");
   EXPECT_EQ(clean_up(""), ExitCode::kFine);
   EXPECT_THAT(ruleset(), Not(HasSubstr("tunneld-kept")));

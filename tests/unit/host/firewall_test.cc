@@ -74,8 +74,9 @@ class FirewallTest : public net::NamespaceTest {
   static void expect_loads(const HostPlan& plan) {
     const auto table = firewall_of(plan);
     ASSERT_TRUE(table);
-    make_nft_table(*table);
-    make_nft_table(*table);
+    net::Netlink netlink;
+    table->apply(netlink);
+    table->apply(netlink);
     EXPECT_TRUE(remove_nft_table(table->name));
   }
 };

@@ -15,13 +15,20 @@ class ForwardingTest : public net::NamespaceTest {
     if (IsSkipped()) return;
     net::shell("ip link add uplink type veth peer name end && ip link add own type veth peer name own-end");
     net::shell("sysctl -qw net.ipv6.conf.uplink.accept_ra=1 net.ipv6.conf.end.accept_ra=0");
-    before_ = before_forwarding(net::Family::kIpv6, "own");
-    forwarding_on(net::Family::kIpv6, before_);
+    net::Netlink netlink;
+    ASSERT_EQ(on_.prepare(netlink), Preparation::kReady);
+    on_.apply(netlink);
   }
   static std::string accept_ra(const std::string& name) {
     return read_sysctl("net/ipv6/conf/" + name + "/accept_ra").value_or("none");
   }
-  SysctlValues before_;
+  void undo() const {
+    net::Netlink netlink;
+    EXPECT_EQ(on_.undo(netlink), Undone::kDone);
+  }
+
+ private:
+  ForwardingOn on_{.family = net::Family::kIpv6, .own_interface = "own"};
 };
 
 TEST_F(ForwardingTest, OnlyInterfacesThatTakeRouterAdvertisementsGoOnTakingThem) {
@@ -34,7 +41,7 @@ TEST_F(ForwardingTest, OnlyInterfacesThatTakeRouterAdvertisementsGoOnTakingThem)
   net::shell("ip link add later type veth peer name later-end");
   EXPECT_EQ(accept_ra("later"), "1");
   EXPECT_EQ(read_sysctl("net/ipv6/conf/later/forwarding"), "1");
-  forwarding_as_before(net::Family::kIpv6, before_);
+  undo();
   EXPECT_EQ(accept_ra("uplink"), "1");
   EXPECT_EQ(accept_ra("end"), "0");
   EXPECT_EQ(read_sysctl("net/ipv6/conf/later/forwarding"), "0");
@@ -42,7 +49,7 @@ TEST_F(ForwardingTest, OnlyInterfacesThatTakeRouterAdvertisementsGoOnTakingThem)
 
 TEST_F(ForwardingTest, WhatSomebodyElseHasSetMeanwhileStays) {
   net::shell("sysctl -qw net.ipv6.conf.uplink.accept_ra=0");
-  forwarding_as_before(net::Family::kIpv6, before_);
+  undo();
   EXPECT_EQ(accept_ra("uplink"), "0");
 }
 

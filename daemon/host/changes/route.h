@@ -1,0 +1,29 @@
+// A route straight out of an interface. It has our protocol number (net::kRouteProtocol), and only with that
+// is it removed.
+#pragma once
+
+#include "daemon/host/changes/kind.h"
+
+namespace tunneld::daemon {
+
+struct RouteAdded {
+  Interface interface;
+  net::IpPrefix destination;
+  std::uint32_t table = net::kMainTable;
+  std::optional<std::uint32_t> metric = std::nullopt;
+  bool operator==(const RouteAdded&) const = default;
+
+  static constexpr std::string_view kName = "route";
+  [[nodiscard]] std::string in_words() const;
+  [[nodiscard]] Json to_json() const;
+  [[nodiscard]] static std::optional<RouteAdded> from_json(const Json& json);
+  [[nodiscard]] Preparation prepare(net::Netlink& netlink);
+  void apply(net::Netlink& netlink) const;
+  [[nodiscard]] Undone undo(net::Netlink& netlink) const;
+  [[nodiscard]] Standing standing(HostState& now) const;
+  /// With whatever metric, where none is wished for.
+  [[nodiscard]] bool is_there(net::Netlink& netlink) const;
+  [[nodiscard]] std::string command() const;
+};
+
+}  // namespace tunneld::daemon
