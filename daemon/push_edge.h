@@ -44,7 +44,8 @@ class ServerPushEdge {
   /// Reads the leases. `config` has a server section; the others outlive this. `take`: see ServerPush::Host.
   /// Throws LeaseStoreError, std::system_error.
   ServerPushEdge(boost::asio::io_context& io, std::shared_ptr<const config::Config> config,
-                 const protocol::Tunnel& tunnel, TunnelDriver& driver, std::function<void(const Leases&)> take);
+                 const protocol::Tunnel& tunnel, TunnelDriver& driver,
+                 std::function<void(const Leases&)> take);
   ~ServerPushEdge();
   ServerPushEdge(const ServerPushEdge&) = delete;
   ServerPushEdge& operator=(const ServerPushEdge&) = delete;

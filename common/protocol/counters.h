@@ -29,12 +29,12 @@ enum class Drop : std::uint8_t {
   kUnknownPeer,       ///< valid handshake of a key that is not configured
   kLoop,  ///< our own datagram came back out of the device, or would: the route to the peer is the tunnel
   kHandshakeRefused,  ///< handshake message that does not decrypt, is replayed, or comes too soon
-  kWrongLayer,    ///< an Ethernet frame at a tun or from a peer without a tap, or an IP packet at a tap
-  kNotForwarded,  ///< from one client to another without client_to_client; an Ethernet frame that would go
-                  ///< back to where it came from
-  kFloodLimit,    ///< an Ethernet frame beyond a port's limit of flooded frames
-  kTooLarge,      ///< too large for the path to the peer; the sender is told by ICMP
-  kSendFailed,    ///< the kernel refused the datagram
+  kWrongLayer,        ///< an Ethernet frame at a tun or from a peer without a tap, or an IP packet at a tap
+  kNotForwarded,   ///< from one client to another without client_to_client; an Ethernet frame that would go
+                   ///< back to where it came from
+  kFloodLimit,     ///< an Ethernet frame beyond a port's limit of flooded frames
+  kTooLarge,       ///< too large for the path to the peer; the sender is told by ICMP
+  kSendFailed,     ///< the kernel refused the datagram
   kDeviceRefused,  ///< the tun device refused the packet (down)
   kCount
 };

@@ -24,16 +24,16 @@ namespace tunneld::protocol {
 
 enum class Notice : std::uint8_t {
   kHandshakeMessage,  ///< payload: types 1 to 3, as received from `endpoint`; unauthenticated
-  kRefused,        ///< ICMP says that nothing listens at `endpoint`; payload: its quote of our message
-  kWaitingPacket,  ///< payload: an inner packet for `peer`, which has no session
-  kControlFrame,   ///< payload: an authenticated plaintext that is not an IP packet, from `peer` under `index`
-  kConfirmed,      ///< first valid data under the keypair `index` of `peer`
-  kMoved,          ///< valid data of `peer` came from another address, which its link has already
-  kMoving,         ///< valid data of `peer` came from `endpoint`; its link could not be moved so soon again
-  kSourceGone,     ///< the address that we answered `peer` from is no longer ours
-  kRekey,          ///< the keypair `index` of `peer` is old enough for a successor
-  kLaneWanted,     ///< a worker wants a lane to `peer` under `index`; payload: the lane's number, one byte
-  kWatch,          ///< a timer of `peer` has started that the control thread does not watch yet
+  kRefused,           ///< ICMP says that nothing listens at `endpoint`; payload: its quote of our message
+  kWaitingPacket,     ///< payload: an inner packet for `peer`, which has no session
+  kControlFrame,  ///< payload: an authenticated plaintext that is not an IP packet, from `peer` under `index`
+  kConfirmed,     ///< first valid data under the keypair `index` of `peer`
+  kMoved,         ///< valid data of `peer` came from another address, which its link has already
+  kMoving,        ///< valid data of `peer` came from `endpoint`; its link could not be moved so soon again
+  kSourceGone,    ///< the address that we answered `peer` from is no longer ours
+  kRekey,         ///< the keypair `index` of `peer` is old enough for a successor
+  kLaneWanted,    ///< a worker wants a lane to `peer` under `index`; payload: the lane's number, one byte
+  kWatch,         ///< a timer of `peer` has started that the control thread does not watch yet
 };
 
 struct DoorRecord {

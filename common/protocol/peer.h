@@ -138,9 +138,7 @@ class Peer {
   void initiation_unsent(Now now) { caller_.unsent(now); }
   /// Somewhere else: a handshake that is under way or wanted begins there at once.
   void try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions);
-  void set_preshared_key(std::optional<crypto::PresharedKey> key) {
-    options_.preshared_key = std::move(key);
-  }
+  void set_preshared_key(std::optional<crypto::PresharedKey> key) { options_.preshared_key = std::move(key); }
   /// Turning it on sends one at once.
   void set_persistent_keepalive(Duration interval, Now now, Actions& actions);
 

@@ -47,9 +47,8 @@ class PeerPlace {
   void forget_local_address() {
     const net::Endpoint* endpoint = link_.endpoint.get();
     if (endpoint == nullptr || !endpoint->local) return;
-    link_.endpoint.replace_if(endpoint,
-                              {.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0},
-                              quiescence_);
+    link_.endpoint.replace_if(
+        endpoint, {.remote = endpoint->remote, .local = std::nullopt, .local_interface = 0}, quiescence_);
     path_.review();
   }
   /// Of the last catch_up() or set(); nullopt: nowhere yet.

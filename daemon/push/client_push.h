@@ -45,7 +45,8 @@ class ClientPush {
   };
 
   /// `config` has a client section; `tunnel` outlives this.
-  ClientPush(std::shared_ptr<const config::Config> config, const protocol::Tunnel& tunnel, Host host, Instant now);
+  ClientPush(std::shared_ptr<const config::Config> config, const protocol::Tunnel& tunnel, Host host,
+             Instant now);
   ClientPush(const ClientPush&) = delete;
   ClientPush& operator=(const ClientPush&) = delete;
 
