@@ -13,7 +13,7 @@
 
 namespace tunneld::daemon {
 
-void write_whole(int fd, std::string_view text, const std::filesystem::path& path) {
+void write_all(int fd, std::string_view text, const std::filesystem::path& path) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
@@ -32,7 +32,7 @@ void write_state_file(const std::filesystem::path& path, std::string_view text) 
     const net::FileDescriptor file(
         ::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file.is_open()) fail(errno, beside);
-    write_whole(file.get(), text, beside);
+    write_all(file.get(), text, beside);
     if (::fsync(file.get()) != 0) fail(errno, beside);
     if (::rename(beside.c_str(), path.c_str()) != 0) fail(errno, path);
   } catch (const std::system_error&) {
