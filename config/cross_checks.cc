@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "config/routing_table.h"
 #include "config/suggestion.h"
+#include "config/table_names.h"
 
 namespace tunneld::config {
 namespace {

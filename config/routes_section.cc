@@ -4,9 +4,9 @@
 #include <string>
 #include <system_error>
 
-#include "config/routing_table.h"
 #include "config/scalars.h"
 #include "config/sections.h"
+#include "config/table_names.h"
 
 namespace tunneld::config {
 namespace {

@@ -1,8 +1,8 @@
 #include <string>
 #include <utility>
 
-#include "config/routing_table.h"
 #include "config/sections.h"
+#include "config/table_names.h"
 #include "config/wg_quick.h"
 
 namespace tunneld::config {

@@ -1,8 +1,8 @@
 #include <string>
 #include <vector>
 
-#include "config/routing_table.h"
 #include "config/scalars.h"
+#include "config/table_names.h"
 #include "config/wg_quick.h"
 #include "config/yaml_writer.h"
 

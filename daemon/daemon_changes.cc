@@ -14,7 +14,7 @@
 #include "daemon/host/address_elsewhere.h"
 #include "daemon/host/host_plan.h"
 #include "daemon/host/privilege.h"
-#include "daemon/log.h"
+#include "daemon/logging.h"
 #include "daemon/opening.h"
 #include "daemon/reload.h"
 

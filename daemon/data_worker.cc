@@ -123,7 +123,7 @@ void DataWorker::send(protocol::Outbound& path, protocol::DataThread thread) {
   }
 }
 
-DataWorker::Moved DataWorker::carry_out(protocol::Quiescence::Reader& reader, int reads) {
+DataWorker::Moved DataWorker::send_from_device(protocol::Quiescence::Reader& reader, int reads) {
   Moved moved{.more = true};
   reader.enter();
   outbound_path_.begin(net::boot_now());
@@ -185,7 +185,7 @@ void DataWorker::run_outbound(protocol::Quiescence::Reader& reader) {
   for (;;) {
     device_reader_.wait(DeviceReader::kInbound);
     while (device_reader_.load() == DeviceReader::kOutbound && !signals_.device_gone.load()) {
-      while (!stopping() && carry_out(reader, kMaxReads).more) {
+      while (!stopping() && send_from_device(reader, kMaxReads).more) {
       }
       if (poll(fds.data(), fds.size(), kQuietMilliseconds) == 0) give_device_back();
     }
@@ -252,7 +252,7 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
       const std::size_t received = more ? receive() : 0;
       if (device_reader_.load() != DeviceReader::kInbound) continue;
       // Includes the kernel's immediate answers to what was written.
-      const Moved sent = carry_out(reader, kMaxReads);
+      const Moved sent = send_from_device(reader, kMaxReads);
       if (sent.more || std::max(sent.bytes, received) > kBusyBytes || signals_.device_gone.load()) {
         give_device_to_outbound();
       }

@@ -57,7 +57,7 @@ class DataWorker {
   void run_outbound(protocol::Quiescence::Reader& reader);
   void run_inbound(protocol::Quiescence::Reader& reader);
   /// Sends the packets of up to `reads` reads of the device. The caller must be the device's reader.
-  Moved carry_out(protocol::Quiescence::Reader& reader, int reads);
+  Moved send_from_device(protocol::Quiescence::Reader& reader, int reads);
   /// The queue to which a received packet is written. The kernel sends the packets of a flow through the
   /// queue on which its answers came in. A quiet worker uses its own queue and finds the answers itself. A
   /// busy one uses the queue of the flow's hash: without lanes all flows of a peer come in here, and so they

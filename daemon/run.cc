@@ -7,7 +7,7 @@
 #include "daemon/daemon.h"
 #include "daemon/host/interface_lock.h"
 #include "daemon/host/run_directory.h"
-#include "daemon/log.h"
+#include "daemon/logging.h"
 
 namespace tunneld::daemon {
 ExitCode run_daemon(const RunOptions& options) {

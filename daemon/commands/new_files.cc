@@ -12,6 +12,7 @@
 #include "common/net/file_descriptor.h"
 #include "common/system_error.h"
 #include "config/trusted_path.h"
+#include "daemon/host/state_file.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -38,12 +39,7 @@ void refuse_others(const std::string& path, bool may_be_sticky) {
 }  // namespace
 
 void write_whole(int fd, std::string_view text, const std::string& path) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail(errno, path);
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
+  write_all(fd, text, path);
   // Terminals and pipes cannot be synced and need not be.
   if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) fail(errno, path);
 }

@@ -1,6 +1,6 @@
 // Routing tables by name, from files as iproute2 writes them.
 
-#include "config/routing_table.h"
+#include "config/table_names.h"
 
 #include <filesystem>
 #include <string>

@@ -1,4 +1,4 @@
-#include "config/routing_table.h"
+#include "config/table_names.h"
 
 #include <algorithm>
 #include <cerrno>

@@ -1,4 +1,4 @@
-#include "daemon/log.h"
+#include "daemon/logging.h"
 
 #include <algorithm>
 #include <cstdio>
