@@ -14,7 +14,7 @@
 #include "common/crypto/keys.h"
 #include "common/net/netlink.h"
 #include "common/protocol/ethernet_switch.h"
-#include "common/protocol/peer_path.h"
+#include "common/protocol/peer/peer_path.h"
 #include "config/config.h"
 #include "config/load_keys.h"
 #include "daemon/desired_peer.h"

@@ -7,7 +7,7 @@
 //
 // A peer may have several endpoints, and a name several addresses. Together they are its candidates, in
 // order. The first is called first. After 2 s without an answer the protocol calls all of them
-// (protocol/peer.h), and the names are looked up again. After a BYE the next one is called.
+// (protocol/peer/peer.h), and the names are looked up again. After a BYE the next one is called.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "common/net/ip_address.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 #include "config/config.h"
 
 namespace tunneld::daemon {

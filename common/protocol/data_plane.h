@@ -8,7 +8,7 @@
 #include "common/protocol/door.h"
 #include "common/protocol/ethernet_switch.h"
 #include "common/protocol/index_table.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 #include "common/protocol/quiescence.h"
 #include "common/protocol/routing_table.h"
 #include "common/protocol/thread_plan.h"

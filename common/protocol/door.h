@@ -18,7 +18,7 @@
 
 #include "common/bytes.h"
 #include "common/net/ip_address.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 

@@ -7,7 +7,7 @@
 
 #include "common/net/ethernet.h"
 #include "common/protocol/frame_header.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 

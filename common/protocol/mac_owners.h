@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/net/mac_address.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 

@@ -5,7 +5,7 @@
 
 #include "common/net/allowed_ips.h"
 #include "common/protocol/mac_owners.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 

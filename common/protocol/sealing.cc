@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "common/protocol/data_message.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 namespace {

@@ -17,7 +17,7 @@
 #include "common/protocol/data_plane.h"
 #include "common/protocol/door.h"
 #include "common/protocol/load_meter.h"
-#include "common/protocol/peer.h"
+#include "common/protocol/peer/peer.h"
 #include "common/protocol/rate_limiter.h"
 #include "common/protocol/services.h"
 

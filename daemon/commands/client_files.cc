@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "config/wg_quick.h"
+#include "config/wg_quick/wg_quick.h"
 #include "config/yaml_writer.h"
 #include "daemon/commands/client_addresses.h"
 

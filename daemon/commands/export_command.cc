@@ -7,7 +7,7 @@
 
 #include "config/load_keys.h"
 #include "config/parse.h"
-#include "config/wg_quick.h"
+#include "config/wg_quick/wg_quick.h"
 #include "daemon/commands/new_files.h"
 
 namespace tunneld::daemon {

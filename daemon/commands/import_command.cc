@@ -12,7 +12,7 @@
 
 #include "common/net/file_descriptor.h"
 #include "config/parse.h"
-#include "config/wg_quick.h"
+#include "config/wg_quick/wg_quick.h"
 #include "daemon/commands/new_files.h"
 
 namespace tunneld::daemon {

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "config/wg_quick.h"
+#include "config/wg_quick/wg_quick.h"
 #include "tests/unit/config/temporary_files.h"
 
 namespace tunneld::config {

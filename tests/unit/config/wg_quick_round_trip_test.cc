@@ -10,7 +10,7 @@
 
 #include "config/parse.h"
 #include "config/show.h"
-#include "config/wg_quick.h"
+#include "config/wg_quick/wg_quick.h"
 #include "tests/unit/config/wg_quick_files.h"
 
 namespace tunneld::config {

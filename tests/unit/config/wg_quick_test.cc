@@ -1,6 +1,6 @@
 // Files of wg-quick: every key arrives, every mistake is named with its line, and what is left out is said.
 
-#include "config/wg_quick.h"
+#include "config/wg_quick/wg_quick.h"
 
 #include <ostream>
 #include <string>

@@ -4,8 +4,8 @@
 
 #include <gmock/gmock.h>
 
-#include "common/protocol/call_list.h"
-#include "common/protocol/hurry.h"
+#include "common/protocol/peer/call_list.h"
+#include "common/protocol/peer/hurry.h"
 #include "tests/unit/addresses.h"
 
 namespace tunneld::protocol {

@@ -10,7 +10,7 @@
 #include "common/json.h"
 #include "common/protocol/constants.h"
 #include "common/protocol/hello.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 namespace {

@@ -1,10 +1,10 @@
 // What two ends say and keep of each other: HELLO, whether frames pass, which initiations are answered.
-#include "common/protocol/hello_exchange.h"
+#include "common/protocol/peer/hello_exchange.h"
 
 #include <gtest/gtest.h>
 
-#include "common/protocol/initiation_guard.h"
-#include "common/protocol/layer2_agreement.h"
+#include "common/protocol/peer/initiation_guard.h"
+#include "common/protocol/peer/layer2_agreement.h"
 
 namespace tunneld::protocol {
 namespace {

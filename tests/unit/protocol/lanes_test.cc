@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "common/protocol/lane_opening.h"
+#include "common/protocol/peer/lane_opening.h"
 
 namespace tunneld::protocol {
 namespace {

@@ -1,5 +1,5 @@
 // What a peer's path is taken for: by the interface, by ICMP, by the search; and when a search begins anew.
-#include "common/protocol/peer_path.h"
+#include "common/protocol/peer/peer_path.h"
 
 #include <memory>
 

@@ -1,4 +1,4 @@
-#include "common/protocol/roaming_endpoint.h"
+#include "common/protocol/peer/roaming_endpoint.h"
 
 #include <atomic>
 #include <chrono>

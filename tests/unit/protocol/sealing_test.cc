@@ -9,7 +9,7 @@
 #include "common/crypto/aead_engine.h"
 #include "common/crypto/keys.h"
 #include "common/protocol/data_message.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 namespace {

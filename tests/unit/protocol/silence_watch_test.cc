@@ -1,5 +1,5 @@
 // When a peer's silence leads to a keepalive, a question or a new handshake.
-#include "common/protocol/silence_watch.h"
+#include "common/protocol/peer/silence_watch.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "common/protocol/waiting_packets.h"
+#include "common/protocol/peer/waiting_packets.h"
 
 #include <list>
 

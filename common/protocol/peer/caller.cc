@@ -1,4 +1,4 @@
-#include "common/protocol/caller.h"
+#include "common/protocol/peer/caller.h"
 
 #include <algorithm>
 #include <cstring>

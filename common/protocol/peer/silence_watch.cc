@@ -1,4 +1,4 @@
-#include "common/protocol/silence_watch.h"
+#include "common/protocol/peer/silence_watch.h"
 
 #include <algorithm>
 #include <utility>

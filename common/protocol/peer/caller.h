@@ -20,10 +20,10 @@
 #include <vector>
 
 #include "common/protocol/actions.h"
-#include "common/protocol/call_list.h"
 #include "common/protocol/cookie.h"
-#include "common/protocol/hurry.h"
 #include "common/protocol/noise_handshake.h"
+#include "common/protocol/peer/call_list.h"
+#include "common/protocol/peer/hurry.h"
 #include "common/protocol/services.h"
 
 namespace tunneld::protocol {

@@ -1,4 +1,4 @@
-#include "common/protocol/lane_opening.h"
+#include "common/protocol/peer/lane_opening.h"
 
 #include <algorithm>
 #include <chrono>

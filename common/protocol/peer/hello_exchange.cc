@@ -1,4 +1,4 @@
-#include "common/protocol/hello_exchange.h"
+#include "common/protocol/peer/hello_exchange.h"
 
 #include <algorithm>
 #include <array>

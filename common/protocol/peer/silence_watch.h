@@ -6,7 +6,7 @@
 // suspicious, and it is called after 15.
 #pragma once
 
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 

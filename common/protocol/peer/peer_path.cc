@@ -1,4 +1,4 @@
-#include "common/protocol/peer_path.h"
+#include "common/protocol/peer/peer_path.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,11 +1,11 @@
-#include "config/wg_quick_comment.h"
+#include "config/wg_quick/wg_quick_comment.h"
 
 #include <algorithm>
 #include <array>
 #include <cctype>
 
 #include "config/names.h"
-#include "config/wg_quick_text.h"
+#include "config/wg_quick/wg_quick_text.h"
 
 namespace tunneld::config {
 namespace {

@@ -5,8 +5,8 @@
 #include <optional>
 #include <utility>
 
-#include "common/protocol/peer_link.h"
-#include "common/protocol/peer_path.h"
+#include "common/protocol/peer/peer_link.h"
+#include "common/protocol/peer/peer_path.h"
 #include "common/protocol/quiescence.h"
 
 namespace tunneld::protocol {

@@ -16,7 +16,7 @@
 #include "common/protocol/counters.h"
 #include "common/protocol/flood_limit.h"
 #include "common/protocol/keypair.h"
-#include "common/protocol/roaming_endpoint.h"
+#include "common/protocol/peer/roaming_endpoint.h"
 
 namespace tunneld::protocol {
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "common/protocol/constants.h"
-#include "common/protocol/peer.h"
+#include "common/protocol/peer/peer.h"
 
 namespace tunneld::protocol {
 namespace {

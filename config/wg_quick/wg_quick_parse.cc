@@ -18,9 +18,9 @@
 #include "config/sections.h"
 #include "config/suggestion.h"
 #include "config/table_names.h"
-#include "config/wg_quick.h"
-#include "config/wg_quick_comment.h"
-#include "config/wg_quick_text.h"
+#include "config/wg_quick/wg_quick.h"
+#include "config/wg_quick/wg_quick_comment.h"
+#include "config/wg_quick/wg_quick_text.h"
 
 namespace tunneld::config {
 namespace {

@@ -1,4 +1,4 @@
-#include "common/protocol/call_list.h"
+#include "common/protocol/peer/call_list.h"
 
 #include <algorithm>
 #include <utility>

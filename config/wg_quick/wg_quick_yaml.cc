@@ -3,7 +3,7 @@
 
 #include "config/scalars.h"
 #include "config/table_names.h"
-#include "config/wg_quick.h"
+#include "config/wg_quick/wg_quick.h"
 #include "config/yaml_writer.h"
 
 namespace tunneld::config {

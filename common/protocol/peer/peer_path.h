@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "common/protocol/path_mtu.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "common/protocol/constants.h"
-#include "common/protocol/peer.h"
+#include "common/protocol/peer/peer.h"
 
 namespace tunneld::protocol {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "common/protocol/constants.h"
-#include "common/protocol/peer_link.h"
+#include "common/protocol/peer/peer_link.h"
 
 namespace tunneld::protocol {
 

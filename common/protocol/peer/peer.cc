@@ -1,4 +1,4 @@
-#include "common/protocol/peer.h"
+#include "common/protocol/peer/peer.h"
 
 #include <algorithm>
 

@@ -6,7 +6,7 @@
 
 #include "common/json.h"
 #include "common/protocol/constants.h"
-#include "common/protocol/peer.h"
+#include "common/protocol/peer/peer.h"
 
 namespace tunneld::protocol {
 namespace {
