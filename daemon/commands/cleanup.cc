@@ -74,7 +74,7 @@ std::string tunneld_that_runs_here() {
     std::string name;
     std::getline(name_file, name);
     std::error_code unreadable;
-    if (name.starts_with("tunneld") &&
+    if (name == "tunneld" &&
         std::filesystem::read_symlink(process.path() / "ns/net", unreadable) == here) {
       return number;
     }
