@@ -62,6 +62,9 @@ concept ComparesNftTable = requires(const Kind made, const std::optional<net::Nf
   { made.standing(as_made) } -> std::same_as<Standing>;
 };
 
+template <typename Kind>
+concept IsCompared = ComparesWithState<Kind> || ComparesNftTable<Kind>;
+
 /// A kind may also have:
 ///   Interface interface                  the device that it is about
 ///   bool can_do_without() const          the tunnel is worth having without it: a failure is a warning
@@ -70,9 +73,8 @@ concept ComparesNftTable = requires(const Kind made, const std::optional<net::Nf
 ///   bool is_there(net::Netlink&) const   whether somebody has it already, where prepare() does not look
 ///   std::string command() const          by which root can do it before tunneld starts
 template <typename Kind>
-concept ChangeKind = std::equality_comparable<Kind> &&
-    (ComparesWithState<Kind> || ComparesNftTable<Kind>)&&requires(Kind wish, const Kind change,
-                                                                  const Json json, net::Netlink& netlink) {
+concept ChangeKind = std::equality_comparable<Kind> && IsCompared<Kind> &&
+    requires(Kind wish, const Kind change, const Json json, net::Netlink& netlink) {
   /// Of its JSON.
   { Kind::kName } -> std::convertible_to<std::string_view>;
   /// One line for `check --plan` and the log.
