@@ -74,8 +74,7 @@ std::string tunneld_that_runs_here() {
     std::string name;
     std::getline(name_file, name);
     std::error_code unreadable;
-    if (name == "tunneld" &&
-        std::filesystem::read_symlink(process.path() / "ns/net", unreadable) == here) {
+    if (name == "tunneld" && std::filesystem::read_symlink(process.path() / "ns/net", unreadable) == here) {
       return number;
     }
   }
