@@ -1,7 +1,7 @@
 // The only interface for log lines: one line per event that a person cares about; nothing per packet; no
 // secrets at any level.
 //
-// A caller compiles only the templates of this file. The daemon decides where lines go (daemon/log.h); before
+// A caller compiles only the templates of this file. The daemon decides where lines go (daemon/logging.h); before
 // that, and in tests that do not set a sink, they go to stderr unchanged.
 #pragma once
 

@@ -1,7 +1,7 @@
 // Turns on the ICMP errors of the sockets for a short time after each initiation.
 //
 // They are not always on, because each such message, which anybody may forge, makes a call on the socket fail
-// (UdpSocket::hear_refusals), and only answers to an initiation are useful (protocol/peer_calling.cc). So a
+// (UdpSocket::hear_refusals), and only answers to an initiation are useful (protocol/peer/caller.cc). So a
 // tunnel with live sessions pays nothing.
 //
 // All sockets listen, not only the sender: the kernel delivers the message to one of the sockets that share

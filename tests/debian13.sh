@@ -15,7 +15,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/tunneld-debian13-XXXXXX")
 root=$work/root
 cleanup() {
   # Whatever is mounted below stays out of this.
-  umount "$root/proc" 2>/dev/null
+  umount "$root/proc" "$root" 2>/dev/null
   rm -rf --one-file-system "$work"
 }
 trap cleanup EXIT
@@ -28,9 +28,11 @@ echo "root: $(chroot "$root" cat /etc/debian_version), $(chroot "$root" g++ --ve
 # What is committed, so that the outcome is that of a commit.
 mkdir "$root/src"
 git archive HEAD | tar -xf - -C "$root/src"
+# A mount of its own, because some tests make mounts private, which only a mount can be.
+mount --bind "$root" "$root"
 mount -t proc proc "$root/proc"
 mkdir -p "$root/dev/net"
-mknod "$root/dev/net/tun" c 10 200
+mknod -m 666 "$root/dev/net/tun" c 10 200
 
 programs="base_test crypto_test net_test protocol_test config_test host_test daemon_test commands_test simulation_test"
 jobs=${JOBS:-$(nproc)}
@@ -49,13 +51,15 @@ if ! build $targets; then
   exit 1
 fi
 echo "built (${TUNNELD_BUILD_TYPE:-Release}), with $(grep -c 'warning:' "$work/log") warnings"
+grep 'warning:' "$work/log"
 chroot "$root" /src/build/release/tunneld --version || exit 1
 $build_only && exit 0
 
 failed=0
 for program in $programs; do
   # In a network namespace of its own: these tests make devices and rules.
-  unshare -n chroot "$root" bash -c "cd /src && build/release/tests/$program --gtest_filter='$filter' --gtest_brief=1" >"$work/log" 2>&1
+  unshare -n bash -c "ip link set lo up && exec chroot '$root' bash -c \"cd /src && build/release/tests/$program --gtest_filter='$filter' --gtest_brief=1\"" \
+    >"$work/log" 2>&1
   status=$?
   echo "$program: $(grep -E '^\[  PASSED|^\[  SKIPPED|FAILED TEST' "$work/log" | tr -s ' \n' ' ')exit $status"
   [ $status = 0 ] && continue

@@ -199,7 +199,7 @@ TEST_P(CipherKeys, OfTenThousandPeersFitInFewMegabytes) {
   };
   EXPECT_LE(grow(Cipher::kChaCha20Poly1305), 2U);
   if (engine->supports(Cipher::kAes256Gcm)) {
-    EXPECT_LE(grow(Cipher::kAes256Gcm), 24U);
+    EXPECT_LE(grow(Cipher::kAes256Gcm), 32U);  // 24 with ipsec-mb 1.3, 26 with 2.0
   }
 }
 
