@@ -21,7 +21,7 @@ cleanup() {
 trap cleanup EXIT
 
 # What is needed for building, and what the unit tests run.
-debian_root trixie "$root" "$(build_packages)libgtest-dev,libgmock-dev,iproute2,nftables"
+debian_root trixie "$root" "$(build_packages)libgtest-dev,libgmock-dev,iproute2,nftables,iputils-ping"
 echo "root: $(chroot "$root" cat /etc/debian_version), $(chroot "$root" g++ --version | head -n 1)," \
   "Boost $(chroot "$root" dpkg-query -W -f='${Version}' libboost-dev), spdlog $(chroot "$root" dpkg-query -W -f='${Version}' libspdlog-dev)"
 

@@ -81,6 +81,12 @@ struct Words {
 constexpr std::array kFamilies{Words{net::Family::kIpv4, "ip", "ipv4_addr"},
                                Words{net::Family::kIpv6, "ip6", "ipv6_addr"}};
 
+/// By number (RFC 5237): a small host has no /etc/protocols, and newer libnftables know no name without it.
+constexpr const char* kIcmp = "1";
+constexpr const char* kTcp = "6";
+constexpr const char* kUdp = "17";
+constexpr const char* kIcmp6 = "58";
+
 // --- access
 
 std::string statement_of(const config::AccessRule& rule, const std::string& counter) {
@@ -88,9 +94,10 @@ std::string statement_of(const config::AccessRule& rule, const std::string& coun
   std::string text = rule.destination.length == 0
                          ? std::string("meta nfproto ") + (is_v4 ? "ipv4" : "ipv6")
                          : (is_v4 ? "ip daddr " : "ip6 daddr ") + rule.destination.to_string();
-  const std::string protocols = rule.protocol == Protocol::kIcmp  ? is_v4 ? "icmp" : "ipv6-icmp"
-                                : rule.protocol == Protocol::kAny ? "{ tcp, udp }"
-                                                                  : std::string(to_string(rule.protocol));
+  const std::string protocols = rule.protocol == Protocol::kIcmp  ? is_v4 ? kIcmp : kIcmp6
+                                : rule.protocol == Protocol::kTcp ? kTcp
+                                : rule.protocol == Protocol::kUdp ? kUdp
+                                                                  : fmt::format("{{ {}, {} }}", kTcp, kUdp);
   if (rule.protocol != Protocol::kAny || rule.first_port != 0) text += " meta l4proto " + protocols;
   if (rule.first_port != 0) text += fmt::format(" th dport {}-{}", rule.first_port, rule.last_port);
   return text + " counter name \"" + counter + "\" accept";
@@ -157,10 +164,10 @@ void add_access(const HostPlan& plan, Rules& rules) {
   }
   add_sources(plan.access, rules);
   rules.counter("unknown-sources");
-  rules.chain("access",
-              {"ct direction reply ct state established accept",
-               "meta l4proto { icmp, ipv6-icmp } ct state related accept", "ip saddr vmap @sources-ip",
-               "ip6 saddr vmap @sources-ip6", "counter name \"unknown-sources\" drop"});
+  rules.chain("access", {"ct direction reply ct state established accept",
+                         fmt::format("meta l4proto {{ {}, {} }} ct state related accept", kIcmp, kIcmp6),
+                         "ip saddr vmap @sources-ip", "ip6 saddr vmap @sources-ip6",
+                         "counter name \"unknown-sources\" drop"});
   const std::string jump = "iifname \"" + plan.place() + "\" jump access";
   rules.base_chain("input", "filter", "input priority filter", {jump});
   rules.base_chain("forward", "filter", "forward priority filter", {jump});
@@ -243,9 +250,9 @@ void add_full_tunnel(const HostPlan& plan, Rules& rules) {
   if (plan.fwmark == 0) return;
   const std::string mark = fmt::format("{:#x}", plan.fwmark);
   rules.base_chain("mark-in", "filter", "prerouting priority mangle",
-                   {"meta l4proto udp ct mark " + mark + " meta mark set ct mark"});
+                   {std::string("meta l4proto ") + kUdp + " ct mark " + mark + " meta mark set ct mark"});
   rules.base_chain("mark-out", "filter", "postrouting priority mangle",
-                   {"meta l4proto udp meta mark " + mark + " ct mark set meta mark"});
+                   {std::string("meta l4proto ") + kUdp + " meta mark " + mark + " ct mark set meta mark"});
 }
 
 void add_answers_outside(const HostPlan& plan, Rules& rules) {

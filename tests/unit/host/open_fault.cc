@@ -7,14 +7,25 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 
-// What libstdc++ opens files and directories with.
-extern "C" FILE* fopen64(const char* path, const char* mode) {
+namespace {
+
+FILE* open_stream(const char* function, const char* path, const char* mode) {
   if (tunneld::daemon::open_fault != 0) {
     errno = tunneld::daemon::open_fault;
     return nullptr;
   }
-  static const auto real = reinterpret_cast<FILE* (*)(const char*, const char*)>(dlsym(RTLD_NEXT, "fopen64"));
-  return real(path, mode);
+  return reinterpret_cast<FILE* (*)(const char*, const char*)>(dlsym(RTLD_NEXT, function))(path, mode);
+}
+
+}  // namespace
+
+// What libstdc++ opens files and directories with: the first up to gcc 12, the second in gcc 14.
+extern "C" FILE* fopen64(const char* path, const char* mode) {
+  return open_stream("fopen64", path, mode);
+}
+
+extern "C" FILE* fopen(const char* path, const char* mode) {
+  return open_stream("fopen", path, mode);
 }
 
 extern "C" int fcntl(int fd, int command, ...) {
