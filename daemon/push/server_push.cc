@@ -153,9 +153,13 @@ void ServerPush::reconfigured(std::shared_ptr<const config::Config> config, Addr
 void ServerPush::lease_to_all(Now now) {
   renew_leases(now);
   AddressPool next = pool_;
-  for (const auto& [id, client] : clients_)
-    (void)next.grant(client.key, now.wall, families_of(fixed_addresses(*config_of(client.key))));
-  if (next.leases() != pool_.leases() && save(next, now.wall)) (void)take_pool(std::move(next), now);
+  Grants grants;
+  for (const auto& [id, client] : clients_) {
+    const config::PeerConfig& peer = *config_of(client.key);
+    const auto grant = next.grant(client.key, now.wall, families_of(fixed_addresses(peer)));
+    if (grant && grant->is_new) grants.emplace_back(client.key, *grant);
+  }
+  if (!grants.empty() && save(next, now.wall)) (void)take_pool(std::move(next), grants, now);
 }
 
 const config::PeerConfig* ServerPush::config_of(const crypto::PublicKey& key) const {
@@ -234,11 +238,8 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
     }
     if (grant->is_new && !save(next, now.wall))
       return refuse(ConfigMessage::Refusal::kStorage, "its lease cannot be written to disk");
-    if (!take_pool(std::move(next), now))
+    if (!take_pool(std::move(next), {{key, *grant}}, now))
       return refuse(ConfigMessage::Refusal::kStorage, "host and tunnel cannot follow its lease");
-    if (grant->is_new) log::info("peer {}: leased {}", peer.name.value, joined(grant->addresses));
-    for (const crypto::PublicKey& loser : grant->lost)
-      log::info("peer {}: its lease had expired, and went to {}", name_of(loser), peer.name.value);
   }
   refused_.erase(id);
   if (const Lease* lease = pool_.find(key))
@@ -285,7 +286,7 @@ std::vector<net::IpPrefix> ServerPush::routes_for(const config::PeerConfig& peer
   return routes;
 }
 
-bool ServerPush::take_pool(AddressPool next, Now now) {
+bool ServerPush::take_pool(AddressPool next, const Grants& grants, Now now) {
   try {
     host_.take(next.leases());
   } catch (const std::exception& error) {
@@ -295,6 +296,11 @@ bool ServerPush::take_pool(AddressPool next, Now now) {
     return false;
   }
   pool_ = std::move(next);
+  for (const auto& [key, grant] : grants) {
+    if (grant.is_new) log::info("peer {}: leased {}", name_of(key), joined(grant.addresses));
+    for (const crypto::PublicKey& loser : grant.lost)
+      log::info("peer {}: its lease had expired, and went to {}", name_of(loser), name_of(key));
+  }
   return true;
 }
 

@@ -13,6 +13,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/json.h"
@@ -86,8 +87,10 @@ class ServerPush {
   void send(protocol::PeerId id, Client& client, Instant now, PushFrames& out);
   /// What connected clients need, in one change of host and tunnel: one for each would take too long.
   void lease_to_all(Now now);
-  /// False, and the pool as it was, where host or tunnel do not take `next`.
-  [[nodiscard]] bool take_pool(AddressPool next, Now now);
+  using Grants = std::vector<std::pair<crypto::PublicKey, AddressPool::Grant>>;
+  /// `grants`: by which the pool became `next`, for the log. False, and the pool as it was, where host or
+  /// tunnel do not take it.
+  [[nodiscard]] bool take_pool(AddressPool next, const Grants& grants, Now now);
   void renew_leases(Now now);
   bool save(const AddressPool& pool, WallTime now);
   /// nullptr for a peer that is configured no more.
