@@ -14,7 +14,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "common/crypto/secret_memory.h"
 #include "common/log.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/messages.h"
@@ -29,12 +28,6 @@ constexpr std::uint8_t kHandshakeTrafficClass = 0x88;
 constexpr int kStrangersPerTurn = 64;
 /// The same for what known peers sent or caused: one of them must not keep the others waiting.
 constexpr int kPeerNoticesPerTurn = 256;
-/// What one would have to be told again, if nobody has done anything about it.
-constexpr Duration kTellAgain = std::chrono::minutes(10);
-/// The names are looked up again after each of the first tries that nobody answers, and later so often.
-constexpr unsigned kFirstAttempts = 4, kAttemptsPerLookup = 3;
-/// What a peer's packets cause is logged for people at most so often.
-constexpr Duration kPauseBetweenMoves = std::chrono::seconds(10);
 
 std::vector<net::IpPrefix> prefixes_of(const config::PeerConfig& peer) {
   std::vector<net::IpPrefix> prefixes;
@@ -61,19 +54,6 @@ protocol::PeerOptions options_of(const DesiredPeer& peer) {
           .persistent_keepalive = peer.config.persistent_keepalive.value_or(Duration::zero()),
           .awaits_endpoint = !peer.config.endpoints.empty(),
           .isolated = peer.isolated};
-}
-
-/// One function for each kind of event: the compiler says which has none.
-template <typename... Functions>
-struct Reporter : Functions... {
-  using Functions::operator()...;
-};
-template <typename... Functions>
-Reporter(Functions...) -> Reporter<Functions...>;
-
-std::string in_words(const KeyUse::Places& places) {
-  return "one key is used by two hosts at once: it comes from " + places.one.to_string() + " and " +
-         places.other.to_string() + " in turn; give each host a key of its own";
 }
 
 }  // namespace
@@ -367,119 +347,6 @@ bool TunnelDriver::send_frame(protocol::PeerId peer, const protocol::ControlFram
   return sent;
 }
 
-void TunnelDriver::report(const protocol::Event& event) {
-  using protocol::Event;
-  const protocol::PeerId peer = event.peer;
-  PeerState& state = peers_[peer];
-  std::visit(
-      Reporter{
-          [&](const Event::SessionUp&) { report_session(peer, state); },
-          [&](const Event::EndpointMoved& moved) {
-            heard_from(peer, moved.endpoint.remote);
-            // A peer may move with every packet; people need not hear of each.
-            const Instant now = net::boot_now();
-            const bool tell = now >= state.tell_moves_at;
-            if (tell) state.tell_moves_at = now + kPauseBetweenMoves;
-            log::line(tell ? log::Level::kInfo : log::Level::kDebug, "peer {}: moved to {}", label(peer),
-                      moved.endpoint.remote.to_string());
-          },
-          [&](const Event::Silent&) { resolver_.refresh(peer, current_address(peer)); },
-          [&](const Event::HandshakeRetry& retry) {
-            state.problem = "no answer to " + std::to_string(retry.attempt - 1) + " handshakes";
-            if (retry.attempt == 2 && state.forbidden_way.empty())
-              log::info("peer {}: no answer to a handshake, trying again", label(peer));
-            if (retry.attempt <= kFirstAttempts || retry.attempt % kAttemptsPerLookup == 0)
-              resolver_.refresh(peer, current_address(peer));
-          },
-          [&](const Event::HandshakeGaveUp&) {
-            state.up = false;
-            state.problem = "no answer to handshakes; waits for the next packet to send";
-            log::warn("peer {}: no answer to handshakes for 90 s, waiting for traffic", label(peer));
-          },
-          [&](const Event::SessionExpired&) {
-            state.up = false;
-            log::info("peer {}: session expired", label(peer));
-          },
-          [&](const Event::Hello& hello) {
-            log::debug("peer {}: is a tunneld{}", label(peer), hello.restarted ? "" : ", as before");
-            if (tunnel_.peer(peer).link().layer2.load() != protocol::Layer2::kRefused) state.refused.clear();
-          },
-          [&](const Event::HelloLost&) { log::debug("peer {}: says no HELLO any more", label(peer)); },
-          [&](const Event::Layer2Refused&) { report_layer2_refused(peer, state); },
-          [&](const Event::PathMtu&) {
-            log::debug("peer {}: packets of up to {} bytes pass", label(peer),
-                       tunnel_.peer(peer).path().mtu().limit());
-          },
-          [&](const Event::Refused& refused) {
-            state.problem = "nothing listens at " + refused.address.to_string() + ", says its host (ICMP)";
-            log::line(level_of(log::Level::kInfo, state), "peer {}: {}: trying again soon", label(peer),
-                      state.problem);
-            resolver_.refresh(peer, current_address(peer));
-          },
-          [&](const Event::Bye&) {
-            state.up = false;
-            log::line(level_of(log::Level::kInfo, state), "peer {}: has ended the session", label(peer));
-            // Elsewhere at once; where there is no elsewhere, it may be back soon, or its name lead there.
-            if (state.config.endpoints.size() > 1) {
-              resolver_.next(peer, current_address(peer));
-            } else {
-              resolver_.refresh(peer, current_address(peer));
-            }
-          },
-          [&](const Event::NoEndpoint&) { state.problem = "has no known address"; },
-          [](const Event::AskRoute&) {}, [](const Event::Loop&) {},  // told by whoever knows the ports' names
-      },
-      event.what);
-}
-
-void TunnelDriver::report_session(protocol::PeerId peer, PeerState& state) {
-  check_way(peer);
-  state.problem.clear();
-  const auto address = current_address(peer);
-  if (address) heard_from(peer, *address);
-  if (crypto::secret_lock_failed() && !std::exchange(told_lock_failed_, true)) {
-    log::warn("session keys are not locked into memory: raise LimitMEMLOCK (ulimit -l)");
-  }
-  if (!std::exchange(state.up, true)) {
-    log::line(level_of(log::Level::kInfo, state), "peer {}: session up with {}", label(peer),
-              address ? address->to_string() : "unknown");
-  } else {
-    log::debug("peer {}: session renewed", label(peer));
-  }
-}
-
-void TunnelDriver::report_layer2_refused(protocol::PeerId peer, PeerState& state) {
-  const bool tap_here = plane_.ethernet != nullptr;
-  std::string why = "runs a tap, and this is a tun";
-  if (tap_here)
-    why = tunnel_.peer(peer).remote() ? "runs a tun, and this is a tap"
-                                      : "is no tunneld, and only tunnelds have taps";
-  if (state.refused != why)
-    log::line(level_of(log::Level::kWarning, state), "peer {}: {}: nothing is exchanged with it", label(peer),
-              why);
-  state.refused = std::move(why);
-}
-
-void TunnelDriver::heard_from(protocol::PeerId peer, const net::SocketAddress& place) {
-  PeerState& state = peers_[peer];
-  const Instant now = net::boot_now();
-  state.key_use.heard_from(place, now);
-  const auto places = state.key_use.two_places(now);
-  if (!places || now < state.tell_two_places_at) return;
-  state.tell_two_places_at = now + kTellAgain;
-  log::warn("peer {}: {}", label(peer), in_words(*places));
-}
-
-log::Level TunnelDriver::level_of(log::Level usual, PeerState& state) {
-  return state.tell.allow(net::boot_now()) ? usual : log::Level::kDebug;
-}
-
-std::string TunnelDriver::label(protocol::PeerId peer) const {
-  const auto found = peers_.find(peer);
-  if (found == peers_.end()) return "?";
-  return found->second.config.name.value + " (" + found->second.short_key + "…)";
-}
-
 std::optional<net::SocketAddress> TunnelDriver::current_address(protocol::PeerId peer) {
   const auto endpoint = tunnel_.peer(peer).status(net::boot_now()).endpoint;
   return endpoint ? std::optional(endpoint->remote) : std::nullopt;
@@ -488,20 +355,6 @@ std::optional<net::SocketAddress> TunnelDriver::current_address(protocol::PeerId
 bool TunnelDriver::has_endpoint(const crypto::PublicKey& peer) const {
   const protocol::Peer* known = tunnel_.find_peer(peer);
   return known != nullptr && known->link().endpoint.get() != nullptr;
-}
-
-TunnelDriver::PeerInfo TunnelDriver::info(protocol::PeerId peer) const {
-  PeerInfo info;
-  const auto found = peers_.find(peer);
-  if (found == peers_.end()) return info;
-  info.name = found->second.config.name.value;
-  info.note = resolver_.waiting_for(peer);
-  if (info.note.empty()) info.note = found->second.problem;
-  info.refused = found->second.refused;
-  info.forbidden_way = found->second.forbidden_way;
-  if (const auto places = found->second.key_use.two_places(net::boot_now()))
-    info.two_places = in_words(*places);
-  return info;
 }
 
 }  // namespace tunneld::daemon
