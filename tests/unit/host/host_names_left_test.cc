@@ -37,9 +37,6 @@ class HostNamesLeftTest : public OwnEtcTest {
     host_.emplace("kept");
     host_->become(plan());
   }
-  HostChanges::Repair repair(Instant now, HostChanges::Pace pace = HostChanges::Pace::kBounded) {
-    return host_->repair(now, pace, HostChanges::Part::kNames);
-  }
   static Duration taken_by(const std::function<void()>& body) {
     const Instant begun = net::boot_now();
     body();

@@ -29,9 +29,6 @@ class HostNamesTest : public OwnEtcTest {
     host_->become(plan());
     EXPECT_THAT(host_->lacks(), IsEmpty());
   }
-  HostChanges::Repair repair(Instant now, HostChanges::Pace pace = HostChanges::Pace::kBounded) {
-    return host_->repair(now, pace, HostChanges::Part::kNames);
-  }
 };
 
 TEST_F(HostNamesTest, AReplacedFileIsSetAgainAndWhatTheyWroteStaysAtTheEnd) {
