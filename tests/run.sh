@@ -26,11 +26,10 @@ elapsed() {
   printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60))
 }
 
-# unit PRESET "TARGETS" [CTEST ARGUMENTS]: builds targets of a preset ("all": everything) and runs its unit tests.
+# unit PRESET "TARGETS" [OPTIONS]: builds targets of a preset ("all": everything) and runs its unit tests.
 unit() {
-  local preset=$1 targets=$2
+  local preset=$1 targets=$2 log
   shift 2
-  local log
   log=$(mktemp)
   echo "== $preset: build ($(elapsed))"
   # shellcheck disable=SC2086  # several targets
@@ -40,60 +39,42 @@ unit() {
     failed=$((failed + 1))
     return
   fi
-  echo "== $preset: unit tests and simulation ($(elapsed))"
-  ctest --preset "$preset" -j "$(nproc)" "$@" >"$log" 2>&1
-  local status=$?
-  grep -aE 'Failed|\*\*\*|tests passed' "$log"
-  # One line for each test; skipped ones are neither passed nor failed.
-  local bad skip total again
-  total=$(grep -acE '^ *[0-9]+/[0-9]+ Test +#' "$log")
-  bad=$(grep -acE '^ *[0-9]+/[0-9]+ Test +#.*(\*\*\*Failed|\*\*\*Timeout|\*\*\*Exception|\*\*\*Not Run|Subprocess aborted)' "$log")
-  skip=$(grep -acE '^ *[0-9]+/[0-9]+ Test +#.*\*\*\*Skipped' "$log")
-  # No test, or an end before the last one.
-  if [ "$total" = 0 ] || { [ "$status" != 0 ] && [ "$bad" = 0 ]; }; then
-    tail -n 20 "$log"
-    echo "ctest ended with $status after $total tests"
-    failed=$((failed + 1))
-  elif [ "$bad" != 0 ]; then
-    grep -avE ' Passed |^ *Start ' "$log" | tail -n 150
-  fi
-  # A busy machine can fail a test; a fault fails it again. What passes only then is named, because it needs repair even so.
-  # What a sanitizer has seen is proven.
-  if [ "$bad" != 0 ] && [ "$bad" -le 5 ] && ! grep -aqE 'Sanitizer:|runtime error:' "$log"; then
-    echo "== $preset: what failed, a second time, one by one ($(elapsed))"
-    ctest --preset "$preset" --rerun-failed >"$log" 2>&1
-    grep -aE '^ *[0-9]+/[0-9]+ Test +#' "$log"
-    again=$(grep -acE '^ *[0-9]+/[0-9]+ Test +#.* Passed ' "$log")
-    bad=$((bad - again))
-  fi
-  passed=$((passed + total - bad - skip))
-  failed=$((failed + bad))
-  skipped=$((skipped + skip))
   rm -f "$log"
+  echo "== $preset: unit tests and simulation ($(elapsed))"
+  counted "the unit tests of $preset" python3 tests/run_units.py "build/$preset" "$@"
 }
 
-# end_to_end PRESET [WORDS]: the end-to-end tests with that build's daemon, or those whose names hold one of the words.
-end_to_end() {
-  local preset=$1 log totals
+# counted WHAT COMMAND...: runs what ends with "N passed, N failed, N skipped" and adds that up.
+counted() {
+  local what=$1 log totals status
   shift
-  echo "== $preset: end to end ($(elapsed))"
   log=$(mktemp)
-  python3 tests/e2e/run.py --tunneld "build/$preset/tunneld" "$@" 2>&1 | tee "$log"
-  local status=${PIPESTATUS[0]}
-  totals=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
+  "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  totals=$(grep -aE '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped' "$log" | tail -n 1)
   rm -f "$log"
   if [ -z "$totals" ]; then
-    echo "the end-to-end suite did not finish"
+    echo "$what did not finish"
     failed=$((failed + 1))
     return
   fi
   if [ "$status" != 0 ] && [[ $totals == *" 0 failed"* ]]; then
-    echo "the end-to-end suite ended with $status"
+    echo "$what ended with $status"
     failed=$((failed + 1))
   fi
-  passed=$((passed + $(echo "$totals" | sed -E 's/^([0-9]+) passed.*/\1/')))
-  failed=$((failed + $(echo "$totals" | sed -E 's/.* ([0-9]+) failed.*/\1/')))
-  skipped=$((skipped + $(echo "$totals" | sed -E 's/.* ([0-9]+) skipped.*/\1/')))
+  local numbers
+  read -ra numbers <<<"${totals//[!0-9 ]/}"
+  passed=$((passed + numbers[0]))
+  failed=$((failed + numbers[1]))
+  skipped=$((skipped + numbers[2]))
+}
+
+# end_to_end PRESET [WORDS]: the end-to-end tests with that build's daemon, or those whose names hold one of the words.
+end_to_end() {
+  local preset=$1
+  shift
+  echo "== $preset: end to end ($(elapsed))"
+  counted "the end-to-end suite" python3 tests/e2e/run.py --tunneld "build/$preset/tunneld" "$@"
 }
 
 echo "== format and common mistakes"
@@ -102,7 +83,7 @@ unit release all
 if ! $quick; then
   unit asan all
   # What is threaded: the lock-free parts, the engines, the doors; and the whole daemon in some of the tests below.
-  unit tsan "crypto_test protocol_test tunneld" -R 'Replay|Quiescence|Door|Index|Engine|Arena|Thread|SecretMemory'
+  unit tsan "crypto_test protocol_test tunneld" --programs crypto_test protocol_test --only 'Replay|Quiescence|Door|Index|Engine|Arena|Thread|SecretMemory'
   end_to_end release
   TSAN_OPTIONS=halt_on_error=1 end_to_end tsan --no-variants tunnel_over_ipv4_psk lanes roaming reload hub_with tap_between \
     pushed_configuration endpoint_failover
