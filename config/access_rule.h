@@ -16,7 +16,7 @@ struct AccessRule {
 
   /// Without host bits.
   net::IpPrefix destination;
-  /// kAny with ports is TCP and UDP. kIcmp is the destination's family's.
+  /// kAny with ports means TCP and UDP. kIcmp means ICMP or ICMPv6, by the destination's family.
   Protocol protocol = Protocol::kAny;
   /// Both 0: all ports.
   std::uint16_t first_port = 0;
@@ -30,7 +30,7 @@ struct AccessRule {
 /// "any", "tcp", "udp", "icmp".
 [[nodiscard]] std::string_view to_string(AccessRule::Protocol protocol);
 
-/// Why a text is no rule, to follow "the rule 'x' …", and what to write.
+/// Why a text is not a rule, worded to follow "the rule 'x' …", and what to write instead.
 struct AccessRuleProblem {
   std::string message;
   std::string hint;

@@ -39,17 +39,19 @@ struct DnsConfig {
   std::vector<Located<net::IpAddress>> servers;
   /// Search domains, without a dot at the end.
   std::vector<Located<std::string>> search;
-  /// Of an interface: the user says that the resolver that is told serves tunneld's network namespace.
+  /// For the interface's own dns only: the user confirms that the host's resolver serves tunneld's network
+  /// namespace.
   bool own_resolver = false;
   bool operator==(const DnsConfig&) const = default;
 };
 
-/// The bridge that a tap is a port of.
+/// The bridge that the tap joins.
 struct BridgeConfig {
   Located<std::string> name;
-  /// It is made at the start and removed at the end, with `members` and `stp`; otherwise it is there already.
+  /// True: tunneld creates the bridge with `members` and `stp` and removes it at the end. False: the bridge
+  /// exists already.
   bool create = false;
-  /// Interfaces that become ports of it, too.
+  /// Other interfaces that join the bridge.
   std::vector<Located<std::string>> members;
   bool stp = false;
   [[nodiscard]] std::vector<std::string> member_names() const {
@@ -61,11 +63,11 @@ struct BridgeConfig {
 };
 
 struct PersistConfig {
-  /// Whoever may open the device later without CAP_NET_ADMIN.
+  /// The user and group that may open the device later without CAP_NET_ADMIN.
   std::optional<std::uint32_t> owner;
   std::optional<std::uint32_t> group;
-  /// At most so many, 1 to 256; more than one makes a multi-queue device. nullopt makes one with one queue,
-  /// and takes as many as there are workers of a multi-queue device that is there.
+  /// The most queues, 1 to 256; more than one makes a multi-queue device. nullopt creates a device with one
+  /// queue; of an existing multi-queue device, it uses one queue per worker.
   std::optional<unsigned> queues;
   bool operator==(const PersistConfig&) const = default;
 };
@@ -78,29 +80,28 @@ struct InterfaceConfig {
   /// UDP, both families; nullopt lets the kernel choose a free port.
   std::optional<std::uint16_t> listen_port;
   Located<KeyFile> private_key_file;
-  /// Bytes of the largest inner packet; nullopt finds it out.
+  /// Bytes of the largest inner packet; nullopt: measured (path MTU discovery).
   std::optional<std::uint16_t> mtu;
-  /// What TCP may announce as its largest segment through the tunnel: bytes, net::kMssOff or
-  /// net::kMssFromPath.
+  /// The largest MSS that TCP may announce through the tunnel: bytes, net::kMssOff or net::kMssFromPath.
   std::uint16_t mss_clamp = 0;
   /// SO_MARK of outer packets; 0 sets none.
   std::uint32_t fwmark = 0;
-  /// What the host's programs ask while the interface is up.
+  /// Name servers of the host while the interface is up.
   DnsConfig dns{};
   /// Segmentation and receive offloads of tun and UDP.
   AutoOff offload = AutoOff::kAuto;
   /// What tunnelds say to each other beyond WireGuard (docs/extension.md).
   AutoOff extension = AutoOff::kAuto;
-  /// Of a tap; nullopt derives one from the private key.
+  /// For a tap; nullopt derives one from the private key.
   std::optional<Located<net::MacAddress>> mac_address;
-  /// Of a tap.
+  /// For a tap.
   std::optional<BridgeConfig> bridge;
-  /// The device outlives the daemon; one that is there is taken over.
+  /// The device outlives the daemon; an existing one is taken over.
   std::optional<PersistConfig> persist;
   bool operator==(const InterfaceConfig&) const = default;
 };
 
-/// What a server tells its clients. nullopt: not said here.
+/// What a server tells its clients. nullopt: not set at this level.
 struct PushConfig {
   /// Networks without host bits; 0.0.0.0/0 and ::/0 are a full tunnel.
   std::optional<std::vector<Located<net::IpPrefix>>> routes;
@@ -123,19 +124,20 @@ struct PeerConfig {
   EndpointOrder endpoint_order = EndpointOrder::kInOrder;
   /// Networks without host bits, unique over all peers.
   std::vector<Located<net::IpPrefix>> allowed_ips;
-  /// Stations, unique over all peers. With any, the peer sends from no other. For a tap.
+  /// For a tap: MAC addresses, unique over all peers. A peer that has some may send from these only.
   std::vector<Located<net::MacAddress>> mac_addresses;
   /// Whole seconds, 1 to 65535; nullopt is off.
   std::optional<Duration> persistent_keepalive;
   /// Whether `off` was written, rather than nothing.
   bool keepalive_refused = false;
-  /// On a server: the peer's own addresses, which nobody else gets. Unique over all peers.
+  /// On a server: addresses reserved for this peer. Unique over all peers.
   std::vector<Located<net::IpAddress>> addresses;
-  /// On a server: what this peer is told in place of what all are told, key by key.
+  /// On a server: overrides of `server.push` for this peer, key by key.
   PushConfig push;
-  /// A group whose rules hold for it.
+  /// A group whose rules apply to it.
   std::optional<Located<std::string>> group;
-  /// Rules of its own. A peer with neither reaches everything, one with an empty list nothing.
+  /// Rules of its own. A peer with neither rules nor group reaches everything; one with an empty list reaches
+  /// nothing.
   std::optional<std::vector<Located<AccessRule>>> allow;
   bool operator==(const PeerConfig&) const = default;
 };
@@ -151,36 +153,36 @@ struct RoutesConfig {
 
 struct CryptoConfig {
   crypto::EngineChoice engine = crypto::EngineChoice::kAuto;
-  /// Whether AES-256-GCM may be agreed on with peers that are tunnelds too.
+  /// Whether AES-256-GCM may be negotiated with peers that run tunneld, too.
   AutoOff fast_cipher = AutoOff::kAuto;
   bool operator==(const CryptoConfig&) const = default;
 };
 
-/// Passing packets between the tunnel and this host's other interfaces.
+/// Forwarding between the tunnel and this host's other interfaces.
 struct ForwardingConfig {
   bool enabled = false;
-  /// Interfaces behind which the clients' addresses are hidden.
+  /// Interfaces on which the clients' addresses are masqueraded (source NAT).
   std::vector<Located<std::string>> masquerade;
   bool operator==(const ForwardingConfig&) const = default;
 };
 
-/// What a server does for its clients; its presence makes this host one.
+/// What a server does for its clients. A host that has this section is a server.
 struct ServerConfig {
-  /// Where clients reach this server, for the configurations that are handed to them.
+  /// The endpoint that `client add` writes into clients' configurations.
   std::optional<Located<PeerEndpoint>> endpoint;
-  /// Networks without host bits that do not overlap; clients get an address of each family from them.
+  /// Networks without host bits that do not overlap. Each client gets one address of each family.
   std::vector<Located<net::IpPrefix>> pool;
-  /// An address that its client has not used for so long may be given to another.
+  /// After this time without use, an address may be leased to another client.
   Duration lease_time = std::chrono::days(30);
-  /// What every client is told.
+  /// Pushed to every client.
   PushConfig push;
-  /// Whether clients reach each other.
+  /// Whether clients can reach each other.
   bool client_to_client = false;
   ForwardingConfig forwarding;
   bool operator==(const ServerConfig&) const = default;
 };
 
-/// What a client lets its server decide.
+/// What a client accepts of its server's push.
 struct AcceptConfig {
   bool addresses = true;
   /// Which routes: none, those within `routes_within`, or all but default routes where that is empty.
@@ -193,19 +195,19 @@ struct AcceptConfig {
   bool operator==(const AcceptConfig&) const = default;
 };
 
-/// What a client takes from its servers; its presence makes this host one.
+/// What a client takes from its server. A host that has this section is a client.
 struct ClientConfig {
   AcceptConfig accept;
-  /// Names of the peers that may configure this host; empty: whoever has endpoints.
+  /// Names of the peers that may configure this host; empty: all peers that have endpoints.
   std::vector<Located<std::string>> servers;
   /// Nothing leaves but through the tunnel.
   bool kill_switch = false;
-  /// Reached outside of the tunnel even so; private or link-local, without host bits.
+  /// Still reached outside of the tunnel; private or link-local networks without host bits.
   std::vector<Located<net::IpPrefix>> local_networks;
   bool operator==(const ClientConfig&) const = default;
 };
 
-/// What the peers of a group may reach.
+/// Access rules of a group of peers.
 struct GroupConfig {
   Located<std::string> name;
   std::vector<Located<AccessRule>> allow;
@@ -241,7 +243,7 @@ struct Config {
   std::optional<unsigned> workers;
   std::vector<GroupConfig> groups;
   LogConfig log;
-  /// Of a tap.
+  /// For a tap.
   SwitchConfig ethernet_switch;
   /// At most one of the two; a host with neither is a peer, configured on both sides.
   std::optional<Located<ServerConfig>> server;

@@ -109,7 +109,7 @@ const Located<net::IpPrefix>* full_tunnel(const Config& config, net::Family fami
   return nullptr;
 }
 
-/// A full tunnel is a rule that outer packets pass by. Every other route catches them, too.
+/// Outer packets bypass a full tunnel by its rule. Every other route catches them, too.
 void check_loops(const Config& config, Diagnostics& diagnostics) {
   if (config.routes.table != kMainTable) return;
   const bool all_v4 = full_tunnel(config, net::Family::kIpv4) != nullptr;
@@ -138,7 +138,7 @@ void check_roles(const Config& config, Diagnostics& diagnostics) {
       "remove one of the two, or run two interfaces");
 }
 
-/// A server's words for its clients, on a host that is none.
+/// Options of a server on a host that is not one.
 void check_servers_own(const Config& config, Diagnostics& diagnostics) {
   if (config.server) return;
   for (const PeerConfig& peer : config.peers) {
@@ -186,7 +186,7 @@ void check_groups(const Config& config, Diagnostics& diagnostics) {
   }
 }
 
-/// Who may configure this host must be a peer, and should be said where several could.
+/// Who may configure this host must be a peer, and should be named if several peers could.
 void check_servers(const Config& config, Diagnostics& diagnostics) {
   if (!config.client) return;
   std::vector<std::string> names;

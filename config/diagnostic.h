@@ -18,7 +18,7 @@ struct Diagnostic {
   Severity severity = Severity::kError;
   Location at;
   std::string message;
-  /// How to fix it; empty where the message says it already.
+  /// How to fix it; empty if the message says it already.
   std::string hint;
 };
 
@@ -32,8 +32,8 @@ struct Diagnostic {
 /// that are not UTF-8 escaped, so that a file cannot forge lines of a log or drive a terminal.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
-/// Collects diagnostics while files are read. Keeps the first kLimit: whoever has more mistakes than that
-/// reads the first few only, and a hostile file must not fill memory.
+/// Collects diagnostics while files are read. Keeps the first kLimit: nobody reads more than that, and a
+/// hostile file must not fill memory.
 class Diagnostics {
  public:
   static constexpr std::size_t kLimit = 100;

@@ -51,7 +51,7 @@ std::optional<bool> read_own_resolver(const Node& node) {
   return node.choice(kBools);
 }
 
-/// Whoever needs it knows of it.
+/// Whoever needs this option knows of it.
 std::string show_own_resolver(bool own_resolver) {
   return own_resolver ? "true" : "";
 }

@@ -18,10 +18,10 @@ bool is_pattern(std::string_view text) {
   return text.find_first_of("*?[") != std::string_view::npos;
 }
 
-/// Why glob(3), which does not say, has given up.
+/// Why glob(3) has given up; it does not tell.
 thread_local int glob_error = 0;
 
-/// For glob(3): a directory that is not there has no files, one that cannot be read may have some.
+/// For glob(3): a missing directory has no files; one that cannot be read may have some.
 int is_fatal(const char* /*path*/, int error) {
   glob_error = error;
   return error != ENOENT && error != ENOTDIR ? 1 : 0;
@@ -50,7 +50,8 @@ std::vector<std::string> expand(const std::string& pattern, const std::string& p
   return names;
 }
 
-/// The directory may hold characters that are special in patterns, the pattern after it is meant to.
+/// The directory's name may contain characters that are special in patterns; they are escaped. The pattern
+/// after it is not.
 std::string escaped(const std::string& directory) {
   std::string out;
   for (const char c : directory) {

@@ -1,7 +1,7 @@
 // Reading a secret key from its file, and refusing a file that does not keep it secret.
 //
-// A key that others can read is no key, and a FIFO in its place is somebody's trick, as is a link that others
-// could turn elsewhere (config/trusted_path.h). Everything is checked on the open descriptor, so that what
+// Refused are a file that others can read, a FIFO, and a link that others can redirect
+// (config/trusted_path.h). Everything is checked on the open descriptor, so that what
 // was checked is what is read. The text lives in memory that is wiped.
 #pragma once
 
@@ -20,8 +20,7 @@ struct KeyFileProblem {
   /// Says which file, and what is wrong with it; `hint` says how to fix it.
   std::string message;
   std::string hint;
-  /// Nothing is known to be wrong but that this user may not open the file, as when `check` runs without
-  /// root.
+  /// The only problem is that this user may not open the file, as when `check` runs without root.
   bool is_not_permitted = false;
 };
 

@@ -1,7 +1,7 @@
 // The second step of loading a configuration: reading the secrets that it names.
 //
-// Apart from parsing, because `check` runs without root and the keys belong to root: then it reports what it
-// could not look at as warnings, where the daemon reports errors.
+// This is apart from parsing because `check` runs without root, and the keys belong to root. `check` then
+// warns of keys that it could not read; for the daemon the same is an error.
 #pragma once
 
 #include <optional>
@@ -25,7 +25,7 @@ struct KeysResult {
   std::vector<Diagnostic> diagnostics;
 };
 
-/// What a key file that this user may not open is: an error for the daemon, a warning for `check`.
+/// How to report a key file that this user may not open: an error for the daemon, a warning for `check`.
 enum class NotPermitted : std::uint8_t { kIsError, kIsWarning };
 
 /// Reads all key files and refuses a peer that has our own public key.

@@ -1,4 +1,4 @@
-// Where something stands in a configuration file, kept beside values that a later check may complain about.
+// A place in a configuration file, kept beside values so that a later check can name the line.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Cursors over a parsed file: they read a value as the type that an option has, and report what does not fit.
 //
-// A reader asks a Mapping for its keys one by one (config/option.h); what nobody asked for is an unknown key.
-// Reading never stops at an error: it returns nullopt, the section keeps its default and goes on, and the whole
-// result is thrown away at the end.
+// A reader asks a Mapping for its keys one by one (config/option.h); a key that nobody asked for is unknown.
+// Reading never stops at an error: the reader returns nullopt, the section keeps its default and goes on, and
+// the whole result is discarded at the end.
 #pragma once
 
 #include <algorithm>
@@ -28,13 +28,13 @@ struct Source {
   /// Names the file; line and column are unused.
   Location file;
   Diagnostics& diagnostics;
-  /// Of the file, absolute: where relative file names start.
+  /// The file's directory, absolute: relative file names start there.
   std::string directory = {};
   /// Reads what `include:` of this file asks for.
   std::function<void(const Node& node)> include = {};
 };
 
-/// A word of an option that takes one of a few.
+/// One of the words that an option takes.
 template <typename T>
 struct Word {
   std::string_view word;
@@ -98,19 +98,19 @@ class Node {
   std::string label_;
 };
 
-/// A mapping whose keys are asked for one by one. Reports keys given twice when it is made, and unknown ones
-/// by finish().
+/// A mapping whose keys are asked for one by one. The constructor reports duplicate keys, finish() unknown
+/// ones.
 class Mapping {
  public:
-  /// A `node` that is no mapping is reported, and then the mapping is empty.
+  /// If `node` is not a mapping, reports that and makes an empty mapping.
   explicit Mapping(const Node& node);
 
-  /// Whether there was a mapping at all; where not, missing keys are not worth another error.
+  /// Whether there was a mapping at all; if not, missing keys are not reported again.
   [[nodiscard]] bool is_valid() const { return is_valid_; }
   [[nodiscard]] std::optional<Node> find(std::string_view key);
   /// find(), and an error where the key is missing. `hint` says what to write.
   [[nodiscard]] std::optional<Node> require(std::string_view key, std::string hint);
-  /// A key that people expect here but that does not exist: its own advice instead of a guess.
+  /// A key that people expect here but that does not exist: reports it with this advice instead of a guess.
   void refuse(std::string_view key, std::string hint);
   /// Reports every key that was not asked for, with the nearest one that was.
   void finish();

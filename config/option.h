@@ -1,9 +1,9 @@
 // The table of options: one row for each, in the file of its section, and everything that is made of it.
 //
 // A row says what an option is called, what may be written, whether a reload can change it, and what wg-quick
-// calls it. Reading, `check --show`, reload, `export` and the check of docs/config.md all go through the rows
-// and have no list of their own. A section is a struct of config.h, so a row reaches its value by a pointer to
-// the member; value<> and section<> make of that the few functions that do not depend on the member's type.
+// calls it. Reading, `check --show`, reload, `export` and the check of docs/config.md all use the rows and
+// have no list of their own. A section is a struct of config.h, so a row reaches its value by a pointer to
+// the member; value<> and section<> turn that into the few functions that do not depend on the member's type.
 #pragma once
 
 #include <array>
@@ -24,19 +24,19 @@
 
 namespace tunneld::config {
 
-/// How the value of a key lies in a `Section`.
+/// Where a `Section` stores the value of a key.
 template <typename Section>
 struct Access {
   void (*read)(const Node& node, Section& section);
-  /// Writes nothing where there is nothing to say.
+  /// Writes nothing if there is no value.
   void (*show)(std::string_view key, const Section& section, YamlWriter& out);
   bool (*is_same)(const Section& a, const Section& b);
   void (*copy)(const Section& from, Section& to);
-  /// Of a choice: its words. Of others: nullptr, and the row says what may be written.
+  /// For a choice: its words. Otherwise nullptr, and the row describes valid values.
   std::string (*words)() = nullptr;
-  /// Of what has options of its own, else nullptr: they follow `path`, and need a restart where it does.
+  /// For a section: its options, which follow `path` and need a restart if it does. Otherwise nullptr.
   void (*describe)(const OptionWords& path, std::vector<OptionWords>& out) = nullptr;
-  /// Of a section that is always there: the two functions below, for its own options.
+  /// For a section that is always present: the two functions below, applied to its own options.
   void (*keep)(const std::string& path, const Section& running, Section& wanted,
                std::vector<std::string>& kept) = nullptr;
   void (*find_left_out)(const std::string& path, const Section& section,
@@ -47,11 +47,11 @@ template <typename Section>
 struct Option {
   using Of = Section;
   std::string_view key;
-  /// What may be written. Empty for a choice.
+  /// Describes valid values. Empty for a choice.
   std::string_view values = {};
-  /// What docs/config.md calls the default where `check --show` writes nothing.
+  /// The default in the words of docs/config.md, if `check --show` writes nothing for it.
   std::string_view unset = {};
-  /// Not empty: it has to be there, and this says what to write.
+  /// Not empty: the option is required, and this says what to write.
   std::string_view required = {};
   Reload reload = Reload::kTakes;
   std::string_view wg_quick = {};
@@ -64,7 +64,8 @@ using Options = std::span<const Option<Section>>;
 /// Of "preshared_key_file", refuses "preshared_key".
 void refuse_key_itself(Mapping& keys, std::string_view key_file);
 
-/// Reads what is there of `options`; reports what is missing, and a key where its file's name belongs.
+/// Reads the `options` that are present. Reports missing ones, and a key that is written where the name of
+/// its file belongs.
 template <typename Section>
 void read_options(Mapping& keys, std::type_identity_t<Options<Section>> options, Section& section) {
   for (const Option<Section>& option : options) {
@@ -104,7 +105,7 @@ void keep_options(const std::string& path, std::type_identity_t<Options<Section>
   }
 }
 
-/// Names what differs from its default and has no word in wg-quick's files.
+/// Names options that differ from their default and that wg-quick's files cannot express.
 template <typename Section>
 void find_left_out(const std::string& path, std::type_identity_t<Options<Section>> options,
                    const Section& section, std::vector<std::string>& left_out) {
@@ -222,7 +223,7 @@ constexpr Access<SectionOf<kMember>> flag() {
   return choice<kMember, kBools>();
 }
 
-// What a section's member holds: itself, perhaps absent, perhaps with its place.
+// What a section's member holds: the value itself, an optional value, or a value with its location.
 template <typename Part>
 Part& make_part(Part& member, const Node& /*node*/) {
   return member;
@@ -248,7 +249,7 @@ const Part* part_of(const std::optional<Located<Part>>& member) {
   return member ? &member->value : nullptr;
 }
 
-/// A mapping with options of its own. `kReadFirst`, where there is one, reads what is no mapping, and says
+/// A mapping with options of its own. `kReadFirst`, if given, reads what is not a mapping, and says
 /// whether the value has thereby been read. `kShow` is as that of value<>.
 template <auto kMember, auto kOptions, auto kReadFirst = nullptr, auto kShow = nullptr>
 constexpr Access<SectionOf<kMember>> section() {

@@ -1,4 +1,4 @@
-// What is said of the options as a whole. config/option.h has the rows that it comes from.
+// Functions over all options. Their rows are in config/option.h and the sections' files.
 #pragma once
 
 #include <cstdint>
@@ -13,19 +13,19 @@ namespace tunneld::config {
 /// What a reload does with a new value: it becomes effective, or waits until the daemon starts again.
 enum class Reload : std::uint8_t { kTakes, kNeedsRestart };
 
-/// In place of wg-quick's word for a section: some of its options have one, others do not.
+/// Stands for wg-quick's key of a section in which some options have a key and others have none.
 inline constexpr std::string_view kByItsOptions = "by its options";
 
-/// An option as documentation has it.
+/// An option as the documentation describes it.
 struct OptionWords {
   /// "interface.mtu"
   std::string path;
-  /// What may be written.
+  /// Valid values.
   std::string values;
-  /// What holds without it: the default, or "required".
+  /// The default, or "required".
   std::string otherwise;
   Reload reload = Reload::kTakes;
-  /// Its key in files of wg-quick(8); empty where they have none for it.
+  /// Its key in files of wg-quick(8); empty if they have none.
   std::string wg_quick;
   /// Whether it is a mapping, whose options follow.
   bool has_options = false;

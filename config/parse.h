@@ -17,17 +17,17 @@ struct ParseResult {
   std::vector<Diagnostic> diagnostics;
 };
 
-/// A file that is not there, for a look at what the configuration would be with it.
+/// A file that does not exist yet, to see what the configuration would be with it.
 struct PretendedFile {
-  /// As `include` would find it: in the directory of the configuration as that is named.
+  /// The path by which `include` would find it: in the configuration's directory, as written.
   std::string path;
   std::string text;
 };
 
 /// Reads `path` and what it includes. Touches nothing, needs no root, reads no keys (load_keys.h does). Never
-/// throws for what a file holds.
+/// throws because of a file's contents.
 [[nodiscard]] ParseResult parse_file(const std::string& path);
-/// The same as if `added` existed. Nothing of it is in the result unless `include` names it.
+/// The same as if `added` existed. It has no effect unless `include` names it.
 [[nodiscard]] ParseResult parse_file(const std::string& path, const PretendedFile& added);
 
 }  // namespace tunneld::config

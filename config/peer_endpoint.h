@@ -1,4 +1,4 @@
-// Where a peer listens, as the configuration says it: a name or a numeric address, and a UDP port.
+// A peer's endpoint as written in the configuration: a name or a numeric address, and a UDP port.
 //
 // Names are not resolved here: that needs the network, which need not be there when the daemon starts.
 #pragma once
@@ -14,19 +14,19 @@
 namespace tunneld::config {
 
 struct PeerEndpoint {
-  /// A DNS name, an IPv4 address, or an IPv6 address without brackets but perhaps with a "%interface".
+  /// A DNS name, an IPv4 address, or an IPv6 address without brackets and with an optional "%interface".
   std::string host;
   std::uint16_t port = 0;
 
-  /// Set where `host` is an address; nullopt for names and for addresses with "%interface", which has to
-  /// exist first.
+  /// Set if `host` is an address; nullopt for names and for addresses with "%interface", because the
+  /// interface must exist first.
   [[nodiscard]] std::optional<net::IpAddress> address() const { return net::IpAddress::parse(host); }
   /// "vpn.example.org:51820", "[2001:db8::7]:51820".
   [[nodiscard]] std::string to_string() const;
   bool operator==(const PeerEndpoint&) const = default;
 };
 
-/// Why a text is no endpoint, to follow "endpoint 'x' …", and what to write.
+/// Why a text is not an endpoint, worded to follow "endpoint 'x' …", and what to write instead.
 struct EndpointProblem {
   std::string message;
   std::string hint;

@@ -15,10 +15,10 @@
 namespace tunneld::config {
 namespace {
 
-/// The kernel takes the highest number for "nobody in particular".
+/// To the kernel, the highest number means "nobody in particular".
 constexpr std::uint64_t kHighestId = std::numeric_limits<std::uint32_t>::max() - 1;
 
-/// What the host's user database says of a name; an errno where it could not be asked.
+/// The entry of a name in the host's user database; an errno if the database could not be asked.
 using Account = std::variant<std::uint32_t, std::monostate, int>;
 
 /// Without an entry, errno tells "there is none" from "I could not look" (getpwnam(3), NOTES).

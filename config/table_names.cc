@@ -14,7 +14,7 @@ namespace tunneld::config {
 namespace {
 
 constexpr std::uint32_t kDefaultTable = 253;  // RT_TABLE_DEFAULT
-// No table of names is longer; a file that is, is none.
+// No real table of names is longer.
 constexpr int kMostLines = 10'000;
 
 std::optional<std::uint32_t> find_in_file(std::string_view name, const std::string& file) {

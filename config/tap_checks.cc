@@ -1,4 +1,4 @@
-// What a tap needs and a tun cannot have, across all sections.
+// What only a tap needs or may have, across all sections.
 
 #include <map>
 
@@ -18,7 +18,7 @@ void check_tap(const Config& config, Diagnostics& diagnostics) {
                         "'allowed_ips' are for a tun: a tap finds out by itself which addresses a peer has",
                         "remove it, bind the peer to its 'mac_addresses' if you want to, or use 'type: tun'");
     }
-    // A rule knows a peer by the address that its packets come from, and in a frame a peer may write any.
+    // Access rules recognise a peer by its source address, and in a frame a peer can write any.
     if (peer.group || peer.allow) {
       diagnostics.error(
           peer.group ? peer.group->at : peer.name.at,
@@ -61,7 +61,7 @@ void check_bridge(const Config& config, Diagnostics& diagnostics) {
     diagnostics.error(member.at, in_quotes(member.value) + " cannot be a member of the bridge",
                       "remove it: the tap is a port of its bridge anyway");
   }
-  // What is in the bridge's own network is reached through the bridge.
+  // Addresses in the bridge's own network are reached through the bridge.
   for (const PeerConfig& peer : config.peers) {
     for (const auto& [endpoint, at] : peer.endpoints) {
       const auto address = endpoint.address();

@@ -8,7 +8,7 @@
 namespace tunneld::config {
 namespace {
 
-// Deeper than the limit on nesting proper (yaml_document.h), because brackets in odd places are miscounted
+// Deeper than the real limit on nesting (yaml_document.h), because brackets in odd places are miscounted
 // here.
 constexpr std::size_t kDeepestBrackets = 256;
 // yaml-cpp queues what is in brackets, and what is in one line, at up to 300 bytes for each token.
@@ -65,7 +65,8 @@ class TextCheck {
     return false;
   }
 
-  /// What may stand nowhere, quoted or not. Steps over all but the last byte of a longer UTF-8 sequence.
+  /// Characters that are forbidden everywhere, quoted or not. Steps over all but the last byte of a longer
+  /// UTF-8 sequence.
   bool check_character() {
     const char c = text_[pos_];
     const std::size_t length = utf8_length(text_.substr(pos_));

@@ -2,8 +2,8 @@
 //
 // yaml-cpp accepts NUL bytes, broken UTF-8 and quotes that are never closed, and it queues every token of a
 // bracketed collection before it delivers the first: a file of '[' alone costs it a gigabyte. One pass over
-// the text, which knows of YAML only quotes, comments and brackets, answers these with a position and bounds
-// what is left.
+// the text, which knows only YAML's quotes, comments and brackets, reports these with their position and
+// bounds the rest.
 #pragma once
 
 #include <optional>

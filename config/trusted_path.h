@@ -1,8 +1,8 @@
-// Who else could put another file where a path leads.
+// Who else could change which file a path leads to.
 //
-// A link, or a directory on the way, is as good as the key at its end: whoever may change it chooses the key.
-// Link farms are common where secrets are handed over as directories (Kubernetes: key → ..data/key →
-// ..2026_01/key), so a link is followed here step by step, and only through hands that are trusted.
+// Whoever can change a link or a directory of a path can choose the key at its end. Link farms are common
+// where secrets are handed over as directories (Kubernetes: key → ..data/key → ..2026_01/key), so links are
+// followed step by step, and only where nobody but trusted users can change them.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@
 
 namespace tunneld::config {
 
-/// Empty if only root and this process's user can change what names in this directory mean; else why not, as
+/// Empty if only root and this process's user can change names in this directory; otherwise the reason, as
 /// in "belongs to user 1000". In a sticky directory (/tmp) everybody can make names, and nobody can change
 /// those of others.
 [[nodiscard]] std::string who_changes_names_in(const struct stat& directory);
@@ -21,7 +21,7 @@ struct UntrustedPath {
   /// The directory or link that is the reason, and what is wrong with it: "belongs to user 1000".
   std::string path;
   std::string reason;
-  /// An errno where the path leads nowhere.
+  /// An errno if the path leads nowhere.
   int error = 0;
 };
 

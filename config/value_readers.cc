@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::string_view kCredential = "credential:";
 
-/// What systemd accepts as a credential's name: one file name.
+/// A valid name of a systemd credential: one file name.
 bool is_credential_name(std::string_view name) {
   return !name.empty() && name.size() <= 255 && name != "." && name != ".." &&
          name.find('/') == std::string_view::npos;

@@ -16,11 +16,11 @@ namespace tunneld::config {
 /// A double-quoted YAML scalar that is read back as exactly `text`.
 [[nodiscard]] std::string yaml_scalar(std::string_view text);
 
-/// The value of a key whose value is this list, as it stands behind the colon: " [a, b]", or one item a line
-/// where it would be longer than a line may be. Not for use inside of brackets.
+/// A list as the value of a key, written behind the colon: " [a, b]", or one item per line
+/// if that would be too long for a line. Not for use inside of brackets.
 [[nodiscard]] std::string yaml_list(const std::vector<std::string>& items);
 
-// A value as it stands behind its key, by its type; "" where there is none.
+// A value as written behind its key, by its type; "" if there is none.
 [[nodiscard]] inline std::string to_yaml(const std::string& text) {
   return yaml_scalar(text);
 }
@@ -66,7 +66,8 @@ inline constexpr auto kUnlessEmpty = [](const auto& list) { return list.empty() 
 class YamlWriter {
  public:
   void line(std::string_view key, std::string_view value);
-  /// What follows until end() is within `key`; "-" is an item of a list. Nothing is written unless a line comes.
+  /// Lines until end() are nested in `key`; "-" is an item of a list. Without such a line, nothing is
+  /// written.
   void begin(std::string_view key) { within_.push_back({std::string(key)}); }
   void end() { within_.pop_back(); }
   /// Of a text of one line: the value, else "".

@@ -1,8 +1,8 @@
-// The configuration files of wg-quick(8): what they say in our words, and our configuration in theirs.
+// Reads and writes the configuration files of wg-quick(8).
 //
 // Reading is as strict as for our own files: whatever is not understood is an error with its line. What
-// wg-quick understands and tunneld does not do (commands to run, SaveConfig) is named in a warning. What our
-// configuration says and theirs cannot is named by the writer. Everything else survives both ways.
+// wg-quick understands and tunneld does not do (commands to run, SaveConfig) is named in a warning. The
+// writer names what wg-quick's files cannot express. Everything else survives both directions.
 //
 // wg-quick has no names for peers. A comment "# Name = alice" in a [Peer] section is one, here and in several
 // other programs; without it a peer is called peer-1, peer-2 …
@@ -36,17 +36,17 @@ struct WgQuickResult {
 [[nodiscard]] WgQuickResult parse_wg_quick(std::string_view text, const std::string& path,
                                            const std::string& interface);
 
-/// A private key that only somebody else has is left out, and a comment says so.
+/// A private key that this host does not have is left out, and a comment says so.
 enum class WhosePrivateKey : std::uint8_t { kOurs, kTheirs };
 
 struct WgQuickText {
   crypto::SecretText text;
-  /// What wg-quick has no words for, one line each.
+  /// What wg-quick's files cannot express, one line each.
   std::vector<std::string> left_out;
 };
 
-/// `keys.private_key` is not looked at where it is theirs. `dns`: what the file's owner is to ask, which for
-/// a file of our own is `config.interface.dns`.
+/// `keys.private_key` is ignored if the file is for another host. `dns`: name servers of the file's owner;
+/// for this host's own file `config.interface.dns`.
 [[nodiscard]] WgQuickText write_wg_quick(const Config& config, const Keys& keys, const DnsConfig& dns,
                                          WhosePrivateKey whose);
 

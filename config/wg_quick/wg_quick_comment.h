@@ -1,4 +1,4 @@
-// Names of peers in the comments of wg-quick files, which has no other place for them.
+// Names of peers in the comments of wg-quick files, which have no other place for them.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ namespace tunneld::config {
 struct CommentedName {
   /// A peer's name (is_peer_name()), or empty.
   std::string name;
-  /// It is said to be the name, as in "# Name = alice": it belongs to the section that it stands in.
+  /// The comment says that this is the name, as in "# Name = alice": it belongs to the section around it.
   bool is_setting = false;
 };
 

@@ -25,7 +25,7 @@
 namespace tunneld::config {
 namespace {
 
-/// Longer words are no key of wg-quick, but may be a secret on a line of its own: not to be repeated.
+/// Longer words are not keys of wg-quick, and may be a secret on a line of its own: never repeat them.
 constexpr std::size_t kLongestKey = 24;
 /// Leaves room for a number that tells it from others.
 constexpr std::size_t kLongestUsedName = 56;
@@ -58,7 +58,7 @@ class Parser {
   }
 
   WgQuickResult run(std::string_view text) {
-    // Windows' editors put it there.
+    // Editors on Windows write a byte order mark.
     constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
     if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
     if (text.find('\0') != std::string_view::npos) {
@@ -83,7 +83,7 @@ class Parser {
     const char* name;
     Section section;
     void (Parser::*read)(std::string_view value);
-    /// May come again, and adds to what was there.
+    /// May occur again; each occurrence adds values.
     bool is_list;
   };
   static const std::array<Key, 17> kKeys;
@@ -100,8 +100,7 @@ class Parser {
     error(at(value), "'" + key_ + "' must be " + expected + ", not " + in_quotes(value));
   }
 
-  // --- Lines
-  // ---------------------------------------------------------------------------------------------
+  // --- Lines --------------------------------------------------------------------------------------------------------------
 
   void read_line(std::string_view line) {
     whole_line_ = line;
@@ -122,8 +121,8 @@ class Parser {
     }
   }
 
-  /// Inside of a peer, a name that is called one holds, and a word right below the header if there is none.
-  /// What stands right above a header is for that.
+  /// Inside of a [Peer] section, a comment that says "name" counts; without one, a word right below the
+  /// header. A comment right above a header belongs to that header.
   void read_comment(std::string_view comment, bool follows_header) {
     const CommentedName found = name_in_comment(comment);
     if (found.name.empty()) {
@@ -211,8 +210,7 @@ class Parser {
     error(at(name), "unknown key " + in_quotes(name), nearest ? "did you mean '" + *nearest + "'?" : "");
   }
 
-  // --- [Interface]
-  // ---------------------------------------------------------------------------------------
+  // --- [Interface] --------------------------------------------------------------------------------------------------------
 
   void read_private_key(std::string_view value) {
     auto key = crypto::PrivateKey::from_base64(value);
@@ -307,8 +305,7 @@ class Parser {
                          "change the file and run: tunneld reload");
   }
 
-  // --- [Peer]
-  // --------------------------------------------------------------------------------------------
+  // --- [Peer] -------------------------------------------------------------------------------------------------------------
 
   void read_public_key(std::string_view value) {
     const auto key = crypto::PublicKey::from_base64(value);
@@ -321,7 +318,7 @@ class Parser {
   void read_preshared_key(std::string_view value) {
     auto key = crypto::PresharedKey::from_base64(value);
     if (!key) return error(at(value), "'PresharedKey' must be 44 characters of base64");
-    // For wg, zeros are no key.
+    // For wg, a key of zeros means "no key".
     if (key->secret().is_zero()) return;
     keys_.preshared_keys.back() = std::move(*key);
     peer().preshared_key_file = {{}, at(value)};
@@ -356,8 +353,7 @@ class Parser {
     if (*seconds != 0) peer().persistent_keepalive = std::chrono::seconds(*seconds);
   }
 
-  // --- The whole
-  // -----------------------------------------------------------------------------------------
+  // --- The whole ----------------------------------------------------------------------------------------------------------
 
   void finish_peer() {
     if (section_ != Section::kPeer) return;
@@ -368,7 +364,7 @@ class Parser {
     }
   }
 
-  /// Comments may say the same of two peers, or call one as another without a name would be called.
+  /// Comments may give two peers one name, or give a peer the default name of another.
   void name_peers() {
     std::set<std::string> taken;
     for (PeerConfig& each : config_.peers) {

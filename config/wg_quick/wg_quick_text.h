@@ -1,4 +1,4 @@
-// What wg-quick takes for space within a line.
+// White space within a line, as wg-quick sees it.
 #pragma once
 
 #include <string_view>
