@@ -11,10 +11,11 @@
 namespace tunneld::daemon {
 namespace {
 
-/// A route is cut around `local_networks` into at most so many.
+/// The most pieces that a route is cut into around `local_networks`.
 constexpr std::size_t kMostPieces = 256;
 
-/// Whose the route's addresses are by our own configuration; null where nobody's, or only as a default route.
+/// The peer to which our own configuration gives the route's addresses; null if none, or only by a default
+/// route.
 const config::PeerConfig* configured_owner(const net::IpPrefix& route, const config::Config& config) {
   const config::PeerConfig* owner = nullptr;
   unsigned longest = 0;
@@ -29,7 +30,7 @@ const config::PeerConfig* configured_owner(const net::IpPrefix& route, const con
   return owner;
 }
 
-/// What the host itself has to say against a route; nullopt for nothing.
+/// The host's reason against a route; nullopt if there is none.
 std::optional<std::string> host_objection(const net::IpPrefix& route, const config::Config& config,
                                           const HostNetworks& host) {
   if (!route.address.is_v4() && !host.has_ipv6) return "IPv6 is off on this host";
@@ -43,7 +44,7 @@ std::optional<std::string> host_objection(const net::IpPrefix& route, const conf
   return std::nullopt;
 }
 
-/// Why the route is refused; nullopt if it is taken.
+/// Why the route is refused; nullopt if it is accepted.
 std::optional<std::string> objection(const net::IpPrefix& route, const config::Config& config,
                                      const crypto::PublicKey& server,
                                      const std::vector<net::IpAddress>& endpoints, const HostNetworks& host) {
@@ -56,7 +57,7 @@ std::optional<std::string> objection(const net::IpPrefix& route, const config::C
     const auto contains = [&](const auto& allowed) { return covers(allowed.value, route); };
     if (!accept.routes_within.empty() && std::ranges::none_of(accept.routes_within, contains))
       return "not within accept.routes";
-    // As a piece of a default route it may be taken; what is none is looked at again.
+    // It may be accepted as a piece of a default route; if it turns out not to be one, it is checked again.
     if (!accept.default_route &&
         std::ranges::any_of(endpoints, [&](const auto& address) { return route.contains(address); }))
       return "the server itself is in it";
@@ -75,7 +76,7 @@ std::optional<std::string> objection(const net::IpPrefix& route, const config::C
   return host_objection(route, config, host);
 }
 
-/// Why the address cannot be ours; nullopt if it can.
+/// Why the address is refused; nullopt if it is accepted.
 std::optional<std::string> objection(const net::IpAddress& address, const config::ClientConfig& client,
                                      const std::vector<net::IpAddress>& endpoints, const HostNetworks& host) {
   if (!client.accept.addresses) return "accept.addresses is false";
@@ -84,7 +85,7 @@ std::optional<std::string> objection(const net::IpAddress& address, const config
                           [&](const auto& local) { return local.value.contains(address); }))
     return "it is in 'local_networks'";
   if (!address.is_v4() && !host.has_ipv6) return "IPv6 is off on this host";
-  // We would answer for it there: it may be a neighbour's, or the gateway's.
+  // We would answer ARP for it there, and it may be a neighbour's or the gateway's.
   for (const HostNetworks::Connected& other : host.connected) {
     if (other.address.contains(address)) return "this host is connected to its network by " + other.interface;
   }
@@ -92,11 +93,11 @@ std::optional<std::string> objection(const net::IpAddress& address, const config
   return std::nullopt;
 }
 
-/// The route without what stays local; empty where that takes too many pieces.
+/// The route without the networks that stay local; empty if that needs too many pieces.
 std::vector<net::IpPrefix> around_local_networks(const net::IpPrefix& route,
                                                  const config::ClientConfig& client) {
   std::vector<net::IpPrefix> pieces{route};
-  // A default route stands back behind them by rules (host_plan.cc).
+  // Rules give them precedence over a default route (host_plan.cc).
   if (route.length == 0) return pieces;
   for (const auto& local : client.local_networks) {
     std::vector<net::IpPrefix> smaller;
@@ -108,8 +109,8 @@ std::vector<net::IpPrefix> around_local_networks(const net::IpPrefix& route,
   return pieces;
 }
 
-/// A default route in pieces gets what a default route gets: a table and a rule of its own, the kill switch's
-/// trust. What the server has by configuration counts as well.
+/// A default route in pieces is treated as a default route: a table and a rule of its own, and allowed by the
+/// kill switch. The server's allowed IPs in our own configuration count, too.
 void unite_default_routes(const config::Config& config, const crypto::PublicKey& server,
                           std::vector<net::IpPrefix>& routes) {
   std::vector<net::IpPrefix> all = routes;
@@ -127,7 +128,7 @@ void unite_default_routes(const config::Config& config, const crypto::PublicKey&
   }
 }
 
-/// Whether IPv6 passes the interface, which ends with an MTU that is too small for it.
+/// Whether the interface can carry IPv6: not with an MTU below IPv6's minimum.
 bool carries_ipv6(const AcceptedConfig& accepted, const config::Config& config) {
   const auto is_v6 = [](const net::IpPrefix& prefix) { return !prefix.address.is_v4(); };
   const auto is_v6_there = [&](const auto& located) { return is_v6(located.value); };

@@ -1,5 +1,5 @@
-// What of a server's configuration a client takes. Pure: the message and our own configuration in, a decision
-// and words for the log out.
+// Which parts of a server's configuration a client accepts. Pure: the message and our own configuration in, a
+// decision and text for the log out.
 #pragma once
 
 #include <optional>
@@ -15,12 +15,13 @@ namespace tunneld::daemon {
 
 struct Acceptance {
   AcceptedConfig accepted;
-  /// What is not taken and why, one piece each: "route 0.0.0.0/0 (accept.default_route is false)".
+  /// Refused items with their reasons, one each: "route 0.0.0.0/0 (accept.default_route is false)".
   std::vector<std::string> refused;
 };
 
-/// `server`: the peer that sent it. `endpoints`: where servers are known to be; a route to one of them would
-/// lead the tunnel into itself. `host`: what must stay beside it. Precondition: config.client is set.
+/// `server`: the peer that sent it. `endpoints`: known addresses of servers; a route to one of them would
+/// lead the tunnel into itself. `host`: networks that must stay reachable. Precondition: config.client is
+/// set.
 [[nodiscard]] Acceptance decide(const protocol::ConfigMessage& message, const config::Config& config,
                                 const crypto::PublicKey& server, const std::vector<net::IpAddress>& endpoints,
                                 const HostNetworks& host = {});

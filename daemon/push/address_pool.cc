@@ -24,7 +24,7 @@ net::IpAddress address_at(const net::IpPrefix& network, std::uint64_t offset) {
                                  : net::IpAddress::v6(bytes);
 }
 
-/// Nobody's: the network's name and its broadcast address (IPv4), the routers' anycast (RFC 4291 2.6.1).
+/// Never leased: network and broadcast address (IPv4), subnet-router anycast (RFC 4291 section 2.6.1).
 bool is_special(const net::IpPrefix& network, const net::IpAddress& address) {
   if (address == network.address) return true;
   return address.is_v4() && address == address_at(network, size_of(network) - 1);
@@ -67,7 +67,7 @@ std::optional<AddressPool::Grant> AddressPool::grant(const crypto::PublicKey& ke
   Lease lease = known == leases_.end() ? Lease{.key = key, .addresses = {}, .seen = now} : known->second;
   lease.seen = now;
   Grant grant;
-  // What it does not need any more goes back.
+  // Addresses that it does not need any more go back to the pool.
   std::vector<net::IpAddress> given_back;
   std::erase_if(lease.addresses, [&](const net::IpAddress& address) {
     if (!without.contains(address.family())) return false;
@@ -165,7 +165,7 @@ std::optional<net::IpAddress> AddressPool::fresh(net::Family family, const crypt
     std::uint64_t offset = wish % size;
     for (std::uint64_t tried = 0; tried < size; ++tried) {
       const net::IpAddress address = address_at(network, offset);
-      // Over a whole reserved network in one step: one for the routers behind a peer may be most of the pool.
+      // Skips a whole reserved network in one step: the network behind a peer may be most of the pool.
       const auto reserved = std::ranges::find_if(
           plan_.reserved, [&](const net::IpPrefix& each) { return each.contains(address); });
       if (reserved != plan_.reserved.end()) {

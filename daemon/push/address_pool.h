@@ -1,15 +1,16 @@
-// Which client has which address. Pure: no file, no clock, no log; lease_store.h keeps it over a restart.
+// Assigns addresses to clients. Pure: no file, no clock, no log; lease_store.h keeps the leases over a
+// restart.
 //
-// A client is its public key. It gets one address of each family that the pool has, always the same one:
-// where in the pool it stands follows from the key, and the next free one is taken where somebody else stands
-// already. So even a server that has lost its leases hands nearly all of them out again as before.
+// A client is identified by its public key. It always gets the same address of each family that the pool has:
+// its place in the pool follows from a hash of the key, and if that is taken, the next free address is used.
+// So even a server that has lost its leases hands out nearly all of them again as before.
 //
-// A lease is in use while its client is seen. After `lease_time` unseen its addresses may be given to
-// somebody else, but that happens only when there is no fresh one left, longest unseen first: a laptop that
-// comes back after a year finds its old address unless the pool was too small.
+// A lease is in use while its client is connected. An address that has been unused for `lease_time` may be
+// given to another client, but only when no fresh one is left, and the longest unused goes first. So a laptop
+// that comes back after a year gets its old address unless the pool was too small.
 //
-// A value: whoever has to make sure of something else first (that the lease is on disk) changes a copy, and
-// takes it over when that is done.
+// The pool is a value: a caller that must first do something else (write the lease to disk) changes a copy
+// and assigns it afterwards.
 #pragma once
 
 #include <map>
@@ -26,18 +27,18 @@ namespace tunneld::daemon {
 
 struct Lease {
   crypto::PublicKey key;
-  /// One of each family at most.
+  /// At most one of each family.
   std::vector<net::IpAddress> addresses;
   WallTime seen{};
   bool operator==(const Lease&) const = default;
 };
 using Leases = std::map<crypto::PublicKey, Lease>;
 
-/// What may be handed out.
+/// Which addresses may be leased.
 struct PoolPlan {
   /// Networks that do not overlap, for IPv6 of /64 or longer.
   std::vector<net::IpPrefix> networks;
-  /// Never handed out: our own addresses, those of peers that have fixed ones, networks behind peers.
+  /// Never leased: our own addresses, fixed addresses of peers, networks behind peers.
   std::vector<net::IpPrefix> reserved;
   Duration lease_time{};
   bool operator==(const PoolPlan&) const = default;
@@ -47,27 +48,30 @@ class AddressPool {
  public:
   explicit AddressPool(PoolPlan plan) { replan(std::move(plan)); }
 
-  /// From now on this plan holds. Addresses that it does not have are taken from their leases; returns whose.
+  /// Applies a new plan. Removes addresses that it does not contain from their leases and returns the clients
+  /// concerned.
   std::vector<crypto::PublicKey> replan(PoolPlan plan);
-  /// Takes over a lease of before: what is reserved, outside or somebody else's now is left out of it.
+  /// Restores an earlier lease without addresses that are reserved, outside of the pool or another client's
+  /// by now.
   void restore(const Lease& lease);
 
   struct Grant {
     std::vector<net::IpAddress> addresses;
-    /// Whether they differ from what the client had before.
+    /// Whether they differ from the client's earlier ones.
     bool is_new = false;
     /// Clients that have lost their lease to this one.
     std::vector<crypto::PublicKey> lost;
   };
-  /// The client's addresses, of each family in the pool that is not in `without` (it has fixed ones there).
-  /// nullopt when no address is left in a family; then nothing has changed, and exhausted() names it.
+  /// The client's addresses of each family in the pool, except for families in `without` (where it has fixed
+  /// ones). nullopt if a family has no address left; then nothing has changed, and exhausted() names the
+  /// networks.
   [[nodiscard]] std::optional<Grant> grant(const crypto::PublicKey& key, WallTime now,
                                            const std::set<net::Family>& without = {});
-  /// Whether grant() would give the client what it has, and nothing new.
+  /// Whether grant() would only give the client what it already has.
   [[nodiscard]] bool has_all(const crypto::PublicKey& key, const std::set<net::Family>& without = {}) const;
-  /// The client is there: its lease goes on. Nothing if it has none.
+  /// The client is connected: renews its lease, if it has one.
   void renew(const crypto::PublicKey& key, WallTime now);
-  /// The client is none any more.
+  /// The client has been removed from the configuration.
   void release(const crypto::PublicKey& key);
 
   [[nodiscard]] const Lease* find(const crypto::PublicKey& key) const;

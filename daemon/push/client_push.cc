@@ -14,9 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 using protocol::ConfigMessage;
 
-/// What keeps a NAT's way open, where nobody says otherwise.
+/// Keeps a NAT's mapping open, unless configured otherwise.
 constexpr Duration kUsualKeepalive = 25s;
-/// An unanswered question is repeated after 1, 2, 4 … seconds up to this.
+/// An unanswered request is repeated after 1, 2, 4 … seconds, at most this.
 constexpr Duration kLongestWait = 60s;
 constexpr auto kLookEvery = 1min;
 
@@ -66,7 +66,7 @@ void ClientPush::on_event(const PushPeer& from, const protocol::Event& event, In
     ask(from, now, out);
   } else if (event.is<Event::HelloLost, Event::Bye>()) {
     questions_.erase(from.id);
-    // It was there until now, whenever the last look was.
+    // It was reachable until now, whenever that was last checked.
     if (held_.source && from.key == held_.source->server) held_.source->term.renew(now);
   }
 }
@@ -83,7 +83,7 @@ Instant ClientPush::deadline() const {
 }
 
 void ClientPush::on_timer(Instant now, PushFrames& out) {
-  // Who has been removed since is asked no more; with the same key again, it is another peer.
+  // A removed peer is not asked any more; if its key is added again, that is another peer.
   std::erase_if(questions_, [this](const auto& question) {
     const protocol::Peer* peer = tunnel_.find_peer(question.second.key);
     return peer == nullptr || peer->link().id != question.first;
@@ -118,7 +118,7 @@ void ClientPush::received(const PushPeer& from, const protocol::ControlFrame& fr
   const auto complain = [&](const std::string& words) {
     if (question == questions_.end() || question->second.logged == words) return;
     question->second.logged = words;
-    // Two complaints in turn are as many lines as the peer likes.
+    // By alternating between two refusals a peer could write any number of lines.
     log::line(complaints_.allow(now) ? log::Level::kWarning : log::Level::kDebug, "peer {}: {}",
               name_of(from.key), words);
   };
@@ -133,14 +133,14 @@ void ClientPush::received(const PushPeer& from, const protocol::ControlFrame& fr
                  : "cannot keep a lease for this host; asking again every minute");
     out.push_back({from.id, protocol::config_ack(message->serial)});
     if (question != questions_.end()) question->second.repeat_at = now + kLongestWait;
-    // Without an address for us, those that we had from it are others'.
+    // A server without an address for us has given our earlier ones to others.
     const bool is_ours = held_.source && held_.source->server == from.key;
     if (is_ours && *message->refusal == ConfigMessage::Refusal::kExhausted) drop();
     return;
   }
   if (!take(from, *message, now)) return;
   out.push_back({from.id, protocol::config_ack(message->serial)});
-  // Asked and answered. The next session asks again.
+  // The request is answered. The next session asks again.
   questions_.erase(from.id);
 }
 
@@ -153,10 +153,10 @@ bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instan
   if (held_.source) but_for_serial.serial = held_.source->message.serial;
   const bool is_other =
       !held_.source || held_.source->server != key || held_.source->message != but_for_serial;
-  // Each rewrites the host; a server must not keep it busy with that.
+  // Each changes the host; a server must not keep the host busy with changes.
   if (is_other && !changes_.allow(now)) return false;
   Held next = held_;
-  // Something else deserves another try; the same again would only be refused again.
+  // A different message deserves another try; the same one would only be refused again.
   if (is_other) {
     next.left_out = {};
     next.why_left_out.clear();
@@ -178,7 +178,7 @@ bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instan
     held_ = std::move(next);
     return true;
   }
-  // Where the server says it from decides as well, and is as much in its hands.
+  // The decision also depends on the server's endpoint, which the server controls, too.
   if (!is_other && !changes_.allow(now)) return false;
   if (const std::string why = apply(next); !why.empty()) {
     log::error("the configuration of {} cannot be applied: {}", next.source->name, why);
@@ -214,7 +214,7 @@ void ClientPush::decide_and_tell(Held& held, const config::Config& config, Insta
 }
 
 std::string ClientPush::apply(Held& next) {
-  // One item less each time.
+  // Each round has one item less.
   while (const auto refusal = host_.apply(next.accepted)) {
     if (!leave_out(next, *refusal)) return refusal->why;
   }
@@ -258,7 +258,7 @@ bool ClientPush::leave_out(Held& held, const Refusal& refusal) {
 
 ClientPush::Held ClientPush::held_for(const config::Config& next, Instant now) const {
   Held held = held_;
-  // Whoever reloads may have made room for it.
+  // The administrator who reloads may have removed the obstacle.
   held.left_out = {};
   held.why_left_out.clear();
   if (held.source && !is_server_in(next, held.source->server)) held.source.reset();

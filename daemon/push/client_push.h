@@ -1,8 +1,8 @@
-// A client's side of CONFIG: asks its server, decides what to take, and has it applied.
+// The client's side of CONFIG: asks its server, decides what to accept, and has it applied.
 //
 // One server at a time configures this host: the first that answers, until its session is gone and another
-// one answers. What it said holds on without a session, so that a server that restarts costs nothing, for as
-// long as the server said that the addresses are ours.
+// one answers. Its configuration stays in force without a session for the lifetime that the server gave, so
+// that a restart of the server costs nothing.
 //
 // Sans-IO, as the protocol is: frames, events and Instant in; frames and a deadline out. What an answer
 // depends on goes through Host.
@@ -31,16 +31,17 @@ namespace tunneld::daemon {
 
 class ClientPush {
  public:
-  /// Why something cannot be applied, and which change the host has refused, where it is one.
+  /// Why something cannot be applied, and which change the host has refused, if it was the host.
   struct Refusal {
     std::optional<HostChange> change;
     std::string why;
   };
-  /// What has to be known and done before an answer may leave, because the answer depends on it.
+  /// What has to be asked and done before an answer may leave, because the answer depends on it.
   struct Host {
-    /// What this host is connected to beside the tunnel. Throws std::system_error where it cannot be asked.
+    /// The host's connected networks apart from the tunnel. Throws std::system_error if the host cannot be
+    /// asked.
     std::function<HostNetworks()> networks;
-    /// Makes host and tunnel so that this holds. nullopt: it does; otherwise nothing has changed.
+    /// Applies this to host and tunnel. nullopt: done; otherwise nothing has changed.
     std::function<std::optional<Refusal>(const AcceptedConfig&)> apply;
   };
 
@@ -51,13 +52,13 @@ class ClientPush {
   ClientPush& operator=(const ClientPush&) = delete;
 
   void on_event(const PushPeer& from, const protocol::Event& event, Instant now, PushFrames& out);
-  /// CONFIG; others are not for this side.
+  /// Handles CONFIG; other frames are not for this side.
   void on_frame(const PushPeer& from, const protocol::ControlFrame& frame, Instant now, PushFrames& out);
   /// When on_timer() is due. Each function above and below may move it.
   [[nodiscard]] Instant deadline() const;
   void on_timer(Instant now, PushFrames& out);
 
-  /// Who configures us, in which of its lives, with what.
+  /// The server that configures us, which run of it, and its message.
   struct Source {
     crypto::PublicKey server;
     std::string name;
@@ -65,26 +66,26 @@ class ClientPush {
     protocol::ConfigMessage message;
     ConfigTerm term;
   };
-  /// What a server has given, and what was made of it.
+  /// What a server has given, and what has been accepted of it.
   struct Held {
     std::optional<Source> source;
     AcceptedConfig accepted;
     std::vector<std::string> refused;
-    /// As the log has it.
+    /// As logged.
     std::vector<std::string> told_refused;
-    /// What the policy would take of the message, and the host has not.
+    /// Items that the policy accepts and the host has refused.
     AcceptedConfig left_out;
     std::vector<std::string> why_left_out;
   };
-  /// What would be held under another configuration. Changes nothing here. Throws std::system_error where
-  /// this host cannot be asked.
+  /// What would be accepted under another configuration. Changes nothing. Throws std::system_error if
+  /// the host cannot be asked.
   [[nodiscard]] Held held_for(const config::Config& next, Instant now) const;
-  /// The host has refused something of `held`, which goes on without what that came from. False: nothing of
-  /// it is a server's.
+  /// The host has refused a change: removes the server's item that it came from from `held`. False: it came
+  /// from no item of a server.
   [[nodiscard]] static bool leave_out(Held& held, const Refusal& refusal);
-  /// The configuration has changed, and `held` is applied.
+  /// The configuration has changed and `held` has been applied.
   void reconfigured(std::shared_ptr<const config::Config> config, Held held, Instant now, PushFrames& out);
-  /// What is taken now.
+  /// What is accepted at present.
   [[nodiscard]] const AcceptedConfig& accepted() const { return held_.accepted; }
   /// For status.
   [[nodiscard]] Json status() const;
@@ -102,21 +103,21 @@ class ClientPush {
   void ask(const PushPeer& server, Instant now, PushFrames& out);
   void received(const PushPeer& from, const protocol::ControlFrame& frame, Instant now, PushFrames& out);
   [[nodiscard]] bool take(const PushPeer& from, const protocol::ConfigMessage& message, Instant now);
-  /// What the policy of `config` takes of the message. Throws as Host::networks.
+  /// What the policy of `config` accepts of the message. Throws as Host::networks does.
   void decide_and_tell(Held& held, const config::Config& config, Instant now) const;
-  /// Leaves out what the host refuses. Empty: applied and held; otherwise why not.
+  /// Applies the message without what the host refuses. Empty: applied and held; otherwise the reason.
   [[nodiscard]] std::string apply(Held& next);
   [[nodiscard]] bool is_live(const crypto::PublicKey& key, Instant now) const;
   /// Whether this peer may configure us.
   [[nodiscard]] bool is_server(const crypto::PublicKey& key) const;
-  /// Whether it is there, and still a server.
+  /// Whether it still exists and is still a server.
   [[nodiscard]] bool is_serving(const crypto::PublicKey& key, Instant now) const;
   void refuse_other(const std::string& name);
   [[nodiscard]] std::string name_of(const crypto::PublicKey& key) const;
-  /// The server has taken back all that it gave, or it is not ours any more.
+  /// The server has withdrawn everything, or is not our server any more.
   void drop();
   void look_at_lifetime(Instant now);
-  /// Decides anew: what stood in the way on this host may be gone, or have come.
+  /// Decides again: obstacles on this host may have gone or come.
   void look_at_host(Instant now);
 
   std::shared_ptr<const config::Config> config_;
@@ -125,15 +126,16 @@ class ClientPush {
 
   std::map<protocol::PeerId, Question> questions_;
   Held held_;
-  /// Other configurations than before. One that comes sooner is repeated by its server, as one that was lost.
+  /// Changed configurations, rate-limited. One that comes too soon is treated as lost, and its server repeats
+  /// it.
   Pace changes_{10, std::chrono::seconds(2)};
   Pace complaints_{10, std::chrono::seconds(30)};
-  /// Peers that wanted to configure us and may not.
+  /// Peers that tried to configure us and may not.
   std::set<std::string> refused_peers_;
   Instant look_at_;
 };
 
-/// The configured peers of a client with what it has taken: allowed IPs and keepalives.
+/// The client's configured peers, with accepted allowed IPs and keepalives.
 [[nodiscard]] std::vector<config::PeerConfig> peers_with(const config::Config& config,
                                                          const AcceptedConfig& accepted);
 

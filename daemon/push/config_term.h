@@ -1,5 +1,5 @@
-// For how long a client keeps what its server has given: for as long as the server is there, and for the
-// `lifetime` that it has said after that.
+// How long a client keeps its server's configuration: while the server is reachable, and then for the
+// `lifetime` that the server has given.
 #pragma once
 
 #include <algorithm>
@@ -11,17 +11,17 @@ namespace tunneld::daemon {
 
 class ConfigTerm {
  public:
-  /// A server may promise addresses for years; one that has not been heard of for a month is believed no
-  /// longer. It is what a server says if nobody tells it otherwise.
+  /// The longest lifetime that a client accepts, and a server's default. A server could promise addresses for
+  /// years; after a month of silence they are given up all the same.
   static constexpr std::chrono::seconds kLongest = std::chrono::days(30);
 
   ConfigTerm(std::chrono::seconds lifetime, Instant now) : lifetime_(std::min(kLongest, lifetime)) {
     renew(now);
   }
 
-  /// The server is there.
+  /// The server is reachable.
   void renew(Instant now) { end_ = now + lifetime_; }
-  /// It was there last more than a lifetime ago: the addresses may be somebody else's.
+  /// The lifetime since the server was last reachable is over: the addresses may be leased to another client.
   [[nodiscard]] bool is_over(Instant now) const { return now >= end_; }
 
  private:

@@ -1,4 +1,4 @@
-// What both sides of a push work with: whose frame it is, and the frames that are to be sent.
+// Shared by both sides of a push: the peer of a frame, and the frames to send.
 #pragma once
 
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace tunneld::daemon {
 
-/// A configured peer. The tunnel knows it by `id` for as long as it stays.
+/// A configured peer. `id` is valid until the peer is removed from the tunnel.
 struct PushPeer {
   protocol::PeerId id;
   crypto::PublicKey key;
@@ -19,7 +19,7 @@ struct PushFrame {
   protocol::PeerId to;
   protocol::ControlFrame frame;
 };
-/// In the order in which they leave. One to a peer that has no session is lost.
+/// In the order of sending. A frame to a peer without a session is lost.
 using PushFrames = std::vector<PushFrame>;
 
 }  // namespace tunneld::daemon

@@ -118,7 +118,7 @@ void ServerPush::take_peers() {
 std::vector<net::IpAddress> ServerPush::fixed_addresses(const config::PeerConfig& peer) const {
   std::vector<net::IpAddress> addresses;
   for (const auto& address : peer.addresses) addresses.push_back(address.value);
-  // A single address of the pool in `allowed_ips` is that peer's own as well.
+  // A single address of the pool in `allowed_ips` is reserved for that peer, too.
   for (const auto& network : peer.allowed_ips) {
     if (network.value.is_single() && covered(pool_.plan().networks, network.value))
       addresses.push_back(network.value.address);
@@ -142,7 +142,7 @@ void ServerPush::reconfigured(std::shared_ptr<const config::Config> config, Addr
   config_ = std::move(config);
   take_peers();
   std::swap(pool_, pool);
-  // Fewer leases than on disk are no danger: those come back as what they are, leases of others' addresses.
+  // More leases on disk than in memory are harmless: they are checked when they are read.
   if (pool_.leases() != pool.leases()) save(pool_, now.wall);
   std::erase_if(clients_, [this](const auto& client) { return config_of(client.second.key) == nullptr; });
   std::erase_if(refused_, [this](const auto& refused) { return config_of(refused.second.key) == nullptr; });
@@ -227,7 +227,7 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
   if (pool_.has_all(key, fixed)) {
     pool_.renew(key, now.wall);
   } else {
-    // Nobody who is connected must lose an address because the clock was set, or the minute is not over.
+    // A connected client must not lose its address because the clock was set or the minute is not over.
     renew_leases(now);
     AddressPool next = pool_;
     const auto grant = next.grant(key, now.wall, fixed);
@@ -269,7 +269,7 @@ std::string ServerPush::name_of(const crypto::PublicKey& key) const {
 }
 
 std::vector<net::IpPrefix> ServerPush::routes_for(const config::PeerConfig& peer) const {
-  // The pool, and this host itself, where it is not in it.
+  // The pool's networks, and this host if it is outside of them.
   std::vector<net::IpPrefix> routes = pool_.plan().networks;
   for (const auto& address : config_->interface.addresses) {
     const net::IpPrefix network = address.value.network();
@@ -278,7 +278,7 @@ std::vector<net::IpPrefix> ServerPush::routes_for(const config::PeerConfig& peer
   const auto& pushed = peer.push.routes ? peer.push.routes : config_->server->value.push.routes;
   if (!pushed) return routes;
   for (const auto& route : *pushed) {
-    // Not back to where they are.
+    // Not the client's own networks.
     const bool is_its_own = std::ranges::any_of(
         peer.allowed_ips, [&](const auto& network) { return network.value == route.value; });
     if (!is_its_own && std::ranges::find(routes, route.value) == routes.end()) routes.push_back(route.value);
@@ -291,7 +291,7 @@ bool ServerPush::take_pool(AddressPool next, const Grants& grants, Now now) {
     host_.take(next.leases());
   } catch (const std::exception& error) {
     log::error("a lease is not given: {}", error.what());
-    // The file has it already.
+    // The file contains it already.
     save(pool_, now.wall);
     return false;
   }

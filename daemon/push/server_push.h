@@ -1,4 +1,4 @@
-// A server's side of CONFIG: answers clients that ask, and tells them again when something changes.
+// The server's side of CONFIG: answers clients that ask, and informs them when something changes.
 //
 // Addresses come from the pool, fixed ones from the configuration. A new lease is on disk before its client
 // hears of it, and the client's allowed IPs follow at the same moment. A CONFIG is repeated until it is
@@ -28,34 +28,36 @@ namespace tunneld::daemon {
 
 class ServerPush {
  public:
-  /// What has to be done before an answer may leave, because the answer depends on how it went.
+  /// What has to be done before an answer may leave, because the answer depends on the result.
   struct Host {
-    /// When it returns, the leases are on disk. Throws what says why not; then the old ones are.
+    /// On return, the leases are on disk. Throws with the reason if that fails; then the old ones are on
+    /// disk.
     std::function<void(const Leases&)> save;
-    /// Makes host and tunnel so that these leases hold. Throws what says why not; then nothing has changed.
+    /// Applies these leases to host and tunnel. Throws with the reason if that fails; then nothing has
+    /// changed.
     std::function<void(const Leases&)> take;
   };
 
-  /// `config` has a server section; `tunnel` outlives this. `leases`: of the run before.
+  /// `config` has a server section; `tunnel` outlives this. `leases`: those of the previous run.
   ServerPush(std::shared_ptr<const config::Config> config, const protocol::Tunnel& tunnel, Host host,
              const std::vector<Lease>& leases, Now now);
 
   void on_event(const PushPeer& from, const protocol::Event& event);
-  /// CONFIG_REQUEST and CONFIG_ACK; others are not for this side.
+  /// Handles CONFIG_REQUEST and CONFIG_ACK; other frames are not for this side.
   void on_frame(const PushPeer& from, const protocol::ControlFrame& frame, Now now, PushFrames& out);
   /// When on_timer() is due. Each function above and below may move it.
   [[nodiscard]] Instant deadline() const;
   void on_timer(Now now, PushFrames& out);
-  /// The run ends: the leases are saved as they are now.
+  /// The daemon ends: saves the leases.
   void stop(Now now);
 
-  /// The pool under another configuration: leases that do not fit it are left out. Changes nothing here.
+  /// The pool under another configuration, without leases that do not fit it. Changes nothing.
   [[nodiscard]] AddressPool pool_for(const config::Config& next) const;
-  /// The configuration has changed, and the tunnel has the leases of pool_for(). Tells connected clients what
-  /// is different for them.
+  /// The configuration has changed, and the tunnel has the leases of pool_for(). Sends connected clients
+  /// what has changed for them.
   void reconfigured(std::shared_ptr<const config::Config> config, AddressPool pool, Now now, PushFrames& out);
   [[nodiscard]] const AddressPool& pool() const { return pool_; }
-  /// For status: leases and who has been told.
+  /// For status: leases, and which clients have acknowledged their configuration.
   [[nodiscard]] Json status(WallTime now) const;
 
  private:
@@ -64,14 +66,14 @@ class ServerPush {
     protocol::ConfigMessage told{};
     bool acknowledged = false;
     unsigned sent = 0;
-    /// kNever where it is not repeated.
+    /// kNever if it is not repeated.
     Instant repeat_at = kNever;
   };
-  /// Kept whatever the session does: to look for an address in a full pool, or to write to a full disk, takes
-  /// its time, and a client must not take all of it by asking again and again.
+  /// Kept over sessions: searching a full pool or writing to a full disk takes time, and a client must not
+  /// use it all up by asking again and again.
   struct Refused {
     crypto::PublicKey key;
-    /// What was logged, so that it is logged once.
+    /// The last logged message, so that it is logged once.
     protocol::ConfigMessage::Refusal why;
     Pace looks{3, std::chrono::seconds(5)};
   };
@@ -85,15 +87,16 @@ class ServerPush {
   void acknowledged(protocol::PeerId id, const protocol::ControlFrame& frame);
   void answer(protocol::PeerId id, Client& client, Now now, PushFrames& out);
   void send(protocol::PeerId id, Client& client, Instant now, PushFrames& out);
-  /// What connected clients need, in one change of host and tunnel: one for each would take too long.
+  /// Leases for all connected clients in one change of host and tunnel: a change for each would take too
+  /// long.
   void lease_to_all(Now now);
   using Grants = std::vector<std::pair<crypto::PublicKey, AddressPool::Grant>>;
-  /// `grants`: by which the pool became `next`, for the log. False, and the pool as it was, where host or
-  /// tunnel do not take it.
+  /// `grants`: what is new in `next`, for the log. False if host or tunnel refuse it; then the pool has not
+  /// changed.
   [[nodiscard]] bool take_pool(AddressPool next, const Grants& grants, Now now);
   void renew_leases(Now now);
   bool save(const AddressPool& pool, WallTime now);
-  /// nullptr for a peer that is configured no more.
+  /// nullptr for a peer that is no longer configured.
   [[nodiscard]] const config::PeerConfig* config_of(const crypto::PublicKey& key) const;
   [[nodiscard]] std::string name_of(const crypto::PublicKey& key) const;
 
@@ -107,11 +110,11 @@ class ServerPush {
   std::uint64_t serial_ = 0;
   Instant look_at_leases_at_ = kNever;
   WallTime saved_{};
-  /// Said once, until they are saved again.
+  /// Logged once until saving works again.
   bool told_unsaved_ = false;
 };
 
-/// The configured peers of a server with their addresses, fixed and leased, as allowed IPs.
+/// The server's configured peers, with fixed and leased addresses as allowed IPs.
 [[nodiscard]] std::vector<config::PeerConfig> peers_with(const config::Config& config, const Leases& leases);
 
 }  // namespace tunneld::daemon

@@ -1,4 +1,5 @@
-// Whom a handshake calls and when: dead addresses, peers that have gone on purpose or refuse, many at once.
+// Where and when initiations are sent: dead addresses, peers that have said BYE or refuse, many peers at
+// once.
 #include "tests/simulation/simulated_network.h"
 
 namespace tunneld::simulation {
@@ -106,7 +107,7 @@ TEST(Calling, InitiationsAreFiveSecondsApartWhateverTheNetworkDoesForNinetySecon
   for (const Duration gap : calls.gaps()) EXPECT_LE(gap, 5400ms);
 }
 
-/// Tunnelds whose client keeps its session alive.
+/// Two tunnelds; the client keeps its session alive.
 struct Clients {
   Clients(std::uint64_t seed, unsigned count)
       : network(seed), server(network, "192.0.2.2:51820", "10.0.0.2", kFast) {
@@ -165,7 +166,7 @@ Duration all_back(unsigned count) {
   clients.say_bye();
   clients.network.run_for(100ms);
   EXPECT_EQ(clients.up(), 0U);
-  // Started anew after 1.5 s, with nothing of before.
+  // Restarted after 1.5 s without any state.
   bool running = false;
   clients.network.on_wire = [&](const Node& from, ByteView) { return running || &from == &clients.server; };
   const Duration left = clients.network.clock;
@@ -183,13 +184,13 @@ TEST(Calling, MoreClientsThanAreTakenAtOnceComeBackByCookies) {
   EXPECT_LT(all_back(220), 20s);
 }
 
-/// ICMP's port unreachable, as a host sends it that is there and whose program is not; or a forgery.
+/// ICMP port unreachable, as a host sends it when no program listens there; or a forgery.
 void refuse(Node& node, ByteView quotation, const std::string& at) {
   node.tunnel->refused(quotation, endpoint(at).remote, node.network.now(), node.actions);
   node.turn();
 }
 
-/// a has called b, whose program does not run yet, and was refused.
+/// a has called b, where no program listens yet, and was refused.
 struct RefusedPair : Pair {
   explicit RefusedPair(std::uint64_t seed) : Pair(seed), calls(network) {
     calls.caller = &a;
@@ -238,7 +239,7 @@ TEST(Calling, ASessionEndsTheHurryBeforeIt) {
   pair.running = true;
   pair.network.run_for(1s);
   ASSERT_EQ(pair.b.delivered.size(), 1U);
-  // It dies again at once.
+  // It is killed again at once.
   pair.running = false;
   calls.times.clear();
   calls.messages.clear();

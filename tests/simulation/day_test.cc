@@ -29,7 +29,7 @@ TEST(Day, TenthLostAndNoInvariantBroken) {
     }
     const Duration idle_from = network.clock;
     network.run_for(3min);
-    // The last packets may still need a keepalive or a handshake; then nobody says a word.
+    // The last packets may still need a keepalive or a handshake; after that, both sides are silent.
     EXPECT_LT(network.last_datagram - idle_from, 75s) << "idle is not silent";
   }
 

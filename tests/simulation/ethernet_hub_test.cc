@@ -65,7 +65,7 @@ TEST(EthernetHub, AStormOfOnePeerIsLimitedAndOthersAreHeard) {
   EXPECT_GE(star.spokes[2]->received.size(), 50U);
   const Ids heard = star.spokes[2]->ids();
   EXPECT_EQ(std::ranges::count(heard, 7U), 1);
-  // A stream to one station is none of a storm's, however fast.
+  // A fast stream to one station is not a storm.
   star.spokes[2]->received.clear();
   for (std::uint64_t id = 2000; id < 2500; ++id) star.spokes[0]->send(frame(mac(1), mac(3), id));
   star.network.run_for(500ms);
@@ -73,7 +73,7 @@ TEST(EthernetHub, AStormOfOnePeerIsLimitedAndOthersAreHeard) {
 }
 
 TEST(EthernetHub, StationsThatFollowEachOtherInABatchGoTheirOwnWays) {
-  // The switch is asked once for a row of equal frames: never for two stations, or two VLANs, at once.
+  // The switch is asked once for a run of frames with equal addresses: never for two stations or two VLANs.
   Hub star(13, {.client_to_client = true});
   std::vector<std::uint8_t> tagged = frame(mac(1), mac(3), 0, 60);
   store_be16(&tagged[12], 0x8100);
@@ -113,7 +113,7 @@ TEST(EthernetHub, AFloodToManyPeersGoesOnWhereTheBufferWasFull) {
   }
 }
 
-/// What two spokes hear, and what a station there says, is on one network that both are on.
+/// Both spokes are on one network: each hears what a station there sends.
 struct JoinedSpokes : Hub {
   explicit JoinedSpokes(std::uint64_t seed) : Hub(seed, {.client_to_client = true}) {}
   void say(const std::vector<std::uint8_t>& bytes) {
@@ -141,7 +141,7 @@ TEST(EthernetHub, ALoopBetweenTwoSpokesIsSeenWithinSecondsAndOnce) {
   EXPECT_EQ(loops[0].other, std::max(star.ids[0], star.ids[1]));
   EXPECT_EQ(loops[0].station.address, mac(5));
   EXPECT_EQ(star.hub.node.count<Event::Loop>(), 1U);
-  // Somebody takes one of the two ways away.
+  // One of the two links is removed.
   star.network.run_for(60s);
   EXPECT_TRUE(star.hub.node.plane.ethernet->loops().empty());
   EXPECT_EQ(star.hub.node.count<Event::Loop>(), 1U);

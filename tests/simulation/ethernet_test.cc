@@ -1,4 +1,5 @@
-// Ethernet frames between taps: agreed on by HELLO, switched, and never half connected with anybody else.
+// Ethernet frames between taps: negotiated by HELLO and switched; a tap never half connects with anything
+// else.
 #include "common/protocol/ethernet_message.h"
 #include "tests/simulation/tap_node.h"
 
@@ -139,7 +140,7 @@ TEST(Ethernet, FramesOfAPeerThatMayNotSendThemAreDroppedAndCounted) {
   EXPECT_EQ(tun.tunnel->peer(rude_at_tun).link().layer2.load(), Layer2::kRefused)
       << "and no more than before";
 
-  // The same at a tap, for a peer whose HELLO has said that it is none.
+  // The same at a tap, for a peer whose HELLO has said that it is not a tap.
   tap.received.clear();
   tap.node.tunnel->change(rude_at_tap)->link().layer2.store(Layer2::kRefused);
   for (std::uint64_t id = 12; id < 22; ++id) rude.send(frame(mac(1), kBroadcast, id));
@@ -149,8 +150,8 @@ TEST(Ethernet, FramesOfAPeerThatMayNotSendThemAreDroppedAndCounted) {
   EXPECT_EQ(tap.node.plane.ethernet->stations(), 1U) << "what is refused is not learned from";
 }
 
-// The answer to a HELLO goes to the control thread, the frames behind it do not: they may be there before it,
-// and where it is lost even a second before its repetition.
+// The answer to a HELLO goes to the control thread, the frames behind it do not. They may arrive before it,
+// and if it is lost, even a second before its repetition.
 TEST(Ethernet, FramesRightBehindTheHelloAreTakenHoweverLateItIsHeard) {
   for (const bool hello_is_lost : {false, true}) {
     TapPair pair(14);

@@ -1,5 +1,5 @@
-// What answers a peer's packet leaves for where the peer is now, under the session that it has now: also when
-// the answer is ready before the control thread has heard of the move or of the confirmation.
+// The reply to a peer's packet goes to the peer's present endpoint under its present session, even if the
+// reply is ready before the control thread knows of the move or of the confirmation.
 #include "tests/simulation/simulated_network.h"
 
 namespace tunneld::simulation {
@@ -71,7 +71,7 @@ TEST(FirstReply, LeavesFromTheAddressThatThePeerHasCalled) {
 TEST(FirstReply, IsUnderTheSessionOfAPeerThatHasBegunAnew) {
   Answering pair(3);
   for (std::uint64_t start = 1; start <= 5; ++start) {
-    // The session at b is from before; a knows nothing of it any more.
+    // b still has the old session; a has lost it.
     pair.a.tunnel->change(pair.b_at_a)->reset();
     pair.network.run_for(6s);
     pair.a.send(pair.b, start);
@@ -138,7 +138,7 @@ TEST(FirstReply, AMoveBeforeTheLastOneWasNotedWaitsForTheControlThread) {
   pair.b.turn();
   EXPECT_EQ(where(), endpoint("203.0.113.3:3").remote);
   EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 2U);
-  // And from now on at once again.
+  // From now on, it is immediate again.
   pair.b.receive(next_datagram(pair), endpoint("203.0.113.4:4"));
   EXPECT_EQ(where(), endpoint("203.0.113.4:4").remote);
 }

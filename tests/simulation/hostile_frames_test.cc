@@ -1,5 +1,5 @@
-// Control frames of a peer that is ours and means harm: cut off at every byte, too long, with keys twice, of
-// wrong types, nested. Each type of frame, under a live session: none changes anything.
+// Control frames of an authenticated but malicious peer: truncated at every byte, too long, with duplicate
+// keys, wrong types, nested. Each type of frame is tried in a live session; none changes anything.
 
 #include "common/json.h"
 #include "common/protocol/control_frame.h"
@@ -12,7 +12,7 @@ namespace {
 using protocol::FrameType;
 using Bytes = std::vector<std::uint8_t>;
 
-/// A frame of each type as it should be.
+/// A valid frame of each type.
 const std::map<FrameType, Json> kGood = {
     {FrameType::kHello,
      {{"answer", false},
@@ -52,7 +52,7 @@ Bytes with_a_key_twice(const Json& object) {
   return once;
 }
 
-/// What no receiver may take for a frame of this type.
+/// Bytes that a receiver must not accept as a frame of this type.
 std::vector<Bytes> malformed(FrameType type, const Json& good) {
   const Bytes body = good.to_cbor();
   std::vector<Bytes> frames;
@@ -114,7 +114,7 @@ struct HostilePair {
     return options;
   }
 
-  /// Sealed as data of the session, whatever it is.
+  /// Seals any bytes as data of the session.
   void say(const Bytes& plain) {
     protocol::Keypair* keypair = a.tunnel->peer(b_at_a).link().sending.load();
     ASSERT_NE(keypair, nullptr);
@@ -130,7 +130,7 @@ struct HostilePair {
     network.run_for(25ms);  // within the budget for frames
   }
 
-  /// What frames can change at `b`, in words.
+  /// All state at `b` that frames can change, as text.
   std::string state() {
     const protocol::PeerStatus status = b.tunnel->peer(a_at_b).status(network.now().boot);
     return Json{{"live", status.session_live},
@@ -185,7 +185,7 @@ TEST(HostileFrames, WrongTypesOfEveryKeyChangeNothing) {
       ASSERT_EQ(pair.state(), before) << "lane " << lane;
     }
   }
-  // As it should be, one does what it is for: the test would see a change.
+  // A valid frame has its effect: the test would see a change.
   pair.say(frame(FrameType::kHello, kGood.at(FrameType::kHello).to_cbor()));
   EXPECT_NE(pair.state(), before);
 }

@@ -1,5 +1,5 @@
-// Two tunnels with several workers each, over a network that keeps the order of what comes from one port and
-// of nothing else: every inner flow arrives in order and whole, whatever happens to lanes.
+// Two tunnels with several workers each, over a network that keeps only the order of datagrams from one port:
+// every inner flow arrives in order and whole, whatever happens to lanes.
 #include <deque>
 
 #include <gtest/gtest.h>
@@ -141,7 +141,7 @@ class LanesTest : public ::testing::Test {
     }
   }
 
-  /// Session up, and every worker has had much to send.
+  /// The session is up, and every worker has sent much.
   void open_all_lanes() {
     for (int i = 0; i < 3; ++i) {
       for (std::uint64_t flow = 0; flow < kFlows; ++flow) send(*a, *b, flow, 20);
@@ -302,7 +302,7 @@ TEST_F(LanesTest, ARecordedMessageIsRefusedOnEveryWorker) {
       inbound->begin(now().boot);
       inbound->add({copy, copy.size(), 0, endpoint("192.0.2.1:1000")}, write);
       inbound->finish(write);
-      // Nor does another lane's number make it fresh: the number is authenticated.
+      // Another lane number does not make it fresh: the number is authenticated.
       copy = message.datagram;
       copy[15] = static_cast<std::uint8_t>((copy[15] & 0x0f) | ((copy[15] >> 4) % 4 + 1) << 4);
       inbound->begin(now().boot);

@@ -1,5 +1,5 @@
-// What the tunnel has sent comes back out of the device, because a route to the peer leads into it: it must
-// not go round.
+// A route to the peer leads into the tunnel, so that its own datagrams come back out of the device: they must
+// not loop.
 #include <gtest/gtest.h>
 
 #include "tests/simulation/simulated_network.h"

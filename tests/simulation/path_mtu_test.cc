@@ -1,4 +1,4 @@
-// Two tunnelds find out what the path between them carries, by probes in the tunnel and nothing else.
+// Two tunnelds measure the path MTU between them, by probes in the tunnel alone.
 #include "common/json.h"
 #include "common/protocol/data_message.h"
 #include "tests/simulation/simulated_network.h"
@@ -11,7 +11,7 @@ using protocol::Event;
 constexpr protocol::TunnelOptions kProbing{
     .extension = true, .fast_cipher = false, .capabilities = {.probe = true}, .path = {}};
 
-/// `a` calls `b`, over a path that swallows in silence what is larger than `carries`.
+/// `a` calls `b` over a path that silently drops datagrams larger than `carries`.
 struct NarrowWay {
   explicit NarrowWay(protocol::TunnelOptions of_b = kProbing, bool ipv6 = false,
                      protocol::TunnelOptions of_a = kProbing)

@@ -1,5 +1,5 @@
-// A server and its clients, with their tunnels, over a network that loses and doubles: what each has in the
-// end, and at every step.
+// A server and its clients, with their tunnels, over a network that loses and duplicates: checks what each
+// has at every step and in the end.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -65,7 +65,8 @@ struct Server : Pushing<daemon::ServerPush> {
                                        if (host_refuses) throw std::runtime_error("no rules");
                                        taken = addresses_of(leases);
                                        ++takes;
-                                       // A lease that only the tunnel knows would be somebody else's after a restart.
+                                       // A lease that only the tunnel knows would be somebody else's after a
+                                       // restart.
                                        daemon::Leases saved;
                                        for (const daemon::Lease& lease : disk) saved[lease.key] = lease;
                                        EXPECT_EQ(addresses_of(saved), taken);
@@ -91,7 +92,7 @@ struct Server : Pushing<daemon::ServerPush> {
   std::vector<daemon::Lease> disk;
   bool disk_is_full = false;
   bool host_refuses = false;
-  /// As host and tunnel have them.
+  /// As applied to host and tunnel.
   std::map<crypto::PublicKey, std::vector<net::IpAddress>> taken;
   std::size_t takes = 0;
 };
@@ -132,7 +133,7 @@ struct Client : Pushing<daemon::ClientPush> {
 
   bool refuses = false;
   std::optional<net::IpPrefix> refused_route;
-  /// As the host has it.
+  /// As applied to the host.
   daemon::AcceptedConfig applied;
 };
 
@@ -172,7 +173,7 @@ struct Office {
       }
     }
   }
-  /// A power failure: session and tunnel are gone, what is on disk is not.
+  /// A power failure: session and tunnel are lost, files are not.
   void restart_server() {
     server.side.reset();
     server.node = restarted(std::move(server.node), true);
@@ -266,7 +267,7 @@ TEST(Push, AHostThatRefusesMakesNoStormOfFrames) {
   const std::size_t before = office.server.sent + office.clients[0]->sent;
   office.run_for(1h, 1s);
   EXPECT_TRUE(office.clients[0]->side->accepted().addresses.empty());
-  // A session each two minutes asks anew; each question has five answers at most.
+  // A new session every two minutes asks again; each request gets five answers at most.
   EXPECT_LE(office.server.sent + office.clients[0]->sent - before, 1500U);
 }
 
@@ -376,7 +377,7 @@ TEST(Push, AnotherPoolIsLeasedToAllInOneChangeOfHostAndTunnel) {
   EXPECT_EQ(office.server.takes, before + 1);
 }
 
-/// All that can be told apart at the end of an hour with everything in it.
+/// The complete state at the end of an hour with all kinds of events.
 std::vector<std::string> history(std::uint64_t seed) {
   Office office(seed, 4);
   office.network.loss = 0.3;

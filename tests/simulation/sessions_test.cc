@@ -1,4 +1,4 @@
-// Sessions under bad luck and bad will.
+// Sessions under packet loss and attack.
 #include "tests/simulation/simulated_network.h"
 
 namespace tunneld::simulation {

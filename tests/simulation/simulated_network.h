@@ -81,7 +81,7 @@ class Node {
   protocol::PeerId add_peer(const Node& other, bool with_endpoint, Duration keepalive = Duration::zero());
   /// An inner packet to the inside address of `to`.
   void send(const Node& to, std::uint64_t id);
-  /// Everything the daemon's control thread would do now.
+  /// Everything that the daemon's control thread would do now.
   void turn();
   void receive(std::vector<std::uint8_t> datagram, const net::Endpoint& from);
 
@@ -96,9 +96,9 @@ class Node {
   protocol::Inbound inbound;
   protocol::Actions actions;
   std::vector<std::uint64_t> delivered;
-  /// Sees what comes out of the tunnel, in its parts.
+  /// Receives what comes out of the tunnel, in parts.
   std::function<void(std::span<const iovec>)> on_packet;
-  /// At a tap: gets the frames of peers for other peers.
+  /// For a tap: receives frames from peers to other peers.
   std::function<void(const protocol::ForwardedFrame&)> on_forward;
   std::vector<protocol::Event> events;
   std::vector<protocol::Actions::Frame> frames;
@@ -169,7 +169,7 @@ class Network {
     return probability > 0 && std::uniform_real_distribution<>(0, 1)(random) < probability;
   }
 
-  // The network's manners.
+  // How the network behaves.
   double loss = 0, duplicate = 0;
   Duration latency = 20ms, jitter = 0ms;
   /// Sees every datagram; false swallows it.
@@ -178,7 +178,7 @@ class Network {
   std::function<void(const Node&, const net::Endpoint&, ByteView)> on_datagram_to;
 
   Duration clock = 1000s;
-  /// By how much somebody has set the hosts' clocks.
+  /// How far the hosts' clocks have been set forward or back.
   Duration wall_set_by{};
   std::mt19937_64 random;
   std::vector<Node*> nodes;
@@ -227,7 +227,7 @@ class Network {
         auto& used = counters[header.receiver()];
         if (used.second && header.counter() <= used.first) violated("a nonce was used twice");
         used = {header.counter(), true};
-        // The key is at most one way younger than the handshake message that named its index.
+        // The key is younger than the handshake message that named its index by at most one network delay.
         if (clock - index_born[header.receiver()] > protocol::kRejectAfterTime + latency + jitter) {
           violated("data under an expired key");
         }

@@ -1,5 +1,5 @@
-// In steady state a packet's whole way, from one tunnel's device to the other's, allocates nothing:
-// superpackets and small packets, both ciphers.
+// In steady state a packet from one tunnel's device to the other's causes no allocation: superpackets and
+// small packets, both ciphers.
 #include "tests/counted_malloc.h"
 #include "tests/simulation/simulated_network.h"
 #include "tests/unit/net/packet_builder.h"
@@ -9,7 +9,7 @@
 namespace tunneld::simulation {
 namespace {
 
-/// A packet of the device's, and as often as it is sent: sending changes it.
+/// Copies of a packet from the device, one for each time that it is sent: sending changes it.
 struct DevicePacket {
   net::VirtioNetHeader header;
   net::testing::Bytes bytes;

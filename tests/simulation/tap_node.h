@@ -21,7 +21,7 @@ inline net::MacAddress mac(std::uint8_t last) {
 }
 inline const net::MacAddress kBroadcast = *net::MacAddress::parse("ff:ff:ff:ff:ff:ff");
 
-/// A frame of no protocol that anybody knows, whose payload begins with `id`.
+/// A frame of an unassigned protocol, whose payload begins with `id`.
 inline std::vector<std::uint8_t> frame(const net::MacAddress& from, const net::MacAddress& to,
                                        std::uint64_t id, std::size_t payload = 46) {
   std::vector<std::uint8_t> bytes(14 + payload);

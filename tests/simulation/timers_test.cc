@@ -169,7 +169,7 @@ TEST(Timers, WhoSaysByeAsksForNoNewSession) {
   EXPECT_EQ(protocol::classify(actions.bytes(actions.datagrams()[0])), MessageType::kData);
 }
 
-/// Sessions of which a peer still has the keys.
+/// Sessions whose keys a peer still has.
 std::size_t sessions_with_keys(Node& node, protocol::PeerId peer) {
   const protocol::Keypairs& keypairs = node.tunnel->peer(peer).keypairs();
   std::size_t count = node.plane.quiescence.waiting();
@@ -225,7 +225,7 @@ TEST(Timers, KeysThatNobodyHasConfirmedAreWiped) {
   EXPECT_EQ(sessions_with_keys(pair.b, pair.a_at_b), 0U);
 }
 
-/// Whether `secret` stands anywhere in the peer's own memory.
+/// Whether `secret` is anywhere in the peer's own memory.
 bool holds(const protocol::Peer& peer, const std::vector<std::uint8_t>& secret) {
   const ByteView memory(reinterpret_cast<const std::uint8_t*>(&peer), sizeof peer);
   return !std::ranges::search(memory, secret).empty();
@@ -234,13 +234,13 @@ bool holds(const protocol::Peer& peer, const std::vector<std::uint8_t>& secret) 
 TEST(Timers, TheEphemeralKeyOfAHandshakeGoesWithItsAttempt) {
   Network network(12);
   Node a(network, "192.0.2.1:1111", "10.0.0.1"), b(network, "192.0.2.2:2222", "10.0.0.2");
-  // All that is drawn in the length of a key.
+  // All random bytes that have a key's length.
   std::vector<std::vector<std::uint8_t>> drawn;
   a.tunnel = std::make_unique<protocol::Tunnel>(
       a.key.clone(), *a.engine,
       [&](MutableBytes out) {
         network.random_bytes()(out);
-        // The ends of an X25519 key are changed (RFC 7748 section 5).
+        // X25519 keys are clamped (RFC 7748 section 5).
         if (out.size() == 32) drawn.emplace_back(out.begin() + 1, out.end() - 1);
       },
       a.plane, kStock);

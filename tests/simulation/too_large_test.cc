@@ -1,5 +1,5 @@
-// What is too large for the path to a peer: cut where that is allowed, answered where it is not, and never
-// lost in silence.
+// Packets that are too large for the path to a peer: fragmented if that is allowed, answered if it is not,
+// and never lost silently.
 #include "common/net/mss_clamp.h"
 #include "common/protocol/data_message.h"
 #include "tests/simulation/simulated_network.h"
@@ -34,7 +34,7 @@ struct NarrowPair : Pair {
     node.tunnel->change_peers(std::move(changes), network.now());
   }
 
-  /// Sends a packet through `a`; what leaves is kept in `datagrams`, what is answered in `answers`.
+  /// Sends a packet through `a`; keeps what leaves in `datagrams`, and ICMP errors in `answers`.
   void send(const Bytes& bytes, const net::VirtioNetHeader& header = {}) {
     Bytes packet = bytes;
     datagrams.clear();

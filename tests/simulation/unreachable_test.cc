@@ -1,5 +1,5 @@
-// Packets for nobody, and for peers of whom nobody knows where they are: answered as the kernel's WireGuard
-// does, or kept for so long and no longer.
+// Packets for no peer, and for peers without an endpoint: answered as the kernel's WireGuard does, or kept
+// for a limited time.
 #include "common/net/icmp.h"
 #include "tests/simulation/simulated_network.h"
 #include "tests/unit/net/packet_builder.h"
@@ -33,7 +33,7 @@ Bytes packet_to(const std::string& to, const std::string& from = "") {
   return build(spec);
 }
 
-/// What the device gets for a packet that it has given.
+/// What the device receives in answer to a packet.
 std::vector<Bytes> answers_to(Node& node, Bytes packet, int times = 1) {
   std::vector<Bytes> answers;
   for (; times > 0; --times) {
