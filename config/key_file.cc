@@ -13,6 +13,7 @@
 
 #include "common/net/file_descriptor.h"
 #include "config/diagnostic.h"
+#include "config/service_user.h"
 #include "config/trusted_path.h"
 
 namespace tunneld::config {
@@ -75,7 +76,10 @@ std::optional<KeyFileProblem> check_kind_and_mode(const std::string& path, const
     return KeyFileProblem{file + " is " + describe_kind(status.st_mode),
                           "name the regular file that holds the key"};
   }
-  const mode_t forbidden = is_credential ? S_IRWXO : S_IRWXG | S_IRWXO;
+  mode_t forbidden = is_credential ? S_IRWXO : S_IRWXG | S_IRWXO;
+  // Without asking the user database about a file that is fine anyway.
+  if ((status.st_mode & S_IRGRP) != 0 && is_roots_for_service(status))
+    forbidden &= ~static_cast<mode_t>(S_IRGRP);
   if ((status.st_mode & forbidden) != 0) {
     return KeyFileProblem{file + " is open to others (mode " + octal(status.st_mode) + ")",
                           "run: chmod 600 " + path + ", and make a new key if others may have seen this one"};
@@ -94,6 +98,14 @@ std::optional<KeyFileProblem> check_owner(const std::string& path, const struct 
                         "run: chown root " + path};
 }
 
+/// What helps who may not open a file.
+std::string how_to_permit(const std::string& path) {
+  const auto service = service_user();
+  if (!service || service->user != ::geteuid()) return "run as root or as the file's owner";
+  return "the service may not read it: run: chown root:tunneld " + path + " && chmod 640 " + path +
+         ", and see that it may enter the directory";
+}
+
 /// A file that cannot be opened can still be looked at, so that `check` without root finds what it can.
 /// `maker`: the subcommand that makes such a key.
 KeyFileProblem explain_unopened(const std::string& path, bool is_credential, std::string_view maker,
@@ -105,7 +117,7 @@ KeyFileProblem explain_unopened(const std::string& path, bool is_credential, std
   }
   if (error == EACCES) {
     return {"key file " + in_quotes(path) + " cannot be checked as this user: " + reason(error),
-            "run as root or as the file's owner", true};
+            how_to_permit(path), true};
   }
   return {"cannot open key file " + in_quotes(path) + ": " + reason(error),
           error == ENOENT ? "make it with: tunneld " + std::string(maker) + " -o " + path : ""};
@@ -114,7 +126,7 @@ KeyFileProblem explain_unopened(const std::string& path, bool is_credential, std
 KeyFileProblem explain_link(const std::string& path, const UntrustedPath& untrusted) {
   const std::string message = "key file " + in_quotes(path) + " is a symbolic link, and on its way " +
                               in_quotes(untrusted.path) + ' ' + untrusted.reason;
-  if (untrusted.error == EACCES) return {message, "run as root or as the file's owner", true};
+  if (untrusted.error == EACCES) return {message, how_to_permit(path), true};
   if (untrusted.error != 0) {
     return {"key file " + in_quotes(path) + " is a symbolic link that leads nowhere: " +
                 in_quotes(untrusted.path) + ": " + untrusted.reason,

@@ -28,7 +28,8 @@ template <typename Key>
 using KeyFileResult = std::variant<Key, KeyFileProblem>;
 
 /// The file must be regular, or a link to such a file that nobody else can turn elsewhere, belong to root or
-/// to us, and grant nothing to group or others. A systemd credential may be readable by a group: systemd
+/// to us, and grant nothing to group or others; but root's file may be read by the service's group
+/// (config/service_user.h). A systemd credential may be readable by a group: systemd
 /// grants its service's user access by an ACL, whose mask shows there.
 [[nodiscard]] KeyFileResult<crypto::PrivateKey> read_private_key(const KeyFile& file);
 [[nodiscard]] KeyFileResult<crypto::PresharedKey> read_preshared_key(const KeyFile& file);

@@ -16,6 +16,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
+#include "config/service_user.h"
 #include "daemon/host/state_file.h"
 
 namespace tunneld::daemon {
@@ -41,7 +42,7 @@ std::optional<WallTime> ClockMark::load() const {
   }
   struct stat status {};
   const bool is_trusted = ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
-                          (status.st_uid == 0 || status.st_uid == ::geteuid()) && (status.st_mode & 022) == 0;
+                          config::is_trusted_owner(status.st_uid) && (status.st_mode & 022) == 0;
   std::array<char, 32> text{};
   const ssize_t length = is_trusted ? ::read(file.get(), text.data(), text.size()) : -1;
   std::int64_t nanoseconds = 0;

@@ -14,6 +14,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
+#include "config/service_user.h"
 #include "daemon/host/state_file.h"
 
 namespace tunneld::daemon {
@@ -100,7 +101,7 @@ std::vector<Lease> LeaseStore::load() const {
   }
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) fail(errno, path_);
-  const bool is_trusted = S_ISREG(status.st_mode) && (status.st_uid == 0 || status.st_uid == ::geteuid()) &&
+  const bool is_trusted = S_ISREG(status.st_mode) && config::is_trusted_owner(status.st_uid) &&
                           (status.st_mode & 022) == 0 && status.st_size <= kLargest;
   if (!is_trusted) {
     throw LeaseStoreError(

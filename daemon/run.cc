@@ -1,21 +1,40 @@
 // `tunneld --config FILE`: read the configuration, take the lock, run; and what ends it becomes an exit code.
 #include "daemon/run.h"
 
+#include <cstdint>
+#include <iostream>
+
 #include "common/log.h"
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "daemon/daemon.h"
 #include "daemon/host/interface_lock.h"
+#include "daemon/host/privilege.h"
 #include "daemon/host/run_directory.h"
 #include "daemon/logging.h"
 
 namespace tunneld::daemon {
+namespace {
+
+/// Ports below it need CAP_NET_BIND_SERVICE (ip(7)).
+constexpr std::uint16_t kFirstFreePort = 1024;
+
+}  // namespace
+
 ExitCode run_daemon(const RunOptions& options) {
   config::ParseResult parsed = config::parse_file(options.config);
   print_diagnostics(parsed.diagnostics);
   if (!parsed.config) return ExitCode::kBadUsage;
-  start_logging(options.log_level.value_or(parsed.config->log.level));
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
+  try {
+    const auto port = parsed.config->interface.listen_port.value_or(0);
+    give_up_power(port != 0 && port < kFirstFreePort);
+  } catch (const std::system_error& error) {
+    std::cerr << "tunneld: " << error.what() << "\n";
+    return ExitCode::kRuntimeFailure;
+  }
+  // From here on there may be other threads.
+  start_logging(options.log_level.value_or(parsed.config->log.level));
   print_diagnostics(keys.diagnostics);
   if (!keys.keys) return ExitCode::kBadUsage;
 

@@ -43,7 +43,10 @@ template <typename T>
             ": stop it or set another listen_port";
   } else if (error == EACCES) {
     words =
-        "may not bind UDP port " + number + ": ports below 1024 need CAP_NET_BIND_SERVICE; set a higher one";
+        "may not bind UDP port " + number +
+        ": ports below 1024 need CAP_NET_BIND_SERVICE; set a higher listen_port, or give it to the service: "
+        "`systemctl edit tunneld@NAME` with [Service], AmbientCapabilities=CAP_NET_BIND_SERVICE and "
+        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE";
   }
   throw std::system_error(error, std::generic_category(), words);
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <set>
 #include <system_error>
 
@@ -14,6 +15,7 @@
 #include "common/nothing_left.h"
 #include "daemon/host/changes/nft_table.h"
 #include "daemon/host/dns/dns_change.h"
+#include "daemon/host/dns/names_helper.h"
 #include "daemon/host/dns/own_namespace.h"
 #include "daemon/host/dns/resolv_conf_file.h"
 #include "daemon/host/dns/resolv_conf_text.h"
@@ -21,6 +23,7 @@
 #include "daemon/host/host_changes.h"
 #include "daemon/host/interface_lock.h"
 #include "daemon/host/journal_owner.h"
+#include "daemon/host/privilege.h"
 #include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
@@ -117,6 +120,18 @@ std::size_t remove_lost_tables() {
 std::size_t remove_dns_lines() {
   if (whom_serves("/etc/resolv.conf") != Whose::kOurs) return 0;
   std::vector<std::string> interfaces;
+  if (needs_names_helper()) {
+    interfaces = interfaces_with_dns_lines(read_resolv_conf("/etc/resolv.conf").value_or(""));
+    for (const std::string& interface : interfaces) {
+      (void)undo_dns({.interface = {.name = interface},
+                      .servers = {},
+                      .search = {},
+                      .keeper = DnsKeeper::kFile,
+                      .place = "/etc/resolv.conf",
+                      .file = real_resolv_conf("/etc/resolv.conf")});
+    }
+    return interfaces.size();
+  }
   edit_resolv_conf("/etc/resolv.conf", [&](const auto& text) -> std::optional<std::string> {
     interfaces = interfaces_with_dns_lines(text.value_or(""));
     if (interfaces.empty()) return std::nullopt;
@@ -149,6 +164,7 @@ ExitCode reporting(const Action& action) {
 
 ExitCode clean_up_one(const std::string& interface, HostChanges::LeftClosed left_closed) {
   return reporting([&] {
+    become_owner_of_run_directory();
     // Where no journal tells of it any more.
     tidy_dns();
     if (!std::filesystem::exists(run_directory())) {
@@ -171,6 +187,14 @@ ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
     interfaces = known_interfaces();
     return ExitCode::kFine;
   });
+  std::optional<std::string> running;
+  const ExitCode became = reporting([&running] {
+    // Root sees what the service's user does not.
+    if (is_roots_work_the_services()) running = tunneld_that_runs_here();
+    become_owner_of_run_directory();
+    return ExitCode::kFine;
+  });
+  if (became != ExitCode::kFine) return became;
   for (const std::string& interface : interfaces) {
     const ExitCode one = reporting([&] {
       const auto lock = InterfaceLock::take(interface);
@@ -178,8 +202,8 @@ ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
     });
     if (one != ExitCode::kFine) result = one;
   }
-  const ExitCode tagged = reporting([left_closed] {
-    if (const std::string pid = tunneld_that_runs_here(); !pid.empty()) {
+  const ExitCode tagged = reporting([&] {
+    if (const std::string pid = running ? *running : tunneld_that_runs_here(); !pid.empty()) {
       std::cout << "routes and rules in no journal: left alone, because process " << pid << " is a tunneld\n";
       return ExitCode::kFine;
     }

@@ -20,6 +20,7 @@
 #include "daemon/commands/init_command.h"
 #include "daemon/commands/interface_commands.h"
 #include "daemon/commands/key_commands.h"
+#include "daemon/commands/names_command.h"
 #include "daemon/run.h"
 
 namespace tunneld::daemon {
@@ -250,6 +251,11 @@ ExitCode run_command_line(int argc, char** argv) {
   bool kept_closed = false;
   cleanup->add_flag("--keep-closed", kept_closed, "Undo everything except a kill switch");
 
+  // Of a unit alone, so not in the help.
+  CLI::App* names =
+      app.add_subcommand("names-helper", "Tell the host's name servers for daemons that are not root");
+  names->group("");
+
   std::string patient;
   CLI::App* doctor = app.add_subcommand("doctor", "Find out why a tunnel is down");
   doctor->add_option("peer", patient, "Default: all peers")->type_name("PEER");
@@ -263,6 +269,7 @@ ExitCode run_command_line(int argc, char** argv) {
   }
   try {
     if (*check_command) return check_config(check);
+    if (*names) return help_with_names();
     if (*genkey) return generate_private_key(key_file);
     if (*pubkey) return print_public_key();
     if (*genpsk) return generate_preshared_key(key_file);

@@ -3,6 +3,7 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 #include <string_view>
 #include <system_error>
@@ -12,6 +13,7 @@
 
 #include "common/crypto/keys.h"
 #include "common/net/file_descriptor.h"
+#include "config/service_user.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -56,6 +58,7 @@ void write_key_file(const std::string& path, const char* base64) {
   const net::FileDescriptor file(
       open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.is_open()) throw std::system_error(errno, std::generic_category(), path);
+  config::let_service_read(file.get(), std::filesystem::path(path).parent_path());
   write_all(file.get(), base64, path);
 }
 

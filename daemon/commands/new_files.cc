@@ -11,6 +11,7 @@
 
 #include "common/net/file_descriptor.h"
 #include "common/system_error.h"
+#include "config/service_user.h"
 #include "config/trusted_path.h"
 #include "daemon/host/state_file.h"
 
@@ -54,6 +55,7 @@ void NewFiles::write(const std::string& path, std::string_view text, mode_t mode
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!file.is_open()) fail(errno, path);
   files_.push_back(path);
+  config::let_service_read(file.get(), std::filesystem::path(path).parent_path());
   write_whole(file.get(), text, path);
 }
 
@@ -65,6 +67,8 @@ void NewFiles::make_directory(const std::string& path) {
     refuse_others(parent_name, true);
   if (::mkdir(path.c_str(), 0700) == 0) {
     directories_.push_back(path);
+    const net::FileDescriptor made(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (made.is_open()) config::let_service_read(made.get(), parent.string());
     return;
   }
   if (errno == ENOENT && !parent.empty() && parent != path) {

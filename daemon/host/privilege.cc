@@ -1,16 +1,117 @@
 #include "daemon/host/privilege.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+
+#include <grp.h>
 #include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "common/system_error.h"
+#include "config/service_user.h"
+#include "daemon/host/dns/own_namespace.h"
+#include "daemon/host/run_directory.h"
+
 namespace tunneld::daemon {
 
-bool may_change_network() {
+namespace {
+
+/// Capabilities below 32, as bits: all that are of interest here.
+using Capabilities = std::uint32_t;
+constexpr Capabilities kNetAdmin = 1U << CAP_NET_ADMIN;
+constexpr Capabilities kLowPorts = 1U << CAP_NET_BIND_SERVICE;
+/// As the unit's LimitMEMLOCK: root had needed none. Bytes.
+constexpr rlim_t kLockedMemory = 128U << 20U;
+
+/// None where they cannot be read.
+Capabilities permitted_capabilities() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
-  if (syscall(SYS_capget, &header, sets) != 0) return false;
-  return (sets[CAP_NET_ADMIN / 32].effective & (1U << (CAP_NET_ADMIN % 32))) != 0;
+  return syscall(SYS_capget, &header, sets) == 0 ? sets[0].permitted & sets[0].effective : 0;
+}
+
+void keep_only(Capabilities kept) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  // A service's system call filter may forbid the call where there is nothing to give up.
+  if (syscall(SYS_capget, &header, sets) == 0 && sets[0].permitted == kept && sets[0].effective == kept &&
+      sets[1].permitted == 0)
+    return;
+  sets[1] = {};
+  sets[0] = {.effective = kept, .permitted = kept, .inheritable = 0};
+  if (syscall(SYS_capset, &header, sets) != 0) fail(errno, "giving up capabilities");
+}
+
+/// What a program that we start would get back as root.
+void bound_to(Capabilities kept) {
+  for (int one = 0;; ++one) {
+    const int is_in = prctl(PR_CAPBSET_READ, one, 0, 0, 0);
+    if (is_in < 0) return;
+    const bool stays = one < 32 && ((kept >> one) & 1U) != 0;
+    // A container may have taken CAP_SETPCAP away, with most of the others.
+    if (is_in == 1 && !stays && prctl(PR_CAPBSET_DROP, one, 0, 0, 0) != 0 && errno != EPERM)
+      fail(errno, "giving up capabilities");
+  }
+}
+
+/// If that is the service's user, and we could become it.
+std::optional<config::ServiceUser> service_in_its_run_directory() {
+  struct stat directory {};
+  if (::geteuid() != 0 || ::stat(run_directory().c_str(), &directory) != 0) return std::nullopt;
+  const auto service = config::service_user();
+  return service && service->user != 0 && directory.st_uid == service->user ? service : std::nullopt;
+}
+
+void become(const config::ServiceUser& service) {
+  if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || ::setgroups(0, nullptr) != 0 ||
+      ::setresgid(service.group, service.group, service.group) != 0 ||
+      ::setresuid(service.user, service.user, service.user) != 0)
+    fail(errno, "becoming user " + std::to_string(service.user));
+}
+
+/// Root's memory was locked without a limit.
+void raise_limit_of_locked_memory() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur >= kLockedMemory) return;
+  limit.rlim_cur = kLockedMemory;
+  limit.rlim_max = std::max(limit.rlim_max, kLockedMemory);
+  ::setrlimit(RLIMIT_MEMLOCK, &limit);
+}
+
+void go_on_with(Capabilities kept) {
+  kept &= permitted_capabilities();
+  bound_to(kept);
+  if (const auto service = service_in_its_run_directory()) become(*service);
+  keep_only(kept);
+  // The change of user, and of what it may do, has made it open to others of that user again.
+  prctl(PR_SET_DUMPABLE, 0);
+}
+
+}  // namespace
+
+bool may_change_network() {
+  return (permitted_capabilities() & kNetAdmin) != 0;
+}
+
+void give_up_power(bool has_low_port) {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(errno, "giving up programs that are setuid");
+  if (::geteuid() != 0) return;
+  remember_first_process();
+  raise_limit_of_locked_memory();
+  go_on_with(has_low_port ? kNetAdmin | kLowPorts : kNetAdmin);
+}
+
+bool is_roots_work_the_services() {
+  return service_in_its_run_directory().has_value();
+}
+
+void become_owner_of_run_directory() {
+  if (is_roots_work_the_services()) go_on_with(kNetAdmin);
 }
 
 std::string missing_for_root(const std::vector<HostChange>& wanted) {

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/service_user.h"
+
 namespace tunneld::daemon {
 namespace {
 
@@ -20,8 +22,7 @@ bool make_private(const std::filesystem::path& path) {
     throw std::system_error(errno, std::generic_category(), path.string());
   }
   // Whoever can write here can lock us out, take the journal away, or answer in our name.
-  const bool is_ours = info.st_uid == 0 || info.st_uid == ::geteuid();
-  if (!is_ours || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+  if (!config::is_trusted_owner(info.st_uid) || (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     throw std::system_error(std::make_error_code(std::errc::operation_not_permitted),
                             path.string() +
                                 " can be written by other users: choose a directory that is yours alone "

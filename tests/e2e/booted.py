@@ -5,7 +5,7 @@ import pathlib
 import shutil
 import subprocess
 
-from harness import Skip, sh, wait_for
+from harness import Failure, Skip, sh, wait_for
 
 
 @contextlib.contextmanager
@@ -46,6 +46,8 @@ def install(lab, root):
         env={**os.environ, "DESTDIR": str(installed)},
     )
     shutil.copytree(installed / "usr", root / "usr", dirs_exist_ok=True)
+    # As a package does, or the next boot.
+    sh("systemd-sysusers", f"--root={root}", "tunneld.conf")
 
 
 def configure_near(lab, root):
@@ -94,9 +96,14 @@ def boot_and_run(root, script, *options, seconds=60):
     )
     try:
         result = root / "result"
-        wait_for(
-            lambda: result.exists() and "\n+ echo DONE" in result.read_text(errors="replace"), seconds, "the test unit ends"
-        )
+        try:
+            wait_for(
+                lambda: result.exists() and "\n+ echo DONE" in result.read_text(errors="replace"),
+                seconds,
+                "the test unit ends",
+            )
+        except Failure as failure:
+            raise Failure(f"{failure}\n{result.read_text(errors='replace') if result.exists() else ''}") from failure
         return result.read_text(errors="replace")
     finally:
         container.terminate()

@@ -103,7 +103,7 @@ cat /far.log | tail -3
 """
 
 CONFIG = """
-interface: {{ name: tun0, addresses: [10.9.0.{own}/24], listen_port: 51820, private_key_file: /etc/{own}.key{dns} }}
+interface: {{ name: tun0, addresses: [10.9.0.{own}/24], listen_port: 51820, private_key_file: {keys}/{own}.key{dns} }}
 peers: [{{ name: other, public_key: "{key}", endpoints: ["203.0.113.{other}:51820"], allowed_ips: [10.9.0.{other}/32] }}]
 """
 
@@ -131,10 +131,11 @@ def run(lab):
         configs = root / "etc/tunneld"
         shutil.rmtree(configs, ignore_errors=True)
         configs.mkdir(mode=0o700)
+        shutil.move(root / "etc/1.key", configs)
         split = ", dns: { servers: [10.9.0.2], search: [corp.example] }"
         for name, dns in (("near", split), ("none", ""), ("all", ", dns: { servers: [10.9.0.2] }")):
-            (configs / f"{name}.yaml").write_text(CONFIG.format(own=1, other=2, key=public[2], dns=dns))
-        (root / "etc/far.yaml").write_text(CONFIG.format(own=2, other=1, key=public[1], dns=""))
+            (configs / f"{name}.yaml").write_text(CONFIG.format(own=1, other=2, keys="/etc/tunneld", key=public[2], dns=dns))
+        (root / "etc/far.yaml").write_text(CONFIG.format(own=2, other=1, keys="/etc", key=public[1], dns=""))
         (root / "opt").mkdir(exist_ok=True)
         shutil.copy(ROOT / "tests/e2e/dns.py", root / "opt/dns.py")
         (root / "opt/inside.zone").write_text("www.corp.example 198.51.100.7")
@@ -142,6 +143,7 @@ def run(lab):
 
         text = boot_and_run(root, SCRIPT, "--resolv-conf=off", seconds=150)
         stub = (root / "resolv.conf.during").read_text()
+        check((root / "opt/inside.log").exists(), text)
         inside = (root / "opt/inside.log").read_text()
 
     part = sections(text)

@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "common/net/interface_name.h"
+#include "daemon/host/dns/names_helper.h"
 #include "daemon/host/dns/own_namespace.h"
 #include "daemon/host/dns/resolv_conf_file.h"
 #include "daemon/host/dns/resolv_conf_text.h"
@@ -137,7 +138,11 @@ Followed follow_dns(DnsSet& set) {
   if (is_another) {
     if (!set.own_resolver) expect_ours(set.place);
     try {
-      remove_lines(set, set.file);
+      if (needs_names_helper()) {
+        (void)undo_by_helper(set, kDnsPatience);
+      } else {
+        remove_lines(set, set.file);
+      }
     } catch (const std::system_error& error) {
       log::warn("our lines stay in {}, which nothing leads to any more: {}", set.file, error.what());
       is_left = true;
@@ -165,6 +170,7 @@ void tidy_dns() noexcept {
 }
 
 void apply_dns(const DnsSet& set, std::chrono::milliseconds patience) {
+  if (set.keeper != DnsKeeper::kNobody && needs_names_helper()) return apply_by_helper(set, patience);
   switch (set.keeper) {
     case DnsKeeper::kNobody:
       return;
@@ -179,6 +185,7 @@ void apply_dns(const DnsSet& set, std::chrono::milliseconds patience) {
 }
 
 Undone undo_dns(const DnsSet& set, std::chrono::milliseconds patience) {
+  if (set.keeper != DnsKeeper::kNobody && needs_names_helper()) return undo_by_helper(set, patience);
   switch (set.keeper) {
     case DnsKeeper::kNobody:
       return Undone::kDone;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <sstream>
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
@@ -64,12 +65,34 @@ std::optional<bool> is_our_namespace(const std::string& name) {
   return is_same(ours, named);
 }
 
-/// kUnknown where process 1 may not be looked at.
+/// What remember_first_process() has seen: its network namespace, and its root.
+struct FirstProcess {
+  std::optional<struct stat> network_namespace;
+  net::FileDescriptor root;
+};
+
+FirstProcess& first_process() {
+  static FirstProcess first;
+  return first;
+}
+
+/// kUnknown where process 1 may not be looked at, and could not before.
 Whose namespace_of_first_process() {
   struct stat ours {};
   struct stat first {};
-  if (::stat(kOurs, &ours) != 0 || ::stat("/proc/1/ns/net", &first) != 0) return Whose::kUnknown;
+  if (::stat(kOurs, &ours) != 0) return Whose::kUnknown;
+  if (::stat("/proc/1/ns/net", &first) != 0) {
+    if (!first_process().network_namespace) return Whose::kUnknown;
+    first = *first_process().network_namespace;
+  }
   return is_same(ours, first) ? Whose::kOurs : Whose::kOthers;
+}
+
+/// As process 1 sees it.
+bool stat_of_first_process(const std::string& path, struct stat& there) {
+  if (::stat(("/proc/1/root" + path).c_str(), &there) == 0) return true;
+  const net::FileDescriptor& root = first_process().root;
+  return root.is_open() && ::fstatat(root.get(), path.c_str() + 1, &there, 0) == 0;
 }
 
 /// Whether one of the sockets in an answer is bound to `file`; nullopt at the answer's end.
@@ -143,12 +166,17 @@ Whose find_whom_serves(const std::string& path) {
   // Process 1 may have another file there.
   struct stat here {};
   struct stat there {};
-  if (::stat(path.c_str(), &here) != 0 || ::stat(("/proc/1/root" + path).c_str(), &there) != 0)
-    return Whose::kUnknown;
+  if (::stat(path.c_str(), &here) != 0 || !stat_of_first_process(path, there)) return Whose::kUnknown;
   return is_same(here, there) ? Whose::kOthers : Whose::kOurs;
 }
 
 }  // namespace
+
+void remember_first_process() noexcept {
+  struct stat found {};
+  if (::stat("/proc/1/ns/net", &found) == 0) first_process().network_namespace = found;
+  first_process().root = net::FileDescriptor(::open("/proc/1/root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
 
 Whose whom_serves(const std::string& path) noexcept {
   try {

@@ -18,6 +18,9 @@ namespace tunneld::daemon {
 
 enum class Whose : std::uint8_t { kOurs, kOthers, kUnknown };
 
+/// Looks at process 1 while that is permitted, for later.
+void remember_first_process() noexcept;
+
 /// Whom `path` serves: a file or directory, or the file that links lead to. Never throws.
 [[nodiscard]] Whose whom_serves(const std::string& path) noexcept;
 

@@ -63,6 +63,10 @@ std::optional<std::string> find_resolvconf(const std::string& resolv_conf) {
   return std::nullopt;
 }
 
+bool is_resolvconf(const std::string& program) {
+  return std::ranges::find(kPlaces, program) != kPlaces.end();
+}
+
 std::string resolvconf_record(const std::string& interface) {
   // Debian's takes the order of servers from a list of names' beginnings (tun*, tap*, …), not from a metric.
   std::ifstream order("/etc/resolvconf/interface-order");

@@ -17,6 +17,9 @@ namespace tunneld::daemon {
 /// resolved, does not count.
 [[nodiscard]] std::optional<std::string> find_resolvconf(const std::string& resolv_conf);
 
+/// Whether `program` is one of the places where it can be.
+[[nodiscard]] bool is_resolvconf(const std::string& program);
+
 /// What it should call the settings of `interface`, so that they come before those of other interfaces.
 [[nodiscard]] std::string resolvconf_record(const std::string& interface);
 

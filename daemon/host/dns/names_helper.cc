@@ -1,0 +1,208 @@
+#include "daemon/host/dns/names_helper.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <string>
+#include <system_error>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "common/json.h"
+#include "common/log.h"
+#include "common/net/file_descriptor.h"
+#include "common/system_error.h"
+#include "config/names.h"
+#include "config/service_user.h"
+#include "daemon/host/dns/dns_change.h"
+#include "daemon/host/dns/resolv_conf_file.h"
+#include "daemon/host/dns/resolvconf.h"
+
+namespace tunneld::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using Milliseconds = std::chrono::milliseconds;
+
+constexpr const char* kHelperSocket = "/run/tunneld-names.socket";
+constexpr const char* kHostsFile = "/etc/resolv.conf";
+/// Where NetworkManager's is, to which /etc/resolv.conf may have led when our lines were written.
+constexpr const char* kNetworkManagersFile = "/run/NetworkManager/resolv.conf";
+/// Bytes; the largest set of servers and domains that a configuration can have is well below.
+constexpr std::size_t kLongestLine = 256U << 10U;
+/// For the other side to speak, which has its words ready.
+constexpr Milliseconds kWords{2000};
+/// Longer than anybody asks for.
+constexpr Milliseconds kMostPatience{15'000};
+constexpr Milliseconds kIdle{30'000};
+
+void set_patience(int socket, Milliseconds patience) {
+  const timeval time{.tv_sec = patience.count() / 1000, .tv_usec = patience.count() % 1000 * 1000};
+  ::setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &time, sizeof time);
+}
+
+void send_line(int socket, const std::string& line) {
+  const std::string whole = line + '\n';
+  std::size_t sent = 0;
+  while (sent < whole.size()) {
+    const ssize_t count = ::send(socket, whole.data() + sent, whole.size() - sent, MSG_NOSIGNAL);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(errno == EAGAIN ? ETIMEDOUT : errno, kHelperSocket);
+    sent += static_cast<std::size_t>(count);
+  }
+}
+
+std::string receive_line(int socket) {
+  std::string line;
+  std::array<char, 4096> part;
+  while (!line.ends_with('\n')) {
+    const ssize_t count = ::recv(socket, part.data(), part.size(), 0);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(errno == EAGAIN ? ETIMEDOUT : errno, kHelperSocket);
+    if (count == 0 || line.size() > kLongestLine) fail(EPROTO, kHelperSocket);
+    line.append(part.data(), static_cast<std::size_t>(count));
+  }
+  return line;
+}
+
+sockaddr_un helper_address() {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strcpy(address.sun_path, kHelperSocket);
+  return address;
+}
+
+/// The answer to a request.
+Json ask_helper(const char* what, const DnsSet& set, Milliseconds patience) {
+  const net::FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) fail(errno, kHelperSocket);
+  // It has others to serve, and may have to be started.
+  set_patience(socket.get(), patience + kWords);
+  const sockaddr_un address = helper_address();
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    fail(errno == EAGAIN ? ETIMEDOUT : errno, kHelperSocket);
+  send_line(socket.get(), Json{{"do", what}, {"patience", patience.count()}, {"set", set.to_json()}}.dump());
+  Json answer = Json::parse(receive_line(socket.get())).value_or(nullptr);
+  if (answer.contains("errno"))
+    throw std::system_error(answer.at("errno").get<int>(), std::generic_category(),
+                            answer.at("error").get<std::string>());
+  return answer;
+}
+
+/// Without the words that every std::system_error of that number ends with.
+std::string own_words(const std::system_error& error) {
+  std::string words = error.what();
+  const std::string end = ": " + error.code().message();
+  if (words.ends_with(end)) words.resize(words.size() - end.size());
+  return words;
+}
+
+Json failure(int error, const std::string& words) {
+  return {{"errno", error}, {"error", words}};
+}
+
+/// `holding`: interfaces whose name servers are set.
+Json answer_to(const Json& request, std::set<std::string>& holding) {
+  const auto asked = DnsSet::from_json(request.at("set"));
+  const auto set = asked ? vetted(*asked) : std::nullopt;
+  if (!set) return failure(EINVAL, "not a request of tunneld's");
+  const auto patience =
+      std::clamp(Milliseconds(request.at("patience").get<std::int64_t>()), Milliseconds(100), kMostPatience);
+  const std::string what = request.at("do").get<std::string>();
+  if (what == "apply") {
+    holding.insert(set->interface.name);
+    apply_dns(*set, patience);
+    return {{"undone", 0}};
+  }
+  if (what != "undo") return failure(EINVAL, "not a request of tunneld's");
+  const Undone undone = undo_dns(*set, patience);
+  holding.erase(set->interface.name);
+  return {{"undone", static_cast<int>(undone)}};
+}
+
+bool is_served(int socket) {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+         config::is_trusted_owner(peer.uid);
+}
+
+void serve_one(int socket, std::set<std::string>& holding) {
+  set_patience(socket, kWords);
+  Json answer;
+  try {
+    answer = answer_to(Json::parse(receive_line(socket)).value_or(nullptr), holding);
+  } catch (const std::system_error& error) {
+    answer = failure(error.code().value(), own_words(error));
+  } catch (const std::exception& error) {
+    answer = failure(EINVAL, error.what());
+  }
+  try {
+    send_line(socket, answer.dump());
+  } catch (const std::system_error& error) {
+    log::debug("{}", error.what());
+  }
+}
+
+}  // namespace
+
+bool needs_names_helper() {
+  return ::geteuid() != 0 && ::access(kHelperSocket, W_OK) == 0;
+}
+
+void apply_by_helper(const DnsSet& set, Milliseconds patience) {
+  [[maybe_unused]] const Json answer = ask_helper("apply", set, patience);
+}
+
+Undone undo_by_helper(const DnsSet& set, Milliseconds patience) {
+  const int undone = ask_helper("undo", set, patience).value("undone", 0);
+  return undone == static_cast<int>(Undone::kDeviceGone) ? Undone::kDeviceGone
+         : undone == static_cast<int>(Undone::kNotOurs)  ? Undone::kNotOurs
+                                                         : Undone::kDone;
+}
+
+std::optional<DnsSet> vetted(DnsSet set) {
+  if (!config::is_interface_name(set.interface.name)) return std::nullopt;
+  switch (set.keeper) {
+    case DnsKeeper::kNobody:
+    case DnsKeeper::kResolved:
+      return set;
+    case DnsKeeper::kResolvconf:
+      set.place = resolvconf_record(set.interface.name);
+      // Gone, or not in charge any more, it has something to take back all the same.
+      if (const auto program = find_resolvconf(kHostsFile)) set.program = *program;
+      return is_resolvconf(set.program) ? std::optional(set) : std::nullopt;
+    case DnsKeeper::kFile:
+      set.place = kHostsFile;
+      return set.file == kHostsFile || set.file == kNetworkManagersFile ||
+                     set.file == real_resolv_conf(kHostsFile)
+                 ? std::optional(set)
+                 : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+void serve_names() {
+  if (::sd_listen_fds(1) != 1) fail(ENOTSOCK, "tunneld-names.socket starts this");
+  const int listener = SD_LISTEN_FDS_START;
+  std::set<std::string> holding;
+  for (;;) {
+    pollfd waiting{.fd = listener, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&waiting, 1, holding.empty() ? static_cast<int>(kIdle.count()) : -1);
+    if (ready == 0) return;
+    if (ready < 0 && errno != EINTR) fail(errno, "poll");
+    if (ready <= 0) continue;
+    const net::FileDescriptor socket(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+    if (socket.is_open() && is_served(socket.get())) serve_one(socket.get(), holding);
+  }
+}
+
+}  // namespace tunneld::daemon
