@@ -4,7 +4,10 @@
 #include <cstdint>
 #include <iostream>
 
+#include <unistd.h>
+
 #include "common/log.h"
+#include "common/net/holder.h"
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "daemon/daemon.h"
@@ -28,6 +31,8 @@ ExitCode run_daemon(const RunOptions& options) {
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
   try {
     const auto port = parsed.config->interface.listen_port.value_or(0);
+    // Root's eyes see who is in the way.
+    if (::geteuid() == 0) net::remember_holders(port, parsed.config->interface.name.value);
     give_up_power(port != 0 && port < kFirstFreePort);
   } catch (const std::system_error& error) {
     std::cerr << "tunneld: " << error.what() << "\n";

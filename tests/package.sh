@@ -115,9 +115,13 @@ expect 'the files are these' diff - <(inside dpkg-query -L tunneld | grep -vE '^
 /usr/lib/systemd/networkd.conf.d
 /usr/lib/systemd/networkd.conf.d/50-tunneld.conf
 /usr/lib/systemd/system
-/usr/lib/systemd/system/tunneld-resolv-conf@.path
-/usr/lib/systemd/system/tunneld-resolv-conf@.service
+/usr/lib/systemd/system/tunneld-names.service
+/usr/lib/systemd/system/tunneld-names.socket
 /usr/lib/systemd/system/tunneld@.service
+/usr/lib/sysusers.d
+/usr/lib/sysusers.d/tunneld.conf
+/usr/lib/tmpfiles.d
+/usr/lib/tmpfiles.d/tunneld.conf
 /usr/lib/udev
 /usr/lib/udev/rules.d
 /usr/lib/udev/rules.d/70-tunneld.rules

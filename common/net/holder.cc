@@ -65,9 +65,19 @@ std::string first_process(const std::function<bool(const fs::path&, const std::s
   return "";
 }
 
-}  // namespace
+struct Remembered {
+  std::uint16_t port = 0;
+  std::string device;
+  std::string port_holder;
+  std::string device_holder;
+};
 
-std::string holder_of_udp_port(std::uint16_t port) {
+Remembered& remembered() {
+  static Remembered holders;
+  return holders;
+}
+
+std::string find_holder_of_udp_port(std::uint16_t port) {
   std::set<std::string> sockets;
   add_sockets("/proc/self/net/udp", port, sockets);
   add_sockets("/proc/self/net/udp6", port, sockets);
@@ -77,7 +87,7 @@ std::string holder_of_udp_port(std::uint16_t port) {
   });
 }
 
-std::string holder_of_tun_device(const std::string& name) {
+std::string find_holder_of_tun_device(const std::string& name) {
   return first_process([&](const fs::path& process, const std::string& descriptor) {
     if (link_of(process / "fd" / descriptor) != "/dev/net/tun") return false;
     std::ifstream file(process / "fdinfo" / descriptor);
@@ -86,6 +96,29 @@ std::string holder_of_tun_device(const std::string& name) {
     }
     return false;
   });
+}
+
+}  // namespace
+
+std::string holder_of_udp_port(std::uint16_t port) {
+  std::string holder = find_holder_of_udp_port(port);
+  return holder.empty() && port == remembered().port ? remembered().port_holder : holder;
+}
+
+std::string holder_of_tun_device(const std::string& name) {
+  std::string holder = find_holder_of_tun_device(name);
+  return holder.empty() && name == remembered().device ? remembered().device_holder : holder;
+}
+
+void remember_holders(std::uint16_t port, const std::string& device) {
+  remembered() = {};
+  if (port != 0)
+    remembered() = {
+        .port = port, .device = {}, .port_holder = find_holder_of_udp_port(port), .device_holder = {}};
+  std::error_code error;
+  if (device.empty() || !fs::exists("/sys/class/net/" + device, error)) return;
+  remembered().device = device;
+  remembered().device_holder = find_holder_of_tun_device(device);
 }
 
 }  // namespace tunneld::net

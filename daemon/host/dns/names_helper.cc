@@ -170,7 +170,9 @@ Undone undo_by_helper(const DnsSet& set, Milliseconds patience) {
 }
 
 std::optional<DnsSet> vetted(DnsSet set) {
-  if (!config::is_interface_name(set.interface.name)) return std::nullopt;
+  // A program could take a name that begins with a dash for an option.
+  if (!config::is_interface_name(set.interface.name) || set.interface.name.front() == '-')
+    return std::nullopt;
   switch (set.keeper) {
     case DnsKeeper::kNobody:
     case DnsKeeper::kResolved:

@@ -7,6 +7,8 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -103,6 +105,47 @@ TEST_F(KeyFileTest, ShowsItsModeEvenToAUserWhoMayNotOpenIt) {
   std::filesystem::permissions(files_.path(""), std::filesystem::perms(0755));
   const std::string path = write_key(0620);
   EXPECT_THAT(as_nobody([&path] { return read(path); }), HasSubstr("is open to others (mode 0620)"));
+}
+
+/// Runs `work` in a child that has a user database of its own, with the service's user in it.
+std::string with_service_user(const std::string& database, const std::function<std::string()>& work) {
+  int pipe_ends[2];
+  if (::pipe(pipe_ends) != 0) return "pipe failed";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool is_set = ::unshare(CLONE_NEWNS) == 0 &&
+                        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                        ::mount(database.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) == 0;
+    const std::string text = is_set ? work() : "no user database";
+    ::_exit(::write(pipe_ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1);
+  }
+  ::close(pipe_ends[1]);
+  std::string text(4096, '\0');
+  const ssize_t got = ::read(pipe_ends[0], text.data(), text.size());
+  ::close(pipe_ends[0]);
+  ::waitpid(child, nullptr, 0);
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  return text;
+}
+
+TEST_F(KeyFileTest, OfRootMayBeReadByTheServicesGroup) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root: mounts";
+  constexpr gid_t kGroup = 64999;
+  const std::string users =
+      files_.write("passwd", "root:x:0:0::/:/bin/sh\ntunneld:x:64998:64999::/:/bin/sh\n");
+  const std::string path = write_key(0640);
+  const auto as_seen = [&] { return with_service_user(users, [&path] { return read(path); }); };
+  EXPECT_THAT(as_seen(), HasSubstr("is open to others (mode 0640)")) << "another group";
+  ASSERT_EQ(::chown(path.c_str(), 0, kGroup), 0);
+  EXPECT_EQ(as_seen(), "a key");
+  EXPECT_THAT(read(path), HasSubstr("is open to others (mode 0640)")) << "a host without that user";
+  for (const mode_t mode : {0660U, 0650U, 0644U}) {
+    ASSERT_EQ(::chmod(path.c_str(), mode), 0);
+    EXPECT_THAT(as_seen(), HasSubstr("is open to others")) << std::oct << mode;
+  }
+  ASSERT_EQ(::chmod(path.c_str(), 0640), 0);
+  ASSERT_EQ(::chown(path.c_str(), 64998, kGroup), 0);
+  EXPECT_THAT(as_seen(), HasSubstr("is open to others")) << "the service could change it";
 }
 
 TEST_F(KeyFileTest, MissingIsToldHowToBeMade) {

@@ -19,6 +19,17 @@ TEST(Holder, TheProcessWithAUdpPortIsNamed) {
   const std::vector<UdpSocket> sockets = open_udp_sockets({});
   EXPECT_THAT(holder_of_udp_port(sockets.front().port()), testing::EndsWith(this_process()));
   EXPECT_EQ(holder_of_udp_port(1), "");
+  // Who may not look any more still knows, of this one alone.
+  remember_holders(sockets.front().port(), "");
+  if (::geteuid() == 0) {
+    ASSERT_EQ(::seteuid(65534), 0);
+    const std::string later = holder_of_udp_port(sockets.front().port());
+    const std::string other = holder_of_udp_port(1);
+    ASSERT_EQ(::seteuid(0), 0);
+    EXPECT_THAT(later, testing::EndsWith(this_process()));
+    EXPECT_EQ(other, "");
+  }
+  remember_holders(0, "");
 }
 
 TEST(Holder, AnErrorAboutATakenPortNamesItsHolder) {
