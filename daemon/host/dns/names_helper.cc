@@ -4,8 +4,8 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <optional>
-#include <set>
 #include <string>
 #include <system_error>
 
@@ -24,6 +24,7 @@
 #include "daemon/host/dns/dns_change.h"
 #include "daemon/host/dns/resolv_conf_file.h"
 #include "daemon/host/dns/resolvconf.h"
+#include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -109,23 +110,26 @@ Json failure(int error, const std::string& words) {
   return {{"errno", error}, {"error", words}};
 }
 
-/// `holding`: interfaces whose name servers are set.
-Json answer_to(const Json& request, std::set<std::string>& holding) {
+Json answer_to(const Json& request) {
   const auto asked = DnsSet::from_json(request.at("set"));
   const auto set = asked ? vetted(*asked) : std::nullopt;
   if (!set) return failure(EINVAL, "not a request of tunneld's");
   const auto patience =
       std::clamp(Milliseconds(request.at("patience").get<std::int64_t>()), Milliseconds(100), kMostPatience);
   const std::string what = request.at("do").get<std::string>();
-  if (what == "apply") {
-    holding.insert(set->interface.name);
-    apply_dns(*set, patience);
-    return {{"undone", 0}};
+  if (what == "undo") return {{"undone", static_cast<int>(undo_dns(*set, patience))}};
+  if (what != "apply") return failure(EINVAL, "not a request of tunneld's");
+  apply_dns(*set, patience);
+  return {{"undone", static_cast<int>(Undone::kDone)}};
+}
+
+/// Whether anybody has a journal, with name servers to take back perhaps.
+bool is_still_needed() {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(run_directory(), error)) {
+    if (entry.path().extension() == ".journal") return true;
   }
-  if (what != "undo") return failure(EINVAL, "not a request of tunneld's");
-  const Undone undone = undo_dns(*set, patience);
-  holding.erase(set->interface.name);
-  return {{"undone", static_cast<int>(undone)}};
+  return false;
 }
 
 bool is_served(int socket) {
@@ -135,11 +139,11 @@ bool is_served(int socket) {
          config::is_trusted_owner(peer.uid);
 }
 
-void serve_one(int socket, std::set<std::string>& holding) {
+void serve_one(int socket) {
   set_patience(socket, kWords);
   Json answer;
   try {
-    answer = answer_to(Json::parse(receive_line(socket)).value_or(nullptr), holding);
+    answer = answer_to(Json::parse(receive_line(socket)).value_or(nullptr));
   } catch (const std::system_error& error) {
     answer = failure(error.code().value(), own_words(error));
   } catch (const std::exception& error) {
@@ -195,15 +199,14 @@ std::optional<DnsSet> vetted(DnsSet set) {
 void serve_names() {
   if (::sd_listen_fds(1) != 1) fail(ENOTSOCK, "tunneld-names.socket starts this");
   const int listener = SD_LISTEN_FDS_START;
-  std::set<std::string> holding;
   for (;;) {
     pollfd waiting{.fd = listener, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&waiting, 1, holding.empty() ? static_cast<int>(kIdle.count()) : -1);
-    if (ready == 0) return;
+    const int ready = ::poll(&waiting, 1, static_cast<int>(kIdle.count()));
+    if (ready == 0 && !is_still_needed()) return;
     if (ready < 0 && errno != EINTR) fail(errno, "poll");
     if (ready <= 0) continue;
     const net::FileDescriptor socket(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-    if (socket.is_open() && is_served(socket.get())) serve_one(socket.get(), holding);
+    if (socket.is_open() && is_served(socket.get())) serve_one(socket.get());
   }
 }
 

@@ -5,7 +5,8 @@
 // root alone. What a request may say is what a DnsSet is: an interface's name, addresses, names. Which file and which program that
 // means, the helper finds out itself, because whoever has taken the daemon over writes requests as well.
 //
-// It stays while it has name servers to take back: no unit is started any more while the host shuts down.
+// It stays while any tunneld has a journal, and name servers to take back perhaps: no unit is started any more while the host
+// shuts down.
 //
 // One request a connection, one line of JSON each way:
 //     {"do": "apply" | "undo", "patience": milliseconds, "set": DnsSet}    {"undone": number} or {"errno": number, "error": words}
@@ -24,7 +25,7 @@ namespace tunneld::daemon {
 void apply_by_helper(const DnsSet& set, std::chrono::milliseconds patience);
 [[nodiscard]] Undone undo_by_helper(const DnsSet& set, std::chrono::milliseconds patience);
 
-/// The helper's life: answers on the socket that systemd has given us until nobody has asked for a while, and nothing is set.
+/// The helper's life: answers on the socket that systemd has given us until nobody has asked for a while, and nobody will.
 /// Throws std::system_error where there is no such socket.
 void serve_names();
 
