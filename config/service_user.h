@@ -1,5 +1,5 @@
-// The system user of the shipped unit. It reads configurations and keys that are root's and of its group, and its own files are in
-// the run and state directories.
+// The system user of the shipped unit. It reads configurations and keys that are root's and of its group, and
+// its own files are in the run and state directories.
 #pragma once
 
 #include <optional>
@@ -23,8 +23,8 @@ struct ServiceUser {
 /// Root's file, and of the service's group: whoever is in that may read it, as the daemon must.
 [[nodiscard]] bool is_roots_for_service(const struct stat& file);
 
-/// Where root makes a new file or directory in a directory that is root's for the service, the service may read it, too.
-/// `fd`: what is new; `directory`: where it is. Throws std::system_error.
+/// Where root makes a new file or directory in a directory that is root's for the service, the service may
+/// read it, too. `fd`: what is new; `directory`: where it is. Throws std::system_error.
 void let_service_read(int fd, const std::string& directory);
 
 }  // namespace tunneld::config

@@ -14,8 +14,8 @@ namespace tunneld::net {
 /// The same for a tun or tap device.
 [[nodiscard]] std::string holder_of_tun_device(const std::string& name);
 
-/// For who is about to give up the permission to look: what is found now answers where nothing can be found any more. Call it
-/// before there are other threads. An empty name and port 0 are nobody's.
+/// For who is about to give up the permission to look: what is found now answers where nothing can be found
+/// any more. Call it before there are other threads. An empty name and port 0 are nobody's.
 void remember_holders(std::uint16_t port, const std::string& device);
 
 }  // namespace tunneld::net

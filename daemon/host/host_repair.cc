@@ -41,8 +41,8 @@ Instant first_time(std::optional<Instant>& noted, Instant now) {
   return *noted;
 }
 
-/// Below a directory that a service of the administrator's may not write to, a file that was replaced may be lent to it a little
-/// later (`systemctl bind`).
+/// Below a directory that a service of the administrator's may not write to, a file that was replaced may be
+/// lent to it a little later (`systemctl bind`).
 bool is_read_only(const std::exception& error) {
   const auto* refusal = dynamic_cast<const std::system_error*>(&error);
   return refusal != nullptr && refusal->code() == std::errc::read_only_file_system;

@@ -62,9 +62,11 @@ void bound_to(Capabilities kept) {
 /// If that is the service's user, and we could become it.
 std::optional<config::ServiceUser> service_in_its_run_directory() {
   struct stat directory {};
-  if (::geteuid() != 0 || ::stat(run_directory().c_str(), &directory) != 0) return std::nullopt;
+  // The user database is not asked without need: that may take its time.
+  if (::geteuid() != 0 || ::stat(run_directory().c_str(), &directory) != 0 || directory.st_uid == 0)
+    return std::nullopt;
   const auto service = config::service_user();
-  return service && service->user != 0 && directory.st_uid == service->user ? service : std::nullopt;
+  return service && directory.st_uid == service->user ? service : std::nullopt;
 }
 
 void become(const config::ServiceUser& service) {

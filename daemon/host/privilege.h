@@ -1,10 +1,11 @@
 // Running without CAP_NET_ADMIN, on a device that root has made: what is as wanted needs no privilege, and
 // what is not is told as the commands that root has to run.
 //
-// Running as root, by hand: the daemon then gives up what it does not need, and has no more than under the shipped unit. It stays
-// user 0 where the run directory is root's, because the files of a run by hand are (configuration, journal, leases, resolv.conf),
-// and what a run changes has to be undone by who may write them. Where the run directory is the service's, it becomes that
-// user: root must not do what a journal says that the service could have written, nor leave files that the service cannot read.
+// Running as root, by hand: the daemon then gives up what it does not need, and has no more than under the
+// shipped unit. It stays user 0 where the run directory is root's, because the files of a run by hand are
+// (configuration, journal, leases, resolv.conf), and what a run changes has to be undone by who may write
+// them. Where the run directory is the service's, it becomes that user: root must not do what a journal says
+// that the service could have written, nor leave files that the service cannot read.
 #pragma once
 
 #include <string>
@@ -17,14 +18,14 @@ namespace tunneld::daemon {
 /// Whether this process has CAP_NET_ADMIN.
 [[nodiscard]] bool may_change_network();
 
-/// Root gives up everything but CAP_NET_ADMIN and, for a port below 1024, CAP_NET_BIND_SERVICE, for itself and whatever it starts;
-/// for others only the last door is closed (programs that are setuid). Of the calling thread: call it before there are others.
-/// Throws std::system_error.
+/// Root gives up everything but CAP_NET_ADMIN and, for a port below 1024, CAP_NET_BIND_SERVICE, for itself and
+/// whatever it starts. Who is not root gains nothing by programs that are setuid any more. Of the calling
+/// thread: call it before there are others. Throws std::system_error.
 void give_up_power(bool has_low_port);
 
 /// Whether we are root, and the run directory is the service's.
 [[nodiscard]] bool is_roots_work_the_services();
-/// Of this: root becomes the service's user if the run directory is that user's, and keeps CAP_NET_ADMIN. For what undoes.
+/// Then root becomes the service's user, with CAP_NET_ADMIN alone: for what undoes. Otherwise nothing.
 void become_owner_of_run_directory();
 
 /// Words that follow an error: the commands with which root can set up what `wanted` still lacks. Empty where

@@ -1,7 +1,9 @@
-// What somebody would try who runs code inside of tunneld (test_payload_under_the_unit.py). It stands in the daemon's place, tries
-// one thing after the other, and writes what came of it to STATE_DIRECTORY/payload: "NAME: refused" or "NAME: done".
+// What somebody would try who runs code inside of tunneld (test_payload_under_the_unit.py). It stands in the
+// daemon's place, tries one thing after the other, and writes what came of it to STATE_DIRECTORY/payload:
+// "NAME: refused" or "NAME: done".
 //
-// What needs another program is run through /bin/sh. What the daemon itself needs has names that begin with "own".
+// What needs another program is run through /bin/sh. What the daemon itself needs has names that begin with
+// "own".
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
