@@ -188,10 +188,10 @@ void Daemon::guard_bridge() {
   const auto& bridge = config().interface.bridge;
   if (!bridge) return;
   bridge_guard_ = std::make_unique<BridgeGuard>(device_.name(), bridge->name.value, bridge->member_names());
-  driver_.guard_ways([this](const net::Endpoint& endpoint) { return bridge_guard_->refuses(endpoint); });
-  network_watch_.on_ways([this] {
+  driver_.guard_endpoints([this](const net::Endpoint& endpoint) { return bridge_guard_->refuses(endpoint); });
+  network_watch_.on_routes([this] {
     bridge_guard_->forget();
-    driver_.ways_changed();
+    driver_.recheck_endpoints();
   });
 }
 

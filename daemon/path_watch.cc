@@ -23,7 +23,7 @@ PathWatch::PathWatch(boost::asio::io_context& io, const protocol::Tunnel& tunnel
     using protocol::Event;
     if (!event.is<Event::SessionUp, Event::EndpointMoved, Event::AskRoute>()) return;
     links_.clear();
-    if (look(event.peer)) driver_.way_changed(event.peer);
+    if (look(event.peer)) driver_.route_changed(event.peer);
   });
 }
 
@@ -66,7 +66,7 @@ void PathWatch::take_turn() {
     left_.pop_front();
     if (!look(peer)) continue;
     ++told;
-    driver_.way_changed(peer);
+    driver_.route_changed(peer);
   }
   if (told > 0) log::info("the network has changed ({}): telling {} peers", why_, told);
   if (left_.empty() && !again_) return;
@@ -89,28 +89,28 @@ const net::Link& PathWatch::link(std::uint32_t index) {
 
 bool PathWatch::look(protocol::PeerId peer) {
   if (!driver_.knows(peer)) {  // removed meanwhile
-    ways_.erase(peer);
+    known_.erase(peer);
     return false;
   }
   const net::Endpoint* endpoint = tunnel_.peer(peer).link().endpoint.get();
   if (endpoint == nullptr) return false;
   const net::SocketAddress to = endpoint->remote;
-  std::optional<Way> way;
+  std::optional<Egress> egress;
   try {
-    const net::Way found = netlink_.way_to(to.address, to.scope_id, mark_);
+    const net::ResolvedRoute found = netlink_.resolve_route(to.address, to.scope_id, mark_);
     const net::Link& out = link(found.interface_index);
     driver_.learn_route(peer, {.interface = out.mtu, .path = found.mtu.value_or(out.mtu)});
     if (out.running)
-      way = {.interface = found.interface_index, .source = found.source, .gateway = found.gateway};
+      egress = {.interface = found.interface_index, .source = found.source, .gateway = found.gateway};
   } catch (const net::NetlinkError& error) {
     // There is no route at the moment: the known path MTU stays.
-    log::debug("the way to {}: {}", to.to_string(), error.what());
+    log::debug("the route to {}: {}", to.to_string(), error.what());
   }
   if (!driver_.calls(peer)) return false;
-  const auto before = ways_.find(peer);
-  const bool is_another =
-      before != ways_.end() && before->second.to == to && way.has_value() && before->second.way != way;
-  ways_.insert_or_assign(peer, Known{to, way});
+  const auto before = known_.find(peer);
+  const bool is_another = before != known_.end() && before->second.to == to && egress.has_value() &&
+                          before->second.egress != egress;
+  known_.insert_or_assign(peer, Known{to, egress});
   return is_another;
 }
 

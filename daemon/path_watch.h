@@ -37,15 +37,15 @@ class PathWatch {
   void routes_changed(const std::string& why);
 
  private:
-  /// How packets to a peer leave, if there is a route and its link is running.
-  struct Way {
+  /// What packets to a peer leave by, if there is a route and its link is running.
+  struct Egress {
     std::uint32_t interface = 0;
     std::optional<net::IpAddress> source{}, gateway{};
-    bool operator==(const Way&) const = default;
+    bool operator==(const Egress&) const = default;
   };
   struct Known {
     net::SocketAddress to;
-    std::optional<Way> way;
+    std::optional<Egress> egress;
   };
 
   void begin();
@@ -58,7 +58,7 @@ class PathWatch {
   TunnelDriver& driver_;
   net::Netlink netlink_;
   std::uint32_t mark_ = 0;
-  std::map<protocol::PeerId, Known> ways_;
+  std::map<protocol::PeerId, Known> known_;
   std::map<std::uint32_t, net::Link> links_;  ///< of this turn
   // The comparison in progress.
   boost::asio::steady_timer pause_;

@@ -21,7 +21,7 @@ std::int64_t seconds(Duration duration) {
 /// refused: no packets pass, with or without a session. up: a live session. connecting: a handshake is under
 /// way. waiting: a handshake is not possible yet. idle: nothing to do.
 std::string state_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerInfo& info) {
-  if (!info.forbidden_way.empty() || (peer.session_live && !info.refused.empty())) return "refused";
+  if (!info.forbidden_endpoint.empty() || (peer.session_live && !info.refused.empty())) return "refused";
   if (peer.session_live) return "up";
   if (peer.handshake_pending) return "connecting";
   if (!info.note.empty()) return "waiting";
@@ -56,7 +56,7 @@ std::string_view search_of(const protocol::PeerStatus::Path& path) {
 }
 
 std::string note_of(const protocol::PeerStatus& peer, const TunnelDriver::PeerInfo& info) {
-  if (!info.forbidden_way.empty()) return info.forbidden_way;
+  if (!info.forbidden_endpoint.empty()) return info.forbidden_endpoint;
   if (!info.two_places.empty()) return info.two_places;
   return peer.session_live ? info.refused : info.note;
 }

@@ -76,7 +76,7 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
                   protocol::Actions actions;
                   tunnel_.change(peer)->try_endpoint(
                       {.remote = address, .local = std::nullopt, .local_interface = 0}, net::now(), actions);
-                  check_way(peer);
+                  check_endpoint(peer);
                   if (on_endpoint_found_) on_endpoint_found_();
                   carry_out(actions);
                   for (const EventHandler& handler : event_handlers_)
@@ -282,7 +282,7 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
   datagrams_.clear();
   initiations_.clear();
   for (const auto& datagram : actions.datagrams()) {
-    if (way_guard_ && is_worth_a_look(actions.bytes(datagram)) && !may_send(datagram.to)) continue;
+    if (endpoint_guard_ && is_worth_a_look(actions.bytes(datagram)) && !may_send(datagram.to)) continue;
     if (datagram.probe) {
       send_probe(datagram, actions.bytes(datagram));
       continue;
@@ -317,7 +317,7 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
     report(event);
     if (event.is<protocol::Event::EndpointMoved>()) {
       if (!may_look(event.peer)) continue;
-      check_way(event.peer);
+      check_endpoint(event.peer);
     }
     for (const EventHandler& handler : event_handlers_) handler(event);
   }

@@ -48,20 +48,20 @@ class TunnelDriver {
   /// The half of set_peers() that takes away: allowed IPs that a peer will not have any more. For what has to
   /// happen before somebody else gets them.
   void withdraw(const std::vector<DesiredPeer>& peers);
-  /// The host has slept: whatever the way to the peers that we call was, it may be another now.
+  /// The host has slept: the routes to all peers that we call may have changed.
   void network_changed();
-  /// The way to this peer is another now.
-  void way_changed(protocol::PeerId peer);
+  /// The route to this peer has changed.
+  void route_changed(protocol::PeerId peer);
   /// There may be a resolver now.
   void retry_lookups() { resolver_.retry_failed(); }
   [[nodiscard]] bool knows(protocol::PeerId peer) const { return peers_.contains(peer); }
   /// Whether the configuration says where the peer is.
   [[nodiscard]] bool calls(protocol::PeerId peer) const;
-  using WayGuard = std::function<std::optional<std::string>(const net::Endpoint&)>;
-  /// Who says, in words, where nothing may be sent.
-  void guard_ways(WayGuard guard) { way_guard_ = std::move(guard); }
-  /// The guard may say otherwise now.
-  void ways_changed();
+  using EndpointGuard = std::function<std::optional<std::string>(const net::Endpoint&)>;
+  /// The guard says, in words, why nothing may be sent to an endpoint.
+  void guard_endpoints(EndpointGuard guard) { endpoint_guard_ = std::move(guard); }
+  /// The guard's answers may have changed.
+  void recheck_endpoints();
   /// Ends all sessions, and tells those who understand.
   void say_goodbye();
   /// nullopt for a peer that has been removed.
@@ -89,7 +89,7 @@ class TunnelDriver {
     /// Why nothing is exchanged with the peer although there may be a session; empty as a rule.
     std::string refused{};
     /// Why it is not even called, in words; empty as a rule.
-    std::string forbidden_way{};
+    std::string forbidden_endpoint{};
     /// Its key is used by two hosts at once, in words; empty as a rule.
     std::string two_places{};
   };
@@ -116,14 +116,14 @@ class TunnelDriver {
   /// Before an initiation is sent again that has long had no answer.
   void change_port_if_useless(protocol::Actions& actions);
   [[nodiscard]] bool may_send(const net::Endpoint& to);
-  /// Whether the way of this one is looked up: not of every cookie, which strangers with false addresses
-  /// cause.
+  /// Whether the route of this message is looked up. Not for every cookie: strangers with false addresses
+  /// cause those.
   [[nodiscard]] bool is_worth_a_look(ByteView message);
-  void check_way(protocol::PeerId peer);
-  /// Whether the way to one that has moved is looked up now: whoever moves with each packet is looked up at a
-  /// pace of its own, and until then counts as it did.
+  void check_endpoint(protocol::PeerId peer);
+  /// Whether the route to a peer that has moved is looked up now. One that moves with each packet is looked up
+  /// at a pace of its own, and keeps its last result until then.
   [[nodiscard]] bool may_look(protocol::PeerId peer);
-  /// And then where it is in the end.
+  /// Looks up the peers whose turn was put off.
   void look_after_all();
   void send_probe(const protocol::Actions::Datagram& probe, ByteView bytes);
   void report(const protocol::Event& event);
@@ -144,7 +144,7 @@ class TunnelDriver {
   std::function<void()> on_endpoint_found_;
   std::function<bool()> on_port_useless_;
   Instant next_port_at_{};
-  WayGuard way_guard_;
+  EndpointGuard endpoint_guard_;
   Pace looks_for_strangers_{20, std::chrono::milliseconds(100)};
   /// Who has moved too often for a look each time, and when they are looked up after all.
   std::set<protocol::PeerId> looks_put_off_;
@@ -167,7 +167,7 @@ class TunnelDriver {
     bool is_withdrawn = false;
     std::string problem{};
     std::string refused{};
-    std::string forbidden_way{};
+    std::string forbidden_endpoint{};
     bool up = false;
     Instant tell_moves_at{};
     KeyUse key_use{};

@@ -53,7 +53,7 @@ void TunnelDriver::report(const protocol::Event& event) {
           [&](const Event::Silent&) { resolver_.refresh(peer, current_address(peer)); },
           [&](const Event::HandshakeRetry& retry) {
             state.problem = "no answer to " + std::to_string(retry.attempt - 1) + " handshakes";
-            if (retry.attempt == 2 && state.forbidden_way.empty())
+            if (retry.attempt == 2 && state.forbidden_endpoint.empty())
               log::info("peer {}: no answer to a handshake, trying again", label(peer));
             if (retry.attempt <= kFirstAttempts || retry.attempt % kAttemptsPerLookup == 0)
               resolver_.refresh(peer, current_address(peer));
@@ -100,7 +100,7 @@ void TunnelDriver::report(const protocol::Event& event) {
 }
 
 void TunnelDriver::report_session(protocol::PeerId peer, PeerState& state) {
-  check_way(peer);
+  check_endpoint(peer);
   state.problem.clear();
   const auto address = current_address(peer);
   if (address) heard_from(peer, *address);
@@ -155,7 +155,7 @@ TunnelDriver::PeerInfo TunnelDriver::info(protocol::PeerId peer) const {
   info.note = resolver_.waiting_for(peer);
   if (info.note.empty()) info.note = found->second.problem;
   info.refused = found->second.refused;
-  info.forbidden_way = found->second.forbidden_way;
+  info.forbidden_endpoint = found->second.forbidden_endpoint;
   if (const auto places = found->second.key_use.two_places(net::boot_now()))
     info.two_places = in_words(*places);
   return info;

@@ -360,7 +360,7 @@ void Netlink::remove_route(const Route& route) {
   request(message, "cannot remove the route " + route.destination.to_string());
 }
 
-Way Netlink::way_to(const IpAddress& address, std::uint32_t scope_id, std::uint32_t mark) {
+ResolvedRoute Netlink::resolve_route(const IpAddress& address, std::uint32_t scope_id, std::uint32_t mark) {
   NetlinkMessage message(RTM_GETROUTE, 0);
   rtmsg info{};
   info.rtm_family = address_family(address.family());
@@ -369,9 +369,9 @@ Way Netlink::way_to(const IpAddress& address, std::uint32_t scope_id, std::uint3
   message.put(RTA_DST, address);
   if (scope_id != 0) message.put_u32(RTA_OIF, scope_id);
   if (mark != 0) message.put_u32(RTA_MARK, mark);
-  std::optional<Way> found;
+  std::optional<ResolvedRoute> found;
   const std::string what = "no route to " + address.to_string();
-  exchange(message, what, [&](const nlmsghdr& reply) { found = read_way(reply); });
+  exchange(message, what, [&](const nlmsghdr& reply) { found = read_resolved_route(reply); });
   if (!found) throw NetlinkError(Reason::kNotFound, what);
   return *found;
 }

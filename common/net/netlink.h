@@ -95,7 +95,8 @@ class Netlink {
 
   /// How the kernel would now route a packet of this host with this firewall mark (0: none). `scope_id`: for
   /// a link-local address. kNotFound, or kOther, if there is no route.
-  [[nodiscard]] Way way_to(const IpAddress& address, std::uint32_t scope_id, std::uint32_t mark);
+  [[nodiscard]] ResolvedRoute resolve_route(const IpAddress& address, std::uint32_t scope_id,
+                                            std::uint32_t mark);
 
   [[nodiscard]] std::vector<Rule> rules(Family family);
   /// kExists if there is an equal one, whoever made it.

@@ -166,7 +166,7 @@ std::optional<Route> read_route(const nlmsghdr& message) {
                .protocol = info.rtm_protocol};
 }
 
-std::optional<Way> read_way(const nlmsghdr& message) {
+std::optional<ResolvedRoute> read_resolved_route(const nlmsghdr& message) {
   if (message.nlmsg_type != RTM_NEWROUTE) return std::nullopt;
   const auto attributes = Attributes<RTA_MAX>::of<rtmsg>(message);
   if (!attributes) return std::nullopt;
@@ -174,16 +174,16 @@ std::optional<Way> read_way(const nlmsghdr& message) {
   if (!interface_index) return std::nullopt;
   const auto family = family_of(header_of<rtmsg>(message).rtm_family);
   if (!family) return std::nullopt;
-  Way way{.interface_index = *interface_index,
-          .source = address_in(attributes->find(RTA_PREFSRC), *family),
-          .gateway = address_in(attributes->find(RTA_GATEWAY), *family)};
+  ResolvedRoute route{.interface_index = *interface_index,
+                      .source = address_in(attributes->find(RTA_PREFSRC), *family),
+                      .gateway = address_in(attributes->find(RTA_GATEWAY), *family)};
   if (nlattr* metrics = attributes->find(RTA_METRICS); metrics != nullptr) {
     std::array<nlattr*, RTAX_MAX + 1> table{};
     if (nla_parse_nested(table.data(), RTAX_MAX, metrics, nullptr) < 0) return std::nullopt;
     nlattr* mtu = table[RTAX_MTU];
-    if (mtu != nullptr && nla_len(mtu) >= 4 && nla_get_u32(mtu) != 0) way.mtu = nla_get_u32(mtu);
+    if (mtu != nullptr && nla_len(mtu) >= 4 && nla_get_u32(mtu) != 0) route.mtu = nla_get_u32(mtu);
   }
-  return way;
+  return route;
 }
 
 std::optional<Rule> read_rule(const nlmsghdr& message) {

@@ -68,7 +68,7 @@ class NetlinkMessage {
 [[nodiscard]] std::optional<InterfaceAddress> read_address(const nlmsghdr& message);
 [[nodiscard]] std::optional<Route> read_route(const nlmsghdr& message);
 /// The answer to a query for one destination.
-[[nodiscard]] std::optional<Way> read_way(const nlmsghdr& message);
+[[nodiscard]] std::optional<ResolvedRoute> read_resolved_route(const nlmsghdr& message);
 [[nodiscard]] std::optional<Rule> read_rule(const nlmsghdr& message);
 
 }  // namespace tunneld::net

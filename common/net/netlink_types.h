@@ -71,8 +71,8 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-/// Where a packet to some address would leave.
-struct Way {
+/// How a packet to some address would be routed, as `ip route get` answers.
+struct ResolvedRoute {
   std::uint32_t interface_index = 0;
   /// The route's own MTU, or the path MTU that the kernel has learnt from ICMP; nullopt where the interface's
   /// MTU applies.

@@ -8,7 +8,7 @@
 namespace tunneld::protocol {
 namespace {
 
-using ToPeers = FrameWay::ToPeers;
+using ToPeers = ForwardingDecision::ToPeers;
 
 net::MacTable::Seconds seconds(Instant now) {
   return static_cast<net::MacTable::Seconds>(
@@ -37,13 +37,13 @@ void EthernetSwitch::set_host_addresses(const std::vector<net::MacAddress>& addr
   host_addresses_.replace(std::move(sorted), quiescence);
 }
 
-FrameWay EthernetSwitch::from_device(const net::EthernetFrame& frame, const RoutingTable& routing,
-                                     Instant now) {
+ForwardingDecision EthernetSwitch::from_device(const net::EthernetFrame& frame, const RoutingTable& routing,
+                                               Instant now) {
   const net::MacTable::Seconds time = seconds(now);
   if (frame.source.is_station() && !routing.mac_owners.find(frame.source)) {
     learn(frame, kDevice, device_, most_at_device_, routing, time);
   }
-  const auto flooded = [&]() -> FrameWay {
+  const auto flooded = [&]() -> ForwardingDecision {
     if (!may_flood(device_floods_, now)) return {.reason = Drop::kFloodLimit};
     return {.to_peers = ToPeers::kAll};
   };
@@ -56,14 +56,15 @@ FrameWay EthernetSwitch::from_device(const net::EthernetFrame& frame, const Rout
   const auto port = table_.find({frame.destination, frame.vlan}, time);
   if (!port) {
     // With one peer there is one copy, which does not count as a flood.
-    return peers_.load(std::memory_order_relaxed) > 1 ? flooded() : FrameWay{.to_peers = ToPeers::kAll};
+    return peers_.load(std::memory_order_relaxed) > 1 ? flooded()
+                                                      : ForwardingDecision{.to_peers = ToPeers::kAll};
   }
   if (*port == kDevice) return {};
   return {.to_peers = ToPeers::kOne, .peer = *port};
 }
 
-FrameWay EthernetSwitch::from_peer(const net::EthernetFrame& frame, PeerLink& peer,
-                                   const RoutingTable& routing, Instant now) {
+ForwardingDecision EthernetSwitch::from_peer(const net::EthernetFrame& frame, PeerLink& peer,
+                                             const RoutingTable& routing, Instant now) {
   if (!frame.source.is_station()) return {.reason = Drop::kInnerMalformed};
   // This includes our own address: a peer that could take it would get what others send to this host.
   if (is_own(frame.source) || !routing.mac_owners.allows(peer.id, frame.source))

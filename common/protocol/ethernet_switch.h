@@ -38,7 +38,7 @@ struct SwitchSettings {
 };
 
 /// Where a frame goes.
-struct FrameWay {
+struct ForwardingDecision {
   enum class ToPeers : std::uint8_t { kNone, kOne, kAll };
   bool to_device = false;
   ToPeers to_peers = ToPeers::kNone;
@@ -53,7 +53,7 @@ struct FrameWay {
 /// A frame from one peer to others.
 struct ForwardedFrame {
   MutableBytes bytes;
-  FrameWay way;
+  ForwardingDecision decision;
   PeerId from;
 };
 
@@ -62,10 +62,10 @@ class EthernetSwitch {
   EthernetSwitch(const SwitchSettings& settings, std::uint64_t seed);
 
   /// For a frame that was read from the device.
-  FrameWay from_device(const net::EthernetFrame& frame, const RoutingTable& routing, Instant now);
+  ForwardingDecision from_device(const net::EthernetFrame& frame, const RoutingTable& routing, Instant now);
   /// For a frame that `peer` sent.
-  FrameWay from_peer(const net::EthernetFrame& frame, PeerLink& peer, const RoutingTable& routing,
-                     Instant now);
+  ForwardingDecision from_peer(const net::EthernetFrame& frame, PeerLink& peer, const RoutingTable& routing,
+                               Instant now);
 
   // Control thread.
   /// Takes the settings, but `stations` stays as it was.

@@ -33,7 +33,7 @@ class Inbound {
   /// Starts a batch. The caller must have entered its Quiescence::Reader.
   void begin(Instant now) {
     now_ = now;
-    last_way_.reset();
+    last_decision_.reset();
   }
   /// Takes the datagrams of `run`. write(const VirtioNetHeader&, span<const iovec>) is called only if the
   /// coalescer is full. At a tap, forward(const ForwardedFrame&) gets the frames for other peers; it must
@@ -67,7 +67,7 @@ class Inbound {
   /// Handles an opened ETHERNET message, also one that arrives at a tun by mistake (inbound_ethernet.cc).
   void deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run);
   /// Asks the switch, but only once for consecutive frames of a batch between the same two stations.
-  [[nodiscard]] FrameWay way_of(const net::EthernetFrame& frame, PeerLink& peer);
+  [[nodiscard]] ForwardingDecision decide(const net::EthernetFrame& frame, PeerLink& peer);
   /// Applies the outer congestion mark and the MSS clamp to an IP packet. `path`: the largest packet that may
   /// come back, in bytes. False: dropped and counted.
   [[nodiscard]] bool adjust(MutableBytes packet, const net::IpPacket& ip, std::uint8_t outer_ecn,
@@ -112,13 +112,13 @@ class Inbound {
   };
   std::vector<JobKey> keypairs_;          ///< parallel to jobs_
   std::vector<ForwardedFrame> forwards_;  ///< of the jobs delivered so far
-  struct LastWay {
+  struct LastDecision {
     net::MacAddress destination, source;
     std::uint16_t vlan;
     PeerId from;
-    FrameWay way;
+    ForwardingDecision decision;
   };
-  std::optional<LastWay> last_way_;
+  std::optional<LastDecision> last_decision_;
 };
 
 }  // namespace tunneld::protocol

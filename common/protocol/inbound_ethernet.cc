@@ -6,15 +6,16 @@
 
 namespace tunneld::protocol {
 
-FrameWay Inbound::way_of(const net::EthernetFrame& frame, PeerLink& peer) {
-  if (last_way_ && last_way_->source == frame.source && last_way_->destination == frame.destination &&
-      last_way_->vlan == frame.vlan && last_way_->from == peer.id)
-    return last_way_->way;
-  const FrameWay way = plane_.ethernet->from_peer(frame, peer, *plane_.routing.get(), now_);
+ForwardingDecision Inbound::decide(const net::EthernetFrame& frame, PeerLink& peer) {
+  if (last_decision_ && last_decision_->source == frame.source &&
+      last_decision_->destination == frame.destination && last_decision_->vlan == frame.vlan &&
+      last_decision_->from == peer.id)
+    return last_decision_->decision;
+  const ForwardingDecision decision = plane_.ethernet->from_peer(frame, peer, *plane_.routing.get(), now_);
   // Flooded frames are not cached: each counts towards the limit.
-  if (!frame.destination.is_group() && way.to_peers != FrameWay::ToPeers::kAll)
-    last_way_ = {frame.destination, frame.source, frame.vlan, peer.id, way};
-  return way;
+  if (!frame.destination.is_group() && decision.to_peers != ForwardingDecision::ToPeers::kAll)
+    last_decision_ = {frame.destination, frame.source, frame.vlan, peer.id, decision};
+  return decision;
 }
 
 void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRun& run) {
@@ -27,8 +28,8 @@ void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRu
   if (!bytes) return drop(Drop::kInnerMalformed, &peer);
   const auto frame = net::EthernetFrame::parse(*bytes);
   if (!frame) return drop(Drop::kInnerMalformed, &peer);
-  const FrameWay way = way_of(*frame, peer);
-  if (way.nowhere()) return drop(way.reason, &peer);
+  const ForwardingDecision decision = decide(*frame, peer);
+  if (decision.nowhere()) return drop(decision.reason, &peer);
 
   // Only IP packets carry congestion marks, and only for them does the outer header have any.
   const auto ip = frame->ip(*bytes);
@@ -37,8 +38,9 @@ void Inbound::deliver_frame(MutableBytes plain, PeerLink& peer, const ReceivedRu
                                       peer.path_mtu.load(std::memory_order_relaxed), frame->header_length);
     if (!adjust(bytes->subspan(frame->header_length), *ip, run.ecn, path, peer)) return;
   }
-  if (way.to_peers != FrameWay::ToPeers::kNone) forwards_.push_back({*bytes, way, peer.id});
-  if (!way.to_device) return;
+  if (decision.to_peers != ForwardingDecision::ToPeers::kNone)
+    forwards_.push_back({*bytes, decision, peer.id});
+  if (!decision.to_device) return;
   if (!ip) return coalescer_.add(*bytes);
   // The padding of short frames would keep them from being joined; where it is needed it is added again.
   const std::size_t size = frame->header_length + ip->length;

@@ -143,15 +143,15 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
     answer_too_big(*segments, *ip, packet, limit);
     segments->limit(limit);
   }
-  const Way way{.peer = peer,
-                .keypair = *keypair,
-                .endpoint = *endpoint,
-                .ecn = static_cast<std::uint8_t>(ip->traffic_class & kEcnMask),
-                .limit = limit,
-                .mtu = mtu,
-                .oversize = oversize_padding(peer, *endpoint)};
+  const Destination to{.peer = peer,
+                       .keypair = *keypair,
+                       .endpoint = *endpoint,
+                       .ecn = static_cast<std::uint8_t>(ip->traffic_class & kEcnMask),
+                       .limit = limit,
+                       .mtu = mtu,
+                       .oversize = oversize_padding(peer, *endpoint)};
   const bool oversize = segments->size(0) > limit && may_be_oversize(*ip, segments->size(0));
-  if (!has_room(segments->count(), segments->size(0), limit, mtu, oversize ? way.oversize : 0)) {
+  if (!has_room(segments->count(), segments->size(0), limit, mtu, oversize ? to.oversize : 0)) {
     if (used_ > 0) return false;
     if (!oversize) {
       drop(Drop::kInnerMalformed, &peer, segments->count());
@@ -164,9 +164,9 @@ bool Outbound::add(const net::VirtioNetHeader& header, MutableBytes packet) {
   // 5. Write each segment to where it will be sealed.
   for (std::size_t i = 0; i < segments->count(); ++i) {
     if (segments->size(i) > limit) {
-      add_too_large(*segments, i, way);
+      add_too_large(*segments, i, to);
     } else {
-      add_inner(segments->size(i), false, way, [&](std::uint8_t* out) { segments->write(i, out); });
+      add_inner(segments->size(i), false, to, [&](std::uint8_t* out) { segments->write(i, out); });
     }
   }
   return true;
@@ -204,29 +204,29 @@ void Outbound::answer(ByteView packet, const net::IpPacket& ip, net::Undeliverab
   if (answers_.add(packet, ip, reason, mtu)) plane_.drops[thread_].answered.add(1);
 }
 
-void Outbound::add_too_large(const net::Segmenter& segments, std::size_t index, const Way& way) {
+void Outbound::add_too_large(const net::Segmenter& segments, std::size_t index, const Destination& to) {
   const std::size_t size = segments.size(index);
   segments.write(index, scratch_.get());
   const ByteView packet(scratch_.get(), size);
   const auto ip = net::IpPacket::parse(packet);
-  if (!ip) return drop(Drop::kInnerMalformed, &way.peer, 1);
-  if (const auto fragments = net::Ipv4Fragmenter::plan(packet, *ip, way.limit)) {
+  if (!ip) return drop(Drop::kInnerMalformed, &to.peer, 1);
+  if (const auto fragments = net::Ipv4Fragmenter::plan(packet, *ip, to.limit)) {
     for (std::size_t i = 0; i < fragments->count(); ++i) {
-      add_inner(fragments->size(i), false, way, [&](std::uint8_t* out) { fragments->write(i, out); });
+      add_inner(fragments->size(i), false, to, [&](std::uint8_t* out) { fragments->write(i, out); });
     }
-  } else if (may_be_oversize(*ip, size) && has_room_for(std::max(padded_size(size, way.mtu), way.oversize))) {
-    Way fragmented = way;
-    fragmented.least = way.oversize;
+  } else if (may_be_oversize(*ip, size) && has_room_for(std::max(padded_size(size, to.mtu), to.oversize))) {
+    Destination fragmented = to;
+    fragmented.least = to.oversize;
     add_inner(size, true, fragmented, [&](std::uint8_t* out) { std::memcpy(out, packet.data(), size); });
   } else {
-    drop(Drop::kTooLarge, &way.peer, 1);
+    drop(Drop::kTooLarge, &to.peer, 1);
   }
 }
 
-void Outbound::append(const Way& way, bool oversize, std::size_t datagram_size) {
+void Outbound::append(const Destination& to, bool oversize, std::size_t datagram_size) {
   if (!runs_.empty()) {
     Run& run = runs_.back();
-    if (!run.closed && run.keypair == &way.keypair && run.endpoint == &way.endpoint && run.ecn == way.ecn &&
+    if (!run.closed && run.keypair == &to.keypair && run.endpoint == &to.endpoint && run.ecn == to.ecn &&
         run.oversize == oversize && datagram_size <= run.segment_size && run.segments < kMaxRunSegments &&
         run.bytes + datagram_size <= kMaxRunBytes) {
       run.closed = datagram_size < run.segment_size;
@@ -236,8 +236,8 @@ void Outbound::append(const Way& way, bool oversize, std::size_t datagram_size) 
       return;
     }
   }
-  runs_.push_back({&way.peer, &way.keypair, &way.endpoint, used_, datagram_size, datagram_size, 1, way.ecn,
-                   oversize, false});
+  runs_.push_back(
+      {&to.peer, &to.keypair, &to.endpoint, used_, datagram_size, datagram_size, 1, to.ecn, oversize, false});
   used_ += datagram_size;
 }
 

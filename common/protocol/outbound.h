@@ -88,7 +88,7 @@ class Outbound {
   };
 
   /// The destination of a batch's datagrams, and how they are padded.
-  struct Way {
+  struct Destination {
     PeerLink& peer;
     Keypair& keypair;
     const net::Endpoint& endpoint;
@@ -104,7 +104,7 @@ class Outbound {
   /// The progress of a frame through the peers; if the buffer became full on the way, the next call continues
   /// from there.
   struct Flood {
-    FrameWay way;
+    ForwardingDecision decision;
     bool interrupted = false;
     std::size_t next = 0;  ///< PeerId
   };
@@ -128,10 +128,10 @@ class Outbound {
   void answer(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu = 0);
   void answer_too_big(const net::Segmenter& segments, const net::IpPacket& ip, ByteView packet,
                       std::size_t limit);
-  void add_too_large(const net::Segmenter& segments, std::size_t index, const Way& way);
+  void add_too_large(const net::Segmenter& segments, std::size_t index, const Destination& to);
   template <typename Write>
-  void add_inner(std::size_t size, bool oversize, const Way& way, const Write& write);
-  void append(const Way& way, bool oversize, std::size_t datagram_size);
+  void add_inner(std::size_t size, bool oversize, const Destination& to, const Write& write);
+  void append(const Destination& to, bool oversize, std::size_t datagram_size);
   void seal(Run& run);
   /// The lane that a run leaves on; requests the worker's own lane if it is not open yet.
   [[nodiscard]] unsigned lane_for(const Run& run);
@@ -155,12 +155,12 @@ class Outbound {
 
 /// Leaves room for the header before the packet, and for padding and tag after it.
 template <typename Write>
-void Outbound::add_inner(std::size_t size, bool oversize, const Way& way, const Write& write) {
-  const std::size_t padded = std::max(padded_size(size, way.mtu), way.least);
+void Outbound::add_inner(std::size_t size, bool oversize, const Destination& to, const Write& write) {
+  const std::size_t padded = std::max(padded_size(size, to.mtu), to.least);
   std::uint8_t* inner = buffer_.get() + used_ + sizeof(DataHeader);
   write(inner);
   std::memset(inner + size, 0, padded - size);
-  append(way, oversize, padded + kDataOverhead);
+  append(to, oversize, padded + kDataOverhead);
 }
 
 }  // namespace tunneld::protocol

@@ -27,9 +27,9 @@ bool Outbound::add_frame(const net::VirtioNetHeader& header, MutableBytes bytes)
     return true;
   }
   if (!flood_.interrupted) {
-    flood_.way = plane_.ethernet->from_device(*frame, *plane_.routing.get(), now_);
-    if (flood_.way.nowhere()) {
-      drop(flood_.way.reason, nullptr, 1);
+    flood_.decision = plane_.ethernet->from_device(*frame, *plane_.routing.get(), now_);
+    if (flood_.decision.nowhere()) {
+      drop(flood_.decision.reason, nullptr, 1);
       return true;
     }
   }
@@ -58,16 +58,16 @@ bool Outbound::forward(const ForwardedFrame& forwarded) {
   if (!frame) return true;
   const auto segments = net::Segmenter::plan({}, forwarded.bytes, frame->header_length);
   if (!segments) return true;
-  flood_.way = forwarded.way;
+  flood_.decision = forwarded.decision;
   const auto ip = frame->ip(forwarded.bytes);
   return send_to_peers(*segments, ip ? ip->traffic_class & kEcnMask : 0, forwarded.from);
 }
 
 bool Outbound::send_to_peers(const net::Segmenter& segments, unsigned ecn, PeerId from) {
   const std::vector<PeerLink*>& links = plane_.routing.get()->links;
-  const bool one = flood_.way.to_peers == FrameWay::ToPeers::kOne;
-  if (!std::exchange(flood_.interrupted, false)) flood_.next = one ? flood_.way.peer : 0;
-  const std::size_t end = one ? std::size_t{flood_.way.peer} + 1 : links.size();
+  const bool one = flood_.decision.to_peers == ForwardingDecision::ToPeers::kOne;
+  if (!std::exchange(flood_.interrupted, false)) flood_.next = one ? flood_.decision.peer : 0;
+  const std::size_t end = one ? std::size_t{flood_.decision.peer} + 1 : links.size();
   for (; flood_.next < std::min(end, links.size()); ++flood_.next) {
     PeerLink* link = links[flood_.next];
     if (link == nullptr || link->id == from) continue;
@@ -118,8 +118,8 @@ bool Outbound::add_for_peer(PeerLink& peer, net::Segmenter segments, std::uint8_
     drop(Drop::kInnerMalformed, &peer, segments.count());
     return true;
   }
-  const Way whole{peer, *keypair, *endpoint, ecn, limit, mtu};
-  Way fragmented = whole;
+  const Destination whole{peer, *keypair, *endpoint, ecn, limit, mtu};
+  Destination fragmented = whole;
   fragmented.least = oversize_padding(peer, *endpoint);
   for (std::size_t i = 0; i < segments.count(); ++i) {
     const std::size_t size = segments.size(i);

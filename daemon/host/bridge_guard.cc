@@ -25,11 +25,12 @@ std::optional<std::string> BridgeGuard::refuses(const net::Endpoint& endpoint) {
   if (const auto found = known_.find(key); found != known_.end()) return found->second;
   std::optional<std::string> words;
   try {
-    const net::Way way = netlink_.way_to(endpoint.remote.address, endpoint.remote.scope_id, mark_);
-    words = leads_to_bridge(way.interface_index);
+    const net::ResolvedRoute route =
+        netlink_.resolve_route(endpoint.remote.address, endpoint.remote.scope_id, mark_);
+    words = leads_to_bridge(route.interface_index);
     if (words) words = "the way to it is through " + *words;
   } catch (const net::NetlinkError&) {
-    // No way, nothing sent.
+    // Without a route nothing is sent.
   }
   if (!words && endpoint.local_interface != 0) {
     words = leads_to_bridge(endpoint.local_interface);

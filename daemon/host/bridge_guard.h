@@ -3,8 +3,8 @@
 // already on the network that the tunnel would connect it to.
 //
 // A firewall could not say which peer is meant, and binding the socket to a device (SO_BINDTODEVICE) would
-// take the choice of ways from the routing table. So each way is looked up as the kernel would take it, and a
-// peer whose way ends at the bridge is refused: nothing is sent to it, nothing taken from it, and log and
+// take the choice of routes from the routing table. So each route is looked up as the kernel would, and a
+// peer whose route ends at the bridge is refused: nothing is sent to it, nothing taken from it, and log and
 // status say why.
 #pragma once
 
@@ -25,11 +25,11 @@ class BridgeGuard {
   BridgeGuard(std::string device, std::string bridge, std::vector<std::string> members);
 
   /// Why nothing may be sent to this endpoint, in words: "the way to it is through eth1, a port of br0";
-  /// nullopt where it may, also where there is no way at all. Remembers what it has found.
+  /// nullopt where it may, also where there is no route at all. Remembers what it has found.
   [[nodiscard]] std::optional<std::string> refuses(const net::Endpoint& endpoint);
   /// Of the outer packets, which may be routed by it; 0 is none.
   void set_mark(std::uint32_t mark);
-  /// The ways may be others now.
+  /// Routes may have changed.
   void forget() { known_.clear(); }
 
  private:

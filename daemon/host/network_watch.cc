@@ -97,7 +97,7 @@ void NetworkWatch::wait_for_notices() {
                         if (error) return;
                         events_.clear();
                         monitor_.read(events_);
-                        if (on_ways_ && !events_.empty()) on_ways_();
+                        if (on_routes_ && !events_.empty()) on_routes_();
                         for (const net::NetworkEvent& event : events_) {
                           if (const auto words = may_lead_elsewhere(event, own_index_)) happened(*words);
                         }

@@ -1,5 +1,5 @@
 // Notices that the host's network may have changed under the tunnels: an address came or went, a link, a
-// route, a rule; or that the host has slept. Whether the way to a peer is another now is path_watch.h's to
+// route, a rule; or that the host has slept. Whether the route to a peer has changed is path_watch.h's to
 // find out.
 //
 // The kernel tells of such things in bursts (a link that comes up brings its addresses, their routes, and
@@ -32,11 +32,11 @@ class NetworkWatch {
                std::function<void(const std::string&)> on_change,
                std::function<Duration()> slept = slept_so_far);
   /// Called at once after anything at all that may lead packets elsewhere: a link, a route, a rule.
-  void on_ways(std::function<void()> call) { on_ways_ = std::move(call); }
+  void on_routes(std::function<void()> call) { on_routes_ = std::move(call); }
   NetworkWatch(const NetworkWatch&) = delete;
   NetworkWatch& operator=(const NetworkWatch&) = delete;
 
-  /// What of an event matters to the way to a peer, in words; nullopt for what does not.
+  /// What of an event matters to the route to a peer, in words; nullopt for what does not.
   [[nodiscard]] static std::optional<std::string> significance(const net::NetworkEvent& event,
                                                                std::uint32_t own_index);
   /// What of an event may lead packets elsewhere, in words: also a more specific route, or a rule.
@@ -53,7 +53,7 @@ class NetworkWatch {
 
   const std::uint32_t own_index_;
   std::function<void(const std::string&)> on_change_;
-  std::function<void()> on_ways_;
+  std::function<void()> on_routes_;
   std::function<void()> on_sleep_;
   net::NetlinkMonitor monitor_;
   boost::asio::posix::stream_descriptor notices_;

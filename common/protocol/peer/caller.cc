@@ -69,7 +69,7 @@ void Caller::skip_pause() {
   hurry_.go();
 }
 
-void Caller::call_by_other_way(Now now) {
+void Caller::network_changed(Now now) {
   // If the last initiation did arrive, a second one within 5 s would make a stock peer forget the first.
   const Instant earliest = last_sent_ ? *last_sent_ + kRekeyTimeout : now.boot;
   retransmit_at_ = std::min(retransmit_at_, std::max(now.boot, earliest));

@@ -3,7 +3,7 @@
 //
 // The whitepaper knows one address and 5 s. Where a name leads to several addresses (call_list.h), the first
 // try waits 2 s, and further ones are 5 s apart. It is the same message that goes to all of them, so a peer
-// that is reached by two ways takes it once, and the other is a replay; two different ones within a round trip
+// that is reached over two paths takes it once, and the other is a replay; two different ones within a round trip
 // would make a stock peer answer the one that we have forgotten.
 //
 // When the peer has said BYE, or its host says that nobody listens (ICMP, in answer to an initiation), it is
@@ -48,8 +48,8 @@ class Caller {
   void call_elsewhere(Now now, Actions& actions);
   /// The next handshake may begin at once: it goes somewhere else.
   void skip_pause();
-  /// The network is another now: the last initiation left by the old one and is probably lost.
-  void call_by_other_way(Now now);
+  /// The network has changed: the last initiation left by the old path and is probably lost.
+  void network_changed(Now now);
 
   /// What came in answer.
   [[nodiscard]] bool awaits(std::uint32_t index) const { return pending_ && index == pending_index_; }

@@ -1,7 +1,7 @@
 // Opens lanes: checks that a lane's datagrams reach the peer before data uses the lane.
 //
 // The lane's port is new to every NAT and firewall on the way. So a LANE frame is sent on it first; the peer
-// makes a replay window for the lane and answers on its usual way. Three frames are sent; if none is
+// makes a replay window for the lane and answers on lane 0. Three frames are sent; if none is
 // answered, the lane stays closed for this session, and lane 0 works as before.
 #pragma once
 

@@ -116,8 +116,8 @@ class Peer {
   void moved(const net::Endpoint& endpoint, Actions& actions);
   /// Takes note of what workers have changed since: a confirmation, a move.
   void catch_up(Now now, Actions& actions);
-  /// The way to the peer is not what it was: says so to a peer with a session, from wherever that is now, and
-  /// calls one that is being called again as soon as 5 s have passed since the last initiation.
+  /// The path to the peer has changed: a peer with a session is sent a keepalive, so that it learns our new
+  /// address; one that is being called is called again as soon as 5 s have passed since the last initiation.
   void network_changed(Now now, Actions& actions);
   /// Lets the kernel choose where to send from, until the peer is heard again.
   void forget_local_address();
@@ -185,7 +185,7 @@ class Peer {
   void accept_lane_frame(Keypair& keypair, const ControlFrame& frame, Now now, Actions& actions);
   /// Something on lane 0 every now and then, because it alone tells the peer where we are.
   void beat_on_lane_0(Now now, Actions& actions);
-  /// The way to the peer has changed: what was found out about lanes is void.
+  /// The path to the peer has changed: what was found out about lanes no longer holds.
   void close_lanes();
 
   // What two tunnelds say.

@@ -60,7 +60,7 @@ void Peer::network_changed(Now now, Actions& actions) {
   forget_local_address();
   close_lanes();
   if (caller_.is_calling()) {
-    caller_.call_by_other_way(now);
+    caller_.network_changed(now);
   } else if (Keypair* keypair = live_keypair(now.boot)) {
     seal(*keypair, {}, now, actions);
   }

@@ -5,7 +5,7 @@
 namespace tunneld::protocol {
 namespace {
 
-using ToPeers = FrameWay::ToPeers;
+using ToPeers = ForwardingDecision::ToPeers;
 using std::chrono::seconds;
 
 net::MacAddress mac(std::uint8_t last, std::uint8_t first = 2) {
@@ -28,20 +28,20 @@ class EthernetSwitchTest : public ::testing::Test {
 };
 
 TEST_F(EthernetSwitchTest, FloodsTheUnknownAndSendsTheKnownToOne) {
-  FrameWay way = switch_.from_device(frame(mac(100), mac(1)), routing_, now_);
-  EXPECT_EQ(way.to_peers, ToPeers::kAll);
-  EXPECT_FALSE(way.to_device);
+  ForwardingDecision decision = switch_.from_device(frame(mac(100), mac(1)), routing_, now_);
+  EXPECT_EQ(decision.to_peers, ToPeers::kAll);
+  EXPECT_FALSE(decision.to_device);
 
-  way = switch_.from_peer(frame(mac(1), mac(100)), a_, routing_, now_);
-  EXPECT_TRUE(way.to_device);
-  EXPECT_EQ(way.to_peers, ToPeers::kNone);
+  decision = switch_.from_peer(frame(mac(1), mac(100)), a_, routing_, now_);
+  EXPECT_TRUE(decision.to_device);
+  EXPECT_EQ(decision.to_peers, ToPeers::kNone);
 
-  way = switch_.from_device(frame(mac(100), mac(1)), routing_, now_);
-  EXPECT_EQ(way.to_peers, ToPeers::kOne);
-  EXPECT_EQ(way.peer, a_.id);
+  decision = switch_.from_device(frame(mac(100), mac(1)), routing_, now_);
+  EXPECT_EQ(decision.to_peers, ToPeers::kOne);
+  EXPECT_EQ(decision.peer, a_.id);
 
-  way = switch_.from_device(frame(mac(100), kBroadcast), routing_, now_);
-  EXPECT_EQ(way.to_peers, ToPeers::kAll);
+  decision = switch_.from_device(frame(mac(100), kBroadcast), routing_, now_);
+  EXPECT_EQ(decision.to_peers, ToPeers::kAll);
 }
 
 TEST_F(EthernetSwitchTest, LearnsByVlan) {
@@ -65,21 +65,21 @@ TEST_F(EthernetSwitchTest, ForgetsWhatWasNotHeardForLong) {
 
 TEST_F(EthernetSwitchTest, PeersDoNotSeeEachOtherUnlessTold) {
   switch_.from_peer(frame(mac(2), mac(100)), b_, routing_, now_);
-  FrameWay way = switch_.from_peer(frame(mac(1), mac(2)), a_, routing_, now_);
-  EXPECT_TRUE(way.nowhere()) << "not even to the device";
-  EXPECT_EQ(way.reason, Drop::kNotForwarded);
-  way = switch_.from_peer(frame(mac(1), kBroadcast), a_, routing_, now_);
-  EXPECT_TRUE(way.to_device);
-  EXPECT_EQ(way.to_peers, ToPeers::kNone);
+  ForwardingDecision decision = switch_.from_peer(frame(mac(1), mac(2)), a_, routing_, now_);
+  EXPECT_TRUE(decision.nowhere()) << "not even to the device";
+  EXPECT_EQ(decision.reason, Drop::kNotForwarded);
+  decision = switch_.from_peer(frame(mac(1), kBroadcast), a_, routing_, now_);
+  EXPECT_TRUE(decision.to_device);
+  EXPECT_EQ(decision.to_peers, ToPeers::kNone);
 
   switch_.change({.client_to_client = true});
-  way = switch_.from_peer(frame(mac(1), mac(2)), a_, routing_, now_);
-  EXPECT_FALSE(way.to_device);
-  EXPECT_EQ(way.to_peers, ToPeers::kOne);
-  EXPECT_EQ(way.peer, b_.id);
-  way = switch_.from_peer(frame(mac(1), mac(99)), a_, routing_, now_);
-  EXPECT_TRUE(way.to_device);
-  EXPECT_EQ(way.to_peers, ToPeers::kAll);
+  decision = switch_.from_peer(frame(mac(1), mac(2)), a_, routing_, now_);
+  EXPECT_FALSE(decision.to_device);
+  EXPECT_EQ(decision.to_peers, ToPeers::kOne);
+  EXPECT_EQ(decision.peer, b_.id);
+  decision = switch_.from_peer(frame(mac(1), mac(99)), a_, routing_, now_);
+  EXPECT_TRUE(decision.to_device);
+  EXPECT_EQ(decision.to_peers, ToPeers::kAll);
 }
 
 TEST_F(EthernetSwitchTest, NothingLeavesByThePortThatItCameInBy) {
@@ -136,10 +136,10 @@ TEST_F(EthernetSwitchTest, BoundStationsStayWhereTheyBelong) {
                                               {&a_, mac(3), false},
                                               {&b_, mac(1), false},
                                               {&b_, mac(3), true}}) {
-    const FrameWay way = switch_.from_peer(frame(source, kBroadcast), *peer, routing_, now_);
-    EXPECT_EQ(way.to_device, allowed) << peer->id << ' ' << source.to_string();
+    const ForwardingDecision decision = switch_.from_peer(frame(source, kBroadcast), *peer, routing_, now_);
+    EXPECT_EQ(decision.to_device, allowed) << peer->id << ' ' << source.to_string();
     if (!allowed) {
-      EXPECT_EQ(way.reason, Drop::kSourceNotAllowed);
+      EXPECT_EQ(decision.reason, Drop::kSourceNotAllowed);
     }
   }
   switch_.from_device(frame(mac(1), kBroadcast), routing_, now_);
@@ -148,9 +148,9 @@ TEST_F(EthernetSwitchTest, BoundStationsStayWhereTheyBelong) {
 
 TEST_F(EthernetSwitchTest, RefusesSourcesThatAreNoStation) {
   for (const net::MacAddress& source : {kBroadcast, mac(1, 3), mac(0, 0)}) {
-    const FrameWay way = switch_.from_peer(frame(source, kBroadcast), a_, routing_, now_);
-    EXPECT_TRUE(way.nowhere());
-    EXPECT_EQ(way.reason, Drop::kInnerMalformed);
+    const ForwardingDecision decision = switch_.from_peer(frame(source, kBroadcast), a_, routing_, now_);
+    EXPECT_TRUE(decision.nowhere());
+    EXPECT_EQ(decision.reason, Drop::kInnerMalformed);
   }
 }
 
@@ -177,9 +177,9 @@ TEST_F(EthernetSwitchTest, LimitsWhatTheDeviceHasFlooded) {
   switch_.change({.floods_per_second = 100});
   switch_.from_peer(frame(mac(1), kBroadcast), a_, routing_, now_);
   const auto passed = [&](const net::MacAddress& to) {
-    const FrameWay way = switch_.from_device(frame(mac(100), to), routing_, now_);
-    EXPECT_TRUE(!way.nowhere() || way.reason == Drop::kFloodLimit);
-    return !way.nowhere();
+    const ForwardingDecision decision = switch_.from_device(frame(mac(100), to), routing_, now_);
+    EXPECT_TRUE(!decision.nowhere() || decision.reason == Drop::kFloodLimit);
+    return !decision.nowhere();
   };
   int count = 0;
   for (int n = 0; n < 1000; ++n) count += passed(n % 2 == 0 ? kBroadcast : mac(99));
@@ -196,13 +196,13 @@ TEST_F(EthernetSwitchTest, LimitsWhatTheDeviceHasFlooded) {
 TEST_F(EthernetSwitchTest, NobodyElseIsTheDevice) {
   switch_.change({.client_to_client = true});
   switch_.set_own_address(mac(100));
-  FrameWay way = switch_.from_peer(frame(mac(100), kBroadcast), a_, routing_, now_);
-  EXPECT_TRUE(way.nowhere());
-  EXPECT_EQ(way.reason, Drop::kSourceNotAllowed);
+  ForwardingDecision decision = switch_.from_peer(frame(mac(100), kBroadcast), a_, routing_, now_);
+  EXPECT_TRUE(decision.nowhere());
+  EXPECT_EQ(decision.reason, Drop::kSourceNotAllowed);
   // Known without having been heard.
-  way = switch_.from_peer(frame(mac(2), mac(100), 7), b_, routing_, now_);
-  EXPECT_TRUE(way.to_device);
-  EXPECT_EQ(way.to_peers, ToPeers::kNone);
+  decision = switch_.from_peer(frame(mac(2), mac(100), 7), b_, routing_, now_);
+  EXPECT_TRUE(decision.to_device);
+  EXPECT_EQ(decision.to_peers, ToPeers::kNone);
 }
 
 TEST_F(EthernetSwitchTest, NobodyElseIsTheBridgeOrAPortOfIt) {
@@ -212,10 +212,10 @@ TEST_F(EthernetSwitchTest, NobodyElseIsTheBridgeOrAPortOfIt) {
   switch_.from_peer(frame(mac(102), kBroadcast), a_, routing_, now_);
   switch_.set_host_addresses({mac(102), mac(101)}, quiescence);
   for (const auto& own : {mac(100), mac(101), mac(102)}) {
-    const FrameWay way = switch_.from_peer(frame(own, kBroadcast), a_, routing_, now_);
-    EXPECT_TRUE(way.nowhere()) << own.to_string();
-    EXPECT_EQ(way.reason, Drop::kSourceNotAllowed);
-    const FrameWay here = switch_.from_peer(frame(mac(2), own, 7), b_, routing_, now_);
+    const ForwardingDecision decision = switch_.from_peer(frame(own, kBroadcast), a_, routing_, now_);
+    EXPECT_TRUE(decision.nowhere()) << own.to_string();
+    EXPECT_EQ(decision.reason, Drop::kSourceNotAllowed);
+    const ForwardingDecision here = switch_.from_peer(frame(mac(2), own, 7), b_, routing_, now_);
     EXPECT_TRUE(here.to_device) << own.to_string();
     EXPECT_EQ(here.to_peers, ToPeers::kNone);
     EXPECT_TRUE(switch_.from_device(frame(mac(9), own), routing_, now_).nowhere())

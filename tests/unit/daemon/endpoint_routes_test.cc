@@ -1,4 +1,4 @@
-// How often the way to somebody is looked up, which costs the control thread two questions to the kernel:
+// How often the route to an endpoint is looked up, which costs the control thread two questions to the kernel:
 // neither strangers with false addresses nor a peer that moves with each packet decide that.
 #include <array>
 
@@ -21,12 +21,12 @@ net::Endpoint source(std::uint32_t n) {
           .local_interface = 0};
 }
 
-class TunnelDriverWays : public TunnelDriverFixture {
+class EndpointRoutesTest : public TunnelDriverFixture {
  protected:
   void SetUp() override {
     TunnelDriverFixture::SetUp();
     if (IsSkipped()) return;
-    driver_->guard_ways([this](const net::Endpoint& endpoint) -> std::optional<std::string> {
+    driver_->guard_endpoints([this](const net::Endpoint& endpoint) -> std::optional<std::string> {
       ++looks_;
       last_ = endpoint.remote;
       if (forbidden_ == endpoint.remote) return "through the bridge";
@@ -58,7 +58,7 @@ class TunnelDriverWays : public TunnelDriverFixture {
   std::optional<net::SocketAddress> forbidden_;
 };
 
-TEST_F(TunnelDriverWays, StrangersUnderFalseAddressesAreNotLookedUpOneByOne) {
+TEST_F(EndpointRoutesTest, StrangersUnderFalseAddressesAreNotLookedUpOneByOne) {
   protocol::InitiationMessage message{};
   protocol::CookieJar(tunnel_->public_key()).add_macs(message, net::boot_now());
   const Instant begin = net::boot_now();
@@ -72,7 +72,7 @@ TEST_F(TunnelDriverWays, StrangersUnderFalseAddressesAreNotLookedUpOneByOne) {
   EXPECT_LE(looks_, 20 + tenths + 1);
 }
 
-TEST_F(TunnelDriverWays, APeerThatMovesWithEachPacketIsLookedUpAtAPace) {
+TEST_F(EndpointRoutesTest, APeerThatMovesWithEachPacketIsLookedUpAtAPace) {
   const Instant begin = net::boot_now();
   for (std::uint32_t n = 1; n <= kSources; ++n) move_to(n);
   const auto tenths = static_cast<std::size_t>((net::boot_now() - begin) / 100ms);
@@ -82,7 +82,7 @@ TEST_F(TunnelDriverWays, APeerThatMovesWithEachPacketIsLookedUpAtAPace) {
   EXPECT_LE(told_, 20 + tenths + 1);
 }
 
-TEST_F(TunnelDriverWays, WhereItHasMovedToInTheEndIsLookedUpAllTheSame) {
+TEST_F(EndpointRoutesTest, WhereItHasMovedToInTheEndIsLookedUpAllTheSame) {
   forbidden_ = source(101).remote;
   const auto& loops = tunnel_->peer(0).link().loops;
   // Until the last move was one too many: on a slow machine it may be looked up at once.
@@ -97,10 +97,10 @@ TEST_F(TunnelDriverWays, WhereItHasMovedToInTheEndIsLookedUpAllTheSame) {
   EXPECT_EQ(last_, source(101).remote);
   EXPECT_TRUE(loops.load());
   EXPECT_EQ(asked_, 1U) << "for the path's MTU";
-  EXPECT_EQ(driver_->info(0).forbidden_way, "through the bridge");
+  EXPECT_EQ(driver_->info(0).forbidden_endpoint, "through the bridge");
 }
 
-TEST_F(TunnelDriverWays, WhatIsSentToAPeerThatMovesWithEachPacketCostsNoLookEither) {
+TEST_F(EndpointRoutesTest, WhatIsSentToAPeerThatMovesWithEachPacketCostsNoLookEither) {
   do {
     for (std::uint32_t n = 1; n <= 100; ++n) move_to(n);
   } while (last_ == source(100).remote);
@@ -112,7 +112,7 @@ TEST_F(TunnelDriverWays, WhatIsSentToAPeerThatMovesWithEachPacketCostsNoLookEith
   EXPECT_EQ(looks_, 0U);
 }
 
-TEST_F(TunnelDriverWays, APeerThatForgesAnAddressKeepsNobodyElsesDatagramsBack) {
+TEST_F(EndpointRoutesTest, APeerThatForgesAnAddressKeepsNobodyElsesDatagramsBack) {
   do {
     for (std::uint32_t n = 1; n <= 100; ++n) move_to(n);
   } while (last_ == source(100).remote);
@@ -125,7 +125,7 @@ TEST_F(TunnelDriverWays, APeerThatForgesAnAddressKeepsNobodyElsesDatagramsBack) 
   EXPECT_EQ(looks_, 1U) << "it was judged by the peer's last place";
 }
 
-TEST_F(TunnelDriverWays, APeerThatMovesNowAndThenIsLookedUpAtOnce) {
+TEST_F(EndpointRoutesTest, APeerThatMovesNowAndThenIsLookedUpAtOnce) {
   for (std::uint32_t n = 1; n <= 10; ++n) {
     move_to(n);
     EXPECT_EQ(looks_, n);

@@ -1,5 +1,5 @@
-// The driver's part in the ways to peers: whom to tell when one has changed, when to leave from another port,
-// and where nothing may be sent.
+// The driver's part in the routes to peers' endpoints: whom to tell when one has changed, when to send from
+// another port, and which endpoints nothing may be sent to.
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -32,7 +32,7 @@ void TunnelDriver::network_changed() {
   carry_out(actions_);
 }
 
-void TunnelDriver::way_changed(protocol::PeerId peer) {
+void TunnelDriver::route_changed(protocol::PeerId peer) {
   tunnel_.change(peer)->network_changed(net::now(), actions_);
   carry_out(actions_);
 }
@@ -67,7 +67,7 @@ void TunnelDriver::change_port_if_useless(protocol::Actions& actions) {
 // --- Where nothing may be sent
 
 bool TunnelDriver::may_send(const net::Endpoint& to) {
-  if (!way_guard_) return true;
+  if (!endpoint_guard_) return true;
   for (const protocol::PeerId peer : looks_put_off_) {
     if (!knows(peer)) continue;
     const protocol::PeerLink& link = tunnel_.peer(peer).link();
@@ -75,9 +75,9 @@ bool TunnelDriver::may_send(const net::Endpoint& to) {
     // Only to send goes without a look: a peer that forges its address must not keep others' datagrams back.
     if (endpoint != nullptr && endpoint->remote == to.remote && !link.loops.load()) return true;
   }
-  if (!way_guard_(to)) return true;
+  if (!endpoint_guard_(to)) return true;
   for (const auto& [id, state] : peers_) {
-    if (current_address(id) == to.remote) check_way(id);
+    if (current_address(id) == to.remote) check_endpoint(id);
   }
   return false;
 }
@@ -89,14 +89,14 @@ bool TunnelDriver::is_worth_a_look(ByteView message) {
   return !is_cookie || looks_for_strangers_.allow(net::boot_now());
 }
 
-void TunnelDriver::check_way(protocol::PeerId peer) {
+void TunnelDriver::check_endpoint(protocol::PeerId peer) {
   const auto found = peers_.find(peer);
-  if (!way_guard_ || found == peers_.end()) return;
+  if (!endpoint_guard_ || found == peers_.end()) return;
   const net::Endpoint* endpoint = tunnel_.peer(peer).link().endpoint.get();
-  const auto why = endpoint == nullptr ? std::nullopt : way_guard_(*endpoint);
+  const auto why = endpoint == nullptr ? std::nullopt : endpoint_guard_(*endpoint);
   tunnel_.change(peer)->link().loops.store(why.has_value());
-  if (found->second.forbidden_way == why.value_or("")) return;
-  found->second.forbidden_way = why.value_or("");
+  if (found->second.forbidden_endpoint == why.value_or("")) return;
+  found->second.forbidden_endpoint = why.value_or("");
   if (why) {
     log::warn("peer {}: {}: {}: nothing is exchanged with it", label(peer), endpoint->remote.to_string(),
               *why);
@@ -120,13 +120,13 @@ void TunnelDriver::look_after_all() {
   look_at_ = kNever;
   for (const protocol::PeerId peer : std::exchange(looks_put_off_, {})) {
     if (!knows(peer) || !may_look(peer)) continue;
-    check_way(peer);
+    check_endpoint(peer);
     for (const EventHandler& handler : event_handlers_) handler({peer, protocol::Event::AskRoute{}});
   }
 }
 
-void TunnelDriver::ways_changed() {
-  tunnel_.for_each_peer([this](protocol::PeerId id, const protocol::Peer&) { check_way(id); });
+void TunnelDriver::recheck_endpoints() {
+  tunnel_.for_each_peer([this](protocol::PeerId id, const protocol::Peer&) { check_endpoint(id); });
 }
 
 }  // namespace tunneld::daemon
