@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "common/net/address_class.h"
 #include "config/names.h"
 #include "config/scalars.h"
 
@@ -53,8 +54,7 @@ std::optional<EndpointProblem> check_ipv6(std::string_view host) {
   const auto address = net::IpAddress::parse(host.substr(0, percent));
   if (!address || address->is_v4()) return EndpointProblem{"has no IPv6 address in the brackets", ""};
   if (!is_reachable(*address)) return EndpointProblem{"is no address that a peer can have", ""};
-  const bool is_link_local = address->bytes()[0] == 0xfe && (address->bytes()[1] & 0xc0U) == 0x80;
-  if (percent == host.size() && is_link_local) {
+  if (percent == host.size() && net::is_link_local(*address)) {
     return EndpointProblem{"is link-local, which needs an interface",
                            "write [" + std::string(host) + "%eth0], with the name of yours"};
   }

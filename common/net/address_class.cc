@@ -20,10 +20,6 @@ bool is_loopback(const IpAddress& address) {
   return within(address, address.is_v4() ? "127.0.0.0/8" : "::1/128");
 }
 
-bool is_link_local(const IpAddress& address) {
-  return within(address, address.is_v4() ? "169.254.0.0/16" : "fe80::/10");
-}
-
 bool is_host_address(const IpAddress& address) {
   if (address.is_unspecified() || is_multicast(address) || is_loopback(address) || is_link_local(address))
     return false;

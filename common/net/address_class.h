@@ -1,6 +1,8 @@
-// Classifies addresses that come from elsewhere, before they are set on our host.
+// Classifies addresses: those that come from elsewhere before they are set on our host, link-local ones
+// wherever an interface belongs to them.
 #pragma once
 
+#include "common/bytes.h"
 #include "common/net/ip_address.h"
 
 namespace tunneld::net {
@@ -9,8 +11,15 @@ namespace tunneld::net {
 [[nodiscard]] bool is_multicast(const IpAddress& address);
 /// 127.0.0.0/8, ::1.
 [[nodiscard]] bool is_loopback(const IpAddress& address);
+/// fe80::/10, of the 16 bytes of an IPv6 address.
+[[nodiscard]] inline bool is_link_local_v6(const std::uint8_t* address) {
+  return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
+}
 /// 169.254.0.0/16, fe80::/10.
-[[nodiscard]] bool is_link_local(const IpAddress& address);
+[[nodiscard]] inline bool is_link_local(const IpAddress& address) {
+  const ByteView bytes = address.bytes();
+  return address.is_v4() ? bytes[0] == 169 && bytes[1] == 254 : is_link_local_v6(bytes.data());
+}
 /// Whether a host on another link can have this address: none of the above, not unspecified, not in 0.0.0.0/8
 /// or 240.0.0.0/4, and not an IPv4 address embedded in IPv6.
 [[nodiscard]] bool is_host_address(const IpAddress& address);

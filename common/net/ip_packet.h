@@ -96,10 +96,6 @@ struct Transport {
   std::size_t offset;
 };
 
-/// Whether the source is in fe80::/10.
-[[nodiscard]] inline bool is_link_local_v6(const IpPacket& ip) {
-  return ip.family == Family::kIpv6 && ip.source[0] == 0xfe && (ip.source[1] & 0xc0) == 0x80;
-}
 /// Whether an IPv6 packet is a router advertisement or a redirect (RFC 4861), or its type cannot be
 /// determined. Hosts believe these if they come from a link-local source.
 [[nodiscard]] bool may_change_routes(ByteView packet, const IpPacket& ip);

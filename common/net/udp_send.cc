@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "common/net/address_class.h"
 #include "common/net/udp_socket.h"
 
 namespace tunneld::net {
@@ -25,11 +26,6 @@ constexpr std::uint32_t kJoinPause = 256;  // runs sent singly after a refusal b
 // replaced by a capable one.
 constexpr std::uint32_t kJoinsToLose = 3;
 constexpr std::uint32_t kLongJoinPause = 16384;
-
-bool is_link_local(const IpAddress& address) {
-  const ByteView bytes = address.bytes();
-  return !address.is_v4() && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
-}
 
 // The kernel returns these errors when the pinned source address has been removed or no longer has a route.
 bool may_be_source(int error) {

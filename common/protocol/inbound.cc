@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/net/address_class.h"
 #include "common/net/ip_packet.h"
 #include "common/net/mss_clamp.h"
 #include "common/protocol/constants.h"
@@ -89,7 +90,8 @@ void Inbound::deliver(std::size_t index, const ReceivedRun& run) {
   const RoutingTable& routing = *plane_.routing.get();
   if (routing.allowed_ips.lookup(ip->family, ip->source) != peer.id)
     return drop(Drop::kSourceNotAllowed, &peer);
-  if (net::is_link_local_v6(*ip) && net::may_change_routes(plain, *ip))
+  if (ip->family == net::Family::kIpv6 && net::is_link_local_v6(ip->source) &&
+      net::may_change_routes(plain, *ip))
     return drop(Drop::kSourceNotAllowed, &peer);
 
   const std::uint32_t path =
