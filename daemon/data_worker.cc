@@ -19,7 +19,7 @@
 #include "common/protocol/messages.h"
 #include "common/protocol/outbound.h"
 #include "common/system_error.h"
-#include "daemon/icmp_refusal.h"
+#include "daemon/icmp_error_reader.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -115,7 +115,7 @@ void DataWorker::send(protocol::Outbound& path, protocol::DataThread thread) {
     path.note_sent(run, result.sent, result.forget_local);
     if (result.segmentation_lost) signals_.segmentation_lost.store(true);
   }
-  const protocol::IcmpAnswers& answers = path.answers();
+  const protocol::InnerIcmpErrors& answers = path.answers();
   for (std::size_t i = 0; i < answers.size(); ++i) {
     if (queue_.write({}, answers[i]) != net::TunWriteStatus::kWritten) {
       plane_.drops[thread.number].count(protocol::Drop::kDeviceRefused);

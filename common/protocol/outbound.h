@@ -27,7 +27,7 @@
 #include "common/net/segment.h"
 #include "common/protocol/data_message.h"
 #include "common/protocol/data_plane.h"
-#include "common/protocol/icmp_answers.h"
+#include "common/protocol/inner_icmp_errors.h"
 
 namespace tunneld::protocol {
 
@@ -61,7 +61,7 @@ class Outbound {
   /// Seals everything that was added. The runs stay valid until begin().
   [[nodiscard]] std::span<const SealedRun> finish();
   /// Answers to packets of this batch, for the device; valid until begin().
-  [[nodiscard]] const IcmpAnswers& answers() const { return answers_; }
+  [[nodiscard]] const InnerIcmpErrors& answers() const { return answers_; }
   /// Counts how the socket handled a run. `source_gone`: the endpoint's local address is no longer ours.
   void note_sent(const SealedRun& run, std::size_t sent_datagrams, bool source_gone);
 
@@ -149,7 +149,7 @@ class Outbound {
   std::vector<SealedRun> sealed_;
   std::vector<crypto::AeadJob> jobs_;
   std::unique_ptr<std::uint8_t[]> scratch_;  ///< one segment on its way to the door, or to be cut
-  IcmpAnswers answers_;
+  InnerIcmpErrors answers_;
   Flood flood_;
 };
 

@@ -25,9 +25,7 @@ Tunnel::Tunnel(crypto::PrivateKey private_key, const crypto::AeadEngine& engine,
                 .timestamps = {},
                 .waiting_bytes = 0,
                 .index_owner = {}},
-      cookies_(services_.identity.public_key, random),
-      load_(random),
-      limiter_(random) {
+      admission_(services_.identity.public_key, random) {
   publish_routing();
 }
 
@@ -198,30 +196,10 @@ void Tunnel::receive(ByteView message, const net::Endpoint& from, Now now, Actio
   }
 }
 
-bool Tunnel::admit(ByteView message, std::uint32_t sender_index, const net::Endpoint& from, Now now,
-                   Actions& actions) {
-  if (cookies_.check_mac1(message) != crypto::Verdict::kAuthentic) {
-    count(Drop::kBadMac1);
-    return false;
-  }
-  if (!load_.under_load(from.remote.address, now.boot)) return true;
-  if (cookies_.check_mac2(message, from.remote, now.boot) != crypto::Verdict::kAuthentic) {
-    const CookieMessage reply = cookies_.make_reply(message, sender_index, from.remote, now.boot);
-    const MutableBytes datagram = actions.add_datagram(from, sizeof reply, true);
-    std::memcpy(datagram.data(), &reply, sizeof reply);
-    count(Drop::kUnderLoad);
-    return false;
-  }
-  if (!limiter_.allow(from.remote.address, now.boot)) {
-    count(Drop::kUnderLoad);
-    return false;
-  }
-  return true;
-}
-
 void Tunnel::receive_initiation(const InitiationMessage& message, const net::Endpoint& from, Now now,
                                 Actions& actions) {
-  if (!admit(as_bytes(message), message.sender(), from, now, actions)) return;
+  if (const auto why = admission_.refuses(as_bytes(message), message.sender(), from, now.boot, actions))
+    return count(*why);
   auto opened = open_initiation(services_.identity, message);
   if (!opened) return count(Drop::kHandshakeRefused);
   const auto known = by_key_.find(opened->peer_key());
@@ -235,7 +213,8 @@ void Tunnel::receive_initiation(const InitiationMessage& message, const net::End
 
 void Tunnel::receive_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
                               Actions& actions) {
-  if (!admit(as_bytes(message), message.sender(), from, now, actions)) return;
+  if (const auto why = admission_.refuses(as_bytes(message), message.sender(), from, now.boot, actions))
+    return count(*why);
   const auto owner = owner_of(message.receiver());
   if (!owner) return count(Drop::kUnknownIndex);
   if (!change(*owner)->accept_response(message, from, now, actions)) count(Drop::kHandshakeRefused);

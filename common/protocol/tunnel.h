@@ -13,12 +13,10 @@
 #include <vector>
 
 #include "common/protocol/actions.h"
-#include "common/protocol/cookie.h"
 #include "common/protocol/data_plane.h"
 #include "common/protocol/door.h"
-#include "common/protocol/load_meter.h"
+#include "common/protocol/handshake_admission.h"
 #include "common/protocol/peer/peer.h"
-#include "common/protocol/rate_limiter.h"
 #include "common/protocol/services.h"
 
 namespace tunneld::protocol {
@@ -101,8 +99,6 @@ class Tunnel {
                           Actions& actions);
   void receive_response(const ResponseMessage& message, const net::Endpoint& from, Now now, Actions& actions);
   void receive_cookie(const CookieMessage& message, Now now);
-  [[nodiscard]] bool admit(ByteView message, std::uint32_t sender_index, const net::Endpoint& from, Now now,
-                           Actions& actions);
   [[nodiscard]] std::optional<PeerId> owner_of(std::uint32_t index) const;
   void reschedule(PeerId id);
   void handle_notice(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
@@ -114,9 +110,7 @@ class Tunnel {
 
   DataPlane& plane_;
   Services services_;
-  CookieChecker cookies_;
-  LoadMeter load_;
-  RateLimiter limiter_;
+  HandshakeAdmission admission_;
   std::vector<std::unique_ptr<Peer>> peers_;  ///< by PeerId; null where one was removed
   std::unordered_map<crypto::PublicKey, PeerId, crypto::PublicKeyHash> by_key_;
   std::set<std::pair<Instant, PeerId>> deadlines_;

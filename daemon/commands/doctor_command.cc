@@ -16,7 +16,7 @@
 #include "daemon/commands/control_client.h"
 #include "daemon/commands/diagnosis.h"
 #include "daemon/commands/forward_chains.h"
-#include "daemon/icmp_refusal.h"
+#include "daemon/icmp_error_reader.h"
 
 namespace tunneld::daemon {
 namespace {

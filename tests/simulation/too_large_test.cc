@@ -211,11 +211,11 @@ TEST(TooLarge, AnswersHaveABudget) {
     ASSERT_TRUE(pair.a.outbound.add({}, packet));
     answers += pair.a.outbound.answers().size();
   }
-  EXPECT_EQ(answers, static_cast<std::size_t>(protocol::IcmpAnswers::kBurst));
+  EXPECT_EQ(answers, static_cast<std::size_t>(protocol::InnerIcmpErrors::kBurst));
   pair.network.run_for(100ms);
   pair.a.outbound.begin(pair.network.now().boot);
   for (int i = 0; i < 1000; ++i) ASSERT_TRUE(pair.a.outbound.add({}, packet));
-  EXPECT_EQ(pair.a.outbound.answers().size(), protocol::IcmpAnswers::kMost) << "one batch";
+  EXPECT_EQ(pair.a.outbound.answers().size(), protocol::InnerIcmpErrors::kMost) << "one batch";
 }
 
 TEST(TooLarge, AChecksumIsFinishedOnceThoughTheBatchWasFull) {

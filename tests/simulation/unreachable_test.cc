@@ -1,6 +1,6 @@
 // Packets for no peer, and for peers without an endpoint: answered as the kernel's WireGuard does, or kept
 // for a limited time.
-#include "common/net/icmp.h"
+#include "common/net/icmp_error_writer.h"
 #include "tests/simulation/simulated_network.h"
 #include "tests/unit/net/packet_builder.h"
 
@@ -108,7 +108,8 @@ TEST(Unreachable, AFloodIsAnsweredAtALimitedRateAndLeavesRoomForWhatIsTooBig) {
   pair.a.send(pair.b, 1);
   pair.network.run_for(1s);
   const Bytes packet = packet_to("10.7.7.7");
-  EXPECT_EQ(answers_to(pair.a, packet, 1000).size(), static_cast<std::size_t>(protocol::IcmpAnswers::kBurst));
+  EXPECT_EQ(answers_to(pair.a, packet, 1000).size(),
+            static_cast<std::size_t>(protocol::InnerIcmpErrors::kBurst));
 
   pair.a.tunnel->change(pair.b_at_a)->link().path_mtu.store(1200);
   PacketSpec large;

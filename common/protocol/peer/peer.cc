@@ -65,7 +65,7 @@ bool Peer::accept_cookie(const CookieMessage& message, Now now) {
 
 bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint& from, Now now,
                              Actions& actions) {
-  if (!guard_.admits(initiation.timestamp, now.boot)) return false;
+  if (!initiations_.admits(initiation.timestamp, now.boot)) return false;
   catch_up(now, actions);
 
   const std::uint32_t index = services_.reserve_index(id_);
@@ -77,7 +77,7 @@ bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint&
     services_.release_index(index);
     return false;
   }
-  guard_.taken(timestamp, now.boot);
+  initiations_.taken(timestamp, now.boot);
   link_->activity.stamp_received(now.boot, false);
   update_endpoint(from, actions);
   keypairs_.install_responder(std::make_unique<Keypair>(*link_, Role::kResponder, index, remote_index,

@@ -15,7 +15,7 @@
 #include "common/protocol/noise_handshake.h"
 #include "common/protocol/peer/caller.h"
 #include "common/protocol/peer/hello_exchange.h"
-#include "common/protocol/peer/initiation_guard.h"
+#include "common/protocol/peer/initiation_filter.h"
 #include "common/protocol/peer/lane_opening.h"
 #include "common/protocol/peer/layer2_agreement.h"
 #include "common/protocol/peer/peer_path.h"
@@ -218,7 +218,7 @@ class Peer {
   LaneOpening lane_opening_;
   PeerPath path_;
 
-  InitiationGuard guard_;
+  InitiationFilter initiations_;
   PeerPlace place_;
   FrameBudget frame_budget_;
   WaitingPackets waiting_;

@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include "common/protocol/peer/initiation_guard.h"
 #include "common/protocol/peer/layer2_agreement.h"
 
 namespace tunneld::protocol {
@@ -105,23 +104,6 @@ TEST_F(Layer2AgreementTest, TwoTunsHaveNothingToAgreeOn) {
   EXPECT_EQ(tun_.deadline(), kNever);
   EXPECT_FALSE(tun_.decide(false));
   EXPECT_FALSE(tun_.is_ready() || tun_.is_refused());
-}
-
-TEST(InitiationGuard, NoneIsAnsweredTwice) {
-  InitiationGuard guard;
-  const auto stamp = [](Duration at) { return Tai64n::from(WallTime(at)); };
-  EXPECT_TRUE(guard.admits(stamp(10s), kBegin));
-  guard.taken(stamp(10s), kBegin);
-  EXPECT_FALSE(guard.admits(stamp(10s), kBegin + 1s)) << "a replay";
-  EXPECT_FALSE(guard.admits(stamp(9s), kBegin + 1s)) << "an older one";
-  EXPECT_TRUE(guard.admits(stamp(11s), kBegin + 1s));
-}
-
-TEST(InitiationGuard, NotTooMany) {
-  InitiationGuard guard;
-  guard.taken(Tai64n::from(WallTime(10s)), kBegin);
-  EXPECT_FALSE(guard.admits(Tai64n::from(WallTime(11s)), kBegin + 19ms));
-  EXPECT_TRUE(guard.admits(Tai64n::from(WallTime(11s)), kBegin + 20ms));
 }
 
 }  // namespace

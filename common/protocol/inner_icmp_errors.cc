@@ -1,10 +1,11 @@
-#include "common/protocol/icmp_answers.h"
+#include "common/protocol/inner_icmp_errors.h"
 
 #include <algorithm>
 
 namespace tunneld::protocol {
 
-bool IcmpAnswers::add(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason, std::size_t mtu) {
+bool InnerIcmpErrors::add(ByteView packet, const net::IpPacket& ip, net::Undeliverable reason,
+                          std::size_t mtu) {
   const bool too_big = reason == net::Undeliverable::kTooBig;
   Budget& budget = too_big ? too_big_ : unreachable_;
   if (count_ >= (too_big ? kMost : kMostUnreachable) || !refill(budget)) return false;
@@ -16,7 +17,7 @@ bool IcmpAnswers::add(ByteView packet, const net::IpPacket& ip, net::Undeliverab
   return true;
 }
 
-bool IcmpAnswers::refill(Budget& budget) const {
+bool InnerIcmpErrors::refill(Budget& budget) const {
   constexpr Duration kOne = Duration(std::chrono::seconds(1)) / kPerSecond;
   const auto earned = (now_ - budget.refilled) / kOne;
   if (earned > 0) {

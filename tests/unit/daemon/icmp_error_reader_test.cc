@@ -1,4 +1,4 @@
-#include "daemon/icmp_refusal.h"
+#include "daemon/icmp_error_reader.h"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "common/net/icmp.h"
+#include "common/net/icmp_error_writer.h"
 
 #include <algorithm>
 #include <cstring>

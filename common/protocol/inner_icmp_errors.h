@@ -1,4 +1,5 @@
-// ICMP errors that go back into the device, for packets that cannot be sent.
+// ICMP errors that are written back into the device, for packets that cannot be sent. (Those that the outer
+// network sends us are read in daemon/icmp_error_reader.h.)
 //
 // One object per data thread, with a fixed buffer for the answers of a batch and a budget: whoever sends into
 // the device must not be able to make us send without limit.
@@ -14,13 +15,13 @@
 #include <memory>
 
 #include "common/clock.h"
-#include "common/net/icmp.h"
+#include "common/net/icmp_error_writer.h"
 
 namespace tunneld::protocol {
 
-class IcmpAnswers {
+class InnerIcmpErrors {
  public:
-  IcmpAnswers() : buffer_(std::make_unique<std::uint8_t[]>(kMost * net::kMaxIcmpError)) {}
+  InnerIcmpErrors() : buffer_(std::make_unique<std::uint8_t[]>(kMost * net::kMaxIcmpError)) {}
 
   /// Discards the answers of the last batch.
   void begin(Instant now) {

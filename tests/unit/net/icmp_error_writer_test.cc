@@ -1,5 +1,5 @@
 // Errors say what happened, quote what they may, and never answer what must not be answered.
-#include "common/net/icmp.h"
+#include "common/net/icmp_error_writer.h"
 
 #include <gtest/gtest.h>
 

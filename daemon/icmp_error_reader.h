@@ -1,4 +1,5 @@
-// Why a datagram did not arrive, according to ICMP: the sender and the code of the message.
+// Reads why an outer datagram did not arrive, according to ICMP: the sender and the code of the message.
+// (The errors that we write into the device ourselves are in common/protocol/inner_icmp_errors.h.)
 //
 // errno is too coarse: a router's "administratively prohibited" and a host that is off are both EHOSTUNREACH,
 // but the first is fixed in a firewall and the second at a power switch. The socket's error queue

@@ -1,4 +1,4 @@
-// ICMP errors in answer to packets that cannot be delivered. The sender's program learns of it at once
+// Writes ICMP errors in answer to packets that cannot be delivered. The sender's program learns of it at once
 // instead of waiting for a timeout, and path MTU discovery works inside the tunnel.
 //
 // An error must never answer a packet that could make errors loop or multiply (RFC 1122 section 3.2.2, RFC

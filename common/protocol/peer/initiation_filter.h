@@ -1,4 +1,5 @@
-// Which initiations of a peer are answered: none twice, and not too many.
+// Which authentic initiations of a peer are answered: none twice (whitepaper section 5.1), and not too many.
+// Strangers' messages are refused before that, by handshake_admission.h.
 #pragma once
 
 #include <optional>
@@ -9,7 +10,7 @@
 
 namespace tunneld::protocol {
 
-class InitiationGuard {
+class InitiationFilter {
  public:
   [[nodiscard]] bool admits(const Tai64n& timestamp, Instant now) const {
     if (greatest_ && timestamp <= *greatest_) return false;
