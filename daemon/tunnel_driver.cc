@@ -331,11 +331,11 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
 void TunnelDriver::send_probe(const protocol::Actions::Datagram& probe, ByteView bytes) {
   if (socket_.send_probe(probe.to, bytes) != net::SendStatus::kTooLarge) return;
   const auto& [peer, size] = *probe.probe;
-  if (knows(peer)) tunnel_.change(peer)->probe_refused(size, net::now());
+  if (knows(peer)) tunnel_.change(peer)->path().refused(size, net::boot_now());
 }
 
 void TunnelDriver::learn_route(protocol::PeerId peer, const protocol::RouteMtu& route) {
-  tunnel_.change(peer)->learn_route(route);
+  tunnel_.change(peer)->path().learn(route);
   arm_timer();
 }
 

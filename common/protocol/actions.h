@@ -50,7 +50,7 @@ struct Event {
   struct Refused {
     net::SocketAddress address;
   };
-  /// The route may have changed: call Peer::learn_route().
+  /// The route may have changed: call PeerPath::learn().
   struct AskRoute {};
   /// Data went out for 10 s and nothing came back: check the address.
   struct Silent {};
@@ -84,7 +84,7 @@ class Actions {
     bool handshake;  ///< types 1 to 3 leave with DSCP AF41
     unsigned lane;   ///< the lane whose port it leaves from; 0 is the tunnel's own port
     /// Set for a probe of the path, which must not be fragmented: its peer and the size of its inner packet,
-    /// for Peer::probe_refused().
+    /// for PeerPath::refused().
     std::optional<std::pair<PeerId, std::uint32_t>> probe = std::nullopt;
     /// Set for an initiation that is sent to one address only: its peer, for Peer::initiation_unsent().
     std::optional<PeerId> initiation = std::nullopt;

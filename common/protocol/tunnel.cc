@@ -130,7 +130,7 @@ void Tunnel::reclaim_later(Now now) {
 void Tunnel::set_path_policy(const PathPolicy& policy) {
   if (services_.path_policy == policy) return;
   services_.path_policy = policy;
-  for_each_peer([this](PeerId id, const Peer&) { change(id)->review_path(); });
+  for_each_peer([this](PeerId id, const Peer&) { change(id)->path().review(); });
 }
 
 // --- Notices of the data workers
@@ -144,41 +144,7 @@ void Tunnel::handle_notice(const DoorRecord& record, ByteView payload, Now now, 
   if (record.notice == Notice::kHandshakeMessage) return receive(payload, record.endpoint, now, actions);
   if (record.notice == Notice::kRefused) return refused(payload, record.endpoint.remote, now, actions);
   if (record.peer >= peers_.size() || !peers_[record.peer]) return;  // removed meanwhile
-  const ChangingPeer peer = change(record.peer);
-  // A worker's change takes effect before its notice comes through the door: a packet that another worker has
-  // read since must not meet the old state of the peer.
-  peer->catch_up(now, actions);
-  switch (record.notice) {
-    case Notice::kWaitingPacket:
-      peer->queue_packet(payload, now, actions);
-      break;
-    case Notice::kControlFrame:
-      peer->control_frame(record.index, payload, now, actions);
-      break;
-    case Notice::kConfirmed:
-      peer->confirmed(record.index, now, actions);
-      break;
-    case Notice::kMoved:
-      break;  // done by catch_up()
-    case Notice::kMoving:
-      peer->moved(record.endpoint, actions);
-      break;
-    case Notice::kSourceGone:
-      peer->forget_local_address();
-      break;
-    case Notice::kRekey:
-      peer->rekey_wanted(now, actions);
-      break;
-    case Notice::kLaneWanted:
-      peer->lane_wanted(record.index, payload[0], now, actions);
-      break;
-    case Notice::kWatch:
-      peer->watch(now);
-      break;
-    case Notice::kHandshakeMessage:
-    case Notice::kRefused:
-      break;
-  }
+  change(record.peer)->handle(record, payload, now, actions);
 }
 
 // --- Messages from anybody
@@ -204,11 +170,8 @@ void Tunnel::receive_initiation(const InitiationMessage& message, const net::End
   if (!opened) return count(Drop::kHandshakeRefused);
   const auto known = by_key_.find(opened->peer_key());
   if (known == by_key_.end()) return count(Drop::kUnknownPeer);
-  const ChangingPeer peer = change(known->second);
-  if (!peer->static_static()) return count(Drop::kHandshakeRefused);
-  auto initiation = std::move(*opened).authenticate(*peer->static_static());
-  if (!initiation) return count(Drop::kHandshakeRefused);
-  if (!peer->accept_initiation(std::move(*initiation), from, now, actions)) count(Drop::kHandshakeRefused);
+  if (!change(known->second)->accept_initiation(std::move(*opened), from, now, actions))
+    count(Drop::kHandshakeRefused);
 }
 
 void Tunnel::receive_response(const ResponseMessage& message, const net::Endpoint& from, Now now,

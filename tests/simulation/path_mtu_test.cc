@@ -130,7 +130,7 @@ TEST(PathOfTwo, StockPeersAreHeldToWhatTheHostKnows) {
   EXPECT_GE(way.a.count<Event::AskRoute>(), 1U)
       << "large packets leave: has the kernel heard of a smaller path?";
   const auto learn = [&](const protocol::RouteMtu& route) {
-    way.a.tunnel->change(way.b_at_a)->learn_route(route);
+    way.a.tunnel->change(way.b_at_a)->path().learn(route);
     way.transfer(100ms);
   };
   learn({.interface = 1500, .path = 1400});
@@ -147,7 +147,7 @@ TEST(PathOfTwo, WhatIcmpSaysIsCheckedAndNotBelieved) {
   way.transfer(5s);
   ASSERT_EQ(way.limit(), 1440U);
   const auto learn = [&](const protocol::RouteMtu& route) {
-    way.a.tunnel->change(way.b_at_a)->learn_route(route);
+    way.a.tunnel->change(way.b_at_a)->path().learn(route);
   };
   learn({.interface = 1500, .path = 600});  // forged
   way.transfer(5s);

@@ -60,13 +60,13 @@ void Caller::repeat(Now now, Actions& actions) {
 }
 
 void Caller::call_elsewhere(Now now, Actions& actions) {
+  if (!is_calling()) {
+    last_sent_.reset();
+    hurry_.go();
+    return begin(now, actions);
+  }
   drop_pending();
   call(Reach::kEndpoint, now, actions);
-}
-
-void Caller::skip_pause() {
-  last_sent_.reset();
-  hurry_.go();
 }
 
 void Caller::network_changed(Now now) {
@@ -180,9 +180,7 @@ void Caller::peer_left(Now now) {
 // --- Session
 
 void Caller::session_up() {
-  drop_pending();
-  retransmit_at_ = kNever;
-  attempts_ = 0;
+  reset();
   hurry_.session_up();
 }
 

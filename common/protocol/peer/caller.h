@@ -44,10 +44,9 @@ class Caller {
   [[nodiscard]] bool give_up(Now now);
   /// At the deadline otherwise: calls, or calls again.
   void repeat(Now now, Actions& actions);
-  /// Calls at another endpoint. How often the peer has been called in all still counts.
+  /// Calls at another endpoint, at once: nobody there has been called yet. In a handshake that has begun, the
+  /// tries so far still count.
   void call_elsewhere(Now now, Actions& actions);
-  /// The next handshake may begin at once: it goes somewhere else.
-  void skip_pause();
   /// The network has changed: the last initiation left by the old path and is probably lost.
   void network_changed(Now now);
 

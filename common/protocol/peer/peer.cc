@@ -63,16 +63,17 @@ bool Peer::accept_cookie(const CookieMessage& message, Now now) {
 
 // --- Handshake as responder
 
-bool Peer::accept_initiation(InitiationFromPeer initiation, const net::Endpoint& from, Now now,
-                             Actions& actions) {
-  if (!initiations_.admits(initiation.timestamp, now.boot)) return false;
+bool Peer::accept_initiation(OpenedInitiation opened, const net::Endpoint& from, Now now, Actions& actions) {
+  if (!static_static_) return false;
+  auto initiation = std::move(opened).authenticate(*static_static_);
+  if (!initiation || !initiations_.admits(initiation->timestamp, now.boot)) return false;
   catch_up(now, actions);
 
   const std::uint32_t index = services_.reserve_index(id_);
-  const std::uint32_t remote_index = initiation.sender_index;
-  const Tai64n timestamp = initiation.timestamp;
+  const std::uint32_t remote_index = initiation->sender_index;
+  const Tai64n timestamp = initiation->timestamp;
   auto answer =
-      std::move(initiation).respond(options_.public_key, options_.preshared_key, index, services_.random);
+      std::move(*initiation).respond(options_.public_key, options_.preshared_key, index, services_.random);
   if (!answer) {
     services_.release_index(index);
     return false;
@@ -97,6 +98,37 @@ void Peer::confirmed(std::uint32_t index, Now now, Actions& actions) {
   Keypair* keypair = keypairs_.confirm(index);
   if (keypair == nullptr) return;
   session_up(*keypair, now, actions);
+}
+
+// --- Notices of the data workers
+
+void Peer::handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions) {
+  // A worker's change takes effect before its notice comes through the door: a packet that another worker has
+  // read since must not meet the old state of the peer.
+  catch_up(now, actions);
+  switch (record.notice) {
+    case Notice::kWaitingPacket:
+      return queue_packet(payload, now, actions);
+    case Notice::kControlFrame:
+      return control_frame(record.index, payload, now, actions);
+    case Notice::kConfirmed:
+      return confirmed(record.index, now, actions);
+    case Notice::kMoved:
+      return;  // done by catch_up()
+    case Notice::kMoving:
+      return moved(record.endpoint, actions);
+    case Notice::kSourceGone:
+      return forget_local_address();
+    case Notice::kRekey:
+      return begin_handshake(now, actions);
+    case Notice::kLaneWanted:
+      return lane_wanted(record.index, payload[0], now, actions);
+    case Notice::kWatch:
+      return watch(now);
+    case Notice::kHandshakeMessage:
+    case Notice::kRefused:
+      return;  // not about a peer that is known: for the tunnel
+  }
 }
 
 // --- Session

@@ -11,6 +11,7 @@
 #include "common/net/ip_address.h"
 #include "common/protocol/actions.h"
 #include "common/protocol/cookie.h"
+#include "common/protocol/door.h"
 #include "common/protocol/keypairs.h"
 #include "common/protocol/noise_handshake.h"
 #include "common/protocol/peer/caller.h"
@@ -84,8 +85,8 @@ class Peer {
 
   /// Begins a handshake unless one is under way; at the earliest 5 s after the last initiation.
   void begin_handshake(Now now, Actions& actions) { caller_.begin(now, actions); }
-  /// A handshake that has authenticated up to the static key; false if it is refused (replayed, too fast).
-  [[nodiscard]] bool accept_initiation(InitiationFromPeer initiation, const net::Endpoint& from, Now now,
+  /// An initiation that names this peer's key; false if it is refused (forged, replayed, too fast).
+  [[nodiscard]] bool accept_initiation(OpenedInitiation opened, const net::Endpoint& from, Now now,
                                        Actions& actions);
   [[nodiscard]] bool accept_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
                                      Actions& actions);
@@ -96,35 +97,17 @@ class Peer {
     caller_.refused(index, at, now, actions);
   }
 
-  /// An inner packet that found no session: kept (bounded, oldest dropped) while a handshake is made.
-  void queue_packet(ByteView packet, Now now, Actions& actions);
+  /// A notice of a data worker about this peer.
+  void handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
 
-  // Notices of the data workers.
-  /// An authenticated plaintext of the keypair `index` that is no IP packet. What is malformed is ignored.
-  void control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions);
   /// Seals a control frame under the live keypair, padded with zeros to a plaintext of at least `plain_size`
   /// bytes. False without a session, with the extension turned off, or for a frame that is too large.
   bool send_frame(const ControlFrame& frame, Now now, Actions& actions, std::size_t plain_size = 0);
-  /// What the host knows of the route to the peer's address.
-  void learn_route(const RouteMtu& route) { path_.learn(route); }
-  void review_path() { path_.review(); }
-  /// The outgoing interface cannot carry a probe of this size.
-  void probe_refused(std::uint32_t size, Now now) { path_.refused(size, now.boot); }
   /// Tells a tunneld that the session ends here, and ends it.
   void say_bye(Now now, Actions& actions);
-  void confirmed(std::uint32_t index, Now now, Actions& actions);
-  void moved(const net::Endpoint& endpoint, Actions& actions);
-  /// Takes note of what workers have changed since: a confirmation, a move.
-  void catch_up(Now now, Actions& actions);
   /// The path to the peer has changed: a peer with a session is sent a keepalive, so that it learns our new
   /// address; one that is being called is called again as soon as 5 s have passed since the last initiation.
   void network_changed(Now now, Actions& actions);
-  /// Lets the kernel choose where to send from, until the peer is heard again.
-  void forget_local_address();
-  /// A worker has much to send under the keypair `index`, and its lane is not open.
-  void lane_wanted(std::uint32_t index, unsigned lane, Now now, Actions& actions);
-  void rekey_wanted(Now now, Actions& actions) { begin_handshake(now, actions); }
-  void watch(Now now);
 
   // Configuration, changed while running.
   void set_endpoint(const net::Endpoint& endpoint) { place_.set(endpoint); }
@@ -153,13 +136,26 @@ class Peer {
   [[nodiscard]] PeerLink& link() { return *link_; }
   [[nodiscard]] std::unique_ptr<PeerLink> release_link() { return std::move(link_); }
   [[nodiscard]] const Keypairs& keypairs() const { return keypairs_; }
-  [[nodiscard]] const std::optional<crypto::SymmetricKey>& static_static() const { return static_static_; }
   /// What the peer said of itself in its last HELLO; nullopt for a stock WireGuard peer and before the HELLO.
   [[nodiscard]] const std::optional<Hello>& remote() const { return hellos_.remote(); }
   [[nodiscard]] PeerStatus status(Instant now) const;
   [[nodiscard]] const PeerPath& path() const { return path_; }
+  [[nodiscard]] PeerPath& path() { return path_; }
 
  private:
+  // Notices of the data workers.
+  /// Takes note of what workers have changed since: a confirmation, a move.
+  void catch_up(Now now, Actions& actions);
+  /// An inner packet that found no session: kept (bounded, oldest dropped) while a handshake is made.
+  void queue_packet(ByteView packet, Now now, Actions& actions);
+  /// An authenticated plaintext of the keypair `index` that is no IP packet. What is malformed is ignored.
+  void control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions);
+  void confirmed(std::uint32_t index, Now now, Actions& actions);
+  void moved(const net::Endpoint& endpoint, Actions& actions);
+  /// A worker has much to send under the keypair `index`, and its lane is not open.
+  void lane_wanted(std::uint32_t index, unsigned lane, Now now, Actions& actions);
+  void watch(Now now);
+
   void advance_calling(Now now, Actions& actions);
   void session_up(Keypair& keypair, Now now, Actions& actions);
   void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, Leaving leaving = {});
@@ -175,6 +171,8 @@ class Peer {
   [[nodiscard]] bool answers_when_asked() const;
 
   // Place.
+  /// Lets the kernel choose where to send from, until the peer is heard again.
+  void forget_local_address();
   void update_endpoint(const net::Endpoint& endpoint, Actions& actions);
   void note_endpoint(Actions& actions);
   void tell_move(const net::Endpoint& to, Actions& actions);

@@ -38,6 +38,7 @@ class PeerPath {
 
   /// Endpoint, session, HELLO or policy may have changed: the next advance() checks them.
   void review() { review_ = true; }
+  /// What the host knows of the route to the peer's address.
   void learn(const RouteMtu& route) {
     route_ = route;
     review_ = true;
@@ -45,6 +46,7 @@ class PeerPath {
   /// There is traffic.
   void watch(Instant now);
   void acknowledged(std::uint64_t id, Instant now);
+  /// The outgoing interface cannot carry a probe of this size.
   void refused(std::uint32_t size, Instant now);
 
   struct Step {

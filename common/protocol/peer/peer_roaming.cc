@@ -42,10 +42,9 @@ void Peer::try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions
   const net::Endpoint* known = link_->endpoint.get();
   const bool is_elsewhere = known == nullptr || known->remote != endpoint.remote;
   set_endpoint(endpoint);
-  if (is_elsewhere && caller_.is_calling()) {
-    caller_.call_elsewhere(now, actions);  // whoever is there has not been called yet
+  if (is_elsewhere && (caller_.is_calling() || wants_session(now.boot))) {
+    caller_.call_elsewhere(now, actions);
   } else if (wants_session(now.boot)) {
-    if (is_elsewhere) caller_.skip_pause();
     begin_handshake(now, actions);
   }
 }

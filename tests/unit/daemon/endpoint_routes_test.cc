@@ -37,7 +37,8 @@ class EndpointRoutesTest : public TunnelDriverFixture {
       asked_ += event.is<protocol::Event::AskRoute>() ? 1U : 0U;
     });
     driver_->set_peers({{.config = driven_peer("a")}});
-    tunnel_->change(0)->moved(source(0), actions_);
+    tunnel_->handle({.notice = protocol::Notice::kMoving, .peer = 0, .index = 0, .endpoint = source(0)}, {},
+                    net::now(), actions_);
     looks_ = 0;
   }
 
