@@ -1,12 +1,12 @@
-// Which handshake messages from strangers are looked at at all. Everybody can send them, and each costs an
-// X25519 or two, so before that a message has to show:
+// Decides which handshake messages from strangers are processed at all. Anybody can send them, and each costs
+// an X25519 or two. So before that a message has to show:
 //
 //   - that its sender knows our public key (mac1), always;
 //   - that its sender receives at its source address (mac2, made with the cookie that we give), under load;
 //   - that this address does not send too many, under load.
 //
-// Whitepaper section 5.3. What an authenticated peer may still not do (replay an initiation, begin too often)
-// is up to peer/initiation_filter.h.
+// (Whitepaper section 5.3.) An initiation that has authenticated is then checked for replays and for the
+// peer's own rate by peer/initiation_filter.h.
 #pragma once
 
 #include <optional>
@@ -24,8 +24,8 @@ class HandshakeAdmission {
   HandshakeAdmission(const crypto::PublicKey& own_key, const RandomBytes& random)
       : cookies_(own_key, random), load_(random), limiter_(random) {}
 
-  /// Why an initiation or a response is not looked at; nullopt: it is. A sender that has to show a cookie is
-  /// sent one.
+  /// Why an initiation or a response is dropped; nullopt: it is admitted. A sender that has to show a cookie
+  /// is sent one.
   [[nodiscard]] std::optional<Drop> refuses(ByteView message, std::uint32_t sender_index,
                                             const net::Endpoint& from, Instant now, Actions& actions);
 

@@ -16,11 +16,9 @@ constexpr Duration kMostTimeout = seconds(3);
 constexpr Duration kMostSilence = seconds(5);
 constexpr Duration kLookEvery = seconds(1);
 
-/// Outer MTUs that are common in networks, less the 60 bytes of IPv4, UDP and a data message, and less the 80
-/// of IPv6.
-/// 1500 Ethernet, 1492 PPPoE, 1480 6in4, 1476 GRE, 1472, 1460 mobile networks, 1454 and 1452
-/// PPPoE variants, 1450 VXLAN, 1442 Geneve, 1440, 1430, 1420 WireGuard, 1400, 1380, 1360, 1340, 1300, 1280;
-/// 9000 jumbo frames, and 8900.
+/// Outer MTUs that are common in networks: 1500 Ethernet, 1492 PPPoE, 1480 6in4, 1476 GRE, 1460 mobile
+/// networks, 1454 and 1452 PPPoE variants, 1450 VXLAN, 1442 Geneve, 1420 WireGuard, 9000 jumbo frames. Around
+/// an inner packet there are 60 bytes of IPv4, UDP and a data message, or 80 with IPv6.
 constexpr std::array<std::uint32_t, 21> kCommonOuter = {1280, 1300, 1340, 1360, 1380, 1400, 1420,
                                                         1430, 1440, 1442, 1450, 1452, 1454, 1460,
                                                         1472, 1476, 1480, 1492, 1500, 8900, 9000};

@@ -6,9 +6,9 @@
 // atomically together with the move. Here nothing is ever cleared: a word carries the number of the block
 // that its bits belong to,
 //
-//     word = (block number mod 2^32) << 32 | 32 bits, one per counter of the block       block = counter / 32
-//     slot = block mod 257                                    257 * 32 = 8224 counters, more than the window
-//     needs
+//     block = counter / 32
+//     word = (block mod 2^32) << 32 | 32 bits, one per counter of the block
+//     slot = block mod 257                               (257 * 32 = 8224 counters: more than the window)
 //
 // and a word of another block counts as empty and is replaced as a whole by compare-and-swap.
 //

@@ -1,5 +1,5 @@
-// The threads that share a data plane, and the number that each counts and knocks under: two for each worker
-// (one for each direction), and the control thread.
+// The threads that share a data plane, and the number of each, which selects its counters and its door: two
+// threads for each worker (one for each direction), and the control thread.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@ namespace tunneld::protocol {
 
 /// A worker's thread.
 struct DataThread {
-  /// From 0, of all data threads: what is kept for each of them stands there.
+  /// From 0, among all data threads: the index into everything that is kept per thread.
   std::size_t number;
-  /// From 0: whose thread it is.
+  /// From 0: the worker that the thread belongs to.
   std::size_t worker;
 };
 

@@ -59,7 +59,7 @@ std::vector<PeerId> Tunnel::change_peers(PeerChanges changes, Now now) {
     ids.push_back(id);
   }
   publish_routing();
-  // Only now can no new batch find them.
+  // From here on no new batch can find them.
   for (const std::unique_ptr<Peer>& peer : leaving) {
     peer->reset();
     if (plane_.ethernet) plane_.ethernet->forget(peer->link().id);

@@ -1,4 +1,4 @@
-// Whom an initiation goes to.
+// The addresses that an initiation is sent to.
 //
 // The whitepaper knows one address. A name may lead to several, of which some are dead (an IPv6 that is a
 // black hole on the way, a first record that is out of date): then the first try goes to the endpoint, the
@@ -14,7 +14,7 @@ namespace tunneld::protocol {
 
 class CallList {
  public:
-  /// All that the peer's names lead to.
+  /// All addresses that the peer's names resolve to.
   void set(std::vector<net::SocketAddress> addresses) { addresses_ = std::move(addresses); }
   /// The peer may be elsewhere than at `endpoint`; null: it has none.
   [[nodiscard]] bool leads_elsewhere(const net::Endpoint* endpoint) const;

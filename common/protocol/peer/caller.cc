@@ -10,10 +10,10 @@
 namespace tunneld::protocol {
 namespace {
 
-/// An answer to an initiation that comes later is about something else.
+/// An ICMP error that comes later than this after an initiation is not about it.
 constexpr Duration kRefusedWithin = 3s;
 constexpr Duration kCookieStart = 300ms, kCookieSpread = 3s;
-/// After what the host itself has refused to send.
+/// The pause before other addresses are tried if the host itself could not send the initiation.
 constexpr Duration kElsewhereAfter = 50ms;
 
 }  // namespace
@@ -135,7 +135,7 @@ void Caller::drop_pending() {
   pending_index_ = 0;
 }
 
-// --- What came in answer
+// --- Answers
 
 std::unique_ptr<Keypair> Caller::finish(const ResponseMessage& response,
                                         const std::optional<crypto::PresharedKey>& preshared_key, Now now) {
@@ -149,9 +149,9 @@ std::unique_ptr<Keypair> Caller::finish(const ResponseMessage& response,
   return keypair;
 }
 
-// Who answers with a cookie has not looked at the initiation, so there is nothing to wait for. Many of us may
-// be behind one address, which then has 20 handshakes a second in all: spread, most get through the first
-// time.
+// A peer that answers with a cookie has dropped the initiation, so no response will come. Many of us may be
+// behind one address, which is then allowed 20 handshakes a second in all: the delay is random, so that most
+// of us succeed with the first repetition.
 void Caller::answered_with_cookie(Now now) {
   if (std::exchange(cookie_used_, true)) return;
   const Duration more = random_up_to(services_.random, kCookieSpread);
@@ -161,7 +161,7 @@ void Caller::answered_with_cookie(Now now) {
 void Caller::refused(std::uint32_t index, const net::SocketAddress& at, Now now, Actions& actions) {
   if (!awaits(index) || heard_lately(now)) return;
   if (!last_sent_ || now.boot - *last_sent_ > kRefusedWithin) return;
-  // As long as it may be answered from elsewhere, there is something to wait for.
+  // Another address that was called may still answer.
   if (!list_.refused(at) || !hurry_.begin(now.boot, services_.random)) return;
   retransmit_at_ = std::min(retransmit_at_, hurry_.not_before());
   actions.add_event({link_.id, Event::Refused{.address = at}});

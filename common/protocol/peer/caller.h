@@ -2,17 +2,17 @@
 // response, and when the peer is given up.
 //
 // The whitepaper knows one address and 5 s. Where a name leads to several addresses (call_list.h), the first
-// try waits 2 s, and further ones are 5 s apart. It is the same message that goes to all of them, so a peer
-// that is reached over two paths takes it once, and the other is a replay; two different ones within a round trip
+// try waits 2 s, and further ones are 5 s apart. All of them are sent the same message, so a peer that is
+// reached over two paths takes it once, and the other is a replay; two different ones within a round trip
 // would make a stock peer answer the one that we have forgotten.
 //
-// When the peer has said BYE, or its host says that nobody listens (ICMP, in answer to an initiation), it is
-// either restarted, and back in a moment, or has moved, and its name will tell: see hurry.h.
+// When the peer has said BYE, or its host says that nobody listens (ICMP, in answer to an initiation), the
+// peer is either restarting and back in a moment, or it has moved and its name leads elsewhere: see hurry.h.
 //
 // ICMP is believed only where it quotes the random index of an initiation that still waits for its response,
-// from where that one went: who cannot read our datagrams cannot guess it. Whoever can, could as well have
-// dropped them, and gains a handshake a little earlier. A session, if there is one, goes on; and a peer that
-// is heard is there, whatever ICMP says.
+// and comes from the address that this one was sent to. Nobody can guess the index without reading our
+// datagrams; and whoever can read them gains only that a handshake begins a little earlier. A session, if
+// there is one, goes on. While the peer is heard, ICMP is ignored.
 #pragma once
 
 #include <memory>
@@ -50,7 +50,7 @@ class Caller {
   /// The network has changed: the last initiation left by the old path and is probably lost.
   void network_changed(Now now);
 
-  /// What came in answer.
+  // Answers.
   [[nodiscard]] bool awaits(std::uint32_t index) const { return pending_ && index == pending_index_; }
   /// The session that a response leads to; null if it does not belong to our initiation, which then goes on
   /// waiting.
@@ -62,7 +62,7 @@ class Caller {
   void refused(std::uint32_t index, const net::SocketAddress& at, Now now, Actions& actions);
   /// The host could not send the initiation anywhere.
   void unsent(Now now);
-  /// The peer has said that it goes: it may be back soon.
+  /// The peer has said BYE: it may be back soon.
   void peer_left(Now now);
 
   /// There is a session, whoever began it.

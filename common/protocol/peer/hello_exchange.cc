@@ -9,9 +9,9 @@
 namespace tunneld::protocol {
 namespace {
 
-/// After these the peer is taken for a stock one.
+/// HELLO is repeated after these pauses; a peer that does not answer then counts as a stock one.
 constexpr std::array<Duration, 2> kHelloRepeatAfter = {1s, 2s};
-/// What is known of a peer outlives its session by so much: then its HELLO under the next one is overdue.
+/// How long the last HELLO still holds under a new session: after that, the peer's next HELLO is overdue.
 constexpr Duration kHelloGrace = 10s;
 
 }  // namespace

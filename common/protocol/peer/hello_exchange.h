@@ -11,7 +11,7 @@
 
 namespace tunneld::protocol {
 
-/// Control frames that are looked at: a peer must not keep the control thread busy with them.
+/// Limits the control frames that are looked at, so that a peer cannot keep the control thread busy.
 class FrameBudget {
  public:
   [[nodiscard]] bool take(Instant now);
@@ -36,12 +36,12 @@ class HelloExchange {
   struct News {
     /// The first HELLO of this session.
     bool session;
-    /// The peer has been started anew, or was not known.
+    /// The peer has restarted, or was not known.
     bool life;
   };
   /// The peer's HELLO, under the keypair `index`.
   News learn(const Hello& hello, std::uint32_t index);
-  /// Without a new HELLO, what is known of the peer has held long enough.
+  /// The peer's last HELLO is too old to hold any longer.
   [[nodiscard]] bool expired(Instant now) const { return now >= expires_at_; }
   /// The peer counts as a stock one. False if it did already.
   bool forget();

@@ -30,9 +30,9 @@ class Hurry {
     if (now >= until_ || tries_ >= kTimeouts.size()) return std::nullopt;
     return kTimeouts[tries_++];
   }
-  /// The first try is not to be earlier.
+  /// The first try must not be earlier.
   [[nodiscard]] Instant not_before() const { return not_before_; }
-  /// The peer may be called at once: it is somewhere else.
+  /// The peer is at another address, and may be called at once.
   void go() { not_before_ = Instant{}; }
   void session_up() {
     allowed_ = true;
@@ -40,10 +40,10 @@ class Hurry {
   }
 
  private:
-  /// When an initiation is repeated that may be too early: so that the tries are at 0.3, 1, 2 and 4 s.
+  /// How long each early try waits for its response: the tries are then at 0.3, 1, 2 and 4 s.
   static constexpr std::array<Duration, 3> kTimeouts = {700ms, 1s, 2s};
   static constexpr Duration kStart = 300ms;
-  /// What is left of the hurry is of no use later.
+  /// Early tries that were not made by then are of no use any more.
   static constexpr Duration kLasts = 15s;
 
   bool allowed_ = true;

@@ -17,7 +17,7 @@ class Layer2Agreement {
     link_.layer2.store(Layer2::kUnknown);
     if (at_tap_) decide_at_ = now + kPatience;
   }
-  /// By what the peer has said, or has not. True if it was not decided in this way before.
+  /// Decides by what the peer has said, or has failed to say. True if the decision is a new one.
   bool decide(bool peer_says_tap) {
     decide_at_ = kNever;
     Layer2 decision = Layer2::kUnknown;

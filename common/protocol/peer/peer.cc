@@ -83,7 +83,7 @@ bool Peer::accept_initiation(OpenedInitiation opened, const net::Endpoint& from,
   update_endpoint(from, actions);
   keypairs_.install_responder(std::make_unique<Keypair>(*link_, Role::kResponder, index, remote_index,
                                                         now.boot, std::move(answer->keys), services_.engine));
-  // What waits goes out first, to keep its place in the order; workers take over after that.
+  // Waiting packets are sent first, so that they keep their place in the order; then workers take over.
   if (waiting_.empty()) link_->next.store(keypairs_.next());
   forget_session_at_ = now.boot + kForgetSessionAfter;
 
@@ -250,7 +250,7 @@ void Peer::advance(Now now, Actions& actions) {
   catch_up(now, actions);
   advance_calling(now, actions);
   if (now.boot >= waiting_until_) {
-    // A handshake that is under way gives up in its own time, and what waits for it with it.
+    // A handshake that is under way has a time limit of its own; the packets are then dropped with it.
     if (!caller_.is_calling()) {
       give_up_waiting(Drop::kUnanswered);
     } else {
@@ -265,7 +265,7 @@ void Peer::advance(Now now, Actions& actions) {
   if (hellos_.expired(now.boot)) forget_remote(actions);
   if (now.boot >= layer2_.deadline()) decide_layer2(actions);
   if (now.boot >= forget_session_at_) {
-    // A handshake that has begun meanwhile (after a long sleep, say) and what waits for it go on.
+    // A handshake that has begun meanwhile (after a long sleep, say) goes on, and packets still wait for it.
     forget_session_at_ = kNever;
     forget_remote(actions);
     layer2_.forget();

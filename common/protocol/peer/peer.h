@@ -36,13 +36,13 @@ struct PeerOptions {
   std::optional<net::Endpoint> endpoint;
   /// Zero: off.
   Duration persistent_keepalive{0};
-  /// Without an endpoint now, there will be one: see PeerLink.
+  /// There may be no endpoint yet, but there will be one: see PeerLink.
   bool awaits_endpoint = false;
   /// Packets between two isolated peers are dropped.
   bool isolated = false;
 };
 
-/// What a person asks about a peer.
+/// What `tunneld status` and the log say of a peer.
 struct PeerStatus {
   std::optional<net::Endpoint> endpoint;
   std::optional<Instant> latest_handshake;
@@ -69,11 +69,11 @@ struct PeerStatus {
   std::optional<Path> path;
 };
 
-/// How a message of the control thread leaves, where that is not as usual.
+/// How a message of the control thread is sent, if not in the usual way.
 struct Leaving {
-  /// The port that it leaves from; the message as such is one of lane 0.
+  /// The lane whose port it is sent from; it has a counter of lane 0.
   unsigned lane = 0;
-  /// A probe of the path has its size already; of this inner size, 0: any.
+  /// Set for a probe of the path, which is not padded any further: its inner size, or 0 for any.
   std::optional<std::uint32_t> probe{};
 };
 
@@ -111,15 +111,16 @@ class Peer {
 
   // Configuration, changed while running.
   void set_endpoint(const net::Endpoint& endpoint) { place_.set(endpoint); }
-  /// All that its names lead to. The first try of a handshake goes to the endpoint, the others to all of
-  /// them.
+  /// All addresses that its names resolve to. The first try of a handshake goes to the endpoint, the others
+  /// to all of them.
   void set_addresses(std::vector<net::SocketAddress> addresses) {
     caller_.set_addresses(std::move(addresses));
   }
   /// The host could not send the initiation anywhere: it does not count as sent, and other addresses are
   /// tried at once.
   void initiation_unsent(Now now) { caller_.unsent(now); }
-  /// Somewhere else: a handshake that is under way or wanted begins there at once.
+  /// Sets the endpoint. If the address is a new one, a handshake that is under way or wanted begins there at
+  /// once.
   void try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions);
   void set_preshared_key(std::optional<crypto::PresharedKey> key) { options_.preshared_key = std::move(key); }
   /// Turning it on sends one at once.
@@ -167,7 +168,7 @@ class Peer {
   [[nodiscard]] Keypair* live_keypair(Instant now) const { return link_->live_keypair(now); }
   void look_at_activity(Now now, Actions& actions);
   void advance_persistent(Now now, Actions& actions);
-  /// Whether silence is soon looked into, because the peer answers when asked.
+  /// Whether the peer answers PROBE, so that silence can be looked into early.
   [[nodiscard]] bool answers_when_asked() const;
 
   // Place.
@@ -181,7 +182,7 @@ class Peer {
   void offer_lanes(Keypair& keypair, unsigned theirs);
   void ask_for_lanes(Now now, Actions& actions);
   void accept_lane_frame(Keypair& keypair, const ControlFrame& frame, Now now, Actions& actions);
-  /// Something on lane 0 every now and then, because it alone tells the peer where we are.
+  /// Sends on lane 0 now and then, because only lane 0 shows the peer our address.
   void beat_on_lane_0(Now now, Actions& actions);
   /// The path to the peer has changed: what was found out about lanes no longer holds.
   void close_lanes();
@@ -223,7 +224,7 @@ class Peer {
   std::optional<Instant> latest_handshake_;
 
   // Timers; kNever when off.
-  Instant waiting_until_ = kNever;  ///< for who waits without a handshake that would give up
+  Instant waiting_until_ = kNever;  ///< for packets that wait without a handshake that would give up
   Instant persistent_at_ = kNever;
   Instant forget_session_at_ = kNever;
   Instant lane_beat_at_ = kNever;

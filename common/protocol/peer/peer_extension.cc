@@ -11,7 +11,7 @@
 namespace tunneld::protocol {
 namespace {
 
-/// More than a peer that repeats its HELLO as we do can want from one session.
+/// A peer that repeats its HELLO as we do needs fewer answers in one session.
 constexpr unsigned kMaxHelloAnswers = 8;
 
 }  // namespace

@@ -1,7 +1,7 @@
 // What the data path knows of a peer, shared between the control thread and the data workers.
 //
 // Workers set no timers: they only store time stamps. The control thread looks at the stamps at a deadline,
-// and either acts or sets the next deadline (peer_timers in peer.cc). A worker rings the door only if no look
+// and either acts or sets the next deadline (silence_watch.h). A worker rings the door only if no look
 // is scheduled: at most once in ten seconds for a busy peer, never for an idle one.
 #pragma once
 

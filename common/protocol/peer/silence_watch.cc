@@ -41,7 +41,7 @@ SilenceWatch::Step SilenceWatch::look(bool can_ask, Instant now) {
     step.silent = once(told_);
     step.handshake = true;
   } else if (can_ask) {
-    // Traffic in one direction is silent as well: only a question tells.
+    // Traffic in one direction looks like silence, too: only a probe tells the difference.
     step.probe = waited >= kProbeSilenceAfter && once(asked_);
   } else {
     // An answer, or a keepalive in its place, is overdue: time to ask the resolver before the handshake
@@ -59,7 +59,7 @@ Instant SilenceWatch::next_look(bool can_ask, Instant now) const {
     const Duration before = can_ask ? kProbeSilenceAfter : kSilentAfter;
     next = std::min(next, at(activity_.unanswered_send) + (done ? handshake_after(can_ask) : before));
   }
-  // A worker that arms another timer meanwhile does not ring while we watch.
+  // While we watch, a worker that arms another timer does not ring.
   if (can_ask && next != kNever) next = std::min(next, now + kProbeSilenceAfter);
   return next;
 }

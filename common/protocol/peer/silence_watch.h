@@ -1,9 +1,9 @@
 // Whether a peer answers: when a keepalive, a question or a new handshake is due (whitepaper sections 6.2 and
 // 6.5).
 //
-// Workers only stamp times into Activity (peer_link.h); here they are looked at. A peer that answers PROBE is
-// asked after 2 s of silence and called anew after 4; of any other, 10 s without a keepalive are no more than
-// suspicious, and it is called after 15.
+// Workers only stamp times into Activity (peer_link.h); this class looks at them. A peer that answers PROBE
+// is probed after 2 s of silence, and a new handshake begins after 4 s. With any other peer, 10 s without a
+// keepalive are only suspicious, and a new handshake begins after 15 s.
 #pragma once
 
 #include "common/protocol/peer/peer_link.h"
@@ -35,7 +35,7 @@ class SilenceWatch {
   [[nodiscard]] Instant next_look(bool can_ask, Instant now) const;
 
   Activity& activity_;
-  /// When the silence began that was told, and that was asked about, as in Activity.
+  /// The beginning of the silence that was last told, and of the one last probed; as in Activity.
   Instant::rep told_ = 0;
   Instant::rep asked_ = 0;
   Instant look_at_ = kNever;

@@ -1,5 +1,5 @@
-// How often the route to an endpoint is looked up, which costs the control thread two questions to the kernel:
-// neither strangers with false addresses nor a peer that moves with each packet decide that.
+// How often the route to an endpoint is looked up, which costs the control thread two questions to the
+// kernel: neither strangers with false addresses nor a peer that moves with each packet decide that.
 #include <array>
 
 #include "common/protocol/cookie.h"
