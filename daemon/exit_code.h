@@ -8,6 +8,7 @@ enum class ExitCode : int {
   kRuntimeFailure = 1,
   kBadUsage = 2,      ///< of the command line or the configuration
   kNotPermitted = 3,  ///< root, or CAP_NET_ADMIN, is needed
+  kTimedOut = 4,      ///< of `tunneld wait`
 };
 
 }  // namespace tunneld::daemon

@@ -97,7 +97,7 @@ cp "$package" "$root/tmp/package.deb"
 expect 'it installs' inside apt-get install -q -y --no-install-recommends /tmp/package.deb
 expect 'no package for building comes along' bash -c "! chroot '$root' dpkg-query -W | grep -E -- '-dev|^g\+\+|^cmake'"
 expect 'the program runs' inside tunneld --version
-expect 'the files are these' diff - <(inside dpkg-query -L tunneld | grep -vE '^/usr/share/(doc/tunneld/(docs|examples)/|man/man)' | sort) <<'END'
+expect 'the files are these' diff - <(inside dpkg-query -L tunneld | grep -vE '^/usr/share/(doc/tunneld/(docs|examples)/|man/man)|tunneld@\.service\.d' | sort) <<'END'
 /.
 /etc
 /etc/tunneld
@@ -117,6 +117,7 @@ expect 'the files are these' diff - <(inside dpkg-query -L tunneld | grep -vE '^
 /usr/lib/systemd/system
 /usr/lib/systemd/system/tunneld-names.service
 /usr/lib/systemd/system/tunneld-names.socket
+/usr/lib/systemd/system/tunneld-wait@.service
 /usr/lib/systemd/system/tunneld@.service
 /usr/lib/sysusers.d
 /usr/lib/sysusers.d/tunneld.conf

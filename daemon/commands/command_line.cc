@@ -21,6 +21,7 @@
 #include "daemon/commands/interface_commands.h"
 #include "daemon/commands/key_commands.h"
 #include "daemon/commands/names_command.h"
+#include "daemon/commands/wait_command.h"
 #include "daemon/run.h"
 
 namespace tunneld::daemon {
@@ -202,7 +203,9 @@ std::vector<std::string> level_words() {
 ExitCode run_command_line(int argc, char** argv) {
   CLI::App app("tunneld: a VPN daemon that speaks WireGuard", "tunneld");
   app.set_version_flag("--version", "tunneld " TUNNELD_VERSION);
-  app.footer("Exit codes: 0 fine, 1 runtime failure, 2 bad usage or configuration, 3 not permitted.");
+  app.footer(
+      "Exit codes: 0 fine, 1 runtime failure, 2 bad usage or configuration, 3 not permitted, "
+      "4 timed out (wait).");
   app.require_subcommand(0, 1);
 
   RunOptions run;
@@ -256,6 +259,17 @@ ExitCode run_command_line(int argc, char** argv) {
       app.add_subcommand("names-helper", "Tell the host's name servers for daemons that are not root");
   names->group("");
 
+  WaitOptions wait;
+  CLI::App* wait_command =
+      add_interface_command(app, "wait", "Wait until a tunnel stands; may begin before its daemon",
+                            "Required if several are up", interface, its_config);
+  std::string awaited = "session";
+  wait_command->add_option("--for", awaited, "session: with any peer; configured: by the server")
+      ->check(CLI::IsMember({"session", "configured"}))
+      ->capture_default_str();
+  wait_command->add_option("--timeout", wait.timeout, "Such as 30s or 2m; default: without limit")
+      ->type_name("TIME");
+
   std::string patient;
   CLI::App* doctor = app.add_subcommand("doctor", "Find out why a tunnel is down");
   doctor->add_option("peer", patient, "Default: all peers")->type_name("PEER");
@@ -278,6 +292,11 @@ ExitCode run_command_line(int argc, char** argv) {
     if (!its_config.empty()) interface = interface_of(its_config);
     if (*status) return show_status(interface, json);
     if (*down) return bring_down(interface);
+    if (*wait_command) {
+      wait.interface = interface;
+      wait.configured = awaited == "configured";
+      return wait_for_tunnel(wait);
+    }
     if (*reload_command) return reload(interface);
     if (*doctor) return examine(choose_interface(interface), patient);
     if (*cleanup) return clean_up(interface, kept_closed);

@@ -14,7 +14,7 @@ def run(lab):
 
     check("tunneld " in exits(0, "--version"), "--version")
     check("--config" in exits(0, "--help"), "--help")
-    for command in ("check", "genkey", "init", "status", "down", "cleanup", "import", "export"):
+    for command in ("check", "genkey", "init", "status", "wait", "down", "cleanup", "import", "export"):
         exits(0, command, "--help")
     exits(2)
     exits(2, "--no-such-option")

@@ -1,0 +1,119 @@
+"""Under a real systemd: `tunneld wait` and tunneld-wait@ wait for a session, not for a daemon; the watchdog leaves a healthy idle
+daemon alone, and heals a stopped one and one with a single data thread that stands still; six quick restarts are fine."""
+from booted import boot_and_run, install, layer
+from harness import check, main, sh
+
+ALONE = True
+
+# Stops one thread of a process and nothing else, until the process is killed.
+FREEZE = """
+import ctypes, os, pathlib, sys
+ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+tasks = pathlib.Path(f"/proc/{sys.argv[1]}/task").iterdir()
+thread = next(int(task.name) for task in tasks if (task / "comm").read_text() == "in-0\\n")
+assert ptrace(0x4206, thread, None, None) == 0, os.strerror(ctypes.get_errno())
+assert ptrace(0x4207, thread, None, None) == 0
+while True:
+    try:
+        _, status = os.waitpid(thread, 0x40000000)
+    except ChildProcessError:
+        break
+    if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+        break
+    print("FROZEN", flush=True)
+"""
+SCRIPT = """
+ip netns add far
+ip link add wire type veth peer name wire netns far
+ip address add 203.0.113.1/24 dev wire; ip link set wire up
+ip -n far address add 203.0.113.2/24 dev wire; ip -n far link set wire up; ip -n far link set lo up
+restarts() { systemctl show -p NRestarts --value tunneld@near; }
+healed() { timeout 30 bash -c "until [ \\$(systemctl show -p NRestarts --value tunneld@near) = $1 ] && systemctl is-active -q tunneld@near; do sleep 0.1; done"; }
+tunneld wait tun0 --timeout 1s; echo "WITHOUT-DAEMON $?"
+tunneld wait --timeout 1s; echo "WITHOUT-ANY $?"
+tunneld wait --for nonsense; echo "NONSENSE $?"
+(tunneld wait tun0; echo "BEGUN-BEFORE $?" > /before) &
+systemctl start tunneld@near
+tunneld wait tun0 --timeout 1s; echo "WITHOUT-SESSION $?"
+tunneld wait tun0 --for configured --timeout 20s; echo "NO-CLIENT $?"
+test -e /before || echo STILL-WAITING
+systemctl start --no-block needs
+sleep 1
+systemctl is-active needs
+TUNNELD_RUN_DIR=/run/far TUNNELD_STATE_DIR=/run/far-state ip netns exec far tunneld --config /etc/tunneld/far.yaml > /far.log 2>&1 &
+tunneld wait tun0 --timeout 20s; echo "WITH-SESSION $?"
+systemctl start needs; echo "NEEDS $?"
+sleep 1
+cat /before
+timeout 10 sh -c 'until systemctl show -p StatusText tunneld@near | grep "1 of 1 peer connected"; do sleep 0.2; done'
+systemctl stop needs tunneld-wait@near
+mkdir -p /etc/systemd/system/tunneld@near.service.d
+printf '[Service]\\nWatchdogSec=2s\\nRestartSec=200ms\\n' > /etc/systemd/system/tunneld@near.service.d/short.conf
+systemctl daemon-reload
+systemctl restart tunneld@near
+sleep 7
+echo "IDLE $(restarts)"
+kill -STOP $(systemctl show -p MainPID --value tunneld@near)
+healed 1 && echo STOPPED-IS-HEALED
+python3 /freeze.py $(systemctl show -p MainPID --value tunneld@near)
+healed 2 && echo STUCK-IS-HEALED
+tunneld wait tun0 --timeout 20s; echo "AGAIN $?"
+for i in 1 2 3 4 5 6 7 8; do systemctl restart tunneld@near || echo RESTART-REFUSED; done
+systemctl is-active tunneld@near
+journalctl --sync
+journalctl -q -o cat -u tunneld@near
+systemctl stop tunneld@near
+echo END-OF-LOG
+"""
+
+
+def run(lab):
+    with layer(lab) as root:
+        install(lab, root)
+        configs = root / "etc/tunneld"
+        sh("rm", "-rf", configs)
+        configs.mkdir(mode=0o700)
+        keys = {name: sh(lab.tunneld, "genkey", "-o", configs / f"{name}.key").stdout.strip() for name in ("near", "far")}
+        for name, other, end in (("near", "far", 1), ("far", "near", 2)):
+            (configs / f"{name}.yaml").write_text(
+                f"""
+interface: {{ name: tun0, addresses: [10.9.0.{end}/24], listen_port: 51820, private_key_file: {name}.key }}
+peers: [{{ name: {other}, public_key: "{keys[other]}", endpoints: ["203.0.113.{3 - end}:51820"],
+          allowed_ips: [10.9.0.{3 - end}/32], persistent_keepalive: 1s }}]
+"""
+            )
+        (root / "freeze.py").write_text(FREEZE)
+        (root / "etc/systemd/system/needs.service").write_text(
+            "[Unit]\nRequires=tunneld-wait@near.service\nAfter=tunneld-wait@near.service\n"
+            "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=ping -c 1 -W 2 10.9.0.2\n"
+        )
+        text = boot_and_run(root, SCRIPT, seconds=120)
+    for words in (
+        "tunneld: not within 1s: no tunneld runs on tun0 (/run/tunneld/tun0.sock)",
+        "WITHOUT-DAEMON 4",
+        "WITHOUT-ANY 4",
+        "NONSENSE 2",
+        "tunneld: not within 1s: tun0: no session with a peer; far: ",
+        "WITHOUT-SESSION 4",
+        "NO-CLIENT 2",
+        "STILL-WAITING",
+        "inactive",
+        "WITH-SESSION 0",
+        "NEEDS 0",
+        "BEGUN-BEFORE 0",
+        "StatusText=tun0: 1 of 1 peer connected",
+        "IDLE 0",
+        "STOPPED-IS-HEALED",
+        "FROZEN",
+        "STUCK-IS-HEALED",
+        "AGAIN 0",
+        "data thread in-0 stands still: ",
+        "active",
+    ):
+        check(f"\n{words}" in text, f"{words!r} is missing:\n{text}")
+    check("\nRESTART-REFUSED" not in text, f"a start limit:\n{text}")
+
+
+if __name__ == "__main__":
+    main(run)
