@@ -117,8 +117,7 @@ void Daemon::start_workers() {
 }
 
 ExitCode Daemon::run() {
-  notify_ready(device_.name() + ": " + std::to_string(config().peers.size()) +
-               (config().peers.size() == 1 ? " peer" : " peers"));
+  service_watch_.emplace(io_, device_.name(), workers_, tunnel_, driver_);
   io_.run();
   return result_;
 }

@@ -38,6 +38,7 @@
 #include "daemon/host/state_directory.h"
 #include "daemon/path_watch.h"
 #include "daemon/push_edge.h"
+#include "daemon/service_watch.h"
 #include "daemon/switch_loops.h"
 #include "daemon/tunnel_driver.h"
 
@@ -161,6 +162,7 @@ class Daemon {
   ConnectedNetworks connected_;
   ControlSocket control_;
   std::vector<std::unique_ptr<DataWorker>> workers_;
+  std::optional<ServiceWatch> service_watch_;
 };
 
 }  // namespace tunneld::daemon

@@ -42,6 +42,11 @@ void watch(const net::FileDescriptor& epoll, int fd) {
   checked(epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd, &event), "epoll_ctl");
 }
 
+/// By its only writer: no locked instruction.
+void count_turn(std::atomic<std::uint64_t>& turns) {
+  turns.store(turns.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
 }  // namespace
 
 DataWorker::DataWorker(std::size_t index, protocol::DataPlane& plane, std::span<net::TunQueue> queues,
@@ -59,11 +64,14 @@ DataWorker::DataWorker(std::size_t index, protocol::DataPlane& plane, std::span<
       signals_(signals),
       outbound_path_(plane, outbound_thread_),
       buffer_(std::make_unique<std::uint8_t[]>(net::TunQueue::kMaxPacket)),
+      poke_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       stop_(checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
       epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")) {
   watch(epoll_, queue_.fd());
   watch(epoll_, socket_.fd());
   watch(epoll_, stop_.get());
+  epoll_event poked{.events = EPOLLIN | EPOLLET, .data = {.fd = poke_.get()}};
+  checked(epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, poke_.get(), &poked), "epoll_ctl");
   // Registered here: the control thread must know all readers before it retires anything.
   protocol::Quiescence::Reader& out = plane.quiescence.add_reader();
   protocol::Quiescence::Reader& in = plane.quiescence.add_reader();
@@ -82,6 +90,11 @@ DataWorker::~DataWorker() {
 // The kernel has dropped the registration together with the old socket.
 void DataWorker::socket_is_another() {
   watch(epoll_, socket_.fd());
+}
+
+void DataWorker::poke() {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(poke_.get(), &one, sizeof one);
 }
 
 void DataWorker::wake_control(protocol::DataThread thread) {
@@ -185,8 +198,9 @@ void DataWorker::run_outbound(protocol::Quiescence::Reader& reader) {
   for (;;) {
     device_reader_.wait(DeviceReader::kInbound);
     while (device_reader_.load() == DeviceReader::kOutbound && !signals_.device_gone.load()) {
-      while (!stopping() && send_from_device(reader, kMaxReads).more) {
-      }
+      do {
+        count_turn(outbound_turns_);
+      } while (!stopping() && send_from_device(reader, kMaxReads).more);
       if (poll(fds.data(), fds.size(), kQuietMilliseconds) == 0) give_device_back();
     }
     if (stopping() || signals_.device_gone.load()) return;
@@ -239,7 +253,7 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
     return bytes;
   };
 
-  std::array<epoll_event, 3> events;
+  std::array<epoll_event, 4> events;
   while (!stopping()) {
     const int ready = epoll_wait(epoll_.get(), events.data(), events.size(), -1);
     for (int i = 0; i < ready; ++i) {
@@ -247,6 +261,7 @@ void DataWorker::run_inbound(protocol::Quiescence::Reader& reader) {
       if (event.data.fd == socket_.fd() && (event.events & EPOLLERR) != 0) read_refusals(thread);
     }
     for (bool more = true; more && !stopping();) {
+      count_turn(inbound_turns_);
       more = socket_.receive(batch) > 0;
       if (batch.met_refusal()) read_refusals(thread);
       const std::size_t received = more ? receive() : 0;

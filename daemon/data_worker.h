@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <thread>
 #include <vector>
@@ -41,6 +42,15 @@ class DataWorker {
   ~DataWorker();
   /// The socket has been replaced (UdpSocket::become). Called by any thread.
   void socket_is_another();
+  /// Wakes the worker, so that it makes a turn. Called by any thread.
+  void poke();
+  /// How often each thread has made a turn. The outbound one makes none while it has no device, and a turn is
+  /// not asked of it then: nullopt.
+  [[nodiscard]] std::uint64_t inbound_turns() const { return inbound_turns_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::optional<std::uint64_t> outbound_turns() const {
+    if (device_reader_.load() != DeviceReader::kOutbound) return std::nullopt;
+    return outbound_turns_.load(std::memory_order_relaxed);
+  }
   DataWorker(const DataWorker&) = delete;
   DataWorker& operator=(const DataWorker&) = delete;
 
@@ -86,6 +96,10 @@ class DataWorker {
   std::unique_ptr<std::uint8_t[]> buffer_;
   std::atomic<DeviceReader> device_reader_{DeviceReader::kInbound};
   std::atomic<bool> stopping_{false};
+  // Each is written by its thread only.
+  std::atomic<std::uint64_t> inbound_turns_{0};
+  std::atomic<std::uint64_t> outbound_turns_{0};
+  net::FileDescriptor poke_;  ///< eventfd, edge-triggered: wakes the inbound thread, and is never read
   net::FileDescriptor stop_;  ///< eventfd: wakes both threads from their waits
   net::FileDescriptor
       epoll_;  ///< what the inbound thread waits for: socket, stop, and the device while it has it

@@ -8,13 +8,18 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "config/scalars.h"
 
 namespace tunneld::daemon {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// A year, in microseconds: whoever waits longer does not wait for us.
+constexpr std::uint64_t kLongestWatchdog = std::uint64_t{365} * 24 * 3600 * 1'000'000;
 
 /// Like sd_notify(3), which waits without limit if the manager does not read. This waits for `patience` at
 /// most, and not at all for a message that may be lost.
@@ -47,6 +52,26 @@ void notify_ready(const std::string& status) {
 }
 void notify_stopping() {
   notify("STOPPING=1", 0ms);
+}
+void notify_status(const std::string& status) {
+  notify("STATUS=" + status, 0ms);
+}
+void notify_watchdog() {
+  notify("WATCHDOG=1", 0ms);
+}
+
+bool is_notified() {
+  return std::getenv("NOTIFY_SOCKET") != nullptr;
+}
+
+std::optional<Duration> watchdog_limit() {
+  // Set for another process, which has started us: not ours (sd_watchdog_enabled(3)).
+  const char* const process = std::getenv("WATCHDOG_PID");
+  if (process != nullptr && process != std::to_string(::getpid())) return std::nullopt;
+  const char* const text = std::getenv("WATCHDOG_USEC");
+  const auto microseconds = text == nullptr ? std::nullopt : config::parse_number(text);
+  if (!microseconds || *microseconds == 0 || *microseconds > kLongestWatchdog) return std::nullopt;
+  return std::chrono::microseconds(*microseconds);
 }
 
 }  // namespace tunneld::daemon

@@ -24,6 +24,9 @@ def run(lab):
         "usr/lib/systemd/system/tunneld-names.service",
         "usr/lib/sysusers.d/tunneld.conf",
         "usr/lib/tmpfiles.d/tunneld.conf",
+        "usr/lib/systemd/system/tunneld-wait@.service",
+        "usr/lib/systemd/system/tunneld-resolv-conf@.path",
+        "usr/lib/systemd/system/tunneld-resolv-conf@.service",
         "usr/share/doc/tunneld/docs/config.md",
         "usr/share/doc/tunneld/config/site-a.yaml",
     ):
@@ -188,7 +191,7 @@ echo DONE
             "ports below 1024 need CAP_NET_BIND_SERVICE",
             "\ntunneld\n",
             "ActiveState=active",
-            "StatusText=tun0: 1 peer\n",
+            "StatusText=tun0: 0 of 1 peer connected\n",
             "10.255.0.0/31",
             "RELOADED",
             "REFUSED",

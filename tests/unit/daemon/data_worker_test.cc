@@ -247,6 +247,18 @@ TEST_F(DataWorkerTest, AHandshakeMessageGoesThroughTheDoorAndWakesTheControlThre
   EXPECT_EQ(seen, 1U);
 }
 
+TEST_F(DataWorkerTest, AnIdleWorkerMovesWhenItIsPoked) {
+  a_->start();
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t before = a_->worker->inbound_turns();
+    a_->worker->poke();
+    for (int tries = 0; tries < 500 && a_->worker->inbound_turns() == before; ++tries)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    EXPECT_GT(a_->worker->inbound_turns(), before) << "poke " << i;
+  }
+  EXPECT_EQ(a_->worker->outbound_turns(), std::nullopt) << "it has no device";
+}
+
 TEST_F(DataWorkerTest, ASocketThatHasBecomeAnotherIsReceivedFrom) {
   a_->start();
   b_->start();
