@@ -12,6 +12,10 @@ install(CODE "
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/tunneld@.service ${CMAKE_CURRENT_BINARY_DIR}/tunneld-names.service
               ${CMAKE_CURRENT_BINARY_DIR}/tunneld-wait@.service systemd/tunneld-names.socket
         DESTINATION lib/systemd/system)
+# Older ones do not know its keys, and warn.
+if(systemd_VERSION VERSION_GREATER_EQUAL 254)
+  install(FILES systemd/tunneld@.service.d/10-restart-steps.conf DESTINATION lib/systemd/system/tunneld@.service.d)
+endif()
 # What tells systemd-networkd and NetworkManager to leave tunneld's devices alone, firewalld its port, bash its words
 # (docs/hosts.md): by their places below the prefix.
 install(DIRECTORY packaging/files/usr/ DESTINATION .)
