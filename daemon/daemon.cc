@@ -7,6 +7,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/log_about.h"
 #include "common/net/interface_name.h"
 #include "common/net/system_clock.h"
 #include "daemon/access_status.h"
@@ -127,6 +128,7 @@ void Daemon::obey_signals() {
     if (error) return;
     if (signal != SIGHUP) return stop_by_signal(signal);
     if (const Json reply = reload(); reply.contains("error")) {
+      const log::About about("reload refused");
       log::error("reload: {}", reply["error"].get<std::string>());
     }
     obey_signals();

@@ -7,6 +7,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/log_about.h"
 #include "common/net/ip_address.h"
 #include "common/net/netlink.h"
 #include "common/net/system_clock.h"
@@ -179,6 +180,7 @@ Json Daemon::reload() {
     if (std::string missing = host_watch_.repair_now(); !missing.empty()) notes.push_back(std::move(missing));
     if (server_) server_->reconfigured(inputs_.config, std::move(*pool));
     if (client_) client_->reconfigured(inputs_.config, std::move(*held));
+    const log::About about("reloaded");
     log::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
               changed.removed, changed.changed);
     for (const std::string& note : notes) log::warn("reload: {}", note);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/log.h"
+#include "common/log_about.h"
 #include "common/net/system_clock.h"
 #include "daemon/tunnel_driver.h"
 
@@ -98,6 +99,7 @@ void TunnelDriver::check_endpoint(protocol::PeerId peer) {
   if (found->second.forbidden_endpoint == why.value_or("")) return;
   found->second.forbidden_endpoint = why.value_or("");
   if (why) {
+    const log::About about("refused", found->second.config.name.value);
     log::warn("peer {}: {}: {}: nothing is exchanged with it", label(peer), endpoint->remote.to_string(),
               *why);
   } else {

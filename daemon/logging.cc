@@ -1,6 +1,7 @@
 #include "daemon/logging.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -17,6 +18,8 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/log_about.h"
+#include "daemon/journald_stream.h"
 #include "daemon/log_stream.h"
 
 namespace tunneld::daemon {
@@ -46,6 +49,13 @@ const char* priority_of(spdlog::level::level_enum level) {
     default:
       return "<2>";
   }
+}
+
+/// The journal stores each line as a message of its own.
+std::string with_priority(std::string text, spdlog::level::level_enum level) {
+  for (std::size_t begin = 0; begin < text.size(); begin = std::min(text.find('\n', begin), text.size()) + 1)
+    text.insert(begin, priority_of(level));
+  return text;
 }
 
 const char* colour_of(spdlog::level::level_enum level) {
@@ -99,6 +109,36 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
   bool is_coloured_;
 };
 
+class JournalSink {
+ public:
+  explicit JournalSink(std::string interface) : interface_(std::move(interface)) {}
+
+  /// False: the journal cannot be reached.
+  [[nodiscard]] bool write(spdlog::level::level_enum level, std::string_view line) {
+    const std::scoped_lock lock(mutex_);
+    const std::array<JournalField, 6> fields{
+        JournalField{"PRIORITY", number(level)},   {"SYSLOG_IDENTIFIER", "tunneld"},
+        {"TUNNELD_INTERFACE", interface_},         {"TUNNELD_PEER", log::the_subject.peer},
+        {"TUNNELD_EVENT", log::the_subject.event}, {"MESSAGE", line}};
+    const std::array<JournalField, 3> notice{JournalField{"PRIORITY", number(spdlog::level::warn)},
+                                             {"SYSLOG_IDENTIFIER", "tunneld"},
+                                             {"TUNNELD_INTERFACE", interface_}};
+    return stream_.write(fields, notice);
+  }
+
+ private:
+  static std::string_view number(spdlog::level::level_enum level) {
+    return std::string_view(priority_of(level)).substr(1, 1);
+  }
+
+  std::mutex mutex_;
+  std::string interface_;
+  JournaldStream stream_;
+};
+
+/// nullptr: stderr is not the journal.
+std::unique_ptr<JournalSink> the_journal;
+
 spdlog::level::level_enum to_spdlog(log::Level level) {
   switch (level) {
     case log::Level::kTrace:
@@ -117,11 +157,25 @@ spdlog::level::level_enum to_spdlog(log::Level level) {
   return spdlog::level::off;
 }
 
-void to_logger(log::Level level, std::string_view line) {
+void to_stderr_sink(log::Level level, std::string_view line) {
   spdlog::default_logger_raw()->log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
 }
 
+void to_logger(log::Level level, std::string_view line) {
+  if (the_journal && the_journal->write(to_spdlog(level), line)) return;
+  to_stderr_sink(level, line);
+}
+
 }  // namespace
+
+void log_last_words(std::string_view words) {
+  to_stderr_sink(log::Level::kError, words);
+}
+
+void print_error(const std::string& words) {
+  const std::string text = "tunneld: " + words + "\n";
+  std::fputs((stderr_is_journal() ? with_priority(text, spdlog::level::err) : text).c_str(), stderr);
+}
 
 void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
   if (!stderr_is_journal()) {
@@ -130,18 +184,14 @@ void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
   }
   for (const config::Diagnostic& diagnostic : diagnostics) {
     const bool is_error = diagnostic.severity == config::Severity::kError;
-    const char* const priority = priority_of(is_error ? spdlog::level::err : spdlog::level::warn);
-    std::string text = to_string(std::vector{diagnostic});
-    // The journal stores each line as a message of its own.
-    for (std::size_t begin = 0; begin < text.size();
-         begin = std::min(text.find('\n', begin), text.size()) + 1)
-      text.insert(begin, priority);
-    std::fputs(text.c_str(), stderr);
+    const auto level = is_error ? spdlog::level::err : spdlog::level::warn;
+    std::fputs(with_priority(to_string(std::vector{diagnostic}), level).c_str(), stderr);
   }
 }
 
-void start_logging(log::Level level) {
+void start_logging(log::Level level, std::string interface) {
   const bool is_journal = stderr_is_journal();
+  the_journal = is_journal ? std::make_unique<JournalSink>(std::move(interface)) : nullptr;
   auto logger = std::make_shared<spdlog::logger>("tunneld", std::make_shared<StderrSink>(is_journal));
   if (is_journal) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();

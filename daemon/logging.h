@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/log_level.h"
@@ -10,10 +11,17 @@
 namespace tunneld::daemon {
 
 /// Logs to stderr, without ever waiting for its reader (daemon/log_stream.h). Under systemd (stderr is the
-/// journal) lines carry sd-daemon(3) priorities instead of a time.
-void start_logging(log::Level level);
+/// journal) lines go to the journal with fields (daemon/journald_stream.h), or, while it cannot be reached so, to
+/// stderr with sd-daemon(3) priorities instead of a time.
+void start_logging(log::Level level, std::string interface);
+
+/// Logs the error that ends the process, by stderr even under systemd: of a datagram the journal looks up the
+/// sender's unit, and in vain when the sender is gone by then.
+void log_last_words(std::string_view words);
 
 /// Prints to stderr, before a daemon runs. In the journal they get the priorities err and warning.
 void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics);
+/// The same for what a command fails with.
+void print_error(const std::string& words);
 
 }  // namespace tunneld::daemon

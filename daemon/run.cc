@@ -8,6 +8,8 @@
 
 #include "common/log.h"
 #include "common/net/holder.h"
+#include <fmt/core.h>
+
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "daemon/daemon.h"
@@ -28,6 +30,7 @@ ExitCode run_daemon(const RunOptions& options) {
   config::ParseResult parsed = config::parse_file(options.config);
   print_diagnostics(parsed.diagnostics);
   if (!parsed.config) return ExitCode::kBadUsage;
+  start_logging(options.log_level.value_or(parsed.config->log.level), parsed.config->interface.name.value);
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
   try {
     const auto port = parsed.config->interface.listen_port.value_or(0);
@@ -47,27 +50,27 @@ ExitCode run_daemon(const RunOptions& options) {
     make_run_directory();
     const auto lock = InterfaceLock::take(parsed.config->interface.name.value);
     if (!lock) {
-      log::error("another tunneld runs on {0} ({1}): stop it first (tunneld down {0})",
-                 parsed.config->interface.name.value,
-                 InterfaceLock::holder(parsed.config->interface.name.value));
+      log_last_words(fmt::format("another tunneld runs on {0} ({1}): stop it first (tunneld down {0})",
+                                 parsed.config->interface.name.value,
+                                 InterfaceLock::holder(parsed.config->interface.name.value)));
       return ExitCode::kRuntimeFailure;
     }
     return Daemon(options.config, std::move(*parsed.config), std::move(*keys.keys)).run();
   } catch (const net::TunError& error) {
-    log::error("{}", error.what());
+    log_last_words(error.what());
     return error.reason() == net::TunError::Reason::kNotPermitted ? ExitCode::kNotPermitted
                                                                   : ExitCode::kRuntimeFailure;
   } catch (const net::NetlinkError& error) {
-    log::error("{}", error.what());
+    log_last_words(error.what());
     return error.reason() == net::NetlinkError::Reason::kNotPermitted ? ExitCode::kNotPermitted
                                                                       : ExitCode::kRuntimeFailure;
   } catch (const std::system_error& error) {
-    log::error("{}", error.what());
+    log_last_words(error.what());
     const bool permission =
         error.code() == std::errc::permission_denied || error.code() == std::errc::operation_not_permitted;
     return permission ? ExitCode::kNotPermitted : ExitCode::kRuntimeFailure;
   } catch (const std::exception& error) {
-    log::error("{}", error.what());
+    log_last_words(error.what());
     return ExitCode::kRuntimeFailure;
   }
 }

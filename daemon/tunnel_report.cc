@@ -6,6 +6,7 @@
 
 #include "common/crypto/secret_memory.h"
 #include "common/log.h"
+#include "common/log_about.h"
 #include "common/net/system_clock.h"
 #include "daemon/tunnel_driver.h"
 
@@ -27,6 +28,23 @@ struct Reporter : Functions... {
 template <typename... Functions>
 Reporter(Functions...) -> Reporter<Functions...>;
 
+/// TUNNELD_EVENT of the journal (docs/unit.md).
+std::string_view field_of(const protocol::Event& event) {
+  using protocol::Event;
+  return std::visit(Reporter{
+                        [](const Event::SessionUp&) { return "connected"; },
+                        [](const Event::EndpointMoved&) { return "moved"; },
+                        [](const Event::HandshakeRetry&) { return "unanswered"; },
+                        [](const Event::HandshakeGaveUp&) { return "gone"; },
+                        [](const Event::SessionExpired&) { return "gone"; },
+                        [](const Event::Bye&) { return "gone"; },
+                        [](const Event::Layer2Refused&) { return "refused"; },
+                        [](const Event::Refused&) { return "unanswered"; },
+                        [](const auto&) { return ""; },
+                    },
+                    event.what);
+}
+
 std::string in_words(const KeyUse::Places& places) {
   return "one key is used by two hosts at once: it comes from " + places.one.to_string() + " and " +
          places.other.to_string() + " in turn; give each host a key of its own";
@@ -38,6 +56,8 @@ void TunnelDriver::report(const protocol::Event& event) {
   using protocol::Event;
   const protocol::PeerId peer = event.peer;
   PeerState& state = peers_[peer];
+  const std::string name = state.config.name.value;
+  const log::About about(field_of(event), name);
   std::visit(
       Reporter{
           [&](const Event::SessionUp&) { report_session(peer, state); },

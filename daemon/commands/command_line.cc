@@ -3,6 +3,7 @@
 #include "daemon/commands/command_line.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "daemon/commands/key_commands.h"
 #include "daemon/commands/names_command.h"
 #include "daemon/commands/wait_command.h"
+#include "daemon/logging.h"
 #include "daemon/run.h"
 
 namespace tunneld::daemon {
@@ -192,6 +194,12 @@ CLI::App* add_interface_command(CLI::App& app, const char* name, const char* wor
   return command;
 }
 
+/// As ExecStopPost= of a daemon that has ended because of the same mistakes in its configuration.
+bool was_said_by_the_start() {
+  const char* const status = std::getenv("EXIT_STATUS");
+  return status != nullptr && status == std::to_string(static_cast<int>(ExitCode::kBadUsage));
+}
+
 std::vector<std::string> level_words() {
   std::vector<std::string> words(log::kLevelWords.size());
   std::ranges::transform(log::kLevelWords, words.begin(), &log::LevelWord::word);
@@ -301,7 +309,7 @@ ExitCode run_command_line(int argc, char** argv) {
     if (*doctor) return examine(choose_interface(interface), patient);
     if (*cleanup) return clean_up(interface, kept_closed);
   } catch (const ControlError& error) {
-    std::cerr << "tunneld: " << error.what() << "\n";
+    if (!*cleanup || !was_said_by_the_start()) print_error(error.what());
     return error.code();
   }
   run.log_level = log::level_of(log_level);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/log_about.h"
 #include "common/net/file_descriptor.h"
 #include "common/net/system_clock.h"
 #include "common/system_error.h"
@@ -276,6 +277,7 @@ std::string HostWatch::repair_now() {
 
 void HostWatch::tell(const HostChanges::Repair& repair, const std::string& who, HostChanges::Part part) {
   const std::string by = who.empty() ? "somebody else" : who;
+  const log::About about("repair");
   if (!repair.put_back.empty()) {
     log::warn("{} has taken away: {}; put back", by, listed(repair.put_back));
     history_.put_back += repair.put_back.size();

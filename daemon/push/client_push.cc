@@ -7,6 +7,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/log_about.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -169,6 +170,7 @@ bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instan
   try {
     decide_and_tell(next, *config_, now);
   } catch (const std::system_error& error) {
+    const log::About about("configuration refused", next.source->name);
     log::line(complaints_.allow(now) ? log::Level::kError : log::Level::kDebug,
               "the configuration of {} is not taken: {}", next.source->name, error.what());
     return false;
@@ -181,10 +183,12 @@ bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instan
   // The decision also depends on the server's endpoint, which the server controls, too.
   if (!is_other && !changes_.allow(now)) return false;
   if (const std::string why = apply(next); !why.empty()) {
+    const log::About about("configuration refused", next.source->name);
     log::error("the configuration of {} cannot be applied: {}", next.source->name, why);
     held_.told_refused = std::move(next.told_refused);
     return false;
   }
+  const log::About about("configured", held_.source->name);
   log::info("configured by {}: addresses {}; routes {}", held_.source->name,
             joined(texts(held_.accepted.addresses)), joined(texts(held_.accepted.routes)));
   return true;
@@ -207,8 +211,10 @@ void ClientPush::decide_and_tell(Held& held, const config::Config& config, Insta
   if (held.left_out.mtu == acceptance.accepted.mtu) acceptance.accepted.mtu.reset();
   held.refused = acceptance.refused;
   held.refused.insert(held.refused.end(), held.why_left_out.begin(), held.why_left_out.end());
-  if (!held.refused.empty() && held.refused != held.told_refused)
+  if (!held.refused.empty() && held.refused != held.told_refused) {
+    const log::About about("configuration refused", held.source->name);
     log::warn("refused of what {} wants: {}", held.source->name, joined(held.refused));
+  }
   held.told_refused = held.refused;
   held.accepted = std::move(acceptance.accepted);
 }

@@ -5,6 +5,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/log_about.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -217,7 +218,10 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
     message = {};
     message.refusal = refusal;
     const auto [known, is_new] = refused_.try_emplace(id, Refused{.key = key, .why = refusal});
-    if (is_new || known->second.why != refusal) log::error("peer {}: no address: {}", peer.name.value, words);
+    if (is_new || known->second.why != refusal) {
+      const log::About about("refused", peer.name.value);
+      log::error("peer {}: no address: {}", peer.name.value, words);
+    }
     known->second.why = refusal;
     return message;
   };
@@ -297,7 +301,9 @@ bool ServerPush::take_pool(AddressPool next, const Grants& grants, Now now) {
   }
   pool_ = std::move(next);
   for (const auto& [key, grant] : grants) {
-    if (grant.is_new) log::info("peer {}: leased {}", name_of(key), joined(grant.addresses));
+    const std::string name = name_of(key);
+    const log::About about("leased", name);
+    if (grant.is_new) log::info("peer {}: leased {}", name, joined(grant.addresses));
     for (const crypto::PublicKey& loser : grant.lost)
       log::info("peer {}: its lease had expired, and went to {}", name_of(loser), name_of(key));
   }

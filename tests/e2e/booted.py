@@ -65,6 +65,33 @@ peers: [{{ name: other, public_key: "{key}", endpoints: ["203.0.113.2:51820"], a
     )
 
 
+WIRE_TO_FAR = """
+ip netns add far
+ip link add wire type veth peer name wire netns far
+ip address add 203.0.113.1/24 dev wire; ip link set wire up
+ip -n far address add 203.0.113.2/24 dev wire; ip -n far link set wire up; ip -n far link set lo up
+"""
+START_FAR = """
+TUNNELD_RUN_DIR=/run/far TUNNELD_STATE_DIR=/run/far-state ip netns exec far tunneld --config /etc/tunneld/far.yaml > /far.log 2>&1 &
+"""
+
+
+def configure_pair(lab, root):
+    """A tunneld@near, and a far.yaml for another one in the network namespace `far` of the scripts above."""
+    configs = root / "etc/tunneld"
+    shutil.rmtree(configs, ignore_errors=True)
+    configs.mkdir(mode=0o700)
+    keys = {name: sh(lab.tunneld, "genkey", "-o", configs / f"{name}.key").stdout.strip() for name in ("near", "far")}
+    for name, other, end in (("near", "far", 1), ("far", "near", 2)):
+        (configs / f"{name}.yaml").write_text(
+            f"""
+interface: {{ name: tun0, addresses: [10.9.0.{end}/24], listen_port: 51820, private_key_file: {name}.key }}
+peers: [{{ name: {other}, public_key: "{keys[other]}", endpoints: ["203.0.113.{3 - end}:51820"],
+          allowed_ips: [10.9.0.{3 - end}/32], persistent_keepalive: 1s }}]
+"""
+        )
+
+
 def boot_and_run(root, script, *options, seconds=60):
     """Boots it, runs `script` (bash) as a unit of it, and returns what that printed, its commands included."""
     path = root / "usr/local/bin/tunneld-test"

@@ -1,7 +1,7 @@
 """Under a real systemd: `tunneld wait` and tunneld-wait@ wait for a session, not for a daemon; the watchdog leaves a healthy idle
 daemon alone, and heals a stopped one and one with a single data thread that stands still; six quick restarts are fine."""
-from booted import boot_and_run, install, layer
-from harness import check, main, sh
+from booted import START_FAR, WIRE_TO_FAR, boot_and_run, configure_pair, install, layer
+from harness import check, main
 
 ALONE = True
 
@@ -23,11 +23,9 @@ while True:
         break
     print("FROZEN", flush=True)
 """
-SCRIPT = """
-ip netns add far
-ip link add wire type veth peer name wire netns far
-ip address add 203.0.113.1/24 dev wire; ip link set wire up
-ip -n far address add 203.0.113.2/24 dev wire; ip -n far link set wire up; ip -n far link set lo up
+SCRIPT = (
+    WIRE_TO_FAR
+    + """
 restarts() { systemctl show -p NRestarts --value tunneld@near; }
 healed() { timeout 30 bash -c "until [ \\$(systemctl show -p NRestarts --value tunneld@near) = $1 ] && systemctl is-active -q tunneld@near; do sleep 0.1; done"; }
 tunneld wait tun0 --timeout 1s; echo "WITHOUT-DAEMON $?"
@@ -41,7 +39,11 @@ test -e /before || echo STILL-WAITING
 systemctl start --no-block needs
 sleep 1
 systemctl is-active needs
-TUNNELD_RUN_DIR=/run/far TUNNELD_STATE_DIR=/run/far-state ip netns exec far tunneld --config /etc/tunneld/far.yaml > /far.log 2>&1 &
+"""
+)
+SCRIPT += (
+    START_FAR
+    + """
 tunneld wait tun0 --timeout 20s; echo "WITH-SESSION $?"
 systemctl start needs; echo "NEEDS $?"
 sleep 1
@@ -66,23 +68,13 @@ journalctl -q -o cat -u tunneld@near
 systemctl stop tunneld@near
 echo END-OF-LOG
 """
+)
 
 
 def run(lab):
     with layer(lab) as root:
         install(lab, root)
-        configs = root / "etc/tunneld"
-        sh("rm", "-rf", configs)
-        configs.mkdir(mode=0o700)
-        keys = {name: sh(lab.tunneld, "genkey", "-o", configs / f"{name}.key").stdout.strip() for name in ("near", "far")}
-        for name, other, end in (("near", "far", 1), ("far", "near", 2)):
-            (configs / f"{name}.yaml").write_text(
-                f"""
-interface: {{ name: tun0, addresses: [10.9.0.{end}/24], listen_port: 51820, private_key_file: {name}.key }}
-peers: [{{ name: {other}, public_key: "{keys[other]}", endpoints: ["203.0.113.{3 - end}:51820"],
-          allowed_ips: [10.9.0.{3 - end}/32], persistent_keepalive: 1s }}]
-"""
-            )
+        configure_pair(lab, root)
         (root / "freeze.py").write_text(FREEZE)
         (root / "etc/systemd/system/needs.service").write_text(
             "[Unit]\nRequires=tunneld-wait@near.service\nAfter=tunneld-wait@near.service\n"
