@@ -2,14 +2,11 @@
 #include "daemon/run.h"
 
 #include <cstdint>
-#include <iostream>
 
+#include <fmt/core.h>
 #include <unistd.h>
 
-#include "common/log.h"
 #include "common/net/holder.h"
-#include <fmt/core.h>
-
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "daemon/daemon.h"
@@ -30,7 +27,6 @@ ExitCode run_daemon(const RunOptions& options) {
   config::ParseResult parsed = config::parse_file(options.config);
   print_diagnostics(parsed.diagnostics);
   if (!parsed.config) return ExitCode::kBadUsage;
-  start_logging(options.log_level.value_or(parsed.config->log.level), parsed.config->interface.name.value);
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
   try {
     const auto port = parsed.config->interface.listen_port.value_or(0);
@@ -38,11 +34,11 @@ ExitCode run_daemon(const RunOptions& options) {
     if (::geteuid() == 0) net::remember_holders(port, parsed.config->interface.name.value);
     give_up_power(port != 0 && port < kFirstFreePort);
   } catch (const std::system_error& error) {
-    std::cerr << "tunneld: " << error.what() << "\n";
+    print_error(error.what());
     return ExitCode::kRuntimeFailure;
   }
   // From here on there may be other threads.
-  start_logging(options.log_level.value_or(parsed.config->log.level));
+  start_logging(options.log_level.value_or(parsed.config->log.level), parsed.config->interface.name.value);
   print_diagnostics(keys.diagnostics);
   if (!keys.keys) return ExitCode::kBadUsage;
 

@@ -25,8 +25,6 @@ def run(lab):
         "usr/lib/sysusers.d/tunneld.conf",
         "usr/lib/tmpfiles.d/tunneld.conf",
         "usr/lib/systemd/system/tunneld-wait@.service",
-        "usr/lib/systemd/system/tunneld-resolv-conf@.path",
-        "usr/lib/systemd/system/tunneld-resolv-conf@.service",
         "usr/share/doc/tunneld/docs/config.md",
         "usr/share/doc/tunneld/config/site-a.yaml",
     ):
