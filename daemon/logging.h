@@ -12,8 +12,8 @@ namespace tunneld::daemon {
 
 /// Logs to stderr, without ever waiting for its reader (daemon/log_stream.h). Under systemd (stderr is the
 /// journal) lines go to the journal with fields (daemon/journald_stream.h), or, while it cannot be reached so, to
-/// stderr with sd-daemon(3) priorities instead of a time.
-void start_logging(log::Level level, std::string interface);
+/// stderr with sd-daemon(3) priorities instead of a time. `interface`: empty for a process that has none.
+void start_logging(log::Level level, std::string interface = {});
 
 /// Logs the error that ends the process, by stderr even under systemd: of a datagram the journal looks up the
 /// sender's unit, and in vain when the sender is gone by then.
