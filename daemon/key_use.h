@@ -27,16 +27,17 @@ class KeyUse {
   /// The peer is heard from here now. Cheap: called for each move.
   void heard_from(const net::SocketAddress& place, Instant now) {
     if (here_ && *here_ == place) return;
-    if (before_ && *before_ == place) {
-      returns_[next_++ % returns_.size()] = now;
+    if (std::ranges::find(known_, std::optional(place)) != known_.end()) {
+      returns_[next_return_++ % returns_.size()] = now;
     } else {
       returns_.fill(std::nullopt);  // somewhere new: it travels
+      known_[next_known_++ % known_.size()] = place;
     }
     before_ = here_;
     here_ = place;
   }
 
-  /// The two places, while it goes to and fro between them.
+  /// The last two places, while it goes to and fro between these, or around among a few more.
   [[nodiscard]] std::optional<Places> two_places(Instant now) const {
     const bool to_and_fro = std::ranges::all_of(
         returns_, [now](const auto& at) { return at.has_value() && now - *at < kWithin; });
@@ -49,10 +50,15 @@ class KeyUse {
   static constexpr std::size_t kReturns = 6;
   static constexpr Duration kWithin = std::chrono::seconds(60);
 
+  /// A key on so many hosts is still noticed.
+  static constexpr std::size_t kPlaces = 8;
+
   std::optional<net::SocketAddress> here_;
   std::optional<net::SocketAddress> before_;
   std::array<std::optional<Instant>, kReturns> returns_{};
-  std::size_t next_ = 0;
+  std::size_t next_return_ = 0;
+  std::array<std::optional<net::SocketAddress>, kPlaces> known_{};
+  std::size_t next_known_ = 0;
 };
 
 }  // namespace tunneld::daemon

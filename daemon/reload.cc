@@ -20,6 +20,8 @@ ReadAgain read_again(const std::string& path, const config::Config& running,
   }
 
   std::vector<std::string> notes;
+  for (const config::Diagnostic& warning : parsed.diagnostics) notes.push_back(to_string(warning));
+  for (const config::Diagnostic& warning : keys.diagnostics) notes.push_back(to_string(warning));
   if (keys.keys->private_key.public_key() != public_key) {
     notes.emplace_back("the private key has changed: it takes effect after a restart");
   }

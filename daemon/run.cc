@@ -25,8 +25,10 @@ constexpr std::uint16_t kFirstFreePort = 1024;
 
 ExitCode run_daemon(const RunOptions& options) {
   config::ParseResult parsed = config::parse_file(options.config);
-  print_diagnostics(parsed.diagnostics);
-  if (!parsed.config) return ExitCode::kBadUsage;
+  if (!parsed.config) {
+    print_diagnostics(parsed.diagnostics);
+    return ExitCode::kBadUsage;
+  }
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
   try {
     const auto port = parsed.config->interface.listen_port.value_or(0);
@@ -39,8 +41,13 @@ ExitCode run_daemon(const RunOptions& options) {
   }
   // From here on there may be other threads.
   start_logging(options.log_level.value_or(parsed.config->log.level), parsed.config->interface.name.value);
-  print_diagnostics(keys.diagnostics);
-  if (!keys.keys) return ExitCode::kBadUsage;
+  if (!keys.keys) {
+    print_diagnostics(keys.diagnostics);
+    return ExitCode::kBadUsage;
+  }
+  // By the log, because printing waits for whoever reads.
+  for (const config::Diagnostic& warning : parsed.diagnostics) log::warn("{}", to_string(warning));
+  for (const config::Diagnostic& warning : keys.diagnostics) log::warn("{}", to_string(warning));
 
   try {
     make_run_directory();

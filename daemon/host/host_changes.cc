@@ -73,6 +73,20 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   for (auto old = present.rbegin(); old != present.rend(); ++old) {
     if (!stays(old->change)) gone.push_back(old->change);
   }
+  // The kernel takes an IPv6 address only once, whatever its prefix length.
+  const auto returns_with_another_length = [&added](const HostChange& old) {
+    const auto* was = std::get_if<AddressAdded>(&old);
+    return was != nullptr && std::ranges::any_of(added, [was](const HostChange* change) {
+             const auto* is = std::get_if<AddressAdded>(change);
+             return is != nullptr && !is->address.address.is_v4() &&
+                    is->address.address == was->address.address;
+           });
+  };
+  std::erase_if(gone, [&](const HostChange& old) {
+    if (!returns_with_another_length(old)) return false;
+    revert(old);
+    return true;
+  });
   // The new is made before the old goes, so that there is always a way; but an address that goes takes along
   // those that the kernel counts as its secondaries.
   const auto later = std::ranges::stable_partition(

@@ -79,6 +79,7 @@ class HostChanges {
 
   /// Whether one of the routes is in this table.
   [[nodiscard]] bool has_route_in(std::uint32_t table) const;
+  [[nodiscard]] bool has_route_to(const net::IpPrefix& destination, std::uint32_t table) const;
 
   /// A program that keeps taking a thing away is answered no more often than this.
   static constexpr Duration kRepairPause = std::chrono::seconds(5);

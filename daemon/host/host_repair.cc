@@ -163,6 +163,13 @@ bool HostChanges::has_route_in(std::uint32_t table) const {
   });
 }
 
+bool HostChanges::has_route_to(const net::IpPrefix& destination, std::uint32_t table) const {
+  return std::ranges::any_of(present_, [&](const Present& present) {
+    const auto* route = std::get_if<RouteAdded>(&present.change);
+    return route != nullptr && route->table == table && route->destination == destination;
+  });
+}
+
 std::uint64_t HostChanges::journal_and_make(HostChange change) {
   const std::uint64_t id = record(change);
   try {

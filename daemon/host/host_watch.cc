@@ -96,10 +96,11 @@ HostWatch::Urgency HostWatch::urgency(const net::NetworkEvent& event) const {
   }
   if (const auto* route = std::get_if<net::RouteEvent>(&event)) {
     const bool is_ours = route->route.protocol == net::kRouteProtocol;
-    if (route->happened == net::Happened::kRemoved) return is_ours ? Urgency::kSoon : Urgency::kNone;
-    // `ip route replace` takes a route away without saying so.
-    const bool may_replace =
-        !is_ours && route->route.table != net::kMainTable && route->route.table != kLocalTable;
+    if (is_ours) return route->happened == net::Happened::kRemoved ? Urgency::kSoon : Urgency::kNone;
+    // `ip route replace` takes a route away without saying so; and what has replaced it may go.
+    if (host_.has_route_to(route->route.destination, route->route.table)) return Urgency::kSoon;
+    if (route->happened == net::Happened::kRemoved) return Urgency::kNone;
+    const bool may_replace = route->route.table != net::kMainTable && route->route.table != kLocalTable;
     return may_replace && host_.has_route_in(route->route.table) ? Urgency::kSoon : Urgency::kNone;
   }
   if (const auto* rule = std::get_if<net::RuleEvent>(&event))

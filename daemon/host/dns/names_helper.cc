@@ -8,9 +8,12 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <thread>
 
+#include <asm/socket.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -43,6 +46,23 @@ constexpr Milliseconds kWords{2000};
 /// Longer than anybody asks for.
 constexpr Milliseconds kMostPatience{15'000};
 constexpr Milliseconds kIdle{30'000};
+/// After a connection that could not be accepted, which is still there.
+constexpr Milliseconds kPause{200};
+
+/// Device and inode of /etc/resolv.conf as this process sees it; null if there is none.
+Json identity_of_file() {
+  struct stat status {};
+  if (::stat(kHostsFile, &status) != 0) return nullptr;
+  return {status.st_dev, status.st_ino};
+}
+
+/// A number that only the sockets of one network namespace have (socket(7)); nullopt before Linux 5.14.
+std::optional<std::uint64_t> namespace_of(int socket) {
+  std::uint64_t cookie = 0;
+  socklen_t length = sizeof cookie;
+  if (::getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) != 0) return std::nullopt;
+  return cookie;
+}
 
 void set_patience(int socket, Milliseconds patience) {
   const timeval time{.tv_sec = patience.count() / 1000, .tv_usec = patience.count() % 1000 * 1000};
@@ -90,7 +110,10 @@ Json ask_helper(const char* what, const DnsSet& set, Milliseconds patience) {
   const sockaddr_un address = helper_address();
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     fail(errno == EAGAIN ? ETIMEDOUT : errno, kHelperSocket);
-  send_line(socket.get(), Json{{"do", what}, {"patience", patience.count()}, {"set", set.to_json()}}.dump());
+  send_line(
+      socket.get(),
+      Json{{"do", what}, {"patience", patience.count()}, {"set", set.to_json()}, {"file", identity_of_file()}}
+          .dump());
   Json answer = Json::parse(receive_line(socket.get())).value_or(nullptr);
   if (answer.contains("errno"))
     throw std::system_error(answer.at("errno").get<int>(), std::generic_category(),
@@ -111,6 +134,9 @@ Json failure(int error, const std::string& words) {
 }
 
 Json answer_to(const Json& request) {
+  // Whoever asks has looked at its own file, and from another mount namespace means that.
+  if (request.at("file") != identity_of_file())
+    return failure(EXDEV, "the helper for name servers sees another /etc/resolv.conf than the daemon");
   const auto asked = DnsSet::from_json(request.at("set"));
   const auto set = asked ? vetted(*asked) : std::nullopt;
   if (!set) return failure(EINVAL, "not a request of tunneld's");
@@ -143,7 +169,12 @@ void serve_one(int socket) {
   set_patience(socket, kWords);
   Json answer;
   try {
-    answer = answer_to(Json::parse(receive_line(socket)).value_or(nullptr));
+    const Json request = Json::parse(receive_line(socket)).value_or(nullptr);
+    answer = is_of_our_network(socket)
+                 ? answer_to(request)
+                 : failure(EXDEV,
+                           "the helper for name servers serves another network namespace: where a tunneld in "
+                           "this one is to set `dns`, start it as root with a TUNNELD_RUN_DIR of root's");
   } catch (const std::system_error& error) {
     answer = failure(error.code().value(), own_words(error));
   } catch (const std::exception& error) {
@@ -157,6 +188,12 @@ void serve_one(int socket) {
 }
 
 }  // namespace
+
+bool is_of_our_network(int connection) {
+  const net::FileDescriptor own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto ours = namespace_of(own.get());
+  return ours.has_value() && namespace_of(connection) == ours;
+}
 
 bool needs_names_helper() {
   return ::geteuid() != 0 && ::access(kHelperSocket, W_OK) == 0;
@@ -206,7 +243,11 @@ void serve_names() {
     if (ready < 0 && errno != EINTR) fail(errno, "poll");
     if (ready <= 0) continue;
     const net::FileDescriptor socket(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-    if (socket.is_open() && is_served(socket.get())) serve_one(socket.get());
+    if (!socket.is_open()) {
+      std::this_thread::sleep_for(kPause);
+    } else if (is_served(socket.get())) {
+      serve_one(socket.get());
+    }
   }
 }
 

@@ -32,6 +32,10 @@ void apply_by_helper(const DnsSet& set, std::chrono::milliseconds patience);
 /// nobody will. Throws std::system_error where there is no such socket.
 void serve_names();
 
+/// Whether who has made this connection is in our network namespace. An accepted connection is a socket of the
+/// caller's namespace (unix_stream_connect()). False where the kernel cannot tell.
+[[nodiscard]] bool is_of_our_network(int connection);
+
 /// What is done of a request for `set`: with the places and programs of this host. nullopt: it asks for what
 /// no daemon asks for.
 [[nodiscard]] std::optional<DnsSet> vetted(DnsSet set);

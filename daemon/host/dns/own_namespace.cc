@@ -80,7 +80,8 @@ FirstProcess& first_process() {
 Whose namespace_of_first_process() {
   struct stat ours {};
   struct stat first {};
-  if (::stat(kOurs, &ours) != 0) return Whose::kUnknown;
+  // Where we are process 1 ourselves, in a PID namespace of our own, it proves nothing.
+  if (::getpid() == 1 || ::stat(kOurs, &ours) != 0) return Whose::kUnknown;
   if (::stat("/proc/1/ns/net", &first) != 0) {
     if (!first_process().network_namespace) return Whose::kUnknown;
     first = *first_process().network_namespace;

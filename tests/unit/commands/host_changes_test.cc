@@ -108,6 +108,21 @@ TEST_F(HostChangesTest, TheLastIpv4AddressThatGoesLeavesTheRoutes) {
   EXPECT_THAT(after, HasSubstr("10.20.0.0/16 dev kept table 254 proto 215"));
 }
 
+TEST_F(HostChangesTest, AnAddressGetsAnotherPrefixLength) {
+  HostChanges host("kept");
+  const auto with = [](const char* ipv4, const char* ipv6) -> std::vector<HostChange> {
+    return {LinkUp{{"kept"}, 1420}, AddressAdded{{"kept"}, prefix(ipv4)},
+            AddressAdded{{"kept"}, prefix(ipv6)}, RouteAdded{{"kept"}, prefix("10.20.0.0/16")}};
+  };
+  host.become(with("10.8.0.5/24", "fd08::5/64"));
+  host.become(with("10.8.0.5/16", "fd08::5/48"));
+  const std::string after = host_state();
+  EXPECT_THAT(after, HasSubstr("inet 10.8.0.5/16"));
+  EXPECT_THAT(after, HasSubstr("inet6 fd08::5/48"));
+  EXPECT_THAT(after, Not(HasSubstr("fd08::5/64")));
+  EXPECT_THAT(after, HasSubstr("10.20.0.0/16 dev kept"));
+}
+
 TEST_F(HostChangesTest, APlanThatCannotBeLeavesAWayBack) {
   HostChanges host("kept");
   const std::vector<HostChange> good = {LinkUp{{"kept"}, 1420}, RouteAdded{{"kept"}, prefix("10.20.0.0/16")}};

@@ -90,6 +90,13 @@ TEST_F(HostStatusTest, ATakenRuleTableAndLinkArePutBackAsTheKernelTellsOfThem) {
   EXPECT_THAT(diagnose_host(document(before), document(after)).back().words, HasSubstr("link kept up"));
 }
 
+TEST_F(HostStatusTest, ARouteThatWasReplacedInTheMainTableIsPutBackWhenItsPlaceIsFree) {
+  host_->become({LinkUp{{"kept"}, 1420}, RouteAdded{{"kept"}, net::IpPrefix::parse("10.70.0.0/16").value()}});
+  io_.run_for(100ms);
+  net::shell("ip route replace 10.70.0.0/16 dev other; ip route del 10.70.0.0/16 dev other");
+  EXPECT_TRUE(put_back("route 10.70.0.0/16"));
+}
+
 TEST_F(HostStatusTest, WhatIsOthersLeadsToNothing) {
   net::shell("ip rule add pref 32600 table 778; ip rule del pref 32600; ip route del 10.60.0.0/16");
   net::shell("nft add table inet other; nft delete table inet other; ip link set other down");

@@ -22,6 +22,15 @@ TEST(KeyUse, TwoHostsThatTakeTheTunnelFromEachOtherAreSeen) {
   EXPECT_EQ(*places, (KeyUse::Places{kHome, kOffice}));
 }
 
+TEST(KeyUse, ThreeHostsInTurnAreSeen) {
+  net::SocketAddress third = kHome;
+  third.port = 3000;
+  KeyUse use;
+  Instant now(1000s);
+  for (int i = 0; i < 15; ++i) use.heard_from(i % 3 == 0 ? kHome : i % 3 == 1 ? kOffice : third, now += 3s);
+  EXPECT_TRUE(use.two_places(now));
+}
+
 TEST(KeyUse, OneThatEndsIsForgotten) {
   KeyUse use;
   Instant now(1000s);

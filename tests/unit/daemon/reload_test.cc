@@ -55,6 +55,13 @@ TEST_F(Reload, KeepsAndNamesWhatNeedsARestart) {
   EXPECT_EQ(read.config.interface.mtu, 1400);
 }
 
+TEST_F(Reload, SaysWhatAStartWouldWarnOf) {
+  const std::string peer = "peers: [{ name: b, public_key: \"" + std::string(config::kPublicB) +
+                           "\", endpoints: [\"203.0.113.2:1\"], allowed_ips: [\"0.0.0.0/0\"";
+  const ReadAgain read = reload(plain_ + peer + ", \"::/0\"] }]\n", plain_ + peer + "] }]\n");
+  EXPECT_THAT(read.notes, ElementsAre(HasSubstr("warning: ")));
+}
+
 TEST_F(Reload, KeepsTheRoleOfTheHost) {
   const ReadAgain read = reload(plain_ + "client: { kill_switch: true }\n", plain_ + "server: {}\n");
   EXPECT_THAT(read.notes, ElementsAre(HasSubstr("this host's role")));

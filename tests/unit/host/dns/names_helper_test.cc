@@ -1,8 +1,15 @@
 // What the helper, which is root, does of a request: the rest is refused, whoever asks.
 #include "daemon/host/dns/names_helper.h"
 
-#include <gtest/gtest.h>
+#include <filesystem>
+#include <thread>
 
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "common/net/file_descriptor.h"
 #include "daemon/host/dns/resolv_conf_file.h"
 
 namespace tunneld::daemon {
@@ -47,6 +54,31 @@ TEST(NamesHelper, TakesNamesOfInterfacesAlone) {
     EXPECT_FALSE(vetted(set)) << name;
   }
   EXPECT_TRUE(vetted(request(DnsKeeper::kResolved)));
+}
+
+TEST(NamesHelper, ServesItsOwnNetworkNamespaceAlone) {
+  const std::string path = testing::TempDir() + "names-helper." + std::to_string(getpid());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const net::FileDescriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(listener.get(), 2), 0);
+  const auto is_served = [&](bool elsewhere) {
+    bool is_there = true;
+    net::FileDescriptor caller;
+    std::thread([&] {
+      is_there = !elsewhere || ::unshare(CLONE_NEWNET) == 0;
+      caller = net::FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      EXPECT_EQ(::connect(caller.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    }).join();
+    EXPECT_TRUE(is_there) << "needs root";
+    const net::FileDescriptor accepted(::accept(listener.get(), nullptr, nullptr));
+    return is_of_our_network(accepted.get());
+  };
+  EXPECT_TRUE(is_served(false));
+  EXPECT_FALSE(is_served(true));
+  std::filesystem::remove(path);
 }
 
 TEST(NamesHelper, IsNotNeededByRoot) {
