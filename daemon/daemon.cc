@@ -156,6 +156,9 @@ Json Daemon::status() {
   if (client_) status["client"] = client_->status();
   status["host"] = host_status(host_watch_);
   if (config().server && config().server->value.forwarding.enabled) status["forwarding"] = true;
+  // How the daemon's own datagrams leave: doctor's would take another way, or none.
+  if (state_.plan.fwmark != 0) status["fwmark"] = state_.plan.fwmark;
+  if (state_.plan.kill_switch) status["kill_switch"] = true;
   if (auto access = access_status(device_.name(), state_.plan.access); !access.empty())
     status["access"] = std::move(access);
   return status;

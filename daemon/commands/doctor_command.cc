@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <iostream>
 #include <thread>
 
@@ -28,7 +29,7 @@ constexpr std::chrono::milliseconds kIcmpPatience{300};
 
 /// The error that ICMP, or the kernel's own routing, returns for a datagram to `remote`; empty if none comes
 /// back. The datagram is one byte, which is not a WireGuard message: a listener drops it.
-std::string probe(const net::SocketAddress& remote) {
+std::string probe(const net::SocketAddress& remote, std::uint32_t mark) {
   sockaddr_storage address{};
   const std::uint32_t length = remote.to_sockaddr(address);
   const net::FileDescriptor socket(::socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -38,6 +39,8 @@ std::string probe(const net::SocketAddress& remote) {
   // With it the kernel keeps each ICMP error, its type, its code and who sent it (ip(7)).
   (void)::setsockopt(socket.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
                      sizeof on);
+  // As the daemon's, so that it does not go into a full tunnel. Needs CAP_NET_ADMIN; without, no answer says anything.
+  if (mark != 0 && ::setsockopt(socket.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0) return {};
   const char byte = 0;
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
       ::send(socket.get(), &byte, 1, MSG_NOSIGNAL) < 0) {
@@ -51,13 +54,16 @@ std::string probe(const net::SocketAddress& remote) {
 
 Unreachable probe_all(const Json& status, const std::string& only) {
   Unreachable unreachable;
+  // It lets out the daemon's own datagrams alone.
+  if (status.value("kill_switch", false)) return unreachable;
+  const auto mark = status.value("fwmark", std::uint32_t{0});
   for (const auto& peer : status.at("peers")) {
     const std::string name = peer.at("name").get<std::string>();
     if (peer.at("state") == "up" || peer.at("endpoint").is_null()) continue;
     if (!only.empty() && name != only) continue;
     const auto remote = net::SocketAddress::parse(peer.at("endpoint").get<std::string>());
     if (!remote) continue;
-    if (std::string words = probe(*remote); !words.empty()) unreachable.emplace(name, std::move(words));
+    if (std::string words = probe(*remote, mark); !words.empty()) unreachable.emplace(name, std::move(words));
   }
   return unreachable;
 }

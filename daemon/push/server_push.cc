@@ -341,7 +341,8 @@ Json ServerPush::status(WallTime now) const {
         {{"peer", peer == by_key_.end() ? "" : peer->second->name.value},
          {"public_key", key.to_base64()},
          {"addresses", std::move(addresses)},
-         {"seen_seconds_ago", std::chrono::duration_cast<std::chrono::seconds>(now - lease.seen).count()}});
+         {"seen_seconds_ago",
+          std::chrono::duration_cast<std::chrono::seconds>(std::max(now, lease.seen) - lease.seen).count()}});
   }
   Json told = Json::array();
   for (const auto& [id, client] : clients_) {

@@ -42,6 +42,10 @@ def fault(lab, n, name):
     elif name == "nobody listens":
         start_b = False
         on_a = "203.0.113.2:51820: nothing listens there"
+    elif name == "nobody listens behind a full tunnel":
+        start_b = False
+        configs[a]["peer"]["allowed_ips"] = ["0.0.0.0/0"]
+        on_a = "203.0.113.2:51820: nothing listens there"
     elif name == "no route":
         configs[a]["peer"]["endpoints"] = ["198.51.100.7:51820"]
         on_a = "no route"
@@ -72,6 +76,7 @@ def run(lab):
         "preshared key",
         "filtered",
         "nobody listens",
+        "nobody listens behind a full tunnel",
         "no route",
         "no such name",
         "source not allowed",

@@ -18,7 +18,8 @@ while total >> 16:
 message = message[:2] + struct.pack("!H", ~total & 0xffff) + message[4:]
 packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 packets.bind((sys.argv[1], 0))
-packets.send(bytes.fromhex("333300000001") + b"\\x02\\xba\\xd0\\xba\\xd0\\x01" + b"\\x86\\xdd" + struct.pack("!IHBB", 6 << 28, len(message), 58, 255)
+tag = bytes.fromhex(sys.argv[2] if len(sys.argv) > 2 else "")
+packets.send(bytes.fromhex("333300000001") + b"\\x02\\xba\\xd0\\xba\\xd0\\x01" + tag + b"\\x86\\xdd" + struct.pack("!IHBB", 6 << 28, len(message), 58, 255)
              + source + target + message)
 """
 SPOOF = """
@@ -28,6 +29,19 @@ packets.bind(("tap0", 0))
 for _ in range(20):
     packets.send(b"\\xff" * 6 + bytes.fromhex(sys.argv[1].replace(":", "")) + b"\\x88\\xb5" + bytes(46))
 """
+
+
+SEEN = """table bridge seen {
+  counter before { }
+  counter behind { }
+  chain early { type filter hook input priority -210; meta protocol ip6 meta l4proto 58 @th,0,8 134 counter name before; }
+  chain late { type filter hook input priority 210; meta protocol ip6 meta l4proto 58 @th,0,8 134 counter name behind; }
+}"""
+
+
+def seen(host, counter):
+    listing = json.loads(host.run("nft", "-j", "list", "counters", "table", "bridge", "seen").stdout)["nftables"]
+    return next(entry["counter"]["packets"] for entry in listing if entry.get("counter", {}).get("name") == counter)
 
 
 def mac(host, name):
@@ -83,6 +97,12 @@ def run(lab):
         spokes[0].run("python3", "-c", ADVERTISE, "tap0")
         if place == "br0":
             wait_for(lambda: routers(machine), 5, "a machine behind the bridge hears the advertisement")
+            # The same in a VLAN, which the host may have an interface of on the bridge: counted before and behind our table.
+            hub.run("nft", SEEN)
+            spokes[0].run("python3", "-c", ADVERTISE, "tap0", "81000007")
+            wait_for(lambda: seen(hub, "before") == 1, 5, "a tagged advertisement comes to the bridge")
+            check(seen(hub, "behind") == 0, f"a tagged advertisement passes: {hub.run('nft', 'list', 'ruleset').stdout}")
+            hub.run("nft", "delete table bridge seen")
             dropped = daemon.status()["drops"]["source_not_allowed"]
             spokes[0].run("python3", "-c", SPOOF, mac(hub, "br0"))
             wait_for(

@@ -68,6 +68,23 @@ TEST(Calling, AllAddressesGetTheSameInitiation) {
   EXPECT_GE(calls.times[3] - calls.times[1], 5s);
 }
 
+TEST(Calling, AnAddressThatIsBeingCalledIsNotCalledAgainWhenANameLeadsThere) {
+  Pair pair(5);
+  Calls calls(pair.network);
+  calls.caller = &pair.a;
+  protocol::Actions actions;
+  pair.a.tunnel->change(pair.b_at_a)->try_endpoint(endpoint("192.0.2.77:7"), pair.network.now(), actions);
+  pair.a.tunnel->change(pair.b_at_a)->set_addresses(addresses({"192.0.2.78:7"}));
+  pair.a.send(pair.b, 7);
+  pair.network.run_for(2500ms);
+  ASSERT_EQ(calls.to_whom.back(), "192.0.2.78:7");
+  const std::size_t called = calls.times.size();
+  pair.a.tunnel->change(pair.b_at_a)
+      ->try_endpoint(endpoint("192.0.2.78:7"), pair.network.now(), pair.a.actions);
+  pair.network.run_for(1s);
+  EXPECT_EQ(calls.times.size(), called);
+}
+
 TEST(Calling, ALostRenewalDoesNotLeaveAPeerThatIsHeard) {
   Pair pair(3);
   pair.a.tunnel->change(pair.b_at_a)->set_addresses(addresses({pair.b.outside, "192.0.2.78:7"}));

@@ -35,6 +35,10 @@ const std::vector<net::SocketAddress>& CallList::call_all(const net::SocketAddre
   return called_;
 }
 
+bool CallList::is_called(const net::SocketAddress& at) const {
+  return std::ranges::find(called_, at) != called_.end();
+}
+
 bool CallList::refused(const net::SocketAddress& at) {
   return std::erase(called_, at) != 0 && called_.empty();
 }

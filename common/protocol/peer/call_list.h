@@ -27,6 +27,8 @@ class CallList {
                                                                 unsigned tries);
   /// The last call went to the endpoint alone.
   [[nodiscard]] bool others_wait() const { return called_alone_.has_value(); }
+  /// Whether the last initiation went to `at`, too, and has not been refused.
+  [[nodiscard]] bool is_called(const net::SocketAddress& at) const;
   /// The call to `at` has been refused. True if nobody is left who could answer it.
   [[nodiscard]] bool refused(const net::SocketAddress& at);
 

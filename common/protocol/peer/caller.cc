@@ -65,6 +65,9 @@ void Caller::call_elsewhere(Now now, Actions& actions) {
     hurry_.go();
     return begin(now, actions);
   }
+  // The last initiation went there, too: a second one would make a stock peer's answer to it useless.
+  const net::Endpoint* endpoint = link_.endpoint.get();
+  if (pending_ && endpoint != nullptr && list_.is_called(endpoint->remote)) return;
   drop_pending();
   call(Reach::kEndpoint, now, actions);
 }

@@ -22,7 +22,9 @@ std::string BridgeFilter::nft_text() const {
   const std::string device = "\"" + interface.name + "\"";
   std::string text = "table bridge " + nft_table_name(interface.name) + " {\ncomment \"" + kOurNftComment +
                      "\"\n  chain input {\n    type filter hook input priority filter; policy accept;\n";
-  if (no_routers) text += "    iifname " + device + " icmpv6 type { nd-router-advert, nd-redirect } drop\n";
+  // Router advertisements and redirects (RFC 4861). Not by `icmpv6 type`, which does not look behind a VLAN tag here.
+  if (no_routers)
+    text += "    iifname " + device + " meta protocol ip6 meta l4proto 58 @th,0,8 { 134, 137 } drop\n";
   if (isolates) {
     text += "    iifname " + device + " meta mark set meta mark or " + kFromPeers +
             "\n  }\n  chain output {\n    type filter hook output priority filter; policy accept;\n" +
