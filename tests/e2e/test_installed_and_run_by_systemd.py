@@ -5,92 +5,18 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 
-from harness import Failure, Skip, check, main, sh, wait_for
+from booted import boot_and_run, layer
+from harness import check, main, sh
 
 ALONE = True
 
 
-def run(lab):
-    build = pathlib.Path(lab.tunneld).parent
-    check((build / "cmake_install.cmake").exists(), "--tunneld must be in its build directory")
-    root = lab.directory / "root"
-    sh("cmake", "--install", build, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
-    for path in (
-        "usr/sbin/tunneld",
-        "usr/lib/systemd/system/tunneld@.service",
-        "usr/lib/systemd/system/tunneld-names.socket",
-        "usr/lib/systemd/system/tunneld-names.service",
-        "usr/lib/sysusers.d/tunneld.conf",
-        "usr/lib/tmpfiles.d/tunneld.conf",
-        "usr/lib/systemd/system/tunneld-wait@.service",
-        "usr/share/doc/tunneld/docs/config.md",
-        "usr/share/doc/tunneld/config/site-a.yaml",
-    ):
-        check((root / path).exists(), f"{path} is not installed")
-    documents = root / "usr/share/doc/tunneld"
-    for document in documents.rglob("*.md"):
-        for link in re.findall(r"\]\(([^)#:]+)", document.read_text()):
-            check((document.parent / link).exists(), f"{document.relative_to(root)} links to {link}, which is not installed")
-    unit = root / "usr/lib/systemd/system/tunneld@.service"
-    check("ExecStart=/usr/sbin/tunneld" in unit.read_text(), unit.read_text())
-    score = sh("systemd-analyze", "security", "--offline=true", "--threshold=15", unit, check_exit=False)
-    check(score.returncode == 0, f"exposure: {score.stdout[-200:]}")
-
-    if shutil.which("systemd-nspawn") is None:
-        raise Skip("systemd-nspawn is not installed")
-    # A machine that is this one's files with a layer on top, in memory.
-    memory = lab.directory / "memory"
-    memory.mkdir()
-    sh("mount", "-t", "tmpfs", "tmpfs", memory)
-    merged = memory / "merged"
-    machine = f"tunneld{os.getpid()}"
-    container = None
-    try:
-        for name in ("upper", "work", "merged"):
-            (memory / name).mkdir()
-        sh("mount", "-t", "overlay", "overlay", "-o", f"lowerdir=/,upperdir={memory}/upper,workdir={memory}/work", merged)
-        shutil.copytree(root / "usr", merged / "usr", dirs_exist_ok=True)
-        sh("systemd-sysusers", f"--root={merged}", "tunneld.conf")
-        etc = merged / "etc/tunneld"
-        if etc.exists():
-            shutil.rmtree(etc)
-        sh(lab.tunneld, "init", "site", "--dir", lab.directory / "init")
-        shutil.copytree(lab.directory / "init/site-a", etc)
-        key = sh(lab.tunneld, "genkey", "-o", etc / "closed.key").stdout.strip()
-        peer = {"name": "far", "public_key": key, "endpoints": ["203.0.113.2:51820"], "allowed_ips": ["0.0.0.0/0"]}
-        (etc / "closed.yaml").write_text(
-            json.dumps(
-                {
-                    "interface": {"name": "tun1", "addresses": ["10.9.0.1/24"], "private_key_file": "own.key"},
-                    "client": {"kill_switch": True},
-                    "peers": [peer],
-                }
-            )
-        )
-        sh(lab.tunneld, "genkey", "-o", etc / "own.key")
-        (merged / "usr/local/bin/tunneld-sender").write_text(
-            """
-import socket, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"wire")
-while True:
-    try: s.sendto(b"secret", ("203.0.113.2", 4444))
-    except OSError: pass
-    time.sleep(0.002)
-"""
-        )
-        # The test itself is a unit of the container.
-        script = merged / "usr/local/bin/tunneld-test"
-        script.write_text(
-            """#!/bin/bash
-exec > /result 2>&1
-set -x
+SCRIPT = """
 ip address show dev tun0 && exit 1
 sed -i 's/listen_port: 51820/listen_port: 443/' /etc/tunneld/site.yaml
 systemctl start tunneld@site || echo LOW-PORT-REFUSED
-systemctl show -p NRestarts -p ActiveState tunneld@site | tr '\\n' ' '; echo REFUSED-ONCE
+echo "LOW-PORT: $(systemctl show -p NRestarts -p ActiveState tunneld@site | tr '\\n' ' ')"
 journalctl -q -o cat -u tunneld@site | grep 'UDP port 443'
 mkdir -p /etc/systemd/system/tunneld@site.service.d
 printf '[Service]\\nAmbientCapabilities=CAP_NET_BIND_SERVICE\\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\\n' \
@@ -145,82 +71,99 @@ nft list tables | grep tunneld || echo NO-TABLE
 echo 'nonsense: 1' >> /etc/tunneld/site.yaml
 systemctl start tunneld@site || echo NOT-STARTED
 sleep 3
-systemctl show -p ActiveState -p NRestarts tunneld@site | tr '\\n' ' '
+echo "MISTAKE: $(systemctl show -p ActiveState -p NRestarts tunneld@site | tr '\\n' ' ')"
 journalctl --sync
-echo
 journalctl -q -o cat -p err -u tunneld@site
-echo DONE
+"""
+
+
+def run(lab):
+    build = pathlib.Path(lab.tunneld).parent
+    check((build / "cmake_install.cmake").exists(), "--tunneld must be in its build directory")
+    root = lab.directory / "root"
+    sh("cmake", "--install", build, "--prefix", "/usr", env={**os.environ, "DESTDIR": str(root)})
+    for path in (
+        "usr/sbin/tunneld",
+        "usr/lib/systemd/system/tunneld@.service",
+        "usr/lib/systemd/system/tunneld-names.socket",
+        "usr/lib/systemd/system/tunneld-names.service",
+        "usr/lib/sysusers.d/tunneld.conf",
+        "usr/lib/tmpfiles.d/tunneld.conf",
+        "usr/lib/systemd/system/tunneld-wait@.service",
+        "usr/share/doc/tunneld/docs/config.md",
+        "usr/share/doc/tunneld/config/site-a.yaml",
+    ):
+        check((root / path).exists(), f"{path} is not installed")
+    documents = root / "usr/share/doc/tunneld"
+    for document in documents.rglob("*.md"):
+        for link in re.findall(r"\]\(([^)#:]+)", document.read_text()):
+            check((document.parent / link).exists(), f"{document.relative_to(root)} links to {link}, which is not installed")
+    unit = root / "usr/lib/systemd/system/tunneld@.service"
+    check("ExecStart=/usr/sbin/tunneld" in unit.read_text(), unit.read_text())
+    score = sh("systemd-analyze", "security", "--offline=true", "--threshold=15", unit, check_exit=False)
+    check(score.returncode == 0, f"exposure: {score.stdout[-200:]}")
+
+    with layer(lab) as machine:
+        shutil.copytree(root / "usr", machine / "usr", dirs_exist_ok=True)
+        sh("systemd-sysusers", f"--root={machine}", "tunneld.conf")
+        etc = machine / "etc/tunneld"
+        if etc.exists():
+            shutil.rmtree(etc)
+        sh(lab.tunneld, "init", "site", "--dir", lab.directory / "init")
+        shutil.copytree(lab.directory / "init/site-a", etc)
+        key = sh(lab.tunneld, "genkey", "-o", etc / "closed.key").stdout.strip()
+        peer = {"name": "far", "public_key": key, "endpoints": ["203.0.113.2:51820"], "allowed_ips": ["0.0.0.0/0"]}
+        (etc / "closed.yaml").write_text(
+            json.dumps(
+                {
+                    "interface": {"name": "tun1", "addresses": ["10.9.0.1/24"], "private_key_file": "own.key"},
+                    "client": {"kill_switch": True},
+                    "peers": [peer],
+                }
+            )
+        )
+        sh(lab.tunneld, "genkey", "-o", etc / "own.key")
+        (machine / "usr/local/bin/tunneld-sender").write_text(
+            """
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"wire")
+while True:
+    try: s.sendto(b"secret", ("203.0.113.2", 4444))
+    except OSError: pass
+    time.sleep(0.002)
 """
         )
-        script.chmod(0o755)
-        units = merged / "etc/systemd/system"
-        (units / "tunneld-test.service").write_text("[Service]\nType=oneshot\nExecStart=/usr/local/bin/tunneld-test\n")
-        wants = units / "multi-user.target.wants"
-        wants.mkdir(parents=True, exist_ok=True)
-        link = wants / "tunneld-test.service"
-        link.symlink_to("/etc/systemd/system/tunneld-test.service")
-        container = subprocess.Popen(
-            [
-                "systemd-nspawn",
-                "-q",
-                "-D",
-                merged,
-                f"--machine={machine}",
-                "--boot",
-                "--register=no",
-                "--keep-unit",
-                "--private-network",
-                "--capability=all",
-                "--bind=/dev/net/tun",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.STDOUT,
-        )
-        result = merged / "result"
-        try:
-            wait_for(lambda: result.exists() and "+ echo DONE" in result.read_text(), 60, "the test unit ends")
-        except Failure as failure:
-            raise Failure(f"{failure}\n{result.read_text() if result.exists() else ''}") from failure
-        text = result.read_text()
-        for words in (
-            "STARTED",
-            "LOW-PORT-REFUSED",
-            "ports below 1024 need CAP_NET_BIND_SERVICE",
-            "\ntunneld\n",
-            "ActiveState=active",
-            "StatusText=tun0: 0 of 1 peer connected\n",
-            "10.255.0.0/31",
-            "RELOADED",
-            "REFUSED",
-            "STILL-THERE",
-            "STOPPED",
-            "Result=success",
-            "JOURNAL",
-            "CLEANED",
-            "SAME-ROUTES",
-            "NRestarts=1",
-            "SENDER-IS-HEARD",
-            "RESTARTED",
-            "RESTART-KEEPS-CLOSED",
-            "STOP-OPENS",
-            "NO-TABLE",
-            "LOW-PORT",
-            "NOT-STARTED",
-            "NRestarts=0 ActiveState=failed",
-        ):
-            check(words in text, f"{words!r} is missing:\n{text}")
-        check("unknown key" in text.rpartition("-p err -u")[2], f"the mistake is no error in the journal:\n{text}")
-    finally:
-        if container is not None:
-            container.terminate()
-            try:
-                container.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                container.kill()
-                container.wait()
-        sh("umount", merged, check_exit=False)
-        sh("umount", memory, check_exit=False)
+        text = boot_and_run(machine, SCRIPT)
+    for words in (
+        "STARTED",
+        "LOW-PORT-REFUSED",
+        "ports below 1024 need CAP_NET_BIND_SERVICE",
+        "\ntunneld\n",
+        "ActiveState=active",
+        "StatusText=tun0: 0 of 1 peer connected\n",
+        "10.255.0.0/31",
+        "RELOADED",
+        "REFUSED",
+        "STILL-THERE",
+        "STOPPED",
+        "Result=success",
+        "JOURNAL",
+        "CLEANED",
+        "SAME-ROUTES",
+        "NRestarts=1",
+        "SENDER-IS-HEARD",
+        "RESTARTED",
+        "RESTART-KEEPS-CLOSED",
+        "STOP-OPENS",
+        "NO-TABLE",
+        "LOW-PORT",
+        "NOT-STARTED",
+        "\nLOW-PORT: NRestarts=0 ActiveState=failed",
+        "\nMISTAKE: NRestarts=0 ActiveState=failed",
+    ):
+        check(words in text, f"{words!r} is missing:\n{text}")
+    check("unknown key" in text.rpartition("-p err -u")[2], f"the mistake is no error in the journal:\n{text}")
 
 
 if __name__ == "__main__":

@@ -5,16 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "common/net/tun_device.h"
-#include "daemon/commands/cleanup.h"
 #include "daemon/host/changes/sysctl.h"
 #include "daemon/host/interface_lock.h"
 #include "tests/unit/addresses.h"
+#include "tests/unit/commands/every_change.h"
 #include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
@@ -22,30 +21,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-constexpr const char* kSysctl = "net/ipv4/conf/all/src_valid_mark";
-
-/// One of each kind and family.
-std::vector<HostChange> everything() {
-  const net::Rule rule{.priority = 32700, .table = 777, .mark = 1, .invert = true};
-  net::Rule suppress{.family = net::Family::kIpv6, .priority = 32701, .suppress_prefix_length = 0};
-  return {
-      LinkUp{{"kept"}, 1420},
-      AddressAdded{{"kept"}, prefix("10.8.0.1/24")},
-      AddressAdded{{"kept"}, prefix("fd08::1/64")},
-      RouteAdded{{"kept"}, prefix("10.20.0.0/16")},
-      RouteAdded{{"kept"}, prefix("10.60.0.0/16"), net::kMainTable, 50},
-      RouteAdded{{"kept"}, prefix("0.0.0.0/0"), 777},
-      RouteAdded{{"kept"}, prefix("fd20::/48")},
-      RouteAdded{{"kept"}, prefix("::/0"), 70000, 5},
-      RuleAdded{rule},
-      RuleAdded{suppress},
-      SysctlSet{kSysctl, "1"},
-      ForwardingOn{net::Family::kIpv4},
-      ForwardingOn{net::Family::kIpv6},
-      NftTable{.name = "tunneld-kept", .rules = "chain unused {\n}\n"},
-  };
-}
 
 class HostChangesTest : public KeptDeviceTest {};
 
@@ -418,93 +393,6 @@ TEST_F(HostChangesTest, TenThousandRoutesTakeSecondsAtMost) {
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(60));
   EXPECT_EQ(host_state(), before);
-}
-
-// --- tunneld cleanup
-
-class CleanupTest : public KeptDeviceTest {
- protected:
-  /// Its exit code; what it printed is in said_.
-  ExitCode clean(const std::string& interface = "") {
-    ::testing::internal::CaptureStdout();
-    ::testing::internal::CaptureStderr();
-    const ExitCode code = clean_up(interface);
-    said_ = ::testing::internal::GetCapturedStdout() + ::testing::internal::GetCapturedStderr();
-    return code;
-  }
-  std::string said_;
-};
-
-void be_killed_while_up() {
-  ASSERT_EQ(in_killed_process([] {
-              new auto(InterfaceLock::take("kept"));
-              auto* host = new HostChanges("kept");
-              for (const HostChange& change : everything()) host->make(change);
-              return 0;
-            }),
-            0);
-}
-
-TEST_F(CleanupTest, UndoesWhatAKilledRunLeft) {
-  const std::string before = host_state();
-  for (const char* interface : {"", "kept"}) {
-    be_killed_while_up();
-    EXPECT_EQ(clean(interface), ExitCode::kFine);
-    EXPECT_THAT(said_, HasSubstr("kept: 14 changes undone"));
-    EXPECT_EQ(host_state(), before);
-  }
-}
-
-TEST_F(CleanupTest, WithNothingToDoChangesNothingAndIsFine) {
-  const std::string before = host_state();
-  EXPECT_EQ(clean(), ExitCode::kFine);
-  EXPECT_EQ(clean("kept"), ExitCode::kFine);
-  setenv("TUNNELD_RUN_DIR", "/nonexistent", 1);
-  EXPECT_EQ(clean(), ExitCode::kFine);
-  EXPECT_EQ(clean("kept"), ExitCode::kFine);
-  setenv("TUNNELD_RUN_DIR", directory_.path().c_str(), 1);
-  EXPECT_EQ(host_state(), before);
-}
-
-TEST_F(CleanupTest, LeavesALiveDaemonAlone) {
-  const WaitingProcess daemon([] {
-    new auto(InterfaceLock::take("kept"));
-    auto* host = new HostChanges("kept");
-    for (const HostChange& change : everything()) host->make(change);
-    prctl(PR_SET_NAME, "tunneld");
-  });
-  ASSERT_TRUE(daemon.is_ready());
-  const std::string up = host_state();
-  EXPECT_EQ(clean("kept"), ExitCode::kRuntimeFailure);
-  EXPECT_THAT(said_, HasSubstr("is up"));
-  EXPECT_EQ(clean(), ExitCode::kFine);
-  EXPECT_EQ(host_state(), up);
-  // Even if somebody deletes the run directory's files from under it.
-  std::filesystem::remove(directory_.path() / "kept.lock");
-  EXPECT_EQ(clean("kept"), ExitCode::kRuntimeFailure);
-  EXPECT_THAT(said_, HasSubstr("process " + std::to_string(daemon.pid())));
-  std::filesystem::remove(directory_.path() / "kept.journal");
-  EXPECT_EQ(clean(), ExitCode::kFine);
-  EXPECT_EQ(output_of("ip route; ip rule; ip address"), output_of("ip route; ip rule; ip address"));
-  EXPECT_THAT(output_of("ip rule"), HasSubstr("32700:"));
-}
-
-TEST_F(CleanupTest, WithoutAJournalRoutesAndRulesAreFoundByTheirNumber) {
-  be_killed_while_up();
-  for (const auto& file : std::filesystem::directory_iterator(directory_.path()))
-    std::filesystem::remove(file);
-  EXPECT_EQ(clean("kept"), ExitCode::kFine);
-  EXPECT_THAT(output_of("ip rule"), HasSubstr("32700:"));
-  EXPECT_EQ(clean(), ExitCode::kFine);
-  EXPECT_THAT(said_, HasSubstr("routes and rules in no journal: 7 removed"));
-  const std::string left =
-      output_of("ip route show table all; ip -6 route show table all; ip rule; ip -6 rule");
-  EXPECT_THAT(left, Not(HasSubstr("proto 215")));
-  EXPECT_THAT(left, Not(HasSubstr("3270")));
-  // The kernel's own.
-  EXPECT_THAT(left, HasSubstr("32766:"));
-  EXPECT_THAT(left, HasSubstr("0:\tfrom all lookup local"));
-  EXPECT_THAT(left, HasSubstr("10.60.0.0/16 via 10.50.0.2"));
 }
 
 }  // namespace

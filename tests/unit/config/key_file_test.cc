@@ -28,14 +28,13 @@ std::string in_words(const KeyFileResult<crypto::PrivateKey>& result) {
   return problem.message + "; " + problem.hint;
 }
 
-/// Runs `work` in a child without root, for what a user without rights would meet.
-std::string as_nobody(const std::function<std::string()>& work) {
+/// Runs `work` in a child that `prepare` has made ready, and returns what it says.
+std::string in_child(const std::function<bool()>& prepare, const std::function<std::string()>& work) {
   int pipe_ends[2];
   if (::pipe(pipe_ends) != 0) return "pipe failed";
   const pid_t child = ::fork();
   if (child == 0) {
-    const bool dropped = ::setresuid(kNobody, kNobody, kNobody) == 0;
-    const std::string text = dropped ? work() : "cannot become nobody";
+    const std::string text = prepare() ? work() : "the child could not be prepared";
     ::_exit(::write(pipe_ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1);
   }
   ::close(pipe_ends[1]);
@@ -45,6 +44,20 @@ std::string as_nobody(const std::function<std::string()>& work) {
   ::waitpid(child, nullptr, 0);
   text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
   return text;
+}
+
+/// Without root, for what a user without rights would meet.
+std::string as_nobody(const std::function<std::string()>& work) {
+  return in_child([] { return ::setresuid(kNobody, kNobody, kNobody) == 0; }, work);
+}
+
+/// With a user database of its own, with the service's user in it.
+std::string with_service_user(const std::string& database, const std::function<std::string()>& work) {
+  const auto prepare = [&database] {
+    return ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           ::mount(database.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) == 0;
+  };
+  return in_child(prepare, work);
 }
 
 class KeyFileTest : public testing::Test {
@@ -105,27 +118,6 @@ TEST_F(KeyFileTest, ShowsItsModeEvenToAUserWhoMayNotOpenIt) {
   std::filesystem::permissions(files_.path(""), std::filesystem::perms(0755));
   const std::string path = write_key(0620);
   EXPECT_THAT(as_nobody([&path] { return read(path); }), HasSubstr("is open to others (mode 0620)"));
-}
-
-/// Runs `work` in a child that has a user database of its own, with the service's user in it.
-std::string with_service_user(const std::string& database, const std::function<std::string()>& work) {
-  int pipe_ends[2];
-  if (::pipe(pipe_ends) != 0) return "pipe failed";
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const bool is_set = ::unshare(CLONE_NEWNS) == 0 &&
-                        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
-                        ::mount(database.c_str(), "/etc/passwd", nullptr, MS_BIND, nullptr) == 0;
-    const std::string text = is_set ? work() : "no user database";
-    ::_exit(::write(pipe_ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0 : 1);
-  }
-  ::close(pipe_ends[1]);
-  std::string text(4096, '\0');
-  const ssize_t got = ::read(pipe_ends[0], text.data(), text.size());
-  ::close(pipe_ends[0]);
-  ::waitpid(child, nullptr, 0);
-  text.resize(static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-  return text;
 }
 
 TEST_F(KeyFileTest, OfRootMayBeReadByTheServicesGroup) {
