@@ -36,11 +36,12 @@ bool is_roots_for_service(const struct stat& file) {
   return service && service->group == file.st_gid;
 }
 
-void let_service_read(int fd, const std::string& directory) {
+void let_service_read(int fd, const std::filesystem::path& path) {
+  const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : ".";
   struct stat around {};
   struct stat made {};
-  if (::geteuid() != 0 || ::stat(directory.empty() ? "." : directory.c_str(), &around) != 0 ||
-      !is_roots_for_service(around) || (around.st_mode & S_IXGRP) == 0)
+  if (::geteuid() != 0 || ::stat(directory.c_str(), &around) != 0 || !is_roots_for_service(around) ||
+      (around.st_mode & S_IXGRP) == 0)
     return;
   if (::fstat(fd, &made) != 0 || ::fchown(fd, 0, around.st_gid) != 0 ||
       ::fchmod(fd, (made.st_mode & 07777) | (S_ISDIR(made.st_mode) ? S_IRGRP | S_IXGRP : S_IRGRP)) != 0)

@@ -2,8 +2,8 @@
 // its own files are in the run and state directories.
 #pragma once
 
+#include <filesystem>
 #include <optional>
-#include <string>
 
 #include <sys/stat.h>
 
@@ -24,7 +24,7 @@ struct ServiceUser {
 [[nodiscard]] bool is_roots_for_service(const struct stat& file);
 
 /// Where root makes a new file or directory in a directory that is root's for the service, the service may
-/// read it, too. `fd`: what is new; `directory`: where it is. Throws std::system_error.
-void let_service_read(int fd, const std::string& directory);
+/// read it, too. `fd`, `path`: what is new. Throws std::system_error.
+void let_service_read(int fd, const std::filesystem::path& path);
 
 }  // namespace tunneld::config

@@ -209,7 +209,7 @@ void Daemon::follow_stations() {
 }
 
 std::string Daemon::name_of_port(net::MacTable::Port port) const {
-  if (port != protocol::EthernetSwitch::kDevice) return "peer " + driver_.info(port).name;
+  if (port != protocol::EthernetSwitch::kDevice) return "peer " + std::string(driver_.name(port));
   const auto& bridge = config().interface.bridge;
   return bridge ? "the bridge " + bridge->name.value : "this host's " + device_.name();
 }

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "daemon/log_stream.h"
+
 namespace tunneld::daemon {
 namespace {
 
@@ -54,8 +56,7 @@ JournaldStream::Sent JournaldStream::send(std::string_view entry) const {
 
 bool JournaldStream::write(std::span<const JournalField> fields, std::span<const JournalField> notice) {
   if (dropped_ != 0) {
-    const std::string words = std::to_string(dropped_) + (dropped_ == 1 ? " line" : " lines") +
-                              " of the log dropped: nobody read them";
+    const std::string words = lines_dropped_in_words(dropped_);
     std::vector<JournalField> all(notice.begin(), notice.end());
     all.push_back({.name = "MESSAGE", .value = words});
     if (send(journal_entry(all)) == Sent::kYes) dropped_ = 0;

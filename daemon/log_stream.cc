@@ -58,11 +58,14 @@ bool LogStream::begin(std::string_view line) {
   return true;
 }
 
+std::string lines_dropped_in_words(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " line" : " lines") + " of the log dropped: nobody read them";
+}
+
 void LogStream::write(std::string_view line, std::string_view prefix) {
   std::string notice;
   if (dropped_ != 0) {
-    notice = std::string(prefix) + std::to_string(dropped_) + (dropped_ == 1 ? " line" : " lines") +
-             " of the log dropped: nobody read them\n";
+    notice = std::string(prefix) + lines_dropped_in_words(dropped_) + '\n';
     // In one write: otherwise room for the notice alone would be filled with notices.
     line = notice.append(line);
   }

@@ -15,6 +15,9 @@
 
 namespace tunneld::daemon {
 
+/// How a log says that it has lost lines.
+[[nodiscard]] std::string lines_dropped_in_words(std::uint64_t count);
+
 class LogStream {
  public:
   /// Does not own `fd`, and leaves its flags as they are.

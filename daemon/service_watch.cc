@@ -64,9 +64,9 @@ std::string ServiceWatch::line() const {
   std::vector<PeerInBrief> peers;
   tunnel_.for_each_peer([&](protocol::PeerId id, const protocol::Peer& peer) {
     const protocol::PeerStatus status = peer.status(now);
-    PeerInBrief brief{.name = driver_.info(id).name, .up = status.session_live};
+    PeerInBrief brief{.name = driver_.name(id), .up = status.session_live};
     if (status.latest_handshake) brief.silent_for = now - *status.latest_handshake;
-    peers.push_back(std::move(brief));
+    peers.push_back(brief);
   });
   return status_line(interface_, peers);
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -19,7 +20,7 @@ namespace tunneld::daemon {
 
 /// One peer, as far as the line needs it.
 struct PeerInBrief {
-  std::string name;
+  std::string_view name;
   bool up = false;
   /// Since the last handshake; nullopt: there was none.
   std::optional<Duration> silent_for{};

@@ -100,6 +100,8 @@ class TunnelDriver {
   /// Called each time an endpoint's name has led to an address.
   void on_endpoint_found(std::function<void()> call) { on_endpoint_found_ = std::move(call); }
   [[nodiscard]] PeerInfo info(protocol::PeerId peer) const;
+  /// In the configuration; empty if there is no such peer. Valid until the peers change.
+  [[nodiscard]] std::string_view name(protocol::PeerId peer) const;
 
  private:
   struct PeerState;

@@ -167,6 +167,11 @@ std::string TunnelDriver::label(protocol::PeerId peer) const {
   return found->second.config.name.value + " (" + found->second.short_key + "…)";
 }
 
+std::string_view TunnelDriver::name(protocol::PeerId peer) const {
+  const auto found = peers_.find(peer);
+  return found == peers_.end() ? std::string_view{} : found->second.config.name.value;
+}
+
 TunnelDriver::PeerInfo TunnelDriver::info(protocol::PeerId peer) const {
   PeerInfo info;
   const auto found = peers_.find(peer);

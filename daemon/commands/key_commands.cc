@@ -3,7 +3,6 @@
 #include <array>
 #include <cctype>
 #include <cstring>
-#include <filesystem>
 #include <iostream>
 #include <string_view>
 #include <system_error>
@@ -58,7 +57,7 @@ void write_key_file(const std::string& path, const char* base64) {
   const net::FileDescriptor file(
       open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file.is_open()) throw std::system_error(errno, std::generic_category(), path);
-  config::let_service_read(file.get(), std::filesystem::path(path).parent_path());
+  config::let_service_read(file.get(), path);
   write_all(file.get(), base64, path);
 }
 

@@ -55,7 +55,7 @@ void NewFiles::write(const std::string& path, std::string_view text, mode_t mode
       ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
   if (!file.is_open()) fail(errno, path);
   files_.push_back(path);
-  config::let_service_read(file.get(), std::filesystem::path(path).parent_path());
+  config::let_service_read(file.get(), path);
   write_whole(file.get(), text, path);
 }
 
@@ -68,7 +68,7 @@ void NewFiles::make_directory(const std::string& path) {
   if (::mkdir(path.c_str(), 0700) == 0) {
     directories_.push_back(path);
     const net::FileDescriptor made(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (made.is_open()) config::let_service_read(made.get(), parent.string());
+    if (made.is_open()) config::let_service_read(made.get(), path);
     return;
   }
   if (errno == ENOENT && !parent.empty() && parent != path) {

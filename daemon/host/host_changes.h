@@ -77,9 +77,8 @@ class HostChanges {
   /// std::system_error.
   [[nodiscard]] std::vector<Lack> lacks(Instant now = net::boot_now());
 
-  /// Whether one of the routes is in this table.
-  [[nodiscard]] bool has_route_in(std::uint32_t table) const;
-  [[nodiscard]] bool has_route_to(const net::IpPrefix& destination, std::uint32_t table) const;
+  /// Whether one of the routes is in this table, and leads to `destination` if that is given.
+  [[nodiscard]] bool has_route(std::uint32_t table, const net::IpPrefix* destination = nullptr) const;
 
   /// A program that keeps taking a thing away is answered no more often than this.
   static constexpr Duration kRepairPause = std::chrono::seconds(5);

@@ -156,17 +156,11 @@ std::vector<std::string> HostChanges::names_places() const {
   return dns_places(std::get<DnsSet>(journal_.pending().at(left.front())));
 }
 
-bool HostChanges::has_route_in(std::uint32_t table) const {
-  return std::ranges::any_of(present_, [table](const Present& present) {
-    const auto* route = std::get_if<RouteAdded>(&present.change);
-    return route != nullptr && route->table == table;
-  });
-}
-
-bool HostChanges::has_route_to(const net::IpPrefix& destination, std::uint32_t table) const {
+bool HostChanges::has_route(std::uint32_t table, const net::IpPrefix* destination) const {
   return std::ranges::any_of(present_, [&](const Present& present) {
     const auto* route = std::get_if<RouteAdded>(&present.change);
-    return route != nullptr && route->table == table && route->destination == destination;
+    return route != nullptr && route->table == table &&
+           (destination == nullptr || route->destination == *destination);
   });
 }
 

@@ -98,10 +98,10 @@ HostWatch::Urgency HostWatch::urgency(const net::NetworkEvent& event) const {
     const bool is_ours = route->route.protocol == net::kRouteProtocol;
     if (is_ours) return route->happened == net::Happened::kRemoved ? Urgency::kSoon : Urgency::kNone;
     // `ip route replace` takes a route away without saying so; and what has replaced it may go.
-    if (host_.has_route_to(route->route.destination, route->route.table)) return Urgency::kSoon;
+    if (host_.has_route(route->route.table, &route->route.destination)) return Urgency::kSoon;
     if (route->happened == net::Happened::kRemoved) return Urgency::kNone;
     const bool may_replace = route->route.table != net::kMainTable && route->route.table != kLocalTable;
-    return may_replace && host_.has_route_in(route->route.table) ? Urgency::kSoon : Urgency::kNone;
+    return may_replace && host_.has_route(route->route.table) ? Urgency::kSoon : Urgency::kNone;
   }
   if (const auto* rule = std::get_if<net::RuleEvent>(&event))
     return rule->happened == net::Happened::kRemoved && is_our_rule(rule->rule) ? Urgency::kNow

@@ -85,10 +85,10 @@ void raise_limit_of_locked_memory() {
   ::setrlimit(RLIMIT_MEMLOCK, &limit);
 }
 
-void go_on_with(Capabilities kept) {
+void go_on_with(Capabilities kept, const std::optional<config::ServiceUser>& service) {
   kept &= permitted_capabilities();
   bound_to(kept);
-  if (const auto service = service_in_its_run_directory()) become(*service);
+  if (service) become(*service);
   keep_only(kept);
   // The change of user, and of what it may do, has made it open to others of that user again.
   prctl(PR_SET_DUMPABLE, 0);
@@ -105,7 +105,7 @@ void give_up_power(bool has_low_port) {
   if (::geteuid() != 0) return;
   remember_first_process();
   raise_limit_of_locked_memory();
-  go_on_with(has_low_port ? kNetAdmin | kLowPorts : kNetAdmin);
+  go_on_with(has_low_port ? kNetAdmin | kLowPorts : kNetAdmin, service_in_its_run_directory());
 }
 
 bool is_roots_work_the_services() {
@@ -113,7 +113,7 @@ bool is_roots_work_the_services() {
 }
 
 void become_owner_of_run_directory() {
-  if (is_roots_work_the_services()) go_on_with(kNetAdmin);
+  if (const auto service = service_in_its_run_directory()) go_on_with(kNetAdmin, service);
 }
 
 std::string missing_for_root(const std::vector<HostChange>& wanted) {
