@@ -9,6 +9,7 @@
 #include "common/crypto/blake2s.h"
 #include "common/protocol/ethernet_message.h"
 #include "daemon/host/firewall.h"
+#include "daemon/host/route_coverage.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -68,6 +69,14 @@ void add_full_tunnel(const HostPlan& plan, net::Family family, std::vector<HostC
                                   .invert = true}});
 }
 
+/// In a table of its own a default route has no rules beside it: what stays local is no part of the route.
+std::vector<net::IpPrefix> around_local_networks(const HostPlan& plan, const net::IpPrefix& network) {
+  std::vector<net::IpPrefix> pieces{network};
+  if (network.length != 0) return pieces;
+  for (const net::IpPrefix& local : plan.local_networks) pieces = without(pieces, local);
+  return pieces;
+}
+
 /// The device last: whatever it lets in finds the bridge complete.
 void add_bridge(const HostPlan& plan, std::vector<HostChange>& changes) {
   const Interface bridge{plan.bridge->name.value};
@@ -87,8 +96,10 @@ void add_routes(const HostPlan& plan, std::vector<HostChange>& changes) {
   for (const net::IpPrefix& network : plan.allowed_ips) {
     if (plan.is_full_tunnel(network.address.family())) continue;
     if (is_connected(plan, network) || !seen.insert(network).second) continue;
-    changes.emplace_back(RouteAdded{
-        .interface = {plan.place()}, .destination = network, .table = *plan.table, .metric = plan.metric});
+    for (const net::IpPrefix& piece : around_local_networks(plan, network)) {
+      changes.emplace_back(RouteAdded{
+          .interface = {plan.place()}, .destination = piece, .table = *plan.table, .metric = plan.metric});
+    }
   }
   for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
     if (plan.is_full_tunnel(family) && !plan.hold_full_tunnel) add_full_tunnel(plan, family, changes);
@@ -158,14 +169,8 @@ std::vector<net::IpPrefix> HostPlan::left_outside() const {
   std::vector<net::IpPrefix> outside;
   if (kill_switch) return outside;
   for (const net::IpPrefix& network : connected_networks) {
-    const auto holds = [&network](const net::IpPrefix& own) {
-      return own.length >= network.length && network.contains(own.address);
-    };
-    const bool is_named =
-        std::ranges::any_of(allowed_ips, holds) ||
-        std::ranges::any_of(addresses, [&](const auto& own) { return !own.is_single() && holds(own); }) ||
-        std::ranges::any_of(dns_servers, [&](const auto& server) { return network.contains(server); });
-    if (!is_named) outside.push_back(network);
+    const auto holds = [&network](const net::IpPrefix& named) { return covers(network, named); };
+    if (std::ranges::none_of(named_networks, holds)) outside.push_back(network);
   }
   return outside;
 }
@@ -222,7 +227,10 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
                 .dns_search = accepted.dns_search};
   plan.outer_owner = ::geteuid();
   if (config.interface.listen_port) plan.outer_ports = {*config.interface.listen_port};
-  for (const auto& address : config.interface.addresses) plan.addresses.push_back(address.value);
+  for (const auto& address : config.interface.addresses) {
+    plan.addresses.push_back(address.value);
+    if (!address.value.is_single()) plan.named_networks.push_back(address.value.network());
+  }
   for (const net::IpAddress& address : accepted.addresses) {
     const auto is_it = [&](const net::IpPrefix& own) { return own.address == address; };
     if (std::ranges::none_of(plan.addresses, is_it)) plan.addresses.push_back(net::IpPrefix::of(address));
@@ -235,7 +243,10 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
     return std::ranges::any_of(config.server->value.pool,
                                [&](const auto& network) { return network.value.contains(address); });
   };
-  for (const auto& server : config.interface.dns.servers) plan.dns_servers.push_back(server.value);
+  for (const auto& server : config.interface.dns.servers) {
+    plan.dns_servers.push_back(server.value);
+    plan.named_networks.push_back(net::IpPrefix::of(server.value));
+  }
   for (const auto& domain : config.interface.dns.search) plan.dns_search.push_back(domain.value);
   plan.own_resolver = config.interface.dns.own_resolver;
   for (const config::PeerConfig& peer : config.peers) {
@@ -244,6 +255,7 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
       if (!in_pool(address.value)) plan.allowed_ips.push_back(net::IpPrefix::of(address.value));
     }
   }
+  plan.named_networks.insert(plan.named_networks.end(), plan.allowed_ips.begin(), plan.allowed_ips.end());
   plan.allowed_ips.insert(plan.allowed_ips.end(), accepted.routes.begin(), accepted.routes.end());
   if (config.client) {
     plan.kill_switch = config.client->value.kill_switch;

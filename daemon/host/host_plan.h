@@ -51,6 +51,9 @@ struct HostPlan {
   std::vector<net::IpPrefix> local_networks{};
   /// What other interfaces are connected to (daemon/host/connected_networks.h).
   std::vector<net::IpPrefix> connected_networks{};
+  /// What the file itself gives the tunnel: `allowed_ips`, the interface's own networks, the name servers of
+  /// `dns`. A server's word counts for nothing here: with one address it could take the network around it.
+  std::vector<net::IpPrefix> named_networks{};
   /// Nothing leaves but through the tunnel.
   bool kill_switch = false;
   /// For each family that the plan knows addresses of.
@@ -78,8 +81,8 @@ struct HostPlan {
   [[nodiscard]] bool is_full_tunnel() const {
     return is_full_tunnel(net::Family::kIpv4) || is_full_tunnel(net::Family::kIpv6);
   }
-  /// What of `connected_networks` a full tunnel leaves outside: not what holds a network that is the tunnel's
-  /// by name, or a name server inside of it. None with a kill switch.
+  /// What of `connected_networks` a full tunnel leaves outside: not what holds one of `named_networks`. None
+  /// with a kill switch.
   [[nodiscard]] std::vector<net::IpPrefix> left_outside() const;
   /// The family that passes by a full tunnel of the other one, with nothing to stop it.
   [[nodiscard]] std::optional<net::Family> uncovered_family() const;

@@ -82,7 +82,11 @@ std::vector<net::IpPrefix> united(const std::vector<net::IpPrefix>& networks) {
 bool takes_whole(const std::vector<net::IpPrefix>& networks, net::Family family) {
   const bool v4 = family == net::Family::kIpv4;
   std::vector<net::IpPrefix> all;
-  if (v4) all = {prefix("0.0.0.0/8"), prefix("127.0.0.0/8"), prefix("224.0.0.0/3")};
+  if (v4) {
+    for (const char* text : {"0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/3", "10.0.0.0/8", "100.64.0.0/10",
+                             "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"})
+      all.push_back(prefix(text));
+  }
   std::ranges::copy_if(networks, std::back_inserter(all),
                        [family](const net::IpPrefix& network) { return network.address.family() == family; });
   const net::IpPrefix whole = prefix(v4 ? "0.0.0.0/0" : "2000::/3");
@@ -117,6 +121,13 @@ std::vector<net::IpPrefix> without(const net::IpPrefix& network, const net::IpPr
     pieces.push_back(is_low ? high : low);
     rest = is_low ? low : high;
   }
+  return pieces;
+}
+
+std::vector<net::IpPrefix> without(const std::vector<net::IpPrefix>& networks, const net::IpPrefix& hole) {
+  std::vector<net::IpPrefix> pieces;
+  for (const net::IpPrefix& network : networks)
+    std::ranges::copy(without(network, hole), std::back_inserter(pieces));
   return pieces;
 }
 

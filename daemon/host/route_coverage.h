@@ -19,7 +19,7 @@ namespace tunneld::daemon {
 /// The fewest networks with the same addresses, in order. No host bits.
 [[nodiscard]] std::vector<net::IpPrefix> united(const std::vector<net::IpPrefix>& networks);
 
-/// Nothing that a host could have is left out: all of IPv4 but what is never routed, IPv6's 2000::/3.
+/// Nothing on the Internet is left out: all of IPv4 but what is private or never routed, IPv6's 2000::/3.
 [[nodiscard]] bool takes_whole(const std::vector<net::IpPrefix>& networks, net::Family family);
 
 /// Whether they amount to a default route: NAT64 counts as the IPv4 behind it; private networks do not count.
@@ -28,5 +28,7 @@ namespace tunneld::daemon {
 
 /// `network` without `hole`, in as many pieces as it takes; `network` itself where they do not overlap.
 [[nodiscard]] std::vector<net::IpPrefix> without(const net::IpPrefix& network, const net::IpPrefix& hole);
+[[nodiscard]] std::vector<net::IpPrefix> without(const std::vector<net::IpPrefix>& networks,
+                                                 const net::IpPrefix& hole);
 
 }  // namespace tunneld::daemon

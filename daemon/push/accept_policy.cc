@@ -30,18 +30,65 @@ const config::PeerConfig* configured_owner(const net::IpPrefix& route, const con
   return owner;
 }
 
-/// The host's reason against a route; nullopt if there is none.
+/// Whether the file itself takes the addresses of `route` out of the network `connected` for the tunnel.
+bool is_named_in(const net::IpPrefix& connected, const net::IpPrefix& route, const config::Config& config) {
+  const auto takes_it = [&](const net::IpPrefix& named) {
+    return covers(connected, named) && covers(named, route);
+  };
+  return std::ranges::any_of(
+             config.interface.addresses,
+             [&](const auto& own) { return !own.value.is_single() && takes_it(own.value.network()); }) ||
+         std::ranges::any_of(config.peers, [&](const config::PeerConfig& peer) {
+           return std::ranges::any_of(peer.allowed_ips,
+                                      [&](const auto& network) { return takes_it(network.value); });
+         });
+}
+
+/// Why what is in a network of this host's stays there; nullopt if it is in none. A larger network takes
+/// nothing away: the host's own is the more specific one.
+std::optional<std::string> objection_of_neighbours(const net::IpPrefix& wanted, const config::Config& config,
+                                                   const HostNetworks& host) {
+  if (config.routes.table != net::kMainTable || net::is_default_like(wanted)) return std::nullopt;
+  for (const HostNetworks::Connected& other : host.connected) {
+    const net::IpPrefix network = other.address.network();
+    if (!covers(network, wanted) || is_named_in(network, wanted, config)) continue;
+    return "this host is connected to " + (network == wanted ? "it" : network.to_string()) + " by " +
+           other.interface;
+  }
+  for (const net::IpAddress& gateway : host.gateways) {
+    if (wanted == net::IpPrefix::of(gateway)) return "it is this host's gateway";
+  }
+  return std::nullopt;
+}
+
+/// Why a route cannot be taken on this host; nullopt if it can.
 std::optional<std::string> host_objection(const net::IpPrefix& route, const config::Config& config,
                                           const HostNetworks& host) {
   if (!route.address.is_v4() && !host.has_ipv6) return "IPv6 is off on this host";
-  if (config.routes.table != net::kMainTable || net::is_default_like(route)) return std::nullopt;
-  for (const HostNetworks::Connected& other : host.connected) {
-    if (other.address.network() == route) return "this host is connected to it by " + other.interface;
-    if (!covers(other.address.network(), route)) continue;
-    if (std::ranges::any_of(host.gateways, [&](const auto& gateway) { return route.contains(gateway); }))
-      return "this host's gateway at " + other.interface + " is in it";
-  }
-  return std::nullopt;
+  return objection_of_neighbours(route, config, host);
+}
+
+/// Whether nothing of the family stays outside of the tunnel, not even the host's own networks.
+bool takes_neighbours(const AcceptedConfig& accepted, const config::Config& config, net::Family family) {
+  const auto is_all = [family](const net::IpPrefix& network) {
+    return network.length == 0 && network.address.family() == family;
+  };
+  return config.client->value.kill_switch && config.routes.table == net::kMainTable &&
+         (std::ranges::any_of(accepted.routes, is_all) ||
+          std::ranges::any_of(config.peers, [&](const config::PeerConfig& peer) {
+            return std::ranges::any_of(peer.allowed_ips,
+                                       [&](const auto& network) { return is_all(network.value); });
+          }));
+}
+
+/// Why a name server is refused, beside `accept.dns`; nullopt if it is accepted. `accepted`: with its routes.
+std::optional<std::string> name_server_objection(const net::IpAddress& server, const config::Config& config,
+                                                 const AcceptedConfig& accepted, const HostNetworks& host) {
+  if (std::ranges::any_of(config.client->value.local_networks,
+                          [&](const auto& local) { return local.value.contains(server); }))
+    return "it is in 'local_networks'";
+  if (takes_neighbours(accepted, config, server.family())) return std::nullopt;
+  return objection_of_neighbours(net::IpPrefix::of(server), config, host);
 }
 
 /// Why the route is refused; nullopt if it is accepted.
@@ -97,23 +144,25 @@ std::optional<std::string> objection(const net::IpAddress& address, const config
 std::vector<net::IpPrefix> around_local_networks(const net::IpPrefix& route,
                                                  const config::ClientConfig& client) {
   std::vector<net::IpPrefix> pieces{route};
-  // Rules give them precedence over a default route (host_plan.cc).
+  // The host's plan keeps them out of a default route, in whatever table.
   if (route.length == 0) return pieces;
   for (const auto& local : client.local_networks) {
-    std::vector<net::IpPrefix> smaller;
-    for (const net::IpPrefix& piece : pieces)
-      std::ranges::copy(without(piece, local.value), std::back_inserter(smaller));
-    pieces = std::move(smaller);
+    pieces = without(pieces, local.value);
     if (pieces.size() > kMostPieces) return {};
   }
   return pieces;
 }
 
 /// A default route in pieces is treated as a default route: a table and a rule of its own, and allowed by the
-/// kill switch. The server's allowed IPs in our own configuration count, too.
+/// kill switch. The server's allowed IPs in our own configuration count, too. What lists of pieces leave out,
+/// the server itself and the client's own networks, stays outside of a default route anyway.
 void unite_default_routes(const config::Config& config, const crypto::PublicKey& server,
+                          const std::vector<net::IpAddress>& endpoints, const HostNetworks& host,
                           std::vector<net::IpPrefix>& routes) {
   std::vector<net::IpPrefix> all = routes;
+  for (const net::IpAddress& endpoint : endpoints) all.push_back(net::IpPrefix::of(endpoint));
+  for (const auto& local : config.client->value.local_networks) all.push_back(local.value);
+  for (const HostNetworks::Connected& other : host.connected) all.push_back(other.address.network());
   for (const config::PeerConfig& peer : config.peers) {
     if (peer.public_key.value != server) continue;
     for (const auto& network : peer.allowed_ips) all.push_back(network.value);
@@ -176,7 +225,7 @@ Acceptance decide(const protocol::ConfigMessage& message, const config::Config& 
       return true;
     });
   }
-  if (accept.default_route) unite_default_routes(config, server, accepted.routes);
+  if (accept.default_route) unite_default_routes(config, server, endpoints, host, accepted.routes);
   std::vector<net::IpPrefix> routes;
   for (const net::IpPrefix& route : accepted.routes) {
     const std::vector<net::IpPrefix> pieces = around_local_networks(route, config.client->value);
@@ -194,7 +243,13 @@ Acceptance decide(const protocol::ConfigMessage& message, const config::Config& 
   }
   accepted.routes = std::move(routes);
   if (accept.dns) {
-    accepted.dns_servers = message.dns_servers;
+    for (const net::IpAddress& address : message.dns_servers) {
+      if (const auto why = name_server_objection(address, config, accepted, host)) {
+        refuse("name server " + address.to_string(), *why);
+      } else {
+        accepted.dns_servers.push_back(address);
+      }
+    }
     accepted.dns_search = message.dns_search;
   } else if (!message.dns_servers.empty() || !message.dns_search.empty()) {
     refuse("DNS", "accept.dns is false");

@@ -87,7 +87,7 @@ TEST(HostPlan, AFullTunnelHasATableOfItsOwnAndARuleBeforeTheMainOne) {
 TEST(HostPlan, AFullTunnelLeavesOutsideWhatOtherInterfacesAreConnectedTo) {
   HostPlan plan = plan_of({"10.8.0.2/24", "10.9.0.7/32"}, {"0.0.0.0/0", "10.20.0.0/16"});
   plan.fwmark = 51820;
-  plan.dns_servers = {net::IpAddress::parse("172.16.5.5").value()};
+  plan.named_networks = prefixes({"10.8.0.0/24", "10.20.0.0/16", "172.16.5.5/32"});
   plan.connected_networks = prefixes({"192.168.1.0/24", "10.9.0.0/24", "2001:db8::/64"});
   EXPECT_THAT(words(plan),
               ::testing::IsSupersetOf({"rule 32580: to 192.168.1.0/24 table 254 suppress_prefixlength 23",
@@ -103,6 +103,49 @@ TEST(HostPlan, AFullTunnelLeavesOutsideWhatOtherInterfacesAreConnectedTo) {
   EXPECT_THAT(plan.left_outside(), ::testing::SizeIs(1)) << "within what the tunnel has";
   plan.kill_switch = true;
   EXPECT_THAT(plan.left_outside(), ::testing::IsEmpty());
+}
+
+TEST(HostPlan, OnlyTheFileTakesWhatOtherInterfacesAreConnectedTo) {
+  config::Config config;
+  config.client.emplace();
+  config.routes.table = net::kMainTable;
+  config.peers.emplace_back().allowed_ips = {{prefix("0.0.0.0/0"), {}}};
+  const AcceptedConfig pushed{
+      .server = std::nullopt,
+      .addresses = {address("192.168.1.201")},
+      .routes = prefixes({"192.168.1.200/32", "192.168.1.0/24"}),
+      .dns_servers = {address("192.168.1.53")},
+      .dns_search = {},
+      .mtu = std::nullopt,
+      .keepalive = std::nullopt,
+  };
+  const auto left_outside = [&] {
+    HostPlan plan = host_plan(config, pushed);
+    plan.connected_networks = prefixes({"192.168.1.0/24"});
+    return plan.left_outside();
+  };
+  EXPECT_EQ(left_outside(), prefixes({"192.168.1.0/24"})) << "a server's word takes nothing";
+  config.interface.addresses = {{prefix("192.168.1.202/32"), {}}};
+  EXPECT_EQ(left_outside(), prefixes({"192.168.1.0/24"})) << "an address alone is no network";
+  const config::Config other = config;
+  config.interface.addresses = {{prefix("192.168.1.202/25"), {}}};
+  EXPECT_THAT(left_outside(), ::testing::IsEmpty());
+  config = other;
+  config.peers[0].allowed_ips.push_back({prefix("192.168.1.7/32"), {}});
+  EXPECT_THAT(left_outside(), ::testing::IsEmpty());
+  config = other;
+  config.interface.dns.servers = {{address("192.168.1.9"), {}}};
+  EXPECT_THAT(left_outside(), ::testing::IsEmpty());
+}
+
+TEST(HostPlan, InATableOfItsOwnADefaultRouteGoesAroundLocalNetworks) {
+  HostPlan plan = plan_of({}, {"0.0.0.0/0", "10.0.0.0/8"});
+  plan.table = 100;
+  plan.local_networks = prefixes({"128.0.0.0/2", "fe80::/10"});
+  EXPECT_THAT(words(plan),
+              ElementsAre("link tun0 up, mtu 1420", "route 0.0.0.0/1 dev tun0 table 100",
+                          "route 192.0.0.0/2 dev tun0 table 100", "route 10.0.0.0/8 dev tun0 table 100"));
+  EXPECT_TRUE(plan.takes_everything()) << "it is a default route all the same";
 }
 
 TEST(HostPlan, AFullTunnelOfOneFamilyLeavesTheOther) {

@@ -1,8 +1,10 @@
 // What a client takes from its server is what its own configuration says, and never more.
 #include "daemon/push/accept_policy.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "daemon/host/route_coverage.h"
 #include "tests/unit/addresses.h"
 
 namespace tunneld::daemon {
@@ -224,24 +226,87 @@ TEST(AcceptPolicy, ADefaultRouteInPiecesBecomesOne) {
   EXPECT_EQ(client.routes_of({"0.0.0.0/1"}), std::vector{prefix("0.0.0.0/1")});
 }
 
+TEST(AcceptPolicy, ADefaultRouteWithTheUsualHolesIsOne) {
+  Client client;
+  client.accept().default_route = true;
+  client.message.addresses.clear();
+  client.message.routes = without(prefix("0.0.0.0/0"), prefix("192.0.2.1/32"));
+  EXPECT_EQ(client.decided().accepted.routes, std::vector{prefix("0.0.0.0/0")})
+      << "without the server itself";
+  const auto without_all = [](std::initializer_list<const char*> holes) {
+    std::vector<net::IpPrefix> pieces{prefix("0.0.0.0/0")};
+    for (const char* hole : holes) pieces = without(pieces, prefix(hole));
+    return pieces;
+  };
+  client.message.routes = without_all({"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"});
+  EXPECT_EQ(client.decided().accepted.routes, std::vector{prefix("0.0.0.0/0")}) << "without private networks";
+  client.message.routes = without_all({"203.0.113.0/24"});
+  EXPECT_EQ(client.decided().accepted.routes.size(), 24U - 1U) << "a hole of another kind, and a loop";
+  client.host.connected = {{"eth0", prefix("203.0.113.9/24")}};
+  EXPECT_EQ(client.decided().accepted.routes, std::vector{prefix("0.0.0.0/0")}) << "without the host's own";
+  client.host.connected.clear();
+  client.config.client->value.local_networks = {{prefix("203.0.113.0/24"), {}}};
+  EXPECT_EQ(client.decided().accepted.routes, std::vector{prefix("0.0.0.0/0")}) << "without local_networks";
+}
+
 TEST(AcceptPolicy, WhatTheHostIsConnectedToStaysItsOwn) {
   Client client;
   client.host.connected = {{"eth0", prefix("192.168.1.20/24")}, {"eth1", prefix("10.0.0.7/8")}};
   client.host.gateways = {address("192.168.1.1"), address("172.31.1.1")};
   client.message.addresses = {address("192.168.1.1"), address("192.168.1.77"), address("172.31.1.1"),
                               address("172.20.0.5")};
-  client.message.routes = {prefix("192.168.1.0/24"), prefix("192.168.1.1/32"), prefix("10.8.0.0/24"),
+  client.message.routes = {prefix("192.168.1.0/24"),   prefix("192.168.1.1/32"), prefix("172.20.0.0/24"),
+                           prefix("192.168.1.200/32"), prefix("10.8.0.0/24"),    prefix("172.31.1.1/32"),
                            prefix("192.168.0.0/16")};
+  client.message.dns_servers.clear();
   const Acceptance result = client.decided();
   EXPECT_EQ(result.accepted.addresses, std::vector{address("172.20.0.5")});
-  EXPECT_EQ(result.accepted.routes, (std::vector{prefix("10.8.0.0/24"), prefix("192.168.0.0/16")}));
-  ASSERT_EQ(result.refused.size(), 5U);
+  EXPECT_EQ(result.accepted.routes, (std::vector{prefix("172.20.0.0/24"), prefix("192.168.0.0/16")}));
+  ASSERT_EQ(result.refused.size(), 8U);
   EXPECT_EQ(result.refused[0], "address 192.168.1.1 (this host is connected to its network by eth0)");
   EXPECT_EQ(result.refused[2], "address 172.31.1.1 (it is this host's gateway)");
   EXPECT_EQ(result.refused[3], "route 192.168.1.0/24 (this host is connected to it by eth0)");
+  EXPECT_EQ(result.refused[5], "route 192.168.1.200/32 (this host is connected to 192.168.1.0/24 by eth0)");
+  EXPECT_EQ(result.refused[6], "route 10.8.0.0/24 (this host is connected to 10.0.0.0/8 by eth1)");
+  EXPECT_EQ(result.refused[7], "route 172.31.1.1/32 (it is this host's gateway)");
   // In a table of their own, routes are in nobody's way.
   client.config.routes.table = 100;
-  EXPECT_EQ(client.decided().accepted.routes.size(), 4U);
+  EXPECT_EQ(client.decided().accepted.routes.size(), 7U);
+}
+
+TEST(AcceptPolicy, ANameServerOfTheHostsOwnNetworksIsNotTheServers) {
+  Client client;
+  client.host.connected = {{"eth0", prefix("192.168.1.20/24")}};
+  client.config.client->value.local_networks = {{prefix("172.16.0.0/12"), {}}};
+  client.message.dns_servers = {address("10.8.0.1"), address("192.168.1.53"), address("172.16.5.3"),
+                                address("198.51.100.53")};
+  const Acceptance result = client.decided();
+  EXPECT_EQ(result.accepted.dns_servers, (std::vector{address("10.8.0.1"), address("198.51.100.53")}));
+  EXPECT_THAT(
+      result.refused,
+      ::testing::IsSupersetOf({"name server 192.168.1.53 (this host is connected to 192.168.1.0/24 by eth0)",
+                               "name server 172.16.5.3 (it is in 'local_networks')"}));
+  // A full tunnel leaves the network outside, and asking there would be asking in clear ...
+  client.accept().default_route = true;
+  EXPECT_EQ(client.decided().accepted.dns_servers.size(), 2U);
+  // ... but not behind a kill switch: nothing is outside then.
+  client.config.client->value.kill_switch = true;
+  EXPECT_EQ(client.decided().accepted.dns_servers.size(), 3U);
+}
+
+TEST(AcceptPolicy, WhatTheFileTakesOutOfAConnectedNetworkIsTheTunnels) {
+  Client client;
+  client.host.connected = {{"eth1", prefix("10.0.0.7/8")}};
+  client.message.addresses.clear();
+  client.message.routes = {prefix("10.8.0.0/24"), prefix("10.9.0.0/24"), prefix("10.20.7.0/24"),
+                           prefix("10.7.0.0/24")};
+  client.message.dns_servers = {address("10.8.0.1"), address("10.9.0.1")};
+  EXPECT_TRUE(client.decided().accepted.routes.empty());
+  client.config.interface.addresses = {{prefix("10.8.0.5/24"), {}}, {prefix("10.9.0.1/32"), {}}};
+  client.config.peers[0].allowed_ips = {{prefix("10.20.0.0/16"), {}}, {prefix("0.0.0.0/0"), {}}};
+  const Acceptance result = client.decided();
+  EXPECT_EQ(result.accepted.routes, (std::vector{prefix("10.8.0.0/24"), prefix("10.20.7.0/24")}));
+  EXPECT_EQ(result.accepted.dns_servers, std::vector{address("10.8.0.1")});
 }
 
 TEST(AcceptPolicy, WithoutIpv6OnlyIpv6IsLeftOut) {
