@@ -17,6 +17,8 @@
 namespace tunneld::daemon {
 namespace {
 
+constexpr std::uint64_t kAnycast = 0x00100000;  ///< linux/ipv6_route.h: RTF_ANYCAST
+
 std::uint8_t length_of(const net::IpAddress& mask) {
   int length = 0;
   for (const std::uint8_t byte : mask.bytes()) length += std::popcount(byte);
@@ -25,6 +27,13 @@ std::uint8_t length_of(const net::IpAddress& mask) {
 
 bool matters(const net::IpAddress& address) {
   return net::is_host_address(address);
+}
+
+/// A route straight out of an interface leads to neighbours; one for half of the Internet, as other tunnels
+/// and serial lines have it, does not.
+void add_route(const std::string& interface, const net::IpPrefix& destination, HostNetworks& host) {
+  if (matters(destination.address) && !net::is_default_like(destination))
+    host.connected.push_back({interface, destination});
 }
 
 /// Empty where this kernel has no such family.
@@ -56,26 +65,32 @@ void read_ipv4_routes(const std::string& place, const std::string& device, HostN
     std::istringstream words(line);
     std::string interface, destination, gateway, flags, skipped, mask;
     words >> interface >> destination >> gateway >> flags >> skipped >> skipped >> skipped >> mask;
-    if (!words || interface == place || interface == device || interface == "*") continue;
+    if (!words || interface == device || interface == "*") continue;
     if ((std::strtoul(flags.c_str(), nullptr, 16) & RTF_GATEWAY) != 0) {
       host.gateways.push_back(ipv4_of(gateway));
-    } else if (matters(ipv4_of(destination))) {
-      host.connected.push_back({interface, {ipv4_of(destination), length_of(ipv4_of(mask))}});
+    } else if (interface != place) {
+      add_route(interface, {ipv4_of(destination), length_of(ipv4_of(mask))}, host);
     }
   }
 }
 
-void read_ipv6_gateways(const std::string& place, const std::string& device, HostNetworks& host) {
+/// Of all tables: here the kernel does not say which.
+void read_ipv6_routes(const std::string& place, const std::string& device, HostNetworks& host) {
   std::ifstream file = open_table("/proc/net/ipv6_route");
   std::string line;
   while (std::getline(file, line)) {
     std::istringstream words(line);
-    std::string skipped, next_hop, flags, interface;
-    words >> skipped >> skipped >> skipped >> skipped >> next_hop >> skipped >> skipped >> skipped >> flags >>
-        interface;
-    if (!words || interface == place || interface == device) continue;
-    if ((std::strtoul(flags.c_str(), nullptr, 16) & RTF_GATEWAY) != 0)
+    std::string destination, length, skipped, next_hop, flag_word, interface;
+    words >> destination >> length >> skipped >> skipped >> next_hop >> skipped >> skipped >> skipped >>
+        flag_word >> interface;
+    if (!words || interface == device) continue;
+    const std::uint64_t flags = std::strtoul(flag_word.c_str(), nullptr, 16);
+    if ((flags & RTF_GATEWAY) != 0) {
       host.gateways.push_back(ipv6_of(next_hop));
+    } else if (interface != place && (flags & (RTF_LOCAL | RTF_REJECT | kAnycast)) == 0) {
+      const auto bits = static_cast<std::uint8_t>(std::strtoul(length.c_str(), nullptr, 16));
+      add_route(interface, {ipv6_of(destination), bits}, host);
+    }
   }
 }
 
@@ -95,7 +110,7 @@ HostNetworks host_networks(const std::string& place, const std::string& device) 
     if (matters(each.address.address)) host.connected.push_back({each.interface, each.address});
   }
   read_ipv4_routes(place, device, host);
-  read_ipv6_gateways(place, device, host);
+  read_ipv6_routes(place, device, host);
   host.has_ipv6 = takes_ipv6(place);
   return host;
 }
