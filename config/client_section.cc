@@ -87,7 +87,7 @@ constexpr Option<ClientConfig> kClientOptions[] = {
      .value = section<&ClientConfig::accept, accept_options>()},
     {.key = "server",
      .values = "the name of a peer, or a list of them",
-     .unset = "every peer that has endpoints; the only peer",
+     .unset = "the only peer that has endpoints; the only peer",
      .value = value<&ClientConfig::servers, read_servers, kUnlessEmpty>()},
     {.key = "kill_switch", .value = flag<&ClientConfig::kill_switch>()},
     {.key = "local_networks",

@@ -186,7 +186,15 @@ void check_groups(const Config& config, Diagnostics& diagnostics) {
   }
 }
 
-/// Who may configure this host must be a peer, and should be named if several peers could.
+/// Whether anything that a peer may want of this host would be taken.
+bool takes_pushes(const Config& config) {
+  const AcceptConfig& accept = config.client->value.accept;
+  return config.interface.extension != AutoOff::kOff &&
+         (accept.addresses || accept.routes || accept.default_route || accept.dns || accept.mtu ||
+          accept.keepalive);
+}
+
+/// Who may configure this host must be a peer, and must be named if several peers could.
 void check_servers(const Config& config, Diagnostics& diagnostics) {
   if (!config.client) return;
   std::vector<std::string> names;
@@ -199,12 +207,12 @@ void check_servers(const Config& config, Diagnostics& diagnostics) {
   }
   const auto may_serve =
       std::ranges::count_if(config.peers, [](const PeerConfig& peer) { return !peer.endpoints.empty(); });
-  if (!config.client->value.servers.empty() || may_serve < 2) return;
-  diagnostics.warning(config.client->at,
-                      std::to_string(may_serve) +
-                          " peers have endpoints, and each of them may configure this host: the first that "
-                          "answers does",
-                      "name the one that is the server in 'client.server'");
+  if (!config.client->value.servers.empty() || may_serve < 2 || !takes_pushes(config)) return;
+  diagnostics.error(config.client->at,
+                    std::to_string(may_serve) +
+                        " peers have endpoints, and 'client.server' does not say which of them may configure "
+                        "this host",
+                    "add 'server: NAME' to 'client', or a list of names");
 }
 
 /// With the kill switch, a name can only be looked up where the resolver is outside of the tunnel.

@@ -63,6 +63,7 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
                      [this](const std::string& what) {
                        driver_.retry_lookups();
                        path_watch_.routes_changed(what);
+                       if (client_) client_->host_changed();
                      }),
       host_watch_(io_, host_, device_.name(), device_.interface_index()),
       connected_(io_, config().interface.bridge ? config().interface.bridge->name.value : device_.name(),

@@ -41,6 +41,7 @@ ServerPushEdge::ServerPushEdge(boost::asio::io_context& io, std::shared_ptr<cons
   driver.on_event([this, &driver](const protocol::Event& event) {
     if (const auto key = driver.key_of(event.peer)) push_.on_event({event.peer, *key}, event);
   });
+  driver.on_removal([this](protocol::PeerId id) { return push_.last_word(id); });
   timer_.follow({}, push_.deadline());
 }
 
@@ -103,6 +104,10 @@ void ClientPushEdge::reconfigured(std::shared_ptr<const config::Config> config, 
   timer_.call(push_, [&](PushFrames& out) {
     push_.reconfigured(std::move(config), std::move(held), net::boot_now(), out);
   });
+}
+
+void ClientPushEdge::host_changed() {
+  timer_.call(push_, [this](PushFrames&) { push_.host_changed(net::boot_now()); });
 }
 
 void ClientPushEdge::due() {

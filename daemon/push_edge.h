@@ -76,6 +76,7 @@ class ClientPushEdge {
   // As those of ClientPush.
   [[nodiscard]] ClientPush::Held held_for(const config::Config& next) const;
   void reconfigured(std::shared_ptr<const config::Config> config, ClientPush::Held held);
+  void host_changed();
   [[nodiscard]] Json status() const { return push_.status(); }
 
  private:

@@ -120,6 +120,8 @@ TunnelDriver::PeersChanged TunnelDriver::set_peers(const std::vector<DesiredPeer
   });
   for (const protocol::PeerId id : changes.removed) {
     log::info("peer {}: removed", label(id));
+    if (const auto word = last_word_ ? last_word_(id) : std::nullopt)
+      (void)tunnel_.change(id)->send_frame(*word, now, actions_);
     tunnel_.change(id)->say_bye(now, actions_);
     resolver_.remove(id);
     peers_.erase(id);

@@ -74,6 +74,10 @@ class TunnelDriver {
   void on_frame(protocol::FrameType type, FrameHandler handler) {
     frame_handlers_[type] = std::move(handler);
   }
+  /// What a peer that is removed is told before its session ends; nullopt: nothing.
+  void on_removal(std::function<std::optional<protocol::ControlFrame>(protocol::PeerId)> last_word) {
+    last_word_ = std::move(last_word);
+  }
   /// Who else wants to know of events. Of a peer's moves, which cause questions to the kernel, no more are
   /// told than those are worth; the last one is told as AskRoute.
   void on_event(EventHandler handler) { event_handlers_.push_back(std::move(handler)); }
@@ -181,6 +185,7 @@ class TunnelDriver {
   std::map<protocol::PeerId, PeerState> peers_;
   std::map<protocol::FrameType, FrameHandler> frame_handlers_;
   std::vector<EventHandler> event_handlers_;
+  std::function<std::optional<protocol::ControlFrame>(protocol::PeerId)> last_word_;
 };
 
 }  // namespace tunneld::daemon

@@ -20,6 +20,8 @@ constexpr Duration kUsualKeepalive = 25s;
 /// An unanswered request is repeated after 1, 2, 4 … seconds, at most this.
 constexpr Duration kLongestWait = 60s;
 constexpr auto kLookEvery = 1min;
+/// After changes of the host's network that came too often for a look at each.
+constexpr auto kLookAgainIn = 5s;
 
 std::string joined(const std::vector<std::string>& words) {
   std::string all;
@@ -42,13 +44,22 @@ auto is_in(const std::vector<T>& items) {
 /// Whether this peer may configure the client.
 bool is_server_in(const config::Config& config, const crypto::PublicKey& key) {
   const auto& servers = config.client->value.servers;
-  const bool all_call_us = std::ranges::all_of(
-      config.peers, [](const config::PeerConfig& peer) { return peer.endpoints.empty(); });
+  const auto called = std::ranges::count_if(
+      config.peers, [](const config::PeerConfig& peer) { return !peer.endpoints.empty(); });
   return std::ranges::any_of(config.peers, [&](const config::PeerConfig& peer) {
     if (peer.public_key.value != key) return false;
-    if (servers.empty()) return !peer.endpoints.empty() || (all_call_us && config.peers.size() == 1);
+    // Of several, none: the file has to say which (config/cross_checks.cc).
+    if (servers.empty()) return peer.endpoints.empty() ? config.peers.size() == 1 : called == 1;
     return std::ranges::any_of(servers, [&](const auto& name) { return name.value == peer.name.value; });
   });
+}
+
+/// What a server says to a client that it removes: it takes back all that it gave.
+bool gives_nothing(const ConfigMessage& message) {
+  ConfigMessage nothing;
+  nothing.serial = message.serial;
+  nothing.lifetime = message.lifetime;
+  return message == nothing;
 }
 
 }  // namespace
@@ -61,14 +72,16 @@ void ClientPush::on_event(const PushPeer& from, const protocol::Event& event, In
   using protocol::Event;
   if (event.is<Event::Hello>()) {
     const protocol::Peer* peer = tunnel_.find_peer(from.key);
-    if (peer == nullptr || !peer->remote() || !peer->remote()->capabilities.config) return;
-    if (!is_server(from.key)) return;
+    const bool serves = peer != nullptr && peer->remote() && peer->remote()->capabilities.config;
+    if (is_source(from.key)) held_.source->serves = serves;
+    if (!serves || !is_server(from.key)) return;
     questions_.erase(from.id);
     ask(from, now, out);
   } else if (event.is<Event::HelloLost, Event::Bye>()) {
     questions_.erase(from.id);
-    // It was reachable until now, whenever that was last checked.
-    if (held_.source && from.key == held_.source->server) held_.source->term.renew(now);
+    // It was there as a server until now, whenever that was last checked. The end of one that was not renews
+    // nothing.
+    if (is_source(from.key) && std::exchange(held_.source->serves, false)) held_.source->term.renew(now);
   }
 }
 
@@ -96,6 +109,11 @@ void ClientPush::on_timer(Instant now, PushFrames& out) {
   look_at_ = now + kLookEvery;
   look_at_lifetime(now);
   look_at_host(now);
+}
+
+void ClientPush::host_changed(Instant now) {
+  if (host_looks_.allow(now)) return look_at_host(now);
+  look_at_ = std::min(look_at_, now + kLookAgainIn);
 }
 
 // --- Asking
@@ -135,11 +153,18 @@ void ClientPush::received(const PushPeer& from, const protocol::ControlFrame& fr
     out.push_back({from.id, protocol::config_ack(message->serial)});
     if (question != questions_.end()) question->second.repeat_at = now + kLongestWait;
     // A server without an address for us has given our earlier ones to others.
-    const bool is_ours = held_.source && held_.source->server == from.key;
-    if (is_ours && *message->refusal == ConfigMessage::Refusal::kExhausted) drop();
+    if (is_source(from.key) && *message->refusal == ConfigMessage::Refusal::kExhausted) drop();
     return;
   }
-  if (!take(from, *message, now)) return;
+  if (gives_nothing(*message)) {
+    if (is_source(from.key)) {
+      log::warn("{} has taken back all that it had given: it does not know this host any more",
+                name_of(from.key));
+      drop();
+    }
+  } else if (!take(from, *message, now)) {
+    return;
+  }
   out.push_back({from.id, protocol::config_ack(message->serial)});
   // The request is answered. The next session asks again.
   questions_.erase(from.id);
@@ -299,6 +324,10 @@ bool ClientPush::is_serving(const crypto::PublicKey& key, Instant now) const {
   return peer->remote() && peer->remote()->capabilities.config;
 }
 
+bool ClientPush::is_source(const crypto::PublicKey& key) const {
+  return held_.source && held_.source->server == key;
+}
+
 bool ClientPush::is_server(const crypto::PublicKey& key) const {
   return is_server_in(*config_, key);
 }
@@ -365,7 +394,7 @@ Json ClientPush::status() const {
   json["dns_servers"] = texts(held_.accepted.dns_servers);
   json["dns_search"] = held_.accepted.dns_search;
   json["mtu"] = held_.accepted.mtu ? Json(*held_.accepted.mtu) : Json(nullptr);
-  json["lifetime_seconds"] = held_.source->message.lifetime;
+  json["lifetime_seconds"] = held_.source->term.lifetime().count();
   return json;
 }
 

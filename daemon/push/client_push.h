@@ -57,6 +57,8 @@ class ClientPush {
   /// When on_timer() is due. Each function above and below may move it.
   [[nodiscard]] Instant deadline() const;
   void on_timer(Instant now, PushFrames& out);
+  /// The host may be connected to other networks now, which are nobody else's.
+  void host_changed(Instant now);
 
   /// The server that configures us, which run of it, and its message.
   struct Source {
@@ -65,6 +67,8 @@ class ClientPush {
     std::uint64_t instance = 0;
     protocol::ConfigMessage message;
     ConfigTerm term;
+    /// As it said in its last HELLO, while that holds.
+    bool serves = true;
   };
   /// What a server has given, and what has been accepted of it.
   struct Held {
@@ -108,6 +112,8 @@ class ClientPush {
   /// Applies the message without what the host refuses. Empty: applied and held; otherwise the reason.
   [[nodiscard]] std::string apply(Held& next);
   [[nodiscard]] bool is_live(const crypto::PublicKey& key, Instant now) const;
+  /// Whether what we have is of this peer.
+  [[nodiscard]] bool is_source(const crypto::PublicKey& key) const;
   /// Whether this peer may configure us.
   [[nodiscard]] bool is_server(const crypto::PublicKey& key) const;
   /// Whether it still exists and is still a server.
@@ -130,6 +136,8 @@ class ClientPush {
   /// it.
   Pace changes_{10, std::chrono::seconds(2)};
   Pace complaints_{10, std::chrono::seconds(30)};
+  /// A router has many routes to look at.
+  Pace host_looks_{10, std::chrono::seconds(5)};
   /// Peers that tried to configure us and may not.
   std::set<std::string> refused_peers_;
   Instant look_at_;

@@ -19,6 +19,8 @@ class ConfigTerm {
     renew(now);
   }
 
+  /// The server's, as far as it is believed.
+  [[nodiscard]] std::chrono::seconds lifetime() const { return lifetime_; }
   /// The server is reachable.
   void renew(Instant now) { end_ = now + lifetime_; }
   /// The lifetime since the server was last reachable is over: the addresses may be leased to another client.

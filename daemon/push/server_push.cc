@@ -86,6 +86,15 @@ void ServerPush::on_frame(const PushPeer& from, const protocol::ControlFrame& fr
   if (frame.type == protocol::FrameType::kConfigAck) acknowledged(from.id, frame);
 }
 
+std::optional<protocol::ControlFrame> ServerPush::last_word(protocol::PeerId peer) {
+  const auto client = clients_.find(peer);
+  if (client == clients_.end() || client->second.told.refusal) return std::nullopt;
+  ConfigMessage nothing;
+  nothing.serial = ++serial_;
+  nothing.lifetime = client->second.told.lifetime;
+  return nothing.to_frame();
+}
+
 Instant ServerPush::deadline() const {
   Instant first = look_at_leases_at_;
   for (const auto& [id, client] : clients_) first = std::min(first, client.repeat_at);

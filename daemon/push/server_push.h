@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -45,6 +46,9 @@ class ServerPush {
   void on_event(const PushPeer& from, const protocol::Event& event);
   /// Handles CONFIG_REQUEST and CONFIG_ACK; other frames are not for this side.
   void on_frame(const PushPeer& from, const protocol::ControlFrame& frame, Now now, PushFrames& out);
+  /// What a client hears last that is removed: what it was given is nobody's, or somebody else's soon. nullopt
+  /// for a peer that has been given nothing in its present session.
+  [[nodiscard]] std::optional<protocol::ControlFrame> last_word(protocol::PeerId peer);
   /// When on_timer() is due. Each function above and below may move it.
   [[nodiscard]] Instant deadline() const;
   void on_timer(Now now, PushFrames& out);

@@ -108,7 +108,7 @@ struct Client : Pushing<daemon::ClientPush> {
     side = std::make_unique<daemon::ClientPush>(
         std::make_shared<const config::Config>(config), *node->tunnel,
         daemon::ClientPush::Host{
-            .networks = [] { return daemon::HostNetworks(); },
+            .networks = [this] { return around; },
             .apply = [this](const daemon::AcceptedConfig& accepted) -> std::optional<Refusal> {
               if (refuses) return Refusal{std::nullopt, "the host refuses"};
               if (refused_route &&
@@ -133,6 +133,7 @@ struct Client : Pushing<daemon::ClientPush> {
 
   bool refuses = false;
   std::optional<net::IpPrefix> refused_route;
+  daemon::HostNetworks around;
   /// As applied to the host.
   daemon::AcceptedConfig applied;
 };
@@ -154,6 +155,30 @@ struct Office {
     peer.name.value = name;
     peer.public_key.value = node.key.public_key();
     return peer;
+  }
+  /// The second client is a peer of the first one's, too, and calls it. In the file, both its peers have
+  /// endpoints.
+  Client& first_with_two_peers() {
+    Client& first = *clients[0];
+    const Node& second = *clients[1]->node;
+    first.node->add_peer(second, false);
+    clients[1]->node->add_peer(*first.node, true, 25s);
+    first.config.peers.push_back(named("other", second));
+    for (config::PeerConfig& peer : first.config.peers) peer.endpoints = {{{"192.0.2.99", 1}, {}}};
+    first.start();
+    return first;
+  }
+  /// What the client does with a valid CONFIG of this peer's.
+  std::string answer_to_config_of(Client& client, protocol::PeerId peer) {
+    EXPECT_TRUE(client.node->tunnel->peer(peer).remote()) << "no session: nothing is tested";
+    protocol::ConfigMessage message;
+    message.serial = 99;
+    message.addresses = {address("10.7.7.7")};
+    message.lifetime = 60;
+    PushFrames out;
+    client.side->on_frame(client.peer(peer), message.to_frame(), network.now().boot, out);
+    EXPECT_TRUE(out.empty());
+    return client.side->status()["refused"].dump();
   }
   void run_for(Duration time, Duration step = 500ms) {
     const Duration end = network.clock + time;
@@ -307,6 +332,128 @@ TEST(Push, OnlyItsServerConfiguresAClient) {
 
   office.server.side->on_frame({7, stranger.key}, protocol::config_ack(12345), office.network.now(), out);
   EXPECT_TRUE(out.empty());
+}
+
+TEST(Push, AnotherPeerIsRefusedByNameWhereTheServerIsNamed) {
+  Office office(16, 2);
+  Client& client = office.first_with_two_peers();
+  client.config.client->value.servers = {{"server", {}}};
+  client.start();
+  // The server is not there to keep others away.
+  office.network.on_wire = [&office](const Node& from, ByteView) {
+    return &from != office.server.node.get();
+  };
+  office.run_for(1min);
+  EXPECT_NE(office.answer_to_config_of(client, 1).find("configuration of other"), std::string::npos);
+  EXPECT_TRUE(client.side->accepted().addresses.empty());
+  office.network.on_wire = nullptr;
+  office.run_for(2min);
+  EXPECT_EQ(client.side->accepted().addresses.size(), 1U);
+}
+
+TEST(Push, OfSeveralPeersWithEndpointsNoneIsTheServerUntilTheFileNamesIt) {
+  Office office(17, 2);
+  Client& client = office.first_with_two_peers();
+  office.run_for(1min);
+  EXPECT_NE(office.answer_to_config_of(client, 0).find("configuration of server"), std::string::npos);
+  EXPECT_NE(office.answer_to_config_of(client, 1).find("configuration of other"), std::string::npos);
+  EXPECT_TRUE(client.side->accepted().addresses.empty());
+
+  client.config.client->value.servers = {{"server", {}}};
+  PushFrames out;
+  const Instant now = office.network.now().boot;
+  client.side->reconfigured(std::make_shared<const config::Config>(client.config),
+                            client.side->held_for(client.config, now), now, out);
+  client.send(out);
+  office.run_for(10s);
+  EXPECT_EQ(client.side->accepted().addresses.size(), 1U);
+}
+
+TEST(Push, TheOnlyPeerWithEndpointsIsTheServer) {
+  Office office(18, 2);
+  Client& client = office.first_with_two_peers();
+  client.config.peers[1].endpoints.clear();
+  client.start();
+  office.run_for(1min);
+  EXPECT_EQ(client.side->accepted().addresses.size(), 1U);
+  EXPECT_NE(office.answer_to_config_of(client, 1).find("configuration of other"), std::string::npos);
+}
+
+TEST(Push, ANetworkThatTheHostJoinsIsItsOwnAtOnce) {
+  Office office(19, 1);
+  office.run_for(1min);
+  Client& client = *office.clients[0];
+  ASSERT_EQ(client.applied.addresses.size(), 1U);
+  const Instant now = office.network.now().boot;
+  client.around.connected = {{"eth0", *net::IpPrefix::parse("10.8.0.0/24")}};
+  client.side->host_changed(now);
+  EXPECT_TRUE(client.applied.addresses.empty());
+  client.around.connected.clear();
+  client.side->host_changed(now);
+  EXPECT_EQ(client.applied.addresses.size(), 1U);
+  // What changes all the time is looked at a little later.
+  for (int i = 0; i < 100; ++i) client.side->host_changed(now);
+  client.around.connected = {{"eth0", *net::IpPrefix::parse("10.8.0.0/24")}};
+  client.side->host_changed(now);
+  EXPECT_EQ(client.applied.addresses.size(), 1U);
+  office.run_for(6s);
+  EXPECT_TRUE(client.applied.addresses.empty());
+}
+
+TEST(Push, ARemovedClientLosesAllThatItWasGiven) {
+  Office office(20, 2);
+  office.push_route("192.168.1.0/24");
+  office.run_for(1min);
+  Client& client = *office.clients[0];
+  ASSERT_EQ(client.applied.addresses.size(), 1U);
+  const auto word = office.server.side->last_word(0);
+  ASSERT_TRUE(word);
+  office.server.send({{0, *word}});
+  office.network.run_for(1s);
+  client.step();
+  EXPECT_EQ(client.applied, daemon::AcceptedConfig());
+  EXPECT_TRUE(client.side->status()["configured_by"].is_null());
+  EXPECT_EQ(office.clients[1]->applied.addresses.size(), 1U);
+  EXPECT_FALSE(office.server.side->last_word(7)) << "who has been given nothing hears nothing";
+}
+
+TEST(Push, NoServerIsShownToBeBelievedForMoreThanAMonth) {
+  Office office(21, 1);
+  office.server.config.server->value.lease_time = std::chrono::days(100);
+  office.server.start();
+  office.run_for(1min);
+  EXPECT_EQ(office.clients[0]->side->status()["lifetime_seconds"].get<std::int64_t>(), 30 * 24 * 3600);
+}
+
+TEST(Push, TheEndOfASessionWithWhatServesNoLongerRenewsNothing) {
+  Office office(22, 1);
+  office.server.config.server->value.lease_time = 10min;
+  office.server.start();
+  office.run_for(1min);
+  Client& client = *office.clients[0];
+  ASSERT_EQ(client.applied.addresses.size(), 1U);
+  // The same host, no server any more.
+  office.server.side.reset();
+  office.server.node = office.restarted(std::move(office.server.node), false);
+  Node& node = *office.server.node;
+  node.add_peer(*client.node, false);
+  const auto wait = [&](Duration time) {
+    for (const Duration end = office.network.clock + time; office.network.clock < end;) {
+      office.network.run_for(500ms);
+      client.step();
+    }
+  };
+  wait(9min);
+  ASSERT_EQ(client.applied.addresses.size(), 1U) << "gone before its time";
+  const auto& remote = client.node->tunnel->peer(0).remote();
+  ASSERT_TRUE(remote && !remote->capabilities.config);
+  protocol::Actions actions;
+  node.tunnel->change(0)->say_bye(office.network.now(), actions);
+  ASSERT_FALSE(actions.datagrams().empty());
+  for (const auto& datagram : actions.datagrams())
+    office.network.transmit(node, datagram.to, actions.bytes(datagram));
+  wait(4min);
+  EXPECT_TRUE(client.applied.addresses.empty());
 }
 
 TEST(Push, ARestartOfEitherSideCostsNobodyItsAddress) {

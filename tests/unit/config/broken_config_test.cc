@@ -360,6 +360,11 @@ const Broken kBroken[] = {
     {"forwarding_on", "$I\nserver: { forwarding: ^on }\n", "off or a mapping"},
     {"masquerade_no_interface", "$I\nserver: { forwarding: { enabled: true, masquerade: ^\"a b\" } }\n",
      "the name of an interface"},
+    {"client_of_two_peers_names_no_server",
+     "$I\npeers: [{ name: a, public_key: $A, allowed_ips: [10.1.0.0/16], endpoints: [\"192.0.2.1:1\"] },\n"
+     "  { name: b, public_key: $B, allowed_ips: [10.2.0.0/16], endpoints: [\"192.0.2.2:1\"] }]\n"
+     "client: ^{ accept: { routes: false } }\n",
+     "'client.server' does not say which of them may configure this host"},
     {"client_server_is_no_peer", "$I\nclient: { server: ^office }\n", "there is no peer 'office'"},
     {"local_network_is_public", "$I\nclient: { local_networks: [^8.8.8.0/24] }\n",
      "is not private or link-local"},
