@@ -158,12 +158,14 @@ std::optional<Route> read_route(const nlmsghdr& message) {
   const auto family = family_of(info.rtm_family);
   if (!family || (info.rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
   const auto destination = address_in(attributes->find(RTA_DST), *family);
-  return Route{.destination = {.address = destination.value_or(IpAddress::unspecified(*family)),
-                               .length = info.rtm_dst_len},
-               .table = attributes->u32(RTA_TABLE).value_or(info.rtm_table),
-               .metric = attributes->u32(RTA_PRIORITY),
-               .interface_index = attributes->u32(RTA_OIF).value_or(0),
-               .protocol = info.rtm_protocol};
+  return Route{
+      .destination = {.address = destination.value_or(IpAddress::unspecified(*family)),
+                      .length = info.rtm_dst_len},
+      .table = attributes->u32(RTA_TABLE).value_or(info.rtm_table),
+      .metric = attributes->u32(RTA_PRIORITY),
+      .interface_index = attributes->u32(RTA_OIF).value_or(0),
+      .protocol = info.rtm_protocol,
+      .has_gateway = attributes->find(RTA_GATEWAY) != nullptr || attributes->find(RTA_VIA) != nullptr};
 }
 
 std::optional<ResolvedRoute> read_resolved_route(const nlmsghdr& message) {

@@ -68,6 +68,7 @@ struct Route {
   /// 0: through no device (blackhole), or through several.
   std::uint32_t interface_index = 0;
   std::uint8_t protocol = 0;
+  bool has_gateway = false;
   bool operator==(const Route&) const = default;
 };
 

@@ -32,10 +32,19 @@ bool is_left_alone(const net::IpAddress& address) {
          (!address.is_v4() && net::is_link_local(address));
 }
 
+/// Whose routes are those of addresses and of prefixes that a router has announced to be on the link: the
+/// kernel's, and RTPROT_RA of NetworkManager and systemd-networkd, which take the announcements in its place.
+constexpr std::array<std::uint8_t, 2> kMakers{RTPROT_KERNEL, RTPROT_RA};
+
+bool leads_to_neighbours(const net::Route& route) {
+  return route.table == net::kMainTable && !route.has_gateway &&
+         std::ranges::find(kMakers, route.protocol) != kMakers.end();
+}
+
 bool may_matter(const net::NetworkEvent& event) {
   if (std::holds_alternative<net::Resynchronise>(event)) return true;
   const auto* route = std::get_if<net::RouteEvent>(&event);
-  return route != nullptr && route->route.protocol == RTPROT_KERNEL && route->route.table == net::kMainTable;
+  return route != nullptr && leads_to_neighbours(route->route);
 }
 
 }  // namespace
@@ -44,7 +53,7 @@ std::vector<net::IpPrefix> connected_networks(const std::vector<net::Route>& rou
                                               std::uint32_t own_index) {
   std::vector<net::IpPrefix> found;
   for (const net::Route& route : routes) {
-    if (route.protocol != RTPROT_KERNEL || route.table != net::kMainTable) continue;
+    if (!leads_to_neighbours(route)) continue;
     if (route.interface_index == 0 || route.interface_index == own_index) continue;
     if (route.destination.length == 0 || is_left_alone(route.destination.address)) continue;
     found.push_back(route.destination);
@@ -63,8 +72,10 @@ std::vector<net::IpPrefix> connected_networks(const std::vector<net::Route>& rou
 std::vector<net::IpPrefix> connected_networks(net::Netlink& netlink, const std::string& own_name) {
   std::vector<net::Route> routes;
   for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
-    const auto some = netlink.routes({.family = family, .table = net::kMainTable, .protocol = RTPROT_KERNEL});
-    routes.insert(routes.end(), some.begin(), some.end());
+    for (const std::uint8_t maker : kMakers) {
+      const auto some = netlink.routes({.family = family, .table = net::kMainTable, .protocol = maker});
+      routes.insert(routes.end(), some.begin(), some.end());
+    }
   }
   return connected_networks(routes, net::interface_index(own_name).value_or(0));
 }

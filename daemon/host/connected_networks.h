@@ -1,6 +1,7 @@
 // The networks that this host is connected to by its other interfaces, which a full tunnel leaves outside.
 //
-// They are those of its addresses: routes of the kernel's own making. What a DHCP server adds as routes does
+// They are those of its addresses, and IPv6 prefixes that a router has announced to be on the link: routes of
+// the kernel's own making, or of who takes such announcements in its place. What a DHCP server adds as routes does
 // not count, or it could take any traffic out of the tunnel (CVE-2024-3661); nor may it do so with the
 // address that it gives: public networks count up to a size, and up to a number.
 #pragma once

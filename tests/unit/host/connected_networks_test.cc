@@ -38,6 +38,13 @@ TEST(ConnectedNetworks, AreTheKernelsRoutesOfOtherInterfaces) {
       ElementsAre(prefix("10.0.0.0/8"), prefix("192.168.1.0/24"), prefix("fd01::/48")));
 }
 
+TEST(ConnectedNetworks, AnAnnouncedPrefixIsOneWhoeverTakesTheAnnouncement) {
+  net::Route behind_a_router = route("fd07::/48", RTPROT_RA);
+  behind_a_router.has_gateway = true;
+  EXPECT_THAT(connected_networks({route("fd05::/64", RTPROT_RA), behind_a_router}, kOwn),
+              ElementsAre(prefix("fd05::/64")));
+}
+
 TEST(ConnectedNetworks, PublicOnesCountUpToASizeAndANumber) {
   EXPECT_THAT(connected_networks({route("203.0.113.0/24"), route("198.18.0.0/21"), route("128.0.0.0/1"),
                                   route("2001:db8::/64"), route("2001:db8:1::/63")},
@@ -70,8 +77,14 @@ TEST_F(ConnectedNetworksTest, AreFollowed) {
   net::shell("ip address add 10.51.0.1/24 dev other; ip address add 10.52.0.1/24 dev other");
   EXPECT_TRUE(run_until(io, [&] { return changes == 1; }));
   EXPECT_THAT(networks.now(), Contains(prefix("10.51.0.0/24")));
-  net::shell("ip link set other down");
+  net::shell(
+      "ip -6 route add 2001:db8:7::/48 via fe80::1 dev other proto ra;"
+      "ip -6 route add 2001:db8:5::/64 dev other proto ra");
   EXPECT_TRUE(run_until(io, [&] { return changes == 2; }));
+  EXPECT_THAT(networks.now(), Contains(prefix("2001:db8:5::/64")));
+  EXPECT_THAT(networks.now(), Not(Contains(prefix("2001:db8:7::/48"))));
+  net::shell("ip link set other down");
+  EXPECT_TRUE(run_until(io, [&] { return changes == 3; }));
   EXPECT_THAT(networks.now(), Not(Contains(prefix("10.50.0.0/24"))));
 }
 
