@@ -209,7 +209,10 @@ Acceptance decide(const protocol::ConfigMessage& message, const config::Config& 
       accepted.addresses.push_back(address);
     }
   }
-  for (const net::IpPrefix& route : message.routes) {
+  // Before a piece is looked at by itself: it may be too small for accept.default_route alone.
+  std::vector<net::IpPrefix> pushed = message.routes;
+  if (accept.default_route) unite_default_routes(config, server, endpoints, host, pushed);
+  for (const net::IpPrefix& route : pushed) {
     if (const auto why = objection(route, config, server, endpoints, host)) {
       refuse("route " + route.to_string(), *why);
     } else if (std::ranges::find(accepted.routes, route) == accepted.routes.end()) {
@@ -225,7 +228,6 @@ Acceptance decide(const protocol::ConfigMessage& message, const config::Config& 
       return true;
     });
   }
-  if (accept.default_route) unite_default_routes(config, server, endpoints, host, accepted.routes);
   std::vector<net::IpPrefix> routes;
   for (const net::IpPrefix& route : accepted.routes) {
     const std::vector<net::IpPrefix> pieces = around_local_networks(route, config.client->value);

@@ -133,7 +133,7 @@ void ClientPush::received(const PushPeer& from, const protocol::ControlFrame& fr
                           PushFrames& out) {
   const protocol::Peer* peer = tunnel_.find_peer(from.key);
   const auto question = questions_.find(from.id);
-  if (peer == nullptr || !peer->remote()) return;
+  if (peer == nullptr) return;
   const auto complain = [&](const std::string& words) {
     if (question == questions_.end() || question->second.logged == words) return;
     question->second.logged = words;
@@ -157,12 +157,13 @@ void ClientPush::received(const PushPeer& from, const protocol::ControlFrame& fr
     return;
   }
   if (gives_nothing(*message)) {
+    // Its BYE is right behind, and may have ended the session already.
     if (is_source(from.key)) {
       log::warn("{} has taken back all that it had given: it does not know this host any more",
                 name_of(from.key));
       drop();
     }
-  } else if (!take(from, *message, now)) {
+  } else if (!peer->remote() || !take(from, *message, now)) {
     return;
   }
   out.push_back({from.id, protocol::config_ack(message->serial)});

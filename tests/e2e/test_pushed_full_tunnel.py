@@ -1,5 +1,6 @@
-"""A server pushes the default route and name servers: its client sends everything inside, and asks for names only there. A
-reload of the server takes the default route away again; afterwards the client's host is as it was."""
+"""A server pushes the default route and name servers: its client sends everything inside, and asks for names only there; but
+what the server pushes in the client's own network takes nothing of that network into the tunnel. A reload of the server
+takes the default route away again; afterwards the client's host is as it was."""
 import pathlib
 import signal
 import subprocess
@@ -9,7 +10,7 @@ from harness import ROOT, check, check_same_state, main, wait_for
 from road_warriors import Server, configured
 
 INTERNET = ("198.51.100.80", "2001:db8:80::80")
-DNS = {"servers": ["10.8.0.1"], "search": ["corp.example"]}
+DNS = {"servers": ["10.8.0.1", "192.0.2.6"], "search": ["corp.example"]}
 
 
 def run(lab):
@@ -37,8 +38,11 @@ def run(lab):
     server.start()
     server.host.popen(sys.executable, ROOT / "tests/e2e/dns.py", "10.8.0.1", zone, logs["inside"])
     daemon = lab.start(client, client.config_path)
-    configured(daemon)
+    told = configured(daemon)
     wait_for(lambda: "fwmark 0xca6c" in client.ip("rule"), 10, "the full tunnel takes effect")
+    way = client.ip("route", "get", "192.0.2.5")
+    check("dev wire" in way, f"the way to a neighbour: {way}")
+    check("name server 192.0.2.6 (this host is connected" in str(told["refused"]), f"refused: {told['refused']}")
     sniffer = client.popen(
         "tcpdump",
         "-n",

@@ -59,6 +59,16 @@ def run(lab):
     alice.run(lab.tunneld, "reload", "tun0")
     check("10.30.0.0/16" in routes(alice), "a reload tries again")
 
+    # A network that the host joins is its own at once, and the server's again when the host leaves it.
+    own = next(each for each in told["addresses"] if "." in each)
+    alice.ip("address", "add", "10.8.0.250/24", "dev", "wire")
+    wait_for(lambda: own not in addresses(alice) and "10.8.0.0/24" not in routes(alice), 5, "the network that was joined")
+    refused = str(daemon.status()["client"]["refused"])
+    check(f"address {own} (this host is connected to its network by wire)" in refused, f"refused: {refused}")
+    check("10.20.0.0/16" in routes(alice), f"the other routes: {routes(alice)}")
+    alice.ip("address", "del", "10.8.0.250/24", "dev", "wire")
+    wait_for(lambda: own in addresses(alice) and "10.8.0.0/24" in routes(alice), 5, "the network that was left")
+
     # Another peer is the server by the file: this one's words are refused, by its name, and it may come back.
     lab.config(alice, OWN, [peer, {"name": "other", "public_key": lab.key(alice, "third.key")}], client={"server": "other"})
     alice.run(lab.tunneld, "reload", "tun0")
@@ -78,6 +88,16 @@ def run(lab):
     told = configured(daemon)
     check(len(told["addresses"]) == 1 and "10.50.0.0/16" in routes(alice), f"without IPv6: {told}")
     check(sum("IPv6 is off" in words for words in told["refused"]) == 2, f"refused: {told['refused']}")
+
+    # A client that the server removes gives back all that it had.
+    known, server.peers = server.peers, []
+    server.reload()
+    wait_for(lambda: not daemon.status()["client"]["configured_by"], 5, "the removed client has nothing")
+    check(addresses(alice) == ["10.99.0.1"] and not routes(alice), f"left: {addresses(alice)}, {routes(alice)}")
+    check("office has taken back all that it had given" in daemon.log(), "the log does not say so")
+    server.peers = known
+    server.reload()
+    configured(daemon, 30)
 
     # A server that has no address for this host any more has taken back all that it gave.
     server.section["pool"] = ["10.8.0.0/30"]

@@ -409,6 +409,11 @@ TEST(Push, ARemovedClientLosesAllThatItWasGiven) {
   const auto word = office.server.side->last_word(0);
   ASSERT_TRUE(word);
   office.server.send({{0, *word}});
+  // Right behind it, so that the client finds both at once.
+  protocol::Actions actions;
+  office.server.node->tunnel->change(0)->say_bye(office.network.now(), actions);
+  for (const auto& datagram : actions.datagrams())
+    office.network.transmit(*office.server.node, datagram.to, actions.bytes(datagram));
   office.network.run_for(1s);
   client.step();
   EXPECT_EQ(client.applied, daemon::AcceptedConfig());

@@ -233,6 +233,9 @@ TEST(AcceptPolicy, ADefaultRouteWithTheUsualHolesIsOne) {
   client.message.routes = without(prefix("0.0.0.0/0"), prefix("192.0.2.1/32"));
   EXPECT_EQ(client.decided().accepted.routes, std::vector{prefix("0.0.0.0/0")})
       << "without the server itself";
+  client.accept().routes = false;
+  EXPECT_EQ(client.decided().accepted.routes, std::vector{prefix("0.0.0.0/0")}) << "small pieces of it";
+  client.accept().routes = true;
   const auto without_all = [](std::initializer_list<const char*> holes) {
     std::vector<net::IpPrefix> pieces{prefix("0.0.0.0/0")};
     for (const char* hole : holes) pieces = without(pieces, prefix(hole));
