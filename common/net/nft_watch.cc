@@ -25,9 +25,9 @@ namespace {
 
 using Reason = NetlinkError::Reason;
 
-/// NFPROTO_INET of linux/netfilter.h, which cannot be included together with netinet/in.h.
+/// NFPROTO_INET and NFPROTO_NETDEV of linux/netfilter.h, which cannot be included together with netinet/in.h.
 constexpr std::uint8_t kInetFamily = 1;
-constexpr std::uint8_t kBridgeFamily = 7;
+constexpr std::uint8_t kNetdevFamily = 5;
 
 /// If the rules change during a dump, it starts over.
 constexpr int kDumpTries = 10;
@@ -133,7 +133,7 @@ int ask(nl_sock* socket, int operation, int flags, std::uint8_t family, const st
 }  // namespace
 
 std::optional<NftTableState> nft_table_state(const std::string& table, NftFamily family) {
-  const std::uint8_t number = family == NftFamily::kInet ? kInetFamily : kBridgeFamily;
+  const std::uint8_t number = family == NftFamily::kInet ? kInetFamily : kNetdevFamily;
   for (int i = 0; i < kDumpTries; ++i) {
     // A new socket each time: after an interrupted dump, the rest of the old answer is still in the old one.
     const Socket socket = open_socket();

@@ -17,7 +17,7 @@
 
 namespace tunneld::net {
 
-enum class NftFamily : std::uint8_t { kInet, kBridge };
+enum class NftFamily : std::uint8_t { kInet, kNetdev };
 
 /// The state of a table at one moment: only numbers, to be compared with a later state.
 struct NftTableState {

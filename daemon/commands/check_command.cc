@@ -68,7 +68,7 @@ ExitCode check_config(const CheckOptions& options) {
     for (const HostChange& change : changes_of(plan)) {
       std::cout << in_words(change) << "\n";
       if (const auto* table = std::get_if<NftTable>(&change)) std::cout << table->rules;
-      if (const auto* filter = std::get_if<BridgeFilter>(&change)) std::cout << filter->nft_text();
+      if (const auto* filter = std::get_if<TapFilter>(&change)) std::cout << filter->nft_text();
     }
   }
   if (!options.show && !options.plan) std::cout << options.config << ": ok\n";

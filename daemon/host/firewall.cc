@@ -3,7 +3,11 @@
 //   input, forward     what comes out of the tunnel from a restricted peer goes to the chain of that peer or
 //                      its group, every packet of it: a rule that is taken away ends the connections that it
 //                      had allowed. Only answers to what others began are let through by connection tracking.
-//   between-peers      peers of a tap that are not to see each other do not do so through this host either.
+//   from-peers, own, between-peers
+//                      peers of a tap do not become this host's routers, and those that are not to see each
+//                      other do not do so through this host either. Whatever stands on the tap, what peers
+//                      have sent is known by its mark (changes/tap_filter.h), which must not go over to what
+//                      this host answers (sysctl fwmark_reflect).
 //   leak-*             the kill switch. Chains of their own, since an `accept` ends the chain it stands in.
 //   The
 //                      outer packets are known by their mark, the owner of their socket and its port: a
@@ -32,6 +36,7 @@
 #include "common/net/nftables.h"
 #include "daemon/host/address_ranges.h"
 #include "daemon/host/changes/nft_table.h"
+#include "daemon/host/changes/tap_filter.h"
 #include "daemon/host/host_plan.h"
 
 namespace tunneld::daemon {
@@ -181,9 +186,25 @@ void add_masquerade(const HostPlan& plan, Rules& rules) {
                    {"iifname \"" + plan.place() + "\" oifname { " + names + " } masquerade"});
 }
 
-/// What the switch refuses, the host would pass on as a router. (On a bridge: BridgeFilter.)
+/// Of a tap. Advertisements are refused only where they are for this host: machines behind it get them.
+void add_no_routers(const HostPlan& plan, Rules& rules) {
+  if (!plan.no_routers) return;
+  rules.counter("advertised");
+  rules.base_chain(
+      "from-peers", "filter", "input priority filter",
+      {fmt::format("meta mark & {:#x} == {:#x} icmpv6 type {{ nd-router-advert, nd-redirect }} counter name "
+                   "\"advertised\" drop",
+                   kPeersMarkBits, peers_mark(plan.interface))});
+}
+
+/// What the switch refuses, the host would pass on as a router: TapFilter drops it, and this where a kernel
+/// has no such filter.
 void add_isolation(const HostPlan& plan, Rules& rules) {
-  if (!plan.isolates_peers || plan.bridge) return;
+  if (!plan.isolates_peers) return;
+  rules.base_chain("own", "filter", "output priority mangle",
+                   {fmt::format("meta mark & {0:#x} == {1:#x} meta mark set meta mark & {2:#x}",
+                                kPeersMarkBits, peers_mark(plan.interface), ~kPeersMarkBits)});
+  if (plan.bridge) return;
   const std::string device = "\"" + plan.interface + "\"";
   rules.counter("between-peers");
   rules.base_chain("between-peers", "filter", "forward priority filter",
@@ -298,9 +319,14 @@ std::optional<NftTable> firewall_of(const HostPlan& plan) {
   add_kill_switch(plan, rules);
   add_full_tunnel(plan, rules);
   add_answers_outside(plan, rules);
+  // Of a tap alone, the device's settings say the same.
+  const bool is_wish = rules.is_empty() && !plan.bridge;
+  add_no_routers(plan, rules);
   if (rules.is_empty()) return std::nullopt;
-  return NftTable{
-      .name = nft_table_name(plan.interface), .rules = rules.take(), .fail_closed = plan.kill_switch};
+  return NftTable{.name = nft_table_name(plan.interface),
+                  .rules = rules.take(),
+                  .fail_closed = plan.kill_switch,
+                  .is_wish = is_wish};
 }
 
 }  // namespace tunneld::daemon

@@ -10,7 +10,6 @@
 
 #include "daemon/host/changes/address.h"
 #include "daemon/host/changes/bridge.h"
-#include "daemon/host/changes/bridge_filter.h"
 #include "daemon/host/changes/bridge_port.h"
 #include "daemon/host/changes/device.h"
 #include "daemon/host/changes/dns.h"
@@ -22,12 +21,13 @@
 #include "daemon/host/changes/route.h"
 #include "daemon/host/changes/rule.h"
 #include "daemon/host/changes/sysctl.h"
+#include "daemon/host/changes/tap_filter.h"
 
 namespace tunneld::daemon {
 
 /// In a plan's order, in which repairs are made, too: nothing is let in before the rules stand, and the
 /// kernel takes routes only on a link that is up.
-using HostChange = OneOf<DeviceOpened, NftTable, BridgeFilter, BridgeMade, LinkAddress, BridgePort, LinkUp,
+using HostChange = OneOf<DeviceOpened, NftTable, TapFilter, BridgeMade, LinkAddress, BridgePort, LinkUp,
                          AddressAdded, RouteAdded, RuleAdded, SysctlSet, ForwardingOn, DnsSet>;
 
 /// Whether the tunnel is worth having without it: then a failure is a warning.

@@ -125,12 +125,11 @@ bool knows(const HostPlan& plan, net::Family family) {
 void add_firewall(const HostPlan& plan, std::vector<HostChange>& changes) {
   // Before the link, so that there is no moment without the rules, and undone after it.
   if (auto table = firewall_of(plan)) changes.emplace_back(std::move(*table));
-  // The bridge may have its routers elsewhere, and passes on what is for other machines: only the device's
-  // own frames to this host are looked at.
-  if (plan.bridge && (plan.no_routers || plan.isolates_peers)) {
-    changes.emplace_back(BridgeFilter{
-        .interface = {plan.interface}, .no_routers = plan.no_routers, .isolates = plan.isolates_peers});
+  if (plan.no_routers || plan.isolates_peers) {
+    changes.emplace_back(TapFilter{
+        .interface = {plan.interface}, .isolates = plan.isolates_peers, .is_wish = !plan.bridge.has_value()});
   }
+  // The bridge may have its routers elsewhere.
   if (plan.no_routers && !plan.bridge) {
     for (const char* name : {"accept_ra", "accept_redirects"}) {
       changes.emplace_back(SysctlSet{.name = "net/ipv6/conf/" + plan.interface + "/" + name,

@@ -110,7 +110,7 @@ Standing nft_table_standing(const std::string& name, net::NftFamily family,
 
 std::size_t remove_all_nft_tables() {
   std::size_t removed = 0;
-  for (const char* family : {"inet", "bridge"}) {
+  for (const char* family : {"inet", "netdev"}) {
     for (const std::string& name : net::nft_tables(family)) {
       if (name.starts_with(kPrefix) && remove_nft_table(name, family)) ++removed;
     }

@@ -18,6 +18,8 @@ struct NftTable {
   std::string rules;
   /// Holds when a run dies, and until the next one has its own in place (see HostChanges).
   bool fail_closed = false;
+  /// The tunnel is worth having without it. Not journaled.
+  bool is_wish = false;
   bool operator==(const NftTable&) const = default;
 
   static constexpr std::string_view kName = "nft";
@@ -29,10 +31,11 @@ struct NftTable {
   [[nodiscard]] Undone undo(net::Netlink& netlink) const;
   [[nodiscard]] std::optional<net::NftTableState> table_now() const;
   [[nodiscard]] Standing standing(const std::optional<net::NftTableState>& as_made) const;
+  [[nodiscard]] bool can_do_without() const { return is_wish; }
   [[nodiscard]] bool takes_place_of(const NftTable& made) const { return name == made.name; }
 };
 
-// --- also of the bridge family (bridge_filter.h)
+// --- also of the netdev family (tap_filter.h)
 
 inline constexpr const char* kOurNftComment = "made by tunneld";
 /// The name of an interface's tables.

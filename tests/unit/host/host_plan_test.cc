@@ -201,12 +201,14 @@ TEST(HostPlan, ATapHasAnAddressThatIsAlwaysTheSame) {
   EXPECT_EQ(plan.mac_address->bytes()[0], 0xfe) << "above those of real cards";
   EXPECT_THAT(
       words(plan),
-      ElementsAre("sysctl net/ipv6/conf/tap0/accept_ra = 0", "sysctl net/ipv6/conf/tap0/accept_redirects = 0",
+      ElementsAre("nft table inet tunneld-tap0", "nft table netdev tunneld-tap0: what peers send is marked",
+                  "sysctl net/ipv6/conf/tap0/accept_ra = 0", "sysctl net/ipv6/conf/tap0/accept_redirects = 0",
                   "link tap0 address " + plan.mac_address->to_string(), "link tap0 up, mtu 1396"));
   config.interface.mac_address = {*net::MacAddress::parse("02:00:00:00:00:01"), {}};
   EXPECT_THAT(
       words(host_plan(config, {}, key)),
-      ElementsAre("sysctl net/ipv6/conf/tap0/accept_ra = 0", "sysctl net/ipv6/conf/tap0/accept_redirects = 0",
+      ElementsAre("nft table inet tunneld-tap0", "nft table netdev tunneld-tap0: what peers send is marked",
+                  "sysctl net/ipv6/conf/tap0/accept_ra = 0", "sysctl net/ipv6/conf/tap0/accept_redirects = 0",
                   "link tap0 address 02:00:00:00:00:01", "link tap0 up, mtu 1396"));
   config.interface.type = config::DeviceType::kTun;
   EXPECT_FALSE(host_plan(config, {}, key).mac_address);
@@ -232,23 +234,47 @@ TEST(HostPlan, NoPeerOfATapIsThisHostsRouterAndPeersAreKeptApart) {
   config.interface.type = config::DeviceType::kTap;
   config.peers.resize(2);
   EXPECT_THAT(words(host_plan(config)),
-              ElementsAre("nft table inet tunneld-tap0", "sysctl net/ipv6/conf/tap0/accept_ra = 0",
+              ElementsAre("nft table inet tunneld-tap0",
+                          "nft table netdev tunneld-tap0: what peers send is marked, peers kept apart",
+                          "sysctl net/ipv6/conf/tap0/accept_ra = 0",
                           "sysctl net/ipv6/conf/tap0/accept_redirects = 0", "link tap0 up, mtu 1396"));
   EXPECT_THAT(firewall_of(host_plan(config))->rules,
               HasSubstr("iifname \"tap0\" oifname \"tap0\" counter name \"between-peers\" drop"));
   // On a bridge it is not the host's own settings, which are for its other ports as well.
   config.interface.bridge = config::BridgeConfig{.name = {.value = "br0", .at = {}}, .members = {}};
   EXPECT_THAT(words(host_plan(config)),
-              ElementsAre("nft table bridge tunneld-tap0: no router of this host is a peer, peers kept apart",
+              ElementsAre("nft table inet tunneld-tap0",
+                          "nft table netdev tunneld-tap0: what peers send is marked, peers kept apart",
                           "link tap0 master br0", "link tap0 up, mtu 1500"));
   config.ethernet_switch.client_to_client = true;
-  EXPECT_THAT(words(host_plan(config)),
-              ElementsAre("nft table bridge tunneld-tap0: no router of this host is a peer",
-                          "link tap0 master br0", "link tap0 up, mtu 1500"));
+  EXPECT_THAT(
+      words(host_plan(config)),
+      ElementsAre("nft table inet tunneld-tap0", "nft table netdev tunneld-tap0: what peers send is marked",
+                  "link tap0 master br0", "link tap0 up, mtu 1500"));
   config.ethernet_switch.router_advertisements = true;
   EXPECT_THAT(words(host_plan(config)), ElementsAre("link tap0 master br0", "link tap0 up, mtu 1500"));
   config.interface.bridge.reset();
   EXPECT_THAT(words(host_plan(config)), ElementsAre("link tap0 up, mtu 1396"));
+}
+
+TEST(HostPlan, WhatPeersOfATapSendIsKnownByItsMarkWhateverStandsOnTheTap) {
+  config::Config config;
+  config.interface.name.value = "tap0";
+  config.interface.type = config::DeviceType::kTap;
+  config.peers.resize(1);
+  const auto table_of = [&config] { return *firewall_of(host_plan(config)); };
+  EXPECT_THAT(table_of().rules, HasSubstr("meta mark & 0x1f000000 == 0x15000000 icmpv6 type"));
+  EXPECT_TRUE(table_of().is_wish) << "the device's own settings do for a tap alone";
+  EXPECT_NE(peers_mark("tap0"), peers_mark("tap1"));
+  config.interface.bridge = config::BridgeConfig{.name = {.value = "br0", .at = {}}, .members = {}};
+  EXPECT_FALSE(table_of().is_wish);
+  config.interface.bridge.reset();
+  config.peers.resize(2);
+  EXPECT_FALSE(table_of().is_wish);
+  EXPECT_THAT(table_of().rules, HasSubstr("meta mark set meta mark & 0xe0ffffff"));
+  const TapFilter filter{.interface = {"tap0"}, .isolates = true};
+  EXPECT_THAT(filter.nft_text(), HasSubstr("meta mark set meta mark & 0xe0ffffff | 0x15000000"));
+  EXPECT_THAT(filter.nft_text(), HasSubstr("meta mark & 0x1f000000 == 0x15000000 drop"));
 }
 
 TEST(HostPlan, ARestrictedServerIsRestrictedInWhatItPushesAsWell) {

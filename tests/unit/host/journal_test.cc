@@ -59,7 +59,7 @@ std::vector<HostChange> all_kinds() {
       SysctlSet{"net/ipv4/ip_forward", "1"},
       ForwardingOn{net::Family::kIpv6, "", {{"net/ipv6/conf/all/forwarding", "0"}}},
       NftTable{"tunneld-tun0", "", true},
-      BridgeFilter{{"tap0", 7}, true, true},
+      TapFilter{{"tap0", 7}, true},
       BridgeMade{{"bridge", 1 << 24}, true},
       BridgePort{{"port", 8}, {"bridge", 1 << 24}, true, false},
       BridgePort{{"tap0", 7}, {"bridge", 9}},

@@ -1,0 +1,103 @@
+#include "daemon/host/changes/tap_filter.h"
+
+#include <numeric>
+
+#include <fmt/core.h>
+
+#include "common/net/nftables.h"
+#include "daemon/host/changes/nft_table.h"
+
+namespace tunneld::daemon {
+namespace {
+
+constexpr const char* kNetdev = "netdev";
+
+}  // namespace
+
+std::uint32_t peers_mark(const std::string& interface) {
+  const unsigned sum = std::accumulate(interface.begin(), interface.end(), 0U, [](unsigned all, char c) {
+    return all + static_cast<unsigned char>(c);
+  });
+  return 0x10000000U | (sum % 16) << 24;
+}
+
+std::string TapFilter::in_words() const {
+  return "nft table netdev " + nft_table_name(interface.name) + ": what peers send is marked" +
+         (isolates ? ", peers kept apart" : "");
+}
+
+std::string TapFilter::nft_text() const {
+  const auto chain = [this](const char* name, const char* hook, const std::string& rule) {
+    return fmt::format(
+        "  chain {} {{\n    type filter hook {} device \"{}\" priority filter; policy accept;\n    {}\n  "
+        "}}\n",
+        name, hook, interface.name, rule);
+  };
+  const std::uint32_t mark = peers_mark(interface.name);
+  std::string text = "table netdev " + nft_table_name(interface.name) + " {\ncomment \"" + kOurNftComment +
+                     "\"\n" +
+                     chain("from-peers", "ingress",
+                           fmt::format("meta mark set meta mark & {:#x} | {:#x}", ~kPeersMarkBits, mark));
+  if (isolates) {
+    text += chain("to-peers", "egress", fmt::format("meta mark & {:#x} == {:#x} drop", kPeersMarkBits, mark));
+  }
+  return text + "}\n";
+}
+
+Json TapFilter::to_json() const {
+  Json object = interface.to_json();
+  object["isolates"] = isolates;
+  return object;
+}
+
+std::optional<TapFilter> TapFilter::from_json(const Json& json) {
+  return TapFilter{.interface = Interface::from_json(json), .isolates = json.at("isolates")};
+}
+
+Preparation TapFilter::prepare(net::Netlink&) {
+  interface.look_up();
+  return Preparation::kReady;
+}
+
+// It is made, or put in the place of ours.
+void TapFilter::apply(net::Netlink&) const {
+  const std::string name = nft_table_name(interface.name);
+  const auto comment = net::nft_table_comment(name, kNetdev);
+  if (comment && *comment != kOurNftComment) {
+    throw net::NetlinkError(
+        net::NetlinkError::Reason::kExists,
+        "the host has an nft table netdev " + name + " that tunneld did not make: remove or rename it");
+  }
+  try {
+    net::run_nft((comment ? "delete table netdev " + name + "\n" : "") + nft_text());
+  } catch (const net::NetlinkError& error) {
+    if (error.reason() == net::NetlinkError::Reason::kNotPermitted) throw;
+    throw net::NetlinkError(
+        error.reason(), std::string(error.what()) +
+                            ": this host cannot filter at a device (Linux 5.16, nftables 1.0.1), which keeps "
+                            "peers of " +
+                            interface.name +
+                            " from becoming its router and from each other: do without by `switch: { "
+                            "router_advertisements: true, client_to_client: true }`");
+  }
+}
+
+bool TapFilter::takes_place_of(const TapFilter& made) {
+  if (interface != made.interface) return false;
+  interface = made.interface;
+  return true;
+}
+
+Undone TapFilter::undo(net::Netlink&) const {
+  return remove_nft_table(nft_table_name(interface.name), kNetdev) ? Undone::kDone : Undone::kNotOurs;
+}
+
+std::optional<net::NftTableState> TapFilter::table_now() const {
+  return nft_table_now(nft_table_name(interface.name), net::NftFamily::kNetdev);
+}
+
+Standing TapFilter::standing(const std::optional<net::NftTableState>& as_made) const {
+  return nft_table_standing(nft_table_name(interface.name), net::NftFamily::kNetdev, as_made);
+}
+
+}  // namespace tunneld::daemon
