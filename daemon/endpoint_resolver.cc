@@ -19,18 +19,62 @@ namespace tunneld::daemon {
 
 using namespace std::chrono_literals;
 
+namespace {
+
+/// How long a later endpoint waits for the lookups of those before it.
+constexpr auto kPatience = 1s;
+
+}  // namespace
+
 struct EndpointResolver::Entry {
-  Entry(boost::asio::io_context& io, std::string peer_name, std::vector<config::PeerEndpoint> peer_endpoints)
-      : name(std::move(peer_name)), endpoints(std::move(peer_endpoints)), retry(io) {}
+  Entry(boost::asio::io_context& io, std::uint64_t entry_number, std::string peer_name,
+        const std::vector<config::PeerEndpoint>& peer_endpoints)
+      : number(entry_number), name(std::move(peer_name)), retry(io), patience(io) {
+    for (const config::PeerEndpoint& endpoint : peer_endpoints) endpoints.push_back({.endpoint = endpoint});
+  }
+  struct Endpoint {
+    config::PeerEndpoint endpoint;
+    bool looking_up = false;
+    /// Of the last lookup.
+    Answer answer{};
+  };
+  const std::uint64_t number;
   std::string name;
-  std::vector<config::PeerEndpoint> endpoints;
+  std::vector<Endpoint> endpoints;
   boost::asio::steady_timer retry;
   std::chrono::seconds backoff = 1s;
-  bool looking_up = false;
-  std::string failure;
+  boost::asio::steady_timer patience;
+  /// An answer that is still to come may lead elsewhere.
+  bool is_undecided = false;
+  bool patience_is_over = false;
+  /// Since the last look_up().
+  bool has_news = false;
   std::vector<net::SocketAddress> candidates;
   std::size_t chosen = 0;
   std::optional<net::SocketAddress> reported;
+
+  [[nodiscard]] bool is_looking_up() const { return std::ranges::any_of(endpoints, &Endpoint::looking_up); }
+  /// Of the last endpoint that has one; empty: none has.
+  [[nodiscard]] std::string failure() const {
+    for (auto one = endpoints.rbegin(); one != endpoints.rend(); ++one) {
+      if (!one->answer.failure.empty()) return one->answer.failure;
+    }
+    return {};
+  }
+  [[nodiscard]] std::vector<net::SocketAddress> addresses() const {
+    std::vector<net::SocketAddress> all;
+    for (const Endpoint& one : endpoints)
+      all.insert(all.end(), one.answer.addresses.begin(), one.answer.addresses.end());
+    return all;
+  }
+  /// Whether the first candidate may still be another one.
+  [[nodiscard]] bool first_is_open() const {
+    for (const Endpoint& one : endpoints) {
+      if (one.looking_up) return true;
+      if (!one.answer.addresses.empty()) return false;
+    }
+    return false;
+  }
 };
 
 /// Where lookup threads leave their answers; `owner` is null once the resolver is gone.
@@ -43,19 +87,17 @@ namespace {
 
 /// Resolves an address with its interface ("fe80::1%eth0"). getaddrinfo() reports "name or service not known"
 /// both if there is no such interface and if no descriptor is left.
-std::vector<net::SocketAddress> resolve_scoped(const config::PeerEndpoint& endpoint, std::string& failure) {
+EndpointResolver::Answer resolve_scoped(const config::PeerEndpoint& endpoint) {
   try {
-    if (const auto address = net::SocketAddress::parse(endpoint.to_string())) return {*address};
-    failure = "cannot use " + endpoint.host + ": this host has no such interface";
+    if (const auto address = net::SocketAddress::parse(endpoint.to_string())) return {{*address}};
+    return {{}, "cannot use " + endpoint.host + ": this host has no such interface"};
   } catch (const net::NetlinkError& error) {
-    failure = "cannot use " + endpoint.host + ": " + error.what();
+    return {{}, "cannot use " + endpoint.host + ": " + error.what()};
   }
-  return {};
 }
 
-std::vector<net::SocketAddress> resolve(const config::PeerEndpoint& endpoint, std::string& failure) {
-  if (endpoint.host.find('%') != std::string::npos) return resolve_scoped(endpoint, failure);
-  std::vector<net::SocketAddress> addresses;
+EndpointResolver::Answer resolve(const config::PeerEndpoint& endpoint) {
+  if (endpoint.host.find('%') != std::string::npos) return resolve_scoped(endpoint);
   addrinfo hints{};
   hints.ai_socktype = SOCK_DGRAM;
   hints.ai_flags = AI_ADDRCONFIG;
@@ -63,15 +105,14 @@ std::vector<net::SocketAddress> resolve(const config::PeerEndpoint& endpoint, st
   addrinfo* list = nullptr;
   errno = 0;
   const int error = getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &list);
-  if (error != 0) {
-    failure = "cannot resolve " + endpoint.host + ": " + words_of_lookup_error(error, errno);
-    return addresses;
-  }
+  if (error != 0) return {{}, "cannot resolve " + endpoint.host + ": " + words_of_lookup_error(error, errno)};
+  EndpointResolver::Answer answer;
   for (const addrinfo* info = list; info != nullptr; info = info->ai_next) {
-    if (auto address = net::SocketAddress::from_sockaddr(*info->ai_addr)) addresses.push_back(*address);
+    if (auto address = net::SocketAddress::from_sockaddr(*info->ai_addr))
+      answer.addresses.push_back(*address);
   }
   freeaddrinfo(list);
-  return addresses;
+  return answer;
 }
 
 }  // namespace
@@ -84,8 +125,11 @@ std::string words_of_lookup_error(int error, int system_error) {
   return gai_strerror(error);
 }
 
-EndpointResolver::EndpointResolver(boost::asio::io_context& io, Found found)
-    : io_(io), found_(std::move(found)), inbox_(std::make_shared<Inbox>()) {
+EndpointResolver::EndpointResolver(boost::asio::io_context& io, Found found, LookUp look_up)
+    : io_(io),
+      found_(std::move(found)),
+      look_up_(look_up ? std::move(look_up) : LookUp(resolve)),
+      inbox_(std::make_shared<Inbox>()) {
   inbox_->owner = this;
 }
 
@@ -96,7 +140,7 @@ EndpointResolver::~EndpointResolver() {
 
 void EndpointResolver::add(protocol::PeerId peer, std::string peer_name,
                            std::vector<config::PeerEndpoint> endpoints) {
-  auto entry = std::make_unique<Entry>(io_, std::move(peer_name), std::move(endpoints));
+  auto entry = std::make_unique<Entry>(io_, ++entries_made_, std::move(peer_name), endpoints);
   look_up(peer, *(entries_[peer] = std::move(entry)));
 }
 
@@ -115,20 +159,22 @@ void EndpointResolver::next(protocol::PeerId peer, const std::optional<net::Sock
   const auto found = entries_.find(peer);
   if (found == entries_.end()) return;
   Entry& entry = *found->second;
-  if (entry.chosen + 1 < entry.candidates.size()) {
+  const bool has_next = entry.chosen + 1 < entry.candidates.size();
+  if (has_next) {
     entry.reported = entry.candidates[++entry.chosen];
-    found_(peer, *entry.reported);
-    return;
+  } else {
+    entry.chosen = 0;
+    // With one candidate there is no alternative: report only a new one.
+    entry.reported = entry.candidates.size() > 1 ? std::nullopt : current;
   }
-  entry.chosen = 0;
-  // With one candidate there is no alternative: report only a new one.
-  entry.reported = entry.candidates.size() > 1 ? std::nullopt : current;
+  // The names may lead elsewhere by now.
   look_up(peer, entry);
+  if (has_next) found_(peer, *entry.reported);
 }
 
 void EndpointResolver::retry_failed() {
   for (auto& [peer, entry] : entries_) {
-    if (!entry->failure.empty()) look_up(peer, *entry);
+    if (!entry->failure().empty()) look_up(peer, *entry);
   }
 }
 
@@ -136,58 +182,90 @@ std::string EndpointResolver::waiting_for(protocol::PeerId peer) const {
   const auto found = entries_.find(peer);
   if (found == entries_.end() || found->second->reported) return {};
   const Entry& entry = *found->second;
-  return entry.failure.empty() ? "resolving " + entry.endpoints.front().host : entry.failure;
+  const std::string failure = entry.failure();
+  return failure.empty() ? "resolving " + entry.endpoints.front().endpoint.host : failure;
 }
 
 void EndpointResolver::look_up(protocol::PeerId peer, Entry& entry) {
-  if (entry.looking_up) return;
-  entry.looking_up = true;
   entry.retry.cancel();
-  std::thread([peer, endpoints = entry.endpoints, inbox = inbox_, &io = io_] {
-    std::vector<net::SocketAddress> addresses;
-    std::string failure;
-    for (const config::PeerEndpoint& endpoint : endpoints) {
-      const auto more = resolve(endpoint, failure);
-      addresses.insert(addresses.end(), more.begin(), more.end());
-    }
-    // While `owner` is set the io_context exists, and it runs handlers on the owner's thread.
-    const std::scoped_lock lock(inbox->mutex);
-    if (inbox->owner == nullptr) return;
-    boost::asio::post(io, [peer, inbox, addresses = std::move(addresses), failure = std::move(failure)] {
-      if (EndpointResolver* owner = inbox->owner; owner != nullptr) owner->answered(peer, addresses, failure);
-    });
-  }).detach();
+  entry.is_undecided = true;
+  entry.patience_is_over = entry.has_news = false;
+  entry.patience.expires_after(kPatience);
+  entry.patience.async_wait([this, peer, number = entry.number](const boost::system::error_code& error) {
+    if (error) return;
+    const auto waiting = entries_.find(peer);
+    if (waiting == entries_.end() || waiting->second->number != number) return;
+    waiting->second->patience_is_over = true;
+    decide(peer, *waiting->second);
+  });
+  for (std::size_t i = 0; i < entry.endpoints.size(); ++i) {
+    if (std::exchange(entry.endpoints[i].looking_up, true)) continue;
+    std::thread([peer, number = entry.number, i, endpoint = entry.endpoints[i].endpoint, look_up = look_up_,
+                 inbox = inbox_, &io = io_] {
+      Answer answer = look_up(endpoint);
+      // While `owner` is set the io_context exists, and it runs handlers on the owner's thread.
+      const std::scoped_lock lock(inbox->mutex);
+      if (inbox->owner == nullptr) return;
+      boost::asio::post(io, [peer, number, i, inbox, answer = std::move(answer)] {
+        if (EndpointResolver* owner = inbox->owner; owner != nullptr)
+          owner->answered(peer, number, i, answer);
+      });
+    }).detach();
+  }
 }
 
-void EndpointResolver::answered(protocol::PeerId peer, std::vector<net::SocketAddress> addresses,
-                                std::string failure) {
+void EndpointResolver::answered(protocol::PeerId peer, std::uint64_t entry_number, std::size_t endpoint,
+                                Answer answer) {
   const auto found = entries_.find(peer);
-  if (found == entries_.end()) return;
+  if (found == entries_.end() || found->second->number != entry_number) return;
   Entry& entry = *found->second;
-  entry.looking_up = false;
-  if (!failure.empty() && failure != entry.failure) log::warn("peer {}: {}", entry.name, failure);
-  entry.failure = std::move(failure);
+  Entry::Endpoint& asked = entry.endpoints[endpoint];
+  asked.looking_up = false;
+  if (!answer.failure.empty() && answer.failure != asked.answer.failure)
+    log::warn("peer {}: {}", entry.name, answer.failure);
+  asked.answer = std::move(answer);
 
+  std::vector<net::SocketAddress> addresses = entry.addresses();
   if (addresses.empty()) {
-    entry.retry.expires_after(entry.backoff);
-    entry.backoff = std::min<std::chrono::seconds>(2 * entry.backoff, 8s);
-    entry.retry.async_wait([this, peer](const boost::system::error_code& error) {
-      if (error) return;
-      if (const auto again = entries_.find(peer); again != entries_.end()) look_up(peer, *again->second);
-    });
+    if (!entry.is_looking_up()) look_up_later(peer, entry);
     return;
   }
   entry.backoff = 1s;
+  entry.has_news = true;
   entry.candidates = std::move(addresses);
   if (candidates_) candidates_(peer, entry.candidates);
+  decide(peer, entry);
+}
+
+void EndpointResolver::decide(protocol::PeerId peer, Entry& entry) {
+  if (!entry.is_undecided || !entry.has_news) return;
+  const bool is_looking_up = entry.is_looking_up();
+  if (!is_looking_up) {
+    entry.is_undecided = false;
+    entry.patience.cancel();
+  }
   const auto known = std::find(entry.candidates.begin(), entry.candidates.end(), entry.reported);
   if (known != entry.candidates.end()) {
     entry.chosen = static_cast<std::size_t>(known - entry.candidates.begin());
     return;
   }
+  // What is called may be among the answers that are still to come.
+  const bool is_open = entry.reported ? is_looking_up : entry.first_is_open();
+  if (is_open && !entry.patience_is_over) return;
   entry.chosen = 0;
   entry.reported = entry.candidates.front();
   found_(peer, *entry.reported);
+}
+
+void EndpointResolver::look_up_later(protocol::PeerId peer, Entry& entry) {
+  entry.is_undecided = false;
+  entry.patience.cancel();
+  entry.retry.expires_after(entry.backoff);
+  entry.backoff = std::min<std::chrono::seconds>(2 * entry.backoff, 8s);
+  entry.retry.async_wait([this, peer](const boost::system::error_code& error) {
+    if (error) return;
+    if (const auto again = entries_.find(peer); again != entries_.end()) look_up(peer, *again->second);
+  });
 }
 
 }  // namespace tunneld::daemon

@@ -1,15 +1,17 @@
 // Resolves the names of peers' endpoints to addresses, repeatedly, and never on the data path.
 //
-// getaddrinfo() may block for any time, so each lookup runs in a thread of its own (at most one per peer). A
-// resolver that hangs delays neither other peers nor the end of the process. A failed lookup is repeated
-// after 1 s, then 2 s, doubling up to 8 s: soon enough after the uplink has come up, and no burden for a
-// resolver.
+// getaddrinfo() may block for any time, so each lookup runs in a thread of its own (at most one per endpoint).
+// A resolver that hangs delays neither other peers, nor the end of the process, nor the peer's other
+// endpoints. A failed lookup is repeated after 1 s, then 2 s, doubling up to 8 s: soon enough after the uplink
+// has come up, and no burden for a resolver.
 //
 // A peer may have several endpoints, and a name several addresses. Together they are its candidates, in
-// order. The first is called first. After 2 s without an answer the protocol calls all of them
-// (protocol/peer/peer.h), and the names are looked up again. After a BYE the next one is called.
+// order. The first is called first: later ones wait a second for the lookups of those before them. After 2 s
+// without an answer the protocol calls all of them (protocol/peer/peer.h), and the names are looked up again.
+// After a BYE the next one is called, and the names are looked up as well.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,8 +35,16 @@ class EndpointResolver {
  public:
   /// Called on the io_context's thread when a peer has a (new) address to try.
   using Found = std::function<void(protocol::PeerId, const net::SocketAddress&)>;
+  /// What a name has led to; with no addresses, why not.
+  struct Answer {
+    std::vector<net::SocketAddress> addresses{};
+    std::string failure{};
+  };
+  /// May block for any time; runs in threads of its own, several at a time, also after the resolver's end.
+  using LookUp = std::function<Answer(const config::PeerEndpoint&)>;
 
-  EndpointResolver(boost::asio::io_context& io, Found found);
+  /// `look_up`: instead of the system's resolver.
+  EndpointResolver(boost::asio::io_context& io, Found found, LookUp look_up = {});
   ~EndpointResolver();
   EndpointResolver(const EndpointResolver&) = delete;
   EndpointResolver& operator=(const EndpointResolver&) = delete;
@@ -61,10 +71,16 @@ class EndpointResolver {
   struct Entry;
   struct Inbox;
   void look_up(protocol::PeerId peer, Entry& entry);
-  void answered(protocol::PeerId peer, std::vector<net::SocketAddress> addresses, std::string failure);
+  /// `entry`: by its number, since the peer may have got other endpoints meanwhile.
+  void answered(protocol::PeerId peer, std::uint64_t entry, std::size_t endpoint, Answer answer);
+  /// Reports what is to be called, unless that waits for other lookups.
+  void decide(protocol::PeerId peer, Entry& entry);
+  void look_up_later(protocol::PeerId peer, Entry& entry);
 
   boost::asio::io_context& io_;
   Found found_;
+  LookUp look_up_;
+  std::uint64_t entries_made_ = 0;
   std::function<void(protocol::PeerId, const std::vector<net::SocketAddress>&)> candidates_;
   std::map<protocol::PeerId, std::unique_ptr<Entry>> entries_;
   /// The lookup threads keep it alive beyond this object.
