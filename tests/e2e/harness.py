@@ -20,6 +20,8 @@ import sys
 import tempfile
 import time
 
+from ping import ping
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
 
@@ -100,14 +102,11 @@ class Host:
     def ip(self, *words):
         return sh("ip", "-n", self.namespace, *words).stdout
 
-    def ping(self, address, count=3, interval=0.1, size=None, wait=2, extra=()):
-        """Replies received."""
-        words = ["ping", "-n", "-c", count, "-i", interval, "-W", wait, *extra]
-        if size is not None:
-            words += ["-M", "do", "-s", size]
-        output = self.run(*words, address, check_exit=False).stdout
-        found = re.search(r"(\d+) received", output)
-        return int(found.group(1)) if found else 0
+    def ping(self, address, count=3, interval=0.1, size=None, wait=2, fragments=None, source=None):
+        """Replies received. With a size, of the data behind the ICMP header, nothing is fragmented unless said otherwise."""
+        if size is not None and fragments is None:
+            fragments = False
+        return ping(self.namespace, address, count, interval, wait, size or 56, fragments, source)
 
     def reaches(self, address):
         return self.ping(address, count=1, wait=1) == 1

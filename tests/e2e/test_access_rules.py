@@ -111,7 +111,7 @@ while True: threading.Thread(target=echo, args=(listener.accept()[0],)).start()
 
     # It takes the addresses of the other client: then it has none that the server accepts from it.
     stock.ip("address", "add", "10.9.0.2/32", "dev", device)
-    check(stock.ping("10.1.0.3", count=2, wait=1, extra=("-I", "10.9.0.2")) == 0, "another's address takes it nowhere")
+    check(stock.ping("10.1.0.3", count=2, wait=1, source="10.9.0.2") == 0, "another's address takes it nowhere")
     stock.ip("address", "del", "10.9.0.2/32", "dev", device)
 
     access = {(entry.get("group"), entry["rule"]): entry for entry in daemon.status()["access"]}

@@ -65,7 +65,7 @@ def run(lab):
     for port in (8000, 8080):
         wait_for(lambda at=port: calls(at), 5, f"port {port} without a tunnel")
     for caller, called in far.items():
-        wait_for(lambda a=caller, b=called: server.ping(b, count=1, extra=("-I", a)) == 1, 5, f"{caller} without a tunnel")
+        wait_for(lambda a=caller, b=called: server.ping(b, count=1, source=a) == 1, 5, f"{caller} without a tunnel")
     wait_for(lambda: "NO-CARRIER" not in host.ip("link"), 5, "the wire is up")
     before = host.state()
     daemon = lab.start(host, config())
@@ -79,7 +79,7 @@ def run(lab):
     for address in ("192.168.1.1", "fd01::1", "172.17.0.2"):
         check(host.reaches(address), f"{address} is not reached")
     for caller, called in far.items():
-        check(server.ping(called, count=2, extra=("-I", caller)) == 2, f"{caller} has no answer from {called}")
+        check(server.ping(called, count=2, source=caller) == 2, f"{caller} has no answer from {called}")
     check(calls(8000), "a TCP connection from outside has no answer")
     check(calls(8080), "a container's answer is lost")
     check(inside("198.51.100.7"), "who has called before is called around the tunnel")

@@ -41,7 +41,7 @@ def run(lab):
     # A spoke that takes another's address gets nowhere: cryptokey routing on the hub.
     before = hub_daemon.status()["drops"]["source_not_allowed"]
     spokes[0].ip("address", "add", "10.9.0.3/32", "dev", "tun0")
-    check(spokes[0].ping("10.9.0.254", extra=["-I", "10.9.0.3"], wait=1) == 0, "a false source is answered")
+    check(spokes[0].ping("10.9.0.254", source="10.9.0.3", wait=1) == 0, "a false source is answered")
     check(hub_daemon.status()["drops"]["source_not_allowed"] >= before + 3, "a false source is not counted")
 
 

@@ -124,7 +124,7 @@ else: print("sent")
     # Somebody on the wire sends to the tunnel's address (CVE-2019-14899), and is not answered, nor heard.
     server.ip("route", "add", "10.9.0.1/32", "via", "203.0.113.1", "table", "77")
     server.ip("rule", "add", "from", "203.0.113.2", "to", "10.9.0.1", "table", "77")
-    server.ping("10.9.0.1", count=3, wait=1, extra=("-I", "203.0.113.2"))
+    server.ping("10.9.0.1", count=3, wait=1, source="203.0.113.2")
     rules = client.run("nft", "list", "table", "inet", "tunneld-tun0").stdout
     injected = re.search(r"counter injected {\s+packets (\d+)", rules)
     check(injected and int(injected.group(1)) >= 3, f"injected packets are dropped:\n{rules}")

@@ -66,7 +66,7 @@ def run(lab):
     check(hub.ping("fd09::2", size=1280 - 48) == 3, "and so much passes")
     # From one spoke to another: the error comes back through the tunnel.
     check(told(wide, "10.9.0.2", 1300) == 1240, "a packet that the hub passes on is answered")
-    check(wide.ping("10.9.0.2", count=2, extra=["-M", "dont", "-s", "1350"]) == 2, "without DF it arrives in fragments")
+    check(wide.ping("10.9.0.2", count=2, size=1350, fragments=True) == 2, "without DF it arrives in fragments")
 
     # TCP: what the SYNs announce is lowered on the way through the hub, both ways.
     tcp = wide.iperf_server()

@@ -35,7 +35,7 @@ def run(lab):
     alice.ip("route", "del", "10.77.0.0/16")
     check_same_state(running, alice.state(), "after the good file")
     check("10.20.0.0/16" in routes(alice), f"routes after the good file: {routes(alice)}")
-    check(alice.ping("10.8.0.1", extra=("-I", told["addresses"][0])) == 3, "nothing passes after the good file")
+    check(alice.ping("10.8.0.1", source=told["addresses"][0]) == 3, "nothing passes after the good file")
     check(daemon.status()["client"] == told, f"after the good file: {daemon.status()['client']}")
 
     # What the host refuses is left out alone: a route that is there, by whatever metric, and IPv6 where that is off.
