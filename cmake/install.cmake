@@ -2,7 +2,7 @@
 install(TARGETS tunneld RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
 # The prefix is only known when installing, and the unit has to name the binary by its whole path.
 install(CODE "
-  foreach(name tunneld@ tunneld-names tunneld-wait@)
+  foreach(name tunneld@ tunneld-names tunneld-wait@ tunneld-kill-switch@)
     file(READ \"${PROJECT_SOURCE_DIR}/systemd/\${name}.service\" unit)
     string(REPLACE /usr/sbin/tunneld \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_SBINDIR}/tunneld\" unit \"\${unit}\")
     file(WRITE \"${CMAKE_CURRENT_BINARY_DIR}/\${name}.service\" \"\${unit}\")
@@ -10,7 +10,8 @@ install(CODE "
 ")
 # systemd looks in lib, whatever the prefix's library directory is called.
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/tunneld@.service ${CMAKE_CURRENT_BINARY_DIR}/tunneld-names.service
-              ${CMAKE_CURRENT_BINARY_DIR}/tunneld-wait@.service systemd/tunneld-names.socket
+              ${CMAKE_CURRENT_BINARY_DIR}/tunneld-wait@.service
+              ${CMAKE_CURRENT_BINARY_DIR}/tunneld-kill-switch@.service systemd/tunneld-names.socket
         DESTINATION lib/systemd/system)
 # Older ones do not know its keys, and warn.
 if(systemd_VERSION VERSION_GREATER_EQUAL 254)

@@ -168,12 +168,12 @@ Json Daemon::status() {
 void Daemon::stop_by_signal(int signal) {
   StopReason reason = StopReason::kAsked;
   if (signal == SIGTERM && state_.plan.kill_switch) reason = stop_reason();
-  const bool stays_closed = reason != StopReason::kAsked;
   std::string why = signal == SIGINT ? "SIGINT" : "SIGTERM";
-  if (stays_closed) {
-    why += reason == StopReason::kRestart ? ", for a restart" : ", for a shutdown";
-    why += ": the kill switch stays closed";
-  }
+  const bool stays_closed = reason != StopReason::kAsked && reason != StopReason::kByItself;
+  if (reason == StopReason::kRestart) why += ", for a restart";
+  if (reason == StopReason::kShutdown) why += ", for a shutdown";
+  if (stays_closed) why += ": the kill switch stays closed";
+  if (reason == StopReason::kUnknown) why += "; to open it, use `tunneld cleanup " + device_.name() + "`";
   stop(ExitCode::kFine, why, stays_closed);
 }
 

@@ -8,6 +8,8 @@
 #include <string>
 #include <system_error>
 
+#include <unistd.h>
+
 #include "common/log.h"
 #include "daemon/host/system_bus.h"
 
@@ -21,9 +23,8 @@ constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
 constexpr const char* kJob = "org.freedesktop.systemd1.Job";
-/// systemd's own socket, for root: some machines have no system bus.
+/// systemd's own socket, for root: it is there on machines without a system bus, and while the bus hangs.
 constexpr const char* kPrivateAddress = "unix:path=/run/systemd/private";
-constexpr std::chrono::milliseconds kPatience{500};
 
 struct Free {
   void operator()(char* text) const { std::free(text); }
@@ -32,20 +33,20 @@ using Text = std::unique_ptr<char, Free>;
 
 class Systemd {
  public:
-  Systemd() {
-    try {
-      sd_bus* bus = nullptr;
-      sd_checked(sd_bus_open_system(&bus), "the system bus");
-      bus_.reset(bus);
-      wait_until_ready(bus, until_, "connect");
-    } catch (const std::system_error&) {
-      sd_bus* bus = nullptr;
-      sd_checked(sd_bus_new(&bus), "systemd");
-      bus_.reset(bus);
-      sd_checked(sd_bus_set_address(bus, kPrivateAddress), "systemd");
-      sd_checked(sd_bus_start(bus), "systemd");
-      wait_until_ready(bus, until_, "connect");
+  /// All calls together take no longer than `patience`.
+  explicit Systemd(std::chrono::milliseconds patience) : until_(Clock::now() + patience) {
+    if (::geteuid() == 0) {
+      try {
+        connect_privately();
+        return;
+      } catch (const std::system_error&) {
+        // A container may hide it.
+      }
     }
+    sd_bus* bus = nullptr;
+    sd_checked(sd_bus_open_system(&bus), "the system bus");
+    bus_.reset(bus);
+    wait_until_ready(bus, until_, "the system bus");
   }
 
   [[nodiscard]] std::string system_state() { return string_of(kManagerPath, kManager, "SystemState"); }
@@ -72,6 +73,14 @@ class Systemd {
   }
 
  private:
+  void connect_privately() {
+    sd_bus* bus = nullptr;
+    sd_checked(sd_bus_new(&bus), "systemd");
+    bus_.reset(bus);
+    sd_checked(sd_bus_set_address(bus, kPrivateAddress), "systemd");
+    sd_checked(sd_bus_start(bus), "systemd");
+    wait_until_ready(bus, until_, "systemd");
+  }
   [[nodiscard]] std::string string_of(const char* path, const char* interface, const char* name) {
     limit_calls();
     char* value = nullptr;
@@ -87,22 +96,24 @@ class Systemd {
     sd_checked(sd_bus_set_method_call_timeout(bus_.get(), microseconds_left()), "timeout");
   }
 
-  const Clock::time_point until_ = Clock::now() + kPatience;
+  const Clock::time_point until_;
   Bus bus_;
 };
 
 }  // namespace
 
-StopReason stop_reason() noexcept {
+StopReason stop_reason(std::chrono::milliseconds patience) noexcept {
   // systemd sets it for every service, and for nothing else.
   if (std::getenv("INVOCATION_ID") == nullptr) return StopReason::kAsked;
   try {
-    Systemd systemd;
-    if (systemd.job_type() == "restart") return StopReason::kRestart;
-    return systemd.system_state() == "stopping" ? StopReason::kShutdown : StopReason::kAsked;
+    Systemd systemd(patience);
+    const std::string job = systemd.job_type();
+    if (job == "restart") return StopReason::kRestart;
+    if (systemd.system_state() == "stopping") return StopReason::kShutdown;
+    return job == "stop" ? StopReason::kAsked : StopReason::kByItself;
   } catch (const std::exception& error) {
-    log::warn("systemd does not say whether this is a restart ({}): treated as a stop", error.what());
-    return StopReason::kAsked;
+    log::warn("systemd does not say why this service ends: {}", error.what());
+    return StopReason::kUnknown;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -25,9 +26,13 @@
 #include "daemon/host/journal_owner.h"
 #include "daemon/host/privilege.h"
 #include "daemon/host/run_directory.h"
+#include "daemon/stop_reason.h"
 
 namespace tunneld::daemon {
 namespace {
+
+/// systemd is busy while it stops many services.
+constexpr std::chrono::seconds kStopReasonPatience{3};
 
 /// Interfaces that have a file of any kind in the run directory. Throws std::system_error if it cannot be
 /// read.
@@ -223,6 +228,22 @@ ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
 ExitCode clean_up(const std::string& interface, bool kept_closed) {
   const auto left_closed = kept_closed ? HostChanges::LeftClosed::kStays : HostChanges::LeftClosed::kIsUndone;
   return interface.empty() ? clean_up_all(left_closed) : clean_up_one(interface, left_closed);
+}
+
+bool stays_closed_on_stop() {
+  switch (stop_reason(kStopReasonPatience)) {
+    case StopReason::kAsked:
+      return false;
+    case StopReason::kUnknown:
+      std::cerr << "tunneld: a kill switch stays closed, because this may be a restart: to open it, use "
+                   "`tunneld cleanup`\n";
+      return true;
+    case StopReason::kByItself:
+    case StopReason::kRestart:
+    case StopReason::kShutdown:
+      return true;
+  }
+  return true;
 }
 
 }  // namespace tunneld::daemon

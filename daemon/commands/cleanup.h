@@ -13,4 +13,7 @@ namespace tunneld::daemon {
 /// what failed. With `kept_closed`, a kill switch stays as the killed run has left it.
 [[nodiscard]] ExitCode clean_up(const std::string& interface, bool kept_closed = false);
 
+/// For the end of a service: a kill switch is opened only where systemd says that somebody has asked for a stop.
+[[nodiscard]] bool stays_closed_on_stop();
+
 }  // namespace tunneld::daemon

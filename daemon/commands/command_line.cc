@@ -261,6 +261,9 @@ ExitCode run_command_line(int argc, char** argv) {
                                             "Default: all", interface, its_config);
   bool kept_closed = false;
   cleanup->add_flag("--keep-closed", kept_closed, "Undo everything except a kill switch");
+  bool on_stop = false;
+  cleanup->add_flag("--on-stop", on_stop,
+                    "For a unit: the same, unless systemd says that it is being stopped for good");
 
   // Of a unit alone, so not in the help.
   CLI::App* names =
@@ -307,7 +310,7 @@ ExitCode run_command_line(int argc, char** argv) {
     }
     if (*reload_command) return reload(interface);
     if (*doctor) return examine(choose_interface(interface), patient);
-    if (*cleanup) return clean_up(interface, kept_closed);
+    if (*cleanup) return clean_up(interface, kept_closed || (on_stop && stays_closed_on_stop()));
   } catch (const ControlError& error) {
     if (!*cleanup || !was_said_by_the_start()) print_error(error.what());
     return error.code();

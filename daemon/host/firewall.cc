@@ -12,7 +12,8 @@
 //   The
 //                      outer packets are known by their mark, the owner of their socket and its port: a
 //                      program of another user that may send raw packets (mtr's helper) can have the first
-//                      alone.
+//                      alone. What a host needs on its link (DHCP, neighbour discovery) goes out for the
+//                      kernel and for users of the system, not for people: an address can be a message.
 //   outside-*          connections that come in by another interface than a full tunnel get the mark, so that
 //   their
 //                      answers leave outside of it as well: what comes in before it is routed, because of
@@ -213,6 +214,9 @@ void add_isolation(const HostPlan& plan, Rules& rules) {
 
 // --- full tunnel
 
+/// Smaller user numbers are the system's, among them those of DHCP clients that are not root.
+constexpr unsigned kFirstPerson = 1000;
+
 void add_kill_switch(const HostPlan& plan, Rules& rules) {
   if (!plan.kill_switch) return;
   rules.counter("leaks");
@@ -230,17 +234,24 @@ void add_kill_switch(const HostPlan& plan, Rules& rules) {
     rules.line(fmt::format("  elements = {{ {} }}", fmt::join(plan.outer_ports, ", ")));
   rules.line("}");
 
+  const std::string of_system = fmt::format("meta skuid < {} ", kFirstPerson);
+  const std::string discovery =
+      "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 ";
   std::vector<std::string> output{
       ours,
       fmt::format("meta mark {:#x} meta skuid {} udp sport @outer-ports accept", plan.fwmark,
                   plan.outer_owner),
-      "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
-      "ip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept",
-      // Nobody farther away than the link can have sent, nor get, what has a hop limit of 255.
-      "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept",
-      "ip6 daddr ff02::/16 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } "
-      "accept"};
+      // A lease is renewed with the server itself, which may be behind routers.
+      of_system + "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
+      of_system + "ip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept",
+      of_system + discovery + "ip6 daddr { fe80::/10, ff02::/16 } accept"};
   output.insert(output.end(), local.begin(), local.end());
+  // Whatever a program sends ends here: a packet of the kernel's own has no owner.
+  output.push_back("meta skuid 0-4294967294 " + drop);
+  output.push_back(discovery + "accept");
+  output.push_back(
+      "ip6 daddr ff02::/16 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } "
+      "accept");
   output.push_back(drop);
   rules.base_chain("leak-output", "filter", "output priority filter", output);
 

@@ -47,6 +47,19 @@ void keep_only(Capabilities kept) {
   if (syscall(SYS_capset, &header, sets) != 0) fail(errno, "giving up capabilities");
 }
 
+/// Programs that we start (nftables' child process) have it as they have under the unit: of root they would
+/// inherit it, of another user only so.
+void hand_on(Capabilities kept) {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  sets[0] = {.effective = kept, .permitted = kept, .inheritable = kept};
+  if (syscall(SYS_capset, &header, sets) != 0) fail(errno, "handing on capabilities");
+  for (unsigned one = 0; one < 32; ++one) {
+    if (((kept >> one) & 1U) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, one, 0, 0) != 0)
+      fail(errno, "handing on capabilities");
+  }
+}
+
 /// What a program that we start would get back as root.
 void bound_to(Capabilities kept) {
   for (int one = 0;; ++one) {
@@ -90,6 +103,7 @@ void go_on_with(Capabilities kept, const std::optional<config::ServiceUser>& ser
   bound_to(kept);
   if (service) become(*service);
   keep_only(kept);
+  if (service) hand_on(kept);
   // The change of user, and of what it may do, has made it open to others of that user again.
   prctl(PR_SET_DUMPABLE, 0);
 }

@@ -75,6 +75,25 @@ START_FAR = """
 TUNNELD_RUN_DIR=/run/far TUNNELD_STATE_DIR=/run/far-state ip netns exec far tunneld --config /etc/tunneld/far.yaml > /far.log 2>&1 &
 """
 
+# Stops one thread of a process, by its name, and nothing else, until the process is killed.
+FREEZE = """
+import ctypes, os, pathlib, sys
+ptrace = ctypes.CDLL(None, use_errno=True).ptrace
+ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+tasks = pathlib.Path(f"/proc/{sys.argv[1]}/task").iterdir()
+thread = next(int(task.name) for task in tasks if (task / "comm").read_text() == sys.argv[2] + "\\n")
+assert ptrace(0x4206, thread, None, None) == 0, os.strerror(ctypes.get_errno())
+assert ptrace(0x4207, thread, None, None) == 0
+while True:
+    try:
+        _, status = os.waitpid(thread, 0x40000000)
+    except ChildProcessError:
+        break
+    if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+        break
+    print("FROZEN", flush=True)
+"""
+
 
 def configure_pair(lab, root):
     """A tunneld@near, and a far.yaml for another one in the network namespace `far` of the scripts above."""

@@ -90,6 +90,7 @@ def run(lab):
         "usr/lib/sysusers.d/tunneld.conf",
         "usr/lib/tmpfiles.d/tunneld.conf",
         "usr/lib/systemd/system/tunneld-wait@.service",
+        "usr/lib/systemd/system/tunneld-kill-switch@.service",
         "usr/share/doc/tunneld/docs/config.md",
         "usr/share/doc/tunneld/config/site-a.yaml",
     ):

@@ -55,7 +55,7 @@ def run(lab):
             "in",
             "-i",
             "wire",
-            "not (udp and dst port 51820) and not net 192.168.7.0/24 and not arp and not icmp6[0] = 135 "
+            "not (udp and dst port 51820) and not (udp src port 68 and dst port 67) and not net 192.168.7.0/24 and not arp and not icmp6[0] = 135 "
             "and not icmp6[0] = 136 and not icmp6[0] = 133 and not icmp6[0] = 143 and not ip6 multicast",
             stdout=log,
         )
@@ -120,6 +120,36 @@ else: print("sent")
         client.run("python3", "-c", marked, 51820, 0).stdout,
     ]
     check(all("refused 1\n" == words for words in said), f"a program with the tunnel's mark gets out: {said}")
+
+    # Nor are the ports of DHCP, or what neighbours say to each other, for anybody who wants to tell somebody far away something.
+    client.run("sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0")
+    disguised = """
+import socket, struct
+def say(kind, send):
+    try: send()
+    except OSError as error: print(kind, "refused", error.errno)
+    else: print(kind, "sent")
+def dhcp(family, source, target, address):
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("", source))
+    s.sendto(b"secret", (address, target))
+def discovery(kind, address):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, 255)
+    s.sendto(struct.pack(">BBHI16s", kind, 0, 0, 0, b"secretsecretsecr"), (address, 0))
+say("DHCP", lambda: dhcp(socket.AF_INET, 68, 67, "203.0.113.9"))
+say("DHCPv6", lambda: dhcp(socket.AF_INET6, 546, 547, "2001:db8::9"))
+say("solicitation", lambda: discovery(135, "2001:db8::9"))
+say("advertisement", lambda: discovery(136, "2001:db8::9"))
+say("router", lambda: discovery(133, "2001:db8::9"))
+"""
+    kinds = ("DHCP", "DHCPv6", "solicitation", "advertisement", "router")
+    said = client.run(*raw, "python3", "-c", disguised).stdout
+    check(said == "".join(f"{kind} refused 1\n" for kind in kinds), f"in disguise: {said}")
+    # A lease is renewed by a user of the system (systemd-networkd's), with a server that may be far away; the rest stays on the link.
+    said = client.run("setpriv", "--reuid=100", *raw[2:], "python3", "-c", disguised).stdout
+    check(said == "DHCP sent\n" + "".join(f"{kind} refused 1\n" for kind in kinds[1:]), f"a user of the system: {said}")
 
     # Somebody on the wire sends to the tunnel's address (CVE-2019-14899), and is not answered, nor heard.
     server.ip("route", "add", "10.9.0.1/32", "via", "203.0.113.1", "table", "77")

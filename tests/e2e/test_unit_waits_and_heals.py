@@ -1,28 +1,10 @@
 """Under a real systemd: `tunneld wait` and tunneld-wait@ wait for a session, not for a daemon; the watchdog leaves a healthy idle
 daemon alone, and heals a stopped one and one with a single data thread that stands still; six quick restarts are fine."""
-from booted import START_FAR, WIRE_TO_FAR, boot_and_run, configure_pair, install, layer
+from booted import FREEZE, START_FAR, WIRE_TO_FAR, boot_and_run, configure_pair, install, layer
 from harness import check, main
 
 ALONE = True
 
-# Stops one thread of a process and nothing else, until the process is killed.
-FREEZE = """
-import ctypes, os, pathlib, sys
-ptrace = ctypes.CDLL(None, use_errno=True).ptrace
-ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-tasks = pathlib.Path(f"/proc/{sys.argv[1]}/task").iterdir()
-thread = next(int(task.name) for task in tasks if (task / "comm").read_text() == "in-0\\n")
-assert ptrace(0x4206, thread, None, None) == 0, os.strerror(ctypes.get_errno())
-assert ptrace(0x4207, thread, None, None) == 0
-while True:
-    try:
-        _, status = os.waitpid(thread, 0x40000000)
-    except ChildProcessError:
-        break
-    if os.WIFEXITED(status) or os.WIFSIGNALED(status):
-        break
-    print("FROZEN", flush=True)
-"""
 SCRIPT = (
     WIRE_TO_FAR
     + """
@@ -58,7 +40,7 @@ sleep 7
 echo "IDLE $(restarts)"
 kill -STOP $(systemctl show -p MainPID --value tunneld@near)
 healed 1 && echo STOPPED-IS-HEALED
-python3 /freeze.py $(systemctl show -p MainPID --value tunneld@near)
+python3 /freeze.py $(systemctl show -p MainPID --value tunneld@near) in-0
 healed 2 && echo STUCK-IS-HEALED
 tunneld wait tun0 --timeout 20s; echo "AGAIN $?"
 for i in 1 2 3 4 5 6 7 8; do systemctl restart tunneld@near || echo RESTART-REFUSED; done

@@ -127,6 +127,17 @@ TEST_F(FirewallTest, AKillSwitchLetsOutTheTunnelsOwnSocketsAndNotAMarkAlone) {
   expect_loads(closed);
 }
 
+TEST_F(FirewallTest, AKillSwitchLetsOutNeitherDhcpNorDiscoveryOfPeople) {
+  HostPlan closed = plan();
+  closed.kill_switch = true;
+  const std::string rules = firewall_of(closed)->rules;
+  EXPECT_THAT(rules, HasSubstr("meta skuid < 1000 meta nfproto ipv4 udp sport 68 udp dport 67 accept"));
+  const auto everybody = rules.find("meta skuid 0-4294967294 counter name \"leaks\" drop");
+  ASSERT_NE(everybody, std::string::npos);
+  EXPECT_THAT(rules.substr(0, everybody), Not(HasSubstr("hoplimit 255 accept")));
+  EXPECT_THAT(rules.substr(everybody), HasSubstr("ip6 hoplimit 255 accept")) << "the kernel's own";
+}
+
 TEST_F(FirewallTest, AFullTunnelLeavesAnswersOutsideAndAKillSwitchDoesNot) {
   HostPlan full = plan();
   full.allowed_ips = {prefix("0.0.0.0/0")};
