@@ -15,6 +15,7 @@
 #include <netlink/socket.h>
 #include <sys/socket.h>
 
+#include "common/net/dummy_address.h"
 #include "common/net/netlink_message.h"
 
 namespace tunneld::net {
@@ -99,6 +100,7 @@ ifaddrmsg address_header(const InterfaceAddress& address) {
   info.ifa_prefixlen = address.address.length;
   info.ifa_index = address.interface_index;
   if (!address.address.address.is_v4()) info.ifa_flags = IFA_F_NODAD;
+  if (address.address == dummy_address()) info.ifa_scope = RT_SCOPE_HOST;
   return info;
 }
 

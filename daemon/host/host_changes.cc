@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/net/dummy_address.h"
 #include "daemon/host/dns/dns_change.h"
 
 namespace tunneld::daemon {
@@ -15,6 +16,17 @@ namespace {
 bool fails_closed(const HostChange& change) {
   const auto* table = std::get_if<NftTable>(&change);
   return table != nullptr && table->fail_closed;
+}
+
+/// Nothing if it is none.
+const AddressAdded* ipv4_address(const HostChange& change) {
+  const auto* address = std::get_if<AddressAdded>(&change);
+  return address != nullptr && address->address.address.is_v4() ? address : nullptr;
+}
+
+bool is_dummy(const HostChange& change) {
+  const auto* address = ipv4_address(change);
+  return address != nullptr && address->address == net::dummy_address();
 }
 
 std::uint32_t index_of(const HostChange& change) {
@@ -73,6 +85,7 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   for (auto old = present.rbegin(); old != present.rend(); ++old) {
     if (!stays(old->change)) gone.push_back(old->change);
   }
+  std::erase_if(gone, is_dummy);
   // The kernel takes an IPv6 address only once, whatever its prefix length.
   const auto returns_with_another_length = [&added](const HostChange& old) {
     const auto* was = std::get_if<AddressAdded>(&old);
@@ -92,8 +105,7 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   const auto later = std::ranges::stable_partition(
       gone, [](const HostChange& change) { return std::holds_alternative<AddressAdded>(change); });
   if (later.begin() != gone.begin()) {
-    // With its last IPv4 address a link loses all its IPv4 routes, so the new one comes first; and where no
-    // new one comes, the routes are put back.
+    for (const HostChange& change : std::span(gone.begin(), later.begin())) keep_ipv4_routes(change);
     std::erase_if(added, [this](const HostChange* change) {
       const bool is_address = std::holds_alternative<AddressAdded>(*change);
       if (is_address) make(*change);
@@ -105,8 +117,35 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   for (const auto& [old, wish] : replaced) replace(old, wish);
   for (const HostChange* change : added) make(*change);
   for (const HostChange& change : later) revert(change);
+  drop_dummy_address(wanted);
   // A start that fails later than here must not open what a failure left closed: only a wanted end does.
   if (std::exchange(inherited_closed_, false)) stays_closed_ = true;
+}
+
+bool HostChanges::has_ipv4_routes(const std::string& interface) const {
+  return std::ranges::any_of(present_, [&interface](const Present& present) {
+    const auto* route = std::get_if<RouteAdded>(&present.change);
+    return route != nullptr && route->destination.address.is_v4() && route->interface.name == interface;
+  });
+}
+
+void HostChanges::keep_ipv4_routes(const HostChange& going) {
+  const auto* address = ipv4_address(going);
+  if (address == nullptr || !has_ipv4_routes(address->interface.name)) return;
+  const AddressAdded dummy{.interface = {address->interface.name}, .address = net::dummy_address()};
+  if (std::ranges::find(present_, HostChange(dummy), &Present::change) == present_.end()) make(dummy);
+}
+
+void HostChanges::drop_dummy_address(const std::vector<HostChange>& wanted) {
+  const auto dummy = std::ranges::find_if(present_, is_dummy, &Present::change);
+  if (dummy == present_.end() || std::ranges::find(wanted, dummy->change) != wanted.end()) return;
+  const HostChange change = dummy->change;
+  const std::string& interface = ipv4_address(change)->interface.name;
+  const bool has_another = std::ranges::any_of(present_, [&interface](const Present& present) {
+    const auto* address = ipv4_address(present.change);
+    return address != nullptr && !is_dummy(present.change) && address->interface.name == interface;
+  });
+  if (has_another || !has_ipv4_routes(interface)) revert(change);
 }
 
 void HostChanges::restore_what_went_along() {

@@ -167,6 +167,12 @@ class HostChanges {
 
   void make_it(const HostChange& wish);
   void replace(const HostChange& made, const HostChange& wish);
+  [[nodiscard]] bool has_ipv4_routes(const std::string& interface) const;
+  /// With its last IPv4 address a link loses all its IPv4 routes, at once, and putting them back takes its time:
+  /// what is meant for the tunnel would leave in clear. So there is a dummy address meanwhile, and for as long
+  /// as no other comes. (A new one of the same network is not enough: it goes along with the old one.)
+  void keep_ipv4_routes(const HostChange& going);
+  void drop_dummy_address(const std::vector<HostChange>& wanted);
   /// Addresses and routes that the kernel has removed together with an address.
   void restore_what_went_along();
   /// The content of a change whose replacement has failed. `journaled`: with what was there before it.

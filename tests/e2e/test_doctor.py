@@ -20,6 +20,7 @@ def fault(lab, n, name):
             "peer": {"name": "other", "public_key": keys[peer], "allowed_ips": [f"10.9.0.{3 - i}/32"]},
         }
     configs[a]["peer"].update(endpoints=["203.0.113.2:51820"], persistent_keepalive="1s")
+    sections = {"client": {"kill_switch": True}} if name.endswith("with a kill switch") else {}
     start_b, on_a, on_b = True, "nothing comes back from 203.0.113.2:51820", None
     if name == "wrong key of the server":
         configs[a]["peer"]["public_key"] = other
@@ -46,6 +47,8 @@ def fault(lab, n, name):
         start_b = False
         configs[a]["peer"]["allowed_ips"] = ["0.0.0.0/0"]
         on_a = "203.0.113.2:51820: nothing listens there"
+    elif name == "nobody listens with a kill switch":
+        start_b = False
     elif name == "no route":
         configs[a]["peer"]["endpoints"] = ["198.51.100.7:51820"]
         on_a = "no route"
@@ -58,11 +61,14 @@ def fault(lab, n, name):
     elif name == "destination not allowed":
         configs[a]["peer"]["allowed_ips"] = ["10.9.0.77/32"]
         on_a = "for addresses that belong to no peer"
+    elif name == "healthy with a kill switch":
+        on_a = "[ok]   other: there is a session"
     else:
         on_a = on_b = "[ok]   other: there is a session"
     for host in (b, a):
         if host is a or start_b:
-            lab.start(host, lab.config(host, configs[host]["interface"], [configs[host]["peer"]]))
+            own = sections if host is a else {}
+            lab.start(host, lab.config(host, configs[host]["interface"], [configs[host]["peer"]], **own))
     # Somebody uses the tunnel, or tries to.
     a.popen("ping", "-n", "-i", "0.5", "10.9.0.2")
     return name, [(a, on_a), (b, on_b)]
@@ -77,6 +83,8 @@ def run(lab):
         "filtered",
         "nobody listens",
         "nobody listens behind a full tunnel",
+        "healthy with a kill switch",
+        "nobody listens with a kill switch",
         "no route",
         "no such name",
         "source not allowed",
@@ -94,7 +102,9 @@ def run(lab):
             check(words in result.stdout, f"{name}, on {host.name}: '{words}' is not said:\n{result.stdout}")
             sick = "[FAIL]" in result.stdout
             check(result.returncode == (1 if sick else 0), f"{name}: exit {result.returncode}\n{result.stdout}")
-            if name == "healthy":
+            # It lets out the daemon's own datagrams and not doctor's, which is no fault of the tunnel's.
+            check("on this host forbids" not in result.stdout, f"{name}:\n{result.stdout}")
+            if name.startswith("healthy"):
                 check(not sick and "[?]" not in result.stdout, f"a healthy tunnel:\n{result.stdout}")
             elif words not in ("there is a session", "other: it has not called yet"):
                 check(sick, f"{name} is not said to be wrong:\n{result.stdout}")

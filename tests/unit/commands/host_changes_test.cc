@@ -1,14 +1,20 @@
 #include "daemon/host/host_changes.h"
 
+#include <array>
 #include <chrono>
+#include <string_view>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <linux/rtnetlink.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "common/net/file_descriptor.h"
 #include "common/net/tun_device.h"
 #include "daemon/host/changes/sysctl.h"
 #include "daemon/host/interface_lock.h"
@@ -81,6 +87,68 @@ TEST_F(HostChangesTest, TheLastIpv4AddressThatGoesLeavesTheRoutes) {
   EXPECT_THAT(after, Not(HasSubstr("inet 10.8.0.5")));
   EXPECT_THAT(after, HasSubstr("default dev kept table 777 proto 215"));
   EXPECT_THAT(after, HasSubstr("10.20.0.0/16 dev kept table 254 proto 215"));
+}
+
+/// Hears of IPv4 routes of ours that are made.
+class NewRoutes {
+ public:
+  NewRoutes() : socket_(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)) {
+    sockaddr_nl name{};
+    name.nl_family = AF_NETLINK;
+    name.nl_groups = RTMGRP_IPV4_ROUTE;
+    EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+  }
+  /// Since the last time.
+  [[nodiscard]] int number() {
+    int number = 0;
+    alignas(nlmsghdr) std::array<char, 8192> bytes{};
+    for (ssize_t length = 0; (length = ::recv(socket_.get(), bytes.data(), bytes.size(), 0)) > 0;) {
+      const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.data());
+      if (message->nlmsg_type != RTM_NEWROUTE) continue;
+      if (static_cast<const rtmsg*>(NLMSG_DATA(message))->rtm_protocol == net::kRouteProtocol) ++number;
+    }
+    return number;
+  }
+
+ private:
+  net::FileDescriptor socket_;
+};
+
+// Putting back takes its time, and what is sent meanwhile leaves in clear.
+TEST_F(HostChangesTest, RoutesNeverGoWithAnAddress) {
+  const std::string before = host_state();
+  {
+    HostChanges host("kept");
+    const auto with = [](const std::vector<const char*>& addresses, bool routes = true) {
+      std::vector<HostChange> wanted{LinkUp{{"kept"}, 1420}};
+      for (const char* address : addresses) wanted.emplace_back(AddressAdded{{"kept"}, prefix(address)});
+      if (routes) {
+        wanted.emplace_back(RouteAdded{{"kept"}, prefix("0.0.0.0/0"), 777});
+        wanted.emplace_back(RouteAdded{{"kept"}, prefix("10.20.0.0/16")});
+      }
+      return wanted;
+    };
+    NewRoutes made;
+    host.become(with({"10.8.0.5/24"}));
+    EXPECT_EQ(made.number(), 2);
+    for (const auto& addresses : std::vector<std::vector<const char*>>{{"10.8.0.6/24"},
+                                                                       {"10.9.0.6/24"},
+                                                                       {"fd08::5/64"},
+                                                                       {},
+                                                                       {"10.9.0.7/24", "10.9.0.8/24"},
+                                                                       {"10.9.0.9/24"}}) {
+      host.become(with(addresses));
+      EXPECT_EQ(made.number(), 0) << "one was lost";
+      EXPECT_THAT(host_state(), HasSubstr("default dev kept table 777 proto 215"));
+      EXPECT_THAT(host_state(), HasSubstr("10.20.0.0/16 dev kept table 254 proto 215"));
+      const bool has_ipv4 = !addresses.empty() && std::string_view(addresses[0]).starts_with("10.");
+      EXPECT_EQ(host_state().find("inet 192.0.0.8/32") == std::string::npos, has_ipv4) << host_state();
+    }
+    host.become(with({}));
+    host.become(with({}, false));
+    EXPECT_THAT(host_state(), Not(HasSubstr("192.0.0.8")));
+  }
+  EXPECT_EQ(host_state(), before);
 }
 
 TEST_F(HostChangesTest, AnAddressGetsAnotherPrefixLength) {
