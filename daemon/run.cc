@@ -29,12 +29,14 @@ ExitCode run_daemon(const RunOptions& options) {
     print_diagnostics(parsed.diagnostics);
     return ExitCode::kBadUsage;
   }
+  const auto port = parsed.config->interface.listen_port.value_or(0);
+  const bool has_low_port = port != 0 && port < kFirstFreePort;
+  if (!has_low_port) give_up_low_ports();
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
   try {
-    const auto port = parsed.config->interface.listen_port.value_or(0);
     // Root's eyes see who is in the way.
     if (::geteuid() == 0) net::remember_holders(port, parsed.config->interface.name.value);
-    give_up_power(port != 0 && port < kFirstFreePort);
+    give_up_power(has_low_port);
   } catch (const std::system_error& error) {
     print_error(error.what());
     return ExitCode::kRuntimeFailure;

@@ -44,9 +44,8 @@ template <typename T>
   } else if (error == EACCES) {
     words =
         "may not bind UDP port " + number +
-        ": ports below 1024 need CAP_NET_BIND_SERVICE; set a higher listen_port, or give it to the service: "
-        "`systemctl edit tunneld@NAME` with [Service], AmbientCapabilities=CAP_NET_BIND_SERVICE and "
-        "CapabilityBoundingSet=CAP_NET_BIND_SERVICE";
+        ": ports below 1024 need CAP_NET_BIND_SERVICE; set a higher listen_port, or give it to the service "
+        "(AmbientCapabilities=, CapabilityBoundingSet=)";
   }
   throw std::system_error(error, std::generic_category(), words);
 }

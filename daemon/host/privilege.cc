@@ -2,7 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <grp.h>
 #include <linux/capability.h>
@@ -42,9 +46,12 @@ void keep_only(Capabilities kept) {
   if (syscall(SYS_capget, &header, sets) == 0 && sets[0].permitted == kept && sets[0].effective == kept &&
       sets[1].permitted == 0)
     return;
+  // The shipped unit's filter, where a drop-in lets it be root's: what is left then is what the unit gives.
+  const bool is_units = sets[1].permitted == 0 && (sets[0].permitted & ~(kept | kLowPorts)) == 0;
   sets[1] = {};
   sets[0] = {.effective = kept, .permitted = kept, .inheritable = 0};
-  if (syscall(SYS_capset, &header, sets) != 0) fail(errno, "giving up capabilities");
+  if (syscall(SYS_capset, &header, sets) != 0 && !(errno == EPERM && is_units))
+    fail(errno, "giving up capabilities");
 }
 
 /// Programs that we start (nftables' child process) have it as they have under the unit: of root they would
@@ -112,6 +119,24 @@ void go_on_with(Capabilities kept, const std::optional<config::ServiceUser>& ser
 
 bool may_change_network() {
   return (permitted_capabilities() & kNetAdmin) != 0;
+}
+
+void give_up_low_ports() {
+  if (::geteuid() == 0 || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_BIND_SERVICE, 0, 0) != 1)
+    return;
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_NET_BIND_SERVICE, 0, 0) != 0)
+    fail(errno, "giving up capabilities");
+  // What is permitted to who is not root is, after this, what is ambient.
+  std::ifstream file("/proc/self/cmdline");
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  // By its path, after which the kernel names a process.
+  std::error_code unknown;
+  ::execv(std::filesystem::read_symlink("/proc/self/exe", unknown).c_str(), arguments.data());
+  fail(errno, "beginning anew without CAP_NET_BIND_SERVICE");
 }
 
 void give_up_power(bool has_low_port) {

@@ -18,6 +18,11 @@ namespace tunneld::daemon {
 /// Whether this process has CAP_NET_ADMIN.
 [[nodiscard]] bool may_change_network();
 
+/// Who is not root and has been handed CAP_NET_BIND_SERVICE (a service's AmbientCapabilities=) begins this
+/// program anew without it, because the unit's filter forbids capset(2); otherwise nothing. Call it while there
+/// are no keys in memory. Throws std::system_error.
+void give_up_low_ports();
+
 /// Root gives up everything but CAP_NET_ADMIN and, for a port below 1024, CAP_NET_BIND_SERVICE, for itself and
 /// whatever it starts. Who is not root gains nothing by programs that are setuid any more. Of the calling
 /// thread: call it before there are others. Throws std::system_error.

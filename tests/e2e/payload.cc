@@ -69,6 +69,23 @@ bool reads_memory(pid_t of) {
   return process_vm_readv(of, &here, 1, &there, 1, 0) >= 0 || errno == EFAULT;
 }
 
+/// As the daemon, which has no low port, before anything else (daemon/host/privilege.cc).
+void give_up_low_ports(char** argv) {
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_NET_BIND_SERVICE, 0, 0) != 1) return;
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_NET_BIND_SERVICE, 0, 0);
+  execv("/proc/self/exe", argv);
+}
+
+bool takes_low_port() {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(1000);
+  // What is left of it: the inheritable and the bounding set have it.
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE, 0, 0);
+  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  return bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
 bool makes_tun() {
   const int tun = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
   ifreq request{};
@@ -148,6 +165,7 @@ void change_kernel() {
   // What is no module is refused as such where modules may be loaded.
   attempt("load a module", [] { return syscall(SYS_init_module, "", 0, "") == 0 || errno != EPERM; });
   attempt("open a raw socket", [] { return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) >= 0; });
+  attempt("take a port below 1024", takes_low_port);
   attempt("open a packet socket", [] { return socket(AF_PACKET, SOCK_RAW, 0) >= 0; });
   attempt("mount", [] { return mount("none", "/tmp", "tmpfs", 0, nullptr) == 0; });
   attempt("make a namespace for users", [] { return unshare(CLONE_NEWUSER) == 0; });
@@ -185,6 +203,7 @@ void do_own_work() {
 int main(int argc, char** argv) {
   // As a program that is setuid root.
   if (argc == 2 && std::string(argv[1]) == "whoami") return geteuid() == 0 ? 0 : 1;
+  give_up_low_ports(argv);
   const char* directory = std::getenv("STATE_DIRECTORY");
   report = std::fopen((std::string(directory == nullptr ? "/tmp" : directory) + "/payload").c_str(), "we");
   if (report == nullptr) return 1;

@@ -14,16 +14,23 @@ ALONE = True
 
 SCRIPT = """
 ip address show dev tun0 && exit 1
+power() { sed -n 's/^Cap\\(Prm\\|Eff\\|Amb\\):\\t0*//p' /proc/$(systemctl show -p MainPID --value tunneld@site)/status | tr '\\n' ' '; }
+systemctl start tunneld@site && echo "WITHOUT: $(power)$(ps -o comm= -p $(systemctl show -p MainPID --value tunneld@site))"
 sed -i 's/listen_port: 51820/listen_port: 443/' /etc/tunneld/site.yaml
+tunneld reload --config /etc/tunneld/site.yaml
+systemctl stop tunneld@site
+mkdir -p /etc/systemd/system/tunneld@site.service.d
+printf '[Service]\\nAmbientCapabilities=\\nAmbientCapabilities=CAP_NET_ADMIN\\n' \
+    > /etc/systemd/system/tunneld@site.service.d/less.conf
+systemctl daemon-reload
 systemctl start tunneld@site || echo LOW-PORT-REFUSED
 echo "LOW-PORT: $(systemctl show -p NRestarts -p ActiveState tunneld@site | tr '\\n' ' ')"
 journalctl -q -o cat -u tunneld@site | grep 'UDP port 443'
-mkdir -p /etc/systemd/system/tunneld@site.service.d
-printf '[Service]\\nAmbientCapabilities=CAP_NET_BIND_SERVICE\\nCapabilityBoundingSet=CAP_NET_BIND_SERVICE\\n' \
-    > /etc/systemd/system/tunneld@site.service.d/low-port.conf
+rm -r /etc/systemd/system/tunneld@site.service.d
 systemctl daemon-reload
 ip route > /before
 systemctl start tunneld@site && echo STARTED
+echo "WITH: $(power)"
 systemctl show -p ActiveState -p StatusText tunneld@site
 ip address show dev tun0
 ps -o user= -p $(systemctl show -p MainPID --value tunneld@site)
@@ -101,7 +108,7 @@ def run(lab):
             check((document.parent / link).exists(), f"{document.relative_to(root)} links to {link}, which is not installed")
     unit = root / "usr/lib/systemd/system/tunneld@.service"
     check("ExecStart=/usr/sbin/tunneld" in unit.read_text(), unit.read_text())
-    score = sh("systemd-analyze", "security", "--offline=true", "--threshold=15", unit, check_exit=False)
+    score = sh("systemd-analyze", "security", "--offline=true", "--threshold=16", unit, check_exit=False)
     check(score.returncode == 0, f"exposure: {score.stdout[-200:]}")
 
     with layer(lab) as machine:
@@ -138,6 +145,8 @@ while True:
         text = boot_and_run(machine, SCRIPT)
     for words in (
         "STARTED",
+        "\nWITHOUT: 1000 1000 1000 tunneld\n",
+        "interface.listen_port has changed: it takes effect after a restart",
         "LOW-PORT-REFUSED",
         "ports below 1024 need CAP_NET_BIND_SERVICE",
         "\ntunneld\n",
@@ -160,6 +169,7 @@ while True:
         "NO-TABLE",
         "LOW-PORT",
         "NOT-STARTED",
+        "\nWITH: 1400 1400 1400 \n",
         "\nLOW-PORT: NRestarts=0 ActiveState=failed",
         "\nMISTAKE: NRestarts=0 ActiveState=failed",
     ):

@@ -1,6 +1,6 @@
 """Code that runs in the daemon's place, under the unit as it is installed, becomes nobody else, writes nowhere but to its own
-folders, reads no secrets of others, reaches neither systemd nor other processes, and adds nothing to the kernel; but it can do what
-the daemon does. The same code without the unit's sandbox does all of it, so that the test can fail."""
+folders, reads no secrets of others, reaches neither systemd nor other processes, takes no low port, and adds nothing to the kernel;
+but it can do what the daemon does. The same code without the unit's sandbox does all of it, so that the test can fail."""
 import shutil
 
 from booted import boot_and_run, configure_near, install, layer

@@ -72,9 +72,9 @@ def run(lab):
         text = boot_and_run(root, SCRIPT, seconds=120)
     net_admin, low_port = "1000", "1400"
     for words in (
-        f"ROOT: root {net_admin} {net_admin} 1 ",
+        f"ROOT: root {low_port} {low_port} 1 ",
         "ADDED-EARLY",
-        f"SERVICE: tunneld {net_admin} {net_admin} 1 ",
+        f"SERVICE: tunneld {net_admin} {low_port} 1 ",
         "FOREIGN: ",
         "CLOSED: ",
         "ADDED-LATE",
