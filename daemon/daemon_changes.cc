@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/counted.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/log_about.h"
@@ -181,7 +182,7 @@ Json Daemon::reload() {
     if (server_) server_->reconfigured(inputs_.config, std::move(*pool));
     if (client_) client_->reconfigured(inputs_.config, std::move(*held));
     const log::About about("reloaded");
-    log::info("reloaded {}: {} peers added, {} removed, {} changed", config_path_, changed.added,
+    log::info("reloaded {}: {} added, {} removed, {} changed", config_path_, counted(changed.added, "peer"),
               changed.removed, changed.changed);
     for (const std::string& note : notes) log::warn("reload: {}", note);
     return {{"reloaded", device_.name()},

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/counted.h"
+
 namespace tunneld::daemon {
 
 LogStream::LogStream(int fd) : fd_(fd) {
@@ -59,7 +61,7 @@ bool LogStream::begin(std::string_view line) {
 }
 
 std::string lines_dropped_in_words(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " line" : " lines") + " of the log dropped: nobody read them";
+  return counted(count, "line") + " of the log dropped: nobody read them";
 }
 
 void LogStream::write(std::string_view line, std::string_view prefix) {

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/counted.h"
 #include "common/crypto/keys.h"
 #include "common/log.h"
 #include "daemon/desired_state.h"
@@ -128,9 +129,9 @@ void log_start(const config::Config& config, const net::TunDevice& device, const
         device.name());
   }
   const net::TunFeatures& features = device.features();
-  log::info("{} is up: udp port {}, {} worker{}, {}, offloads: tcp {}, udp {}, udp segmentation {}",
-            device.name(), socket.port(), workers, workers == 1 ? "" : "s", engine,
-            features.tcp ? "on" : "off", features.udp ? "on" : "off", socket.segments() ? "on" : "off");
+  log::info("{} is up: udp port {}, {}, {}, offloads: tcp {}, udp {}, udp segmentation {}", device.name(),
+            socket.port(), counted(workers, "worker"), engine, features.tcp ? "on" : "off",
+            features.udp ? "on" : "off", socket.segments() ? "on" : "off");
   if (!socket.has_ipv6()) log::warn("this host has no IPv6: peers at IPv6 addresses cannot be reached");
 }
 

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "common/counted.h"
 #include "common/log.h"
 #include "common/net/system_clock.h"
 
@@ -68,7 +69,7 @@ void PathWatch::take_turn() {
     ++told;
     driver_.route_changed(peer);
   }
-  if (told > 0) log::info("the network has changed ({}): telling {} peers", why_, told);
+  if (told > 0) log::info("the network has changed ({}): telling {}", why_, counted(told, "peer"));
   if (left_.empty() && !again_) return;
   pause_.expires_after(kPause);
   pause_.async_wait([this](const boost::system::error_code& error) {

@@ -6,6 +6,7 @@
 
 #include <fmt/core.h>
 
+#include "common/counted.h"
 #include "common/log.h"
 #include "common/net/system_clock.h"
 #include "daemon/service_notify.h"
@@ -30,8 +31,7 @@ std::string ago(Duration age) {
 
 std::string status_line(const std::string& interface, const std::vector<PeerInBrief>& peers) {
   const auto up = std::ranges::count_if(peers, &PeerInBrief::up);
-  std::string line =
-      fmt::format("{}: {} of {} peer{} connected", interface, up, peers.size(), peers.size() == 1 ? "" : "s");
+  std::string line = fmt::format("{}: {} of {} connected", interface, up, counted(peers.size(), "peer"));
   const PeerInBrief* last = nullptr;
   for (const PeerInBrief& peer : peers) {
     if (peer.up || !peer.silent_for) continue;

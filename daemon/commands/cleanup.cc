@@ -12,6 +12,7 @@
 
 #include <unistd.h>
 
+#include "common/counted.h"
 #include "common/net/netlink.h"
 #include "common/nothing_left.h"
 #include "daemon/host/changes/nft_table.h"
@@ -47,10 +48,6 @@ std::set<std::string> known_interfaces() {
   }
   if (error && nothing_left(error.value())) throw std::system_error(error, run_directory().string());
   return interfaces;
-}
-
-std::string counted(std::size_t number, const std::string& noun) {
-  return std::to_string(number) + " " + noun + (number == 1 ? "" : "s");
 }
 
 /// Precondition: the lock of the interface is held.

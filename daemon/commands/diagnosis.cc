@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "common/counted.h"
 #include "common/json.h"
 #include "daemon/host_status.h"
 #include "daemon/switch_loops.h"
@@ -161,8 +162,7 @@ std::vector<Finding> diagnose(const Json& before, const Json& after, const Unrea
     if (drops == 0) continue;
     std::string words = cause.words;
     if (words.ends_with("the right one is ")) words += interface.at("public_key").get<std::string>();
-    findings.push_back(
-        {Health::kBad, "", words + " (" + std::to_string(drops) + " packets during the check)"});
+    findings.push_back({Health::kBad, "", words + " (" + counted(drops, "packet") + " during the check)"});
   }
 
   const bool refused = new_drops(before, after, "handshake_refused") != 0;

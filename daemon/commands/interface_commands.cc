@@ -3,6 +3,7 @@
 #include <chrono>
 #include <iostream>
 
+#include "common/counted.h"
 #include "common/json.h"
 #include "config/parse.h"
 #include "daemon/commands/cleanup.h"
@@ -28,7 +29,7 @@ ExitCode reload(const std::string& interface) {
   const Json reply = ask(choose_interface(interface), "reload");
   const auto& peers = reply.at("peers");
   std::cout << "reloaded " << reply.at("reloaded").get<std::string>() << ": "
-            << peers.at("added").get<std::size_t>() << " peers added, "
+            << counted(peers.at("added").get<std::size_t>(), "peer") << " added, "
             << peers.at("removed").get<std::size_t>() << " removed, "
             << peers.at("changed").get<std::size_t>() << " changed\n";
   for (const auto& note : reply.at("notes")) std::cout << note.get<std::string>() << "\n";

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/counted.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/log_about.h"
@@ -246,8 +247,8 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
     const auto grant = next.grant(key, now.wall, fixed);
     if (!grant) {
       return refuse(ConfigMessage::Refusal::kExhausted, "the pool " + next.exhausted() + " is used up (" +
-                                                            std::to_string(next.leases().size()) +
-                                                            " leases): make 'server.pool' larger");
+                                                            counted(next.leases().size(), "lease") +
+                                                            "): make 'server.pool' larger");
     }
     if (grant->is_new && !save(next, now.wall))
       return refuse(ConfigMessage::Refusal::kStorage, "its lease cannot be written to disk");
