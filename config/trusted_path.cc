@@ -18,8 +18,8 @@ namespace {
 /// As the kernel's (path_resolution(7)).
 constexpr int kMostLinks = 40;
 
-bool is_trusted(uid_t user) {
-  return user == 0 || user == ::geteuid();
+bool is_trusted(uid_t user, std::optional<uid_t> also) {
+  return user == 0 || user == ::geteuid() || user == also;
 }
 
 std::string belongs_to(uid_t user) {
@@ -42,8 +42,8 @@ std::string joined(const std::string& directory, const std::string& name) {
 
 }  // namespace
 
-std::string who_changes_names_in(const struct stat& directory) {
-  if (!is_trusted(directory.st_uid)) return belongs_to(directory.st_uid);
+std::string who_changes_names_in(const struct stat& directory, std::optional<uid_t> also) {
+  if (!is_trusted(directory.st_uid, also)) return belongs_to(directory.st_uid);
   if ((directory.st_mode & S_ISVTX) != 0) return {};
   if ((directory.st_mode & S_IWOTH) != 0) return "can be written by everybody";
   if ((directory.st_mode & S_IWGRP) != 0)
@@ -51,7 +51,7 @@ std::string who_changes_names_in(const struct stat& directory) {
   return {};
 }
 
-std::variant<std::string, UntrustedPath> follow_links(const std::string& path) {
+std::variant<std::string, UntrustedPath> follow_links(const std::string& path, std::optional<uid_t> also) {
   std::error_code failed;
   const std::filesystem::path whole = std::filesystem::absolute(path, failed);
   if (failed) return UntrustedPath{path, failed.message(), failed.value()};
@@ -71,7 +71,7 @@ std::variant<std::string, UntrustedPath> follow_links(const std::string& path) {
       return UntrustedPath{at, std::generic_category().message(error), error};
     };
     if (::lstat(here.c_str(), &status) != 0) return unreachable(here, errno);
-    if (std::string reason = who_changes_names_in(status); !reason.empty())
+    if (std::string reason = who_changes_names_in(status, also); !reason.empty())
       return UntrustedPath{here, std::move(reason)};
     const std::string next = joined(here, name);
     if (::lstat(next.c_str(), &status) != 0) return unreachable(next, errno);
@@ -79,7 +79,7 @@ std::variant<std::string, UntrustedPath> follow_links(const std::string& path) {
       here = next;
       continue;
     }
-    if (!is_trusted(status.st_uid)) return UntrustedPath{next, belongs_to(status.st_uid)};
+    if (!is_trusted(status.st_uid, also)) return UntrustedPath{next, belongs_to(status.st_uid)};
     if (++links > kMostLinks) return unreachable(next, ELOOP);
     std::array<char, PATH_MAX> target{};
     const ssize_t length = ::readlink(next.c_str(), target.data(), target.size());

@@ -5,17 +5,20 @@
 // followed step by step, and only where nobody but trusted users can change them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <variant>
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
 namespace tunneld::config {
 
-/// Empty if only root and this process's user can change names in this directory; otherwise the reason, as
-/// in "belongs to user 1000". In a sticky directory (/tmp) everybody can make names, and nobody can change
+/// Empty if only root, this process's user and `also` can change names in this directory; otherwise the
+/// reason, as in "belongs to user 1000". In a sticky directory (/tmp) everybody can make names, and nobody can change
 /// those of others.
-[[nodiscard]] std::string who_changes_names_in(const struct stat& directory);
+[[nodiscard]] std::string who_changes_names_in(const struct stat& directory,
+                                               std::optional<uid_t> also = std::nullopt);
 
 struct UntrustedPath {
   /// The directory or link that is the reason, and what is wrong with it: "belongs to user 1000".
@@ -25,9 +28,10 @@ struct UntrustedPath {
   int error = 0;
 };
 
-/// The absolute path without links that `path` leads to. Each link belongs to root or to this process's user,
-/// and nobody else can change names in any directory on the way. That holds afterwards, too, so the result
+/// The absolute path without links that `path` leads to. Each link belongs to root, to this process's user or
+/// to `also`, and nobody else can change names in any directory on the way; the last one is not looked at. That holds afterwards, too, so the result
 /// may be opened without a race.
-[[nodiscard]] std::variant<std::string, UntrustedPath> follow_links(const std::string& path);
+[[nodiscard]] std::variant<std::string, UntrustedPath> follow_links(const std::string& path,
+                                                                    std::optional<uid_t> also = std::nullopt);
 
 }  // namespace tunneld::config

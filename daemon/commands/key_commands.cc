@@ -2,17 +2,14 @@
 
 #include <array>
 #include <cctype>
-#include <cstring>
 #include <iostream>
 #include <string_view>
 #include <system_error>
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "common/crypto/keys.h"
-#include "common/net/file_descriptor.h"
-#include "config/service_user.h"
+#include "daemon/commands/new_files.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -26,24 +23,18 @@ struct KeyText {
   ~KeyText() { sodium_memzero(text.data(), text.size()); }
 };
 
-void write_all(int fd, const char* base64, const std::string& path) {
-  // One buffer and no stream, so that no copy of the key remains.
-  std::array<char, 45> line{};
-  std::memcpy(line.data(), base64, 44);
-  line[44] = '\n';
-  const ssize_t written = write(fd, line.data(), line.size());
-  sodium_memzero(line.data(), line.size());
-  if (written != static_cast<ssize_t>(line.size()))
-    throw std::system_error(errno, std::generic_category(), path);
-}
-
-ExitCode emit(const KeyText& key, const std::string& file) {
-  if (file.empty()) {
-    write_all(STDOUT_FILENO, key.text.data(), "standard output");
-    return ExitCode::kFine;
-  }
+ExitCode emit(KeyText& key, const std::string& file) {
+  // Its zero at the end is not needed any more; and no stream, so that no copy of the key remains.
+  key.text.back() = '\n';
+  const std::string_view line(key.text.data(), key.text.size());
   try {
-    write_key_file(file, key.text.data());
+    if (file.empty()) {
+      write_whole(STDOUT_FILENO, line, "standard output");
+    } else {
+      NewFiles files;
+      files.write(file, line);
+      files.keep();
+    }
   } catch (const std::system_error& error) {
     std::cerr << "tunneld: " << error.what() << "\n";
     return ExitCode::kRuntimeFailure;
@@ -52,14 +43,6 @@ ExitCode emit(const KeyText& key, const std::string& file) {
 }
 
 }  // namespace
-
-void write_key_file(const std::string& path, const char* base64) {
-  const net::FileDescriptor file(
-      open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file.is_open()) throw std::system_error(errno, std::generic_category(), path);
-  config::let_service_read(file.get(), path);
-  write_all(file.get(), base64, path);
-}
 
 ExitCode generate_private_key(const std::string& file) {
   const crypto::PrivateKey key = crypto::PrivateKey::generate();

@@ -13,7 +13,4 @@ namespace tunneld::daemon {
 /// Private key on standard input, public key to stdout.
 [[nodiscard]] ExitCode print_public_key();
 
-/// Writes 44 characters of base64 and a newline to a new file. Throws std::system_error.
-void write_key_file(const std::string& path, const char* base64);
-
 }  // namespace tunneld::daemon

@@ -23,10 +23,11 @@ class NewFiles {
   NewFiles& operator=(const NewFiles&) = delete;
   ~NewFiles();
 
-  /// Throws std::system_error, also if the file exists.
+  /// Throws std::system_error, also if the file exists, or if another user (except sudo's user) owns or can
+  /// write to a directory on the way to it. One that is sticky (/tmp) will do.
   void write(const std::string& path, std::string_view text, mode_t mode = 0600);
   /// Makes the directory with its parents; an existing one stays unchanged. Throws std::system_error, also if
-  /// another user owns that directory (except sudo's user) or can write to it.
+  /// another user (except sudo's user) owns or can write to that directory, sticky or not, or to one above it.
   void make_directory(const std::string& path);
   void keep();
   [[nodiscard]] const std::vector<std::string>& paths() const { return files_; }

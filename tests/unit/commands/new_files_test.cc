@@ -5,6 +5,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "daemon/commands/key_commands.h"
 #include "daemon/commands/peer_file.h"
 #include "tests/unit/config/temporary_files.h"
 #include "tests/unit/host/run_directory_fixture.h"
@@ -80,6 +82,47 @@ TEST(NewFiles, GoIntoNoDirectoryThatOthersOwnOrCanWrite) {
   EXPECT_NE(refusal(shared + "/a").find("belongs to user 65534"), std::string::npos);
   ::setenv("SUDO_UID", "65534", 1);
   EXPECT_EQ(refusal(shared), "taken");
+  ::unsetenv("SUDO_UID");
+}
+
+TEST(NewFiles, GoNowhereBelowADirectoryThatOthersCanRename) {
+  const TemporaryFiles files;
+  const std::string shared = files.path("shared");
+  const std::string own = shared + "/own/inner";
+  std::filesystem::create_directories(own);
+  const auto is_refused = [](const std::function<void(NewFiles&)>& work) {
+    try {
+      NewFiles made;
+      work(made);
+    } catch (const std::system_error& error) {
+      return std::string(error.what()).find("/shared can be written by everybody") != std::string::npos;
+    }
+    return false;
+  };
+  const auto directory = [&own](NewFiles& made) { made.make_directory(own); };
+  const auto file = [&own](NewFiles& made) { made.write(own + "/x", "text"); };
+  const auto beside = [&shared](NewFiles& made) { made.write(shared + "/x", "text"); };
+  for (const mode_t mode : {0755U, 0777U, 01777U}) {
+    ASSERT_EQ(::chmod(shared.c_str(), mode), 0);
+    EXPECT_EQ(is_refused(directory), mode == 0777U) << std::oct << mode;
+    EXPECT_EQ(is_refused(file), mode == 0777U) << std::oct << mode;
+    EXPECT_EQ(is_refused(beside), mode == 0777U) << std::oct << mode;
+  }
+  // As `genkey -o` and `export -o` do.
+  ASSERT_EQ(::chmod(shared.c_str(), 0777), 0);
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(generate_private_key(own + "/key"), ExitCode::kRuntimeFailure);
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("can be written by everybody"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(own + "/key"));
+  // A link in it leads where others choose.
+  ASSERT_EQ(::chmod(shared.c_str(), 0755), 0);
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  std::filesystem::create_symlink("own", shared + "/link");
+  ASSERT_EQ(::lchown((shared + "/link").c_str(), 65534, 65534), 0);
+  NewFiles made;
+  EXPECT_THROW(made.write(shared + "/link/x", "text"), std::system_error);
+  ::setenv("SUDO_UID", "65534", 1);
+  EXPECT_NO_THROW(made.write(shared + "/link/x", "text"));
   ::unsetenv("SUDO_UID");
 }
 
