@@ -59,9 +59,11 @@ std::string show_own_resolver(bool own_resolver) {
 constexpr Option<DnsConfig> kDnsOptions[] = {
     {.key = "servers",
      .values = "a list of up to 8 addresses",
+     .wg_quick = "DNS",
      .value = value<&DnsConfig::servers, read_dns_servers>()},
     {.key = "search",
      .values = "a list of up to 16 domains",
+     .wg_quick = "DNS",
      .value = value<&DnsConfig::search, read_search_domains>()},
     // Only the host itself knows this; pushed_dns_options() ends before it.
     {.key = "own_resolver",

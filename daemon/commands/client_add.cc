@@ -10,6 +10,7 @@
 #include "config/yaml_writer.h"
 #include "daemon/commands/client_addresses.h"
 #include "daemon/commands/client_commands.h"
+#include "daemon/commands/export_command.h"
 #include "daemon/commands/new_files.h"
 #include "daemon/commands/peer_file.h"
 #include "daemon/commands/qr_code.h"
@@ -175,6 +176,7 @@ ExitCode add(const ClientAddOptions& options) {
                    .addresses = choose_addresses(options, server),
                    .private_key = std::nullopt,
                    .preshared_key = std::nullopt,
+                   .push = {},
                    .all_traffic = options.all_traffic};
   if (options.public_key.empty()) client.private_key = crypto::PrivateKey::generate();
   const auto key = client.private_key ? std::optional(client.private_key->public_key())
@@ -188,12 +190,13 @@ ExitCode add(const ClientAddOptions& options) {
   const std::string yaml = peer_yaml(client, *key, options);
   check_with(options, folder.yaml_path(options.name), yaml);
   const ServerSide side{server, keys.private_key.public_key(), endpoint};
-  const crypto::SecretText wg_quick = client_wg_quick(side, client);
-  const crypto::SecretText qr = options.qr ? qr_for_terminal(wg_quick) : crypto::SecretText();
+  const config::WgQuickText wg_quick = client_wg_quick(side, client);
+  const crypto::SecretText qr = options.qr ? qr_for_terminal(wg_quick.text) : crypto::SecretText();
+  if (options.wg || options.qr) print_left_out(wg_quick);
 
   NewFiles secrets;
   NewFiles files;
-  write_client(files, options, side, client, wg_quick);
+  write_client(files, options, side, client, wg_quick.text);
   secrets.make_directory(folder.path());
   folder.drop_leftovers(options.name);
   if (client.preshared_key)

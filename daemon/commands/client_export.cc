@@ -5,6 +5,7 @@
 
 #include "daemon/commands/client_addresses.h"
 #include "daemon/commands/client_commands.h"
+#include "daemon/commands/export_command.h"
 #include "daemon/commands/new_files.h"
 #include "daemon/commands/server_clients.h"
 
@@ -24,15 +25,17 @@ ExitCode write_out(const ClientOptions& options, const std::string& endpoint, co
                    .addresses = addresses_of(*peer),
                    .private_key = std::nullopt,
                    .preshared_key = std::move(keys.preshared_keys[index]),
+                   .push = peer->push,
                    .all_traffic = false};
   const ServerSide side{server, keys.private_key.public_key(), server_endpoint(server, endpoint)};
-  const crypto::SecretText text = client_wg_quick(side, client);
+  const config::WgQuickText text = client_wg_quick(side, client);
+  print_left_out(text);
   if (output.empty()) {
-    write_whole(STDOUT_FILENO, text, "standard output");
+    write_whole(STDOUT_FILENO, text.text, "standard output");
     return ExitCode::kFine;
   }
   NewFiles files;
-  files.write(output, text);
+  files.write(output, text.text);
   files.keep();
   return ExitCode::kFine;
 }

@@ -2,23 +2,30 @@
 
 #include <algorithm>
 
-#include "config/wg_quick/wg_quick.h"
 #include "config/yaml_writer.h"
 #include "daemon/commands/client_addresses.h"
 
 namespace tunneld::daemon {
 namespace {
 
-using Routes = std::vector<config::Located<net::IpPrefix>>;
-
 /// Most NATs forget an idle mapping after half a minute.
 constexpr std::chrono::seconds kKeepalive{25};
+
+config::PushConfig pushed_to(const ServerSide& server, const NewClient& client) {
+  const config::PushConfig& all = server.config.server->value.push;
+  const config::PushConfig& own = client.push;
+  return {.routes = own.routes ? own.routes : all.routes,
+          .dns = own.dns ? own.dns : all.dns,
+          .mtu = own.mtu ? own.mtu : all.mtu,
+          .keepalive = own.keepalive ? own.keepalive : all.keepalive};
+}
 
 /// The networks that the client sends into the tunnel.
 std::vector<net::IpPrefix> networks_for(const ServerSide& server, const NewClient& client) {
   if (client.all_traffic) return {*net::IpPrefix::parse("0.0.0.0/0"), *net::IpPrefix::parse("::/0")};
   std::vector<net::IpPrefix> networks = client_networks(server.config);
-  for (const auto& route : server.config.server->value.push.routes.value_or(Routes())) {
+  const auto routes = pushed_to(server, client).routes;
+  for (const auto& route : routes ? *routes : std::vector<config::Located<net::IpPrefix>>()) {
     if (std::find(networks.begin(), networks.end(), route.value) == networks.end())
       networks.push_back(route.value);
   }
@@ -27,8 +34,9 @@ std::vector<net::IpPrefix> networks_for(const ServerSide& server, const NewClien
 
 /// The client's side as a configuration of ours.
 config::Config client_config(const ServerSide& server, const NewClient& client) {
-  const config::PushConfig& push = server.config.server->value.push;
+  const config::PushConfig push = pushed_to(server, client);
   config::Config config;
+  config.interface.type = server.config.interface.type;
   config.interface.mtu = push.mtu ? push.mtu : server.config.interface.mtu;
   for (const net::IpAddress& address : client.addresses)
     config.interface.addresses.push_back({net::IpPrefix::of(address), {}});
@@ -63,7 +71,7 @@ std::string client_yaml(const ServerSide& server, const NewClient& client) {
   return out;
 }
 
-crypto::SecretText client_wg_quick(const ServerSide& server, const NewClient& client) {
+config::WgQuickText client_wg_quick(const ServerSide& server, const NewClient& client) {
   using config::WhosePrivateKey;
   const auto whose = client.private_key ? WhosePrivateKey::kOurs : WhosePrivateKey::kTheirs;
   const crypto::PrivateKey none =
@@ -72,8 +80,7 @@ crypto::SecretText client_wg_quick(const ServerSide& server, const NewClient& cl
   keys.preshared_keys.emplace_back();
   if (client.preshared_key) keys.preshared_keys.back() = client.preshared_key->clone();
   return write_wg_quick(client_config(server, client), keys,
-                        server.config.server->value.push.dns.value_or(config::DnsConfig()), whose)
-      .text;
+                        pushed_to(server, client).dns.value_or(config::DnsConfig()), whose);
 }
 
 }  // namespace tunneld::daemon

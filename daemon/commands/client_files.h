@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "common/crypto/keys.h"
-#include "common/crypto/secret_text.h"
 #include "config/config.h"
 #include "config/peer_endpoint.h"
+#include "config/wg_quick/wg_quick.h"
 
 namespace tunneld::daemon {
 
@@ -19,6 +19,8 @@ struct NewClient {
   /// nullopt if the client has made its key itself.
   std::optional<crypto::PrivateKey> private_key;
   std::optional<crypto::PresharedKey> preshared_key;
+  /// What the server overrides of its 'push' for this client.
+  config::PushConfig push = {};
   /// Everything goes through the tunnel, not only packets for the networks behind the server.
   bool all_traffic = false;
 };
@@ -33,7 +35,7 @@ struct ServerSide {
 /// client.yaml, which refers to the files private.key and preshared.key beside it and holds no secret.
 [[nodiscard]] std::string client_yaml(const ServerSide& server, const NewClient& client);
 
-/// A file for wg-quick or a phone's WireGuard, with its keys.
-[[nodiscard]] crypto::SecretText client_wg_quick(const ServerSide& server, const NewClient& client);
+/// A file for wg-quick or a phone's WireGuard, with its keys, and what it cannot express.
+[[nodiscard]] config::WgQuickText client_wg_quick(const ServerSide& server, const NewClient& client);
 
 }  // namespace tunneld::daemon

@@ -7,10 +7,13 @@
 
 #include "config/load_keys.h"
 #include "config/parse.h"
-#include "config/wg_quick/wg_quick.h"
 #include "daemon/commands/new_files.h"
 
 namespace tunneld::daemon {
+
+void print_left_out(const config::WgQuickText& file) {
+  for (const std::string& line : file.left_out) std::cerr << "left out: " << line << "\n";
+}
 
 ExitCode export_wg_quick(const ExportOptions& options) {
   const config::ParseResult parsed = config::parse_file(options.config);
@@ -21,7 +24,7 @@ ExitCode export_wg_quick(const ExportOptions& options) {
   if (!keys.keys) return ExitCode::kBadUsage;
   const config::WgQuickText text = write_wg_quick(*parsed.config, *keys.keys, parsed.config->interface.dns,
                                                   config::WhosePrivateKey::kOurs);
-  for (const std::string& line : text.left_out) std::cerr << "left out: " << line << "\n";
+  print_left_out(text);
   try {
     if (options.output.empty()) {
       write_whole(STDOUT_FILENO, text.text, "standard output");

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "config/wg_quick/wg_quick.h"
 #include "daemon/exit_code.h"
 
 namespace tunneld::daemon {
@@ -15,5 +16,8 @@ struct ExportOptions {
 /// `tunneld export`: the interface as a file for wg-quick, with its keys. What wg-quick has no words for is
 /// named on stderr. Never overwrites a file.
 [[nodiscard]] ExitCode export_wg_quick(const ExportOptions& options);
+
+/// The same words for the file of a client.
+void print_left_out(const config::WgQuickText& file);
 
 }  // namespace tunneld::daemon

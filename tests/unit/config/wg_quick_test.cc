@@ -198,6 +198,7 @@ TEST(WgQuick, SaysEverythingThatItDrops) {
   config.interface.mac_address = {*net::MacAddress::parse("02:00:00:00:00:01"), {}};
   config.interface.bridge.emplace();
   config.interface.persist.emplace();
+  config.interface.dns.own_resolver = true;
   config.interface.offload = AutoOff::kOff;
   config.interface.extension = AutoOff::kOff;
   config.crypto = {.engine = crypto::EngineChoice::kLibsodium, .fast_cipher = AutoOff::kOff};
@@ -212,9 +213,9 @@ TEST(WgQuick, SaysEverythingThatItDrops) {
   config.peers[0].push.mtu = 1400;
   for (const char* option :
        {"interface.type", "interface.mac_address", "interface.bridge", "interface.persist",
-        "interface.offload", "interface.extension", "crypto.engine", "crypto.fast_cipher", "workers",
-        "switch", "groups", "log", "peer berlin: endpoint_order", "peer berlin: mac_addresses",
-        "peer berlin: group", "peer berlin: allow", "peer berlin: push"}) {
+        "interface.dns.own_resolver", "interface.offload", "interface.extension", "crypto.engine",
+        "crypto.fast_cipher", "workers", "switch", "groups", "log", "peer berlin: endpoint_order",
+        "peer berlin: mac_addresses", "peer berlin: group", "peer berlin: allow", "peer berlin: push"}) {
     EXPECT_THAT(dropped(), HasSubstr(std::string(option) + ": "));
   }
 }
