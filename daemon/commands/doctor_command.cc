@@ -94,10 +94,8 @@ ExitCode examine(const std::string& interface, const std::string& peer) {
   const Json after = ask(interface, "status");
   bool is_well = true;
   std::vector<Finding> findings = diagnose(before, after, probe_all(after, peer), peer);
-  if (after.value("forwarding", false)) {
-    const std::vector<Finding> found = forward_findings(interface);
-    findings.insert(findings.end(), found.begin(), found.end());
-  }
+  const std::vector<Finding> found = forward_findings(interface, forwards_for_tunnel(after, host_forwards()));
+  findings.insert(findings.end(), found.begin(), found.end());
   for (const Finding& finding : findings) {
     std::cout << mark(finding.health) << (finding.peer.empty() ? "" : finding.peer + ": ") << finding.words
               << "\n";
