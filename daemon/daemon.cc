@@ -156,6 +156,12 @@ Json Daemon::status() {
   if (server_) status["server"] = server_->status();
   if (client_) status["client"] = client_->status();
   status["host"] = host_status(host_watch_);
+  status["elsewhere"] = Json::array();
+  try {
+    status["elsewhere"] = Json(addresses_elsewhere());
+  } catch (const std::system_error& error) {
+    log::debug("{}", error.what());
+  }
   if (config().server && config().server->value.forwarding.enabled) status["forwarding"] = true;
   // How the daemon's own datagrams leave: doctor's would take another way, or none.
   if (state_.plan.fwmark != 0) status["fwmark"] = state_.plan.fwmark;

@@ -108,8 +108,11 @@ class Daemon {
   /// Where the port is ours to choose: another one, for all sockets. False: it stays.
   [[nodiscard]] bool take_new_port();
   [[nodiscard]] std::vector<std::uint16_t> outer_ports(const std::vector<net::UdpSocket>& sockets) const;
-  /// One warning for each address or network of ours that another interface has as well.
-  void tell_addresses_elsewhere() const;
+  /// Of the tunnel's addresses and networks, those that another interface has as well, one line each. Throws
+  /// std::system_error.
+  [[nodiscard]] std::vector<std::string> addresses_elsewhere() const;
+  /// Warns of those that have not been told of.
+  void tell_addresses_elsewhere();
 
   // --- A tap
   /// The tunnel's own packets stay off the bridge that the device is a port of.
@@ -138,6 +141,8 @@ class Daemon {
   DesiredState state_;
   /// What the host has refused when become() threw last.
   std::optional<HostChange> refused_;
+  /// As found last.
+  std::vector<std::string> told_elsewhere_;
   /// Of the sockets; nullopt where one of them could not be given it.
   std::optional<std::uint32_t> mark_;
   LoopLog loop_log_;

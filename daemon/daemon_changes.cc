@@ -175,6 +175,7 @@ Json Daemon::reload() {
     }
     const TunnelDriver::PeersChanged& changed = became.peers;
     log::set_level(config().log.level);
+    told_elsewhere_.clear();
     tell_addresses_elsewhere();
     std::vector<std::string>& notes = became.notes;
     notes.insert(notes.begin(), read.notes.begin(), read.notes.end());
@@ -222,6 +223,7 @@ void Daemon::leave_hold() {
 }
 
 void Daemon::follow_connected_networks() {
+  tell_addresses_elsewhere();
   if (!state_.plan.is_full_tunnel()) return;
   if (const auto refusal = try_change([](Inputs&) {}))
     log::warn("what stays outside of the full tunnel is as before: {}", refusal->why);
@@ -281,10 +283,17 @@ bool Daemon::take_new_port() {
   }
 }
 
-void Daemon::tell_addresses_elsewhere() const {
+std::vector<std::string> Daemon::addresses_elsewhere() const {
+  return found_elsewhere(state_.plan.addresses, interface_addresses(state_.plan.place(), device_.name()));
+}
+
+void Daemon::tell_addresses_elsewhere() {
   try {
-    const auto others = interface_addresses(state_.plan.place(), device_.name());
-    for (const std::string& line : found_elsewhere(state_.plan.addresses, others)) log::warn("{}", line);
+    std::vector<std::string> found = addresses_elsewhere();
+    for (const std::string& line : found) {
+      if (std::ranges::find(told_elsewhere_, line) == told_elsewhere_.end()) log::warn("{}", line);
+    }
+    told_elsewhere_ = std::move(found);
   } catch (const std::system_error& error) {
     log::warn("whether the tunnel's addresses are another interface's, too: {}", error.what());
   }

@@ -219,6 +219,9 @@ std::string render_status(const Json& status) {
                   interface.at("public_key").get<std::string>());
   text += render_host(status);
   text += render_loops(status);
+  if (const Json* elsewhere = status.find("elsewhere")) {
+    for (const Json& line : *elsewhere) text += line.get<std::string>() + "\n";
+  }
   constexpr const char* kRow = "{:<16} {:<11} {:<24} {:<24} {:>14} {:>10} {:>11} {:>11}  {}\n";
   text += fmt::format(kRow, "PEER", "STATE", "ALLOWED IPS", "ENDPOINT", "MTU, RTT", "HANDSHAKE", "RX", "TX",
                       "NOTE");

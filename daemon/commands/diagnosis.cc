@@ -142,6 +142,9 @@ std::vector<Finding> diagnose(const Json& before, const Json& after, const Unrea
                           std::to_string(interface.at("listen_port").get<int>()) + ", public key " +
                           interface.at("public_key").get<std::string>()});
   for (Finding& finding : diagnose_host(before, after)) findings.push_back(std::move(finding));
+  if (const Json* elsewhere = after.find("elsewhere")) {
+    for (const Json& line : *elsewhere) findings.push_back({Health::kUnclear, "", line.get<std::string>()});
+  }
   for (Finding& finding : diagnose_loops(after)) findings.push_back(std::move(finding));
   if (const auto clock = after.find("clock"); clock != nullptr) {
     const std::string since =
