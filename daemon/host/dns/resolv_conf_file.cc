@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
 #include "common/system_error.h"
+#include "daemon/host/dns/write_in_place.h"
 #include "daemon/host/shared_lock.h"
 #include "daemon/host/state_file.h"
 
@@ -51,49 +52,6 @@ void write_whole_file(int fd, const std::string& text, const std::string& path) 
   write_all(fd, text, path);
   if (::ftruncate(fd, static_cast<off_t>(text.size())) != 0) fail(errno, path);
   if (::fsync(fd) != 0) fail(errno, path);
-}
-
-/// The file's bytes in one write, which a kill does not cut in two (within a page of 4096 bytes: larger than
-/// any resolv.conf of use). What is shorter than before is filled up with zeros, which no resolver reads and
-/// no text has, so that no old line is left behind the new ones; read_resolv_conf() leaves them out, and
-/// remove_half_written() takes them away.
-void write_over(int fd, const std::string& text, const std::string& path) {
-  struct stat before {};
-  if (::fstat(fd, &before) != 0) fail(errno, path);
-  const auto old_size = static_cast<std::size_t>(before.st_size);
-  // Room first, which shows as zeros too: a full disk must not be noticed half way.
-  if (text.size() > old_size) {
-    const int error = ::posix_fallocate(fd, 0, static_cast<off_t>(text.size()));
-    if (error != 0 && error != EOPNOTSUPP && error != EINVAL) {
-      if (::ftruncate(fd, before.st_size) != 0) fail(errno, path);
-      fail(error, path);
-    }
-  }
-  std::string whole = text;
-  whole.resize(std::max(text.size(), old_size), '\0');
-  std::size_t written = 0;
-  while (written < whole.size()) {
-    const ssize_t count =
-        ::pwrite(fd, whole.data() + written, whole.size() - written, static_cast<off_t>(written));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(errno, path);
-    written += static_cast<std::size_t>(count);
-  }
-  // On disk before it is cut: a power failure must not leave the old text's beginning.
-  if (::fdatasync(fd) != 0) fail(errno, path);
-  if (::ftruncate(fd, static_cast<off_t>(text.size())) != 0) fail(errno, path);
-  if (::fsync(fd) != 0) fail(errno, path);
-}
-
-void write_in_place(const std::filesystem::path& path, const std::string& text) {
-  net::FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
-  if (!file.is_open() && errno == ENOENT) {
-    file = net::FileDescriptor(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    // Everybody may read it, whatever a service's umask keeps for itself.
-    if (file.is_open() && ::fchmod(file.get(), 0644) != 0) fail(errno, path);
-  }
-  if (!file.is_open()) fail(errno, path);
-  write_over(file.get(), text, path);
 }
 
 /// Whether other tunnelds are kept away meanwhile.
@@ -172,7 +130,7 @@ std::optional<SharedLock> lock_edits(const std::string& path, LockedOut locked_o
 
 struct Content {
   std::string text;
-  /// Bytes after the text that a kill has left there, see write_over().
+  /// Bytes after the text that a kill has left there, see write_in_place().
   std::size_t zeros = 0;
 };
 
@@ -209,7 +167,7 @@ bool has_hidden(const std::filesystem::path& real) {
 
 /// And it can be taken away: nobody waits for a lock to find out that a directory is read-only.
 bool has_half_written(const std::filesystem::path& real, const std::optional<Content>& content) {
-  if (content && content->zeros > 0) return true;
+  if ((content && content->zeros > 0) || is_written_in_part(real)) return true;
   return has_hidden(real) && ::access(real.parent_path().c_str(), W_OK) == 0;
 }
 
@@ -217,6 +175,7 @@ bool has_half_written(const std::filesystem::path& real, const std::optional<Con
 /// may write at any time: what has no zeros at its end, or has grown meanwhile, is not touched.
 void remove_half_written(const std::filesystem::path& real) {
   for (const Kept kept : {Kept::kAway, Kept::kNot}) ::unlink(hidden_name(real, kept).c_str());
+  complete_write_in_place(real);
   if (const auto content = read_content(real); !content || content->zeros == 0) return;
   const net::FileDescriptor file(::open(real.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!file.is_open()) fail(errno, real);

@@ -1,5 +1,6 @@
 #include "daemon/host/dns/resolv_conf_file.h"
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <map>
@@ -333,6 +334,68 @@ TEST_F(ResolvConfFileTest, AMountedFileIsTheOldOrTheNewOneWhereverAKillHits) {
   // Kills on both sides of the write, or they have shown nothing.
   EXPECT_GT(left[small], 4);
   EXPECT_GT(left[large], 4);
+  umount(path().c_str());
+}
+
+/// With lines of its own up to its last byte.
+std::string text_of(std::size_t size, char sign) {
+  std::string text;
+  while (text.size() < size) text += "options " + std::string(1, sign) + std::to_string(text.size()) + "\n";
+  return text;
+}
+
+// The kernel writes page by page, and a kill comes between two of them wherever it likes.
+TEST_F(ResolvConfFileTest, AMountedFileOfSeveralPagesIsRepairedWhereverAKillHits) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: a mount";
+  const std::string small = "nameserver 192.168.1.1\n";
+  const std::string large = text_of(9000, 'a');
+  const std::string other = text_of(13000, 'b');
+  write_file(path("behind"), "");
+  write_file(path(), "");
+  ASSERT_EQ(mount(path("behind").c_str(), path().c_str(), nullptr, MS_BIND, nullptr), 0);
+  const auto is_change_kept = [this](std::size_t bytes) {
+    return std::ranges::any_of(names(), [&](const std::string& name) {
+      return name.ends_with(".change") && std::filesystem::file_size(path(name.c_str())) > bytes;
+    });
+  };
+  for (const auto& [before, after] :
+       {std::pair(large, other), std::pair(other, small), std::pair(small, large)}) {
+    int torn = 0;
+    write_file(path("behind"), before);
+    // Nothing changes between the end of one call and the beginning of the next.
+    for (int stop = 1; write_and_kill_at(stop, path(), after); stop += 2) {
+      std::string expected = read_resolv_conf(path()).value_or("none");
+      // A kill right before the write stands for one within it.
+      std::string raw = read_file(path("behind"));
+      if (expected == before && is_change_kept(before.size() + after.size())) {
+        raw.resize(std::max(raw.size(), after.size()), '\0');
+        raw.replace(0, 4096, (after + std::string(4096, '\0')).substr(0, 4096));
+        write_file(path("behind"), raw);
+        expected = after;
+        ++torn;
+      }
+      look_at(path());
+      EXPECT_EQ(read_file(path()), expected) << "stop " << stop;
+      EXPECT_THAT(names(), ::testing::UnorderedElementsAre("resolv.conf", "behind")) << "stop " << stop;
+      write_file(path("behind"), before);
+    }
+    EXPECT_GT(torn, 1);
+  }
+  umount(path().c_str());
+}
+
+TEST_F(ResolvConfFileTest, WhatOthersHaveWrittenOverAHalfWrittenFileIsTheirs) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: a mount";
+  const std::string before = text_of(9000, 'a');
+  write_file(path("behind"), before);
+  write_file(path(), "");
+  ASSERT_EQ(mount(path("behind").c_str(), path().c_str(), nullptr, MS_BIND, nullptr), 0);
+  for (int stop = 1; names().size() < 3; stop += 2)
+    ASSERT_TRUE(write_and_kill_at(stop, path(), text_of(9000, 'b'))) << "no change was kept";
+  write_file(path("behind"), "nameserver 192.168.1.7\n");
+  look_at(path());
+  EXPECT_EQ(read_file(path()), "nameserver 192.168.1.7\n");
+  EXPECT_THAT(names(), ::testing::UnorderedElementsAre("resolv.conf", "behind"));
   umount(path().c_str());
 }
 
