@@ -10,6 +10,7 @@
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "daemon/daemon.h"
+#include "daemon/host/dns/names_helper.h"
 #include "daemon/host/interface_lock.h"
 #include "daemon/host/privilege.h"
 #include "daemon/host/run_directory.h"
@@ -32,6 +33,10 @@ ExitCode run_daemon(const RunOptions& options) {
   const auto port = parsed.config->interface.listen_port.value_or(0);
   const bool has_low_port = port != 0 && port < kFirstFreePort;
   if (!has_low_port) give_up_low_ports();
+  const auto begin_logging = [&] {
+    start_logging(options.log_level.value_or(parsed.config->log.level), parsed.config->interface.name.value);
+  };
+  start_own_names_helper(begin_logging);
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
   try {
     // Root's eyes see who is in the way.
@@ -42,7 +47,7 @@ ExitCode run_daemon(const RunOptions& options) {
     return ExitCode::kRuntimeFailure;
   }
   // From here on there may be other threads.
-  start_logging(options.log_level.value_or(parsed.config->log.level), parsed.config->interface.name.value);
+  begin_logging();
   if (!keys.keys) {
     print_diagnostics(keys.diagnostics);
     return ExitCode::kBadUsage;

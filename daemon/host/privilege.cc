@@ -29,6 +29,7 @@ namespace {
 using Capabilities = std::uint32_t;
 constexpr Capabilities kNetAdmin = 1U << CAP_NET_ADMIN;
 constexpr Capabilities kLowPorts = 1U << CAP_NET_BIND_SERVICE;
+constexpr Capabilities kOthersFiles = 1U << CAP_DAC_OVERRIDE | 1U << CAP_CHOWN | 1U << CAP_FOWNER;
 /// As the unit's LimitMEMLOCK: root had needed none. Bytes.
 constexpr rlim_t kLockedMemory = 128U << 20U;
 
@@ -145,6 +146,11 @@ void give_up_power(bool has_low_port) {
   remember_first_process();
   raise_limit_of_locked_memory();
   go_on_with(has_low_port ? kNetAdmin | kLowPorts : kNetAdmin, service_in_its_run_directory());
+}
+
+void keep_power_for_names() {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(errno, "giving up programs that are setuid");
+  go_on_with(kOthersFiles, std::nullopt);
 }
 
 bool is_roots_work_the_services() {

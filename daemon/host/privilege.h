@@ -28,6 +28,10 @@ void give_up_low_ports();
 /// thread: call it before there are others. Throws std::system_error.
 void give_up_power(bool has_low_port);
 
+/// What root keeps to run resolvconf, whose hooks write the files of other services (dnsmasq, unbound): as
+/// tunneld-names.service has. Throws std::system_error.
+void keep_power_for_names();
+
 /// Whether we are root, and the run directory is the service's.
 [[nodiscard]] bool is_roots_work_the_services();
 /// Then root becomes the service's user, with CAP_NET_ADMIN alone: for what undoes. Otherwise nothing.

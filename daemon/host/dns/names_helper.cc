@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include <asm/socket.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -27,6 +29,7 @@
 #include "daemon/host/dns/dns_change.h"
 #include "daemon/host/dns/resolv_conf_file.h"
 #include "daemon/host/dns/resolvconf.h"
+#include "daemon/host/privilege.h"
 #include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
@@ -94,10 +97,19 @@ std::string receive_line(int socket) {
   return line;
 }
 
-sockaddr_un helper_address() {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strcpy(address.sun_path, kHelperSocket);
+struct Address {
+  sockaddr_un name{};
+  socklen_t length = sizeof(sockaddr_un);
+};
+
+/// Of the helper that we have started.
+std::optional<Address> own_helper;
+
+Address helper_address() {
+  if (own_helper) return *own_helper;
+  Address address;
+  address.name.sun_family = AF_UNIX;
+  std::strcpy(address.name.sun_path, kHelperSocket);
   return address;
 }
 
@@ -107,8 +119,8 @@ Json ask_helper(const char* what, const DnsSet& set, Milliseconds patience) {
   if (!socket.is_open()) fail(errno, kHelperSocket);
   // It has others to serve, and may have to be started.
   set_patience(socket.get(), patience + kWords);
-  const sockaddr_un address = helper_address();
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+  const Address address = helper_address();
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.name), address.length) != 0)
     fail(errno == EAGAIN ? ETIMEDOUT : errno, kHelperSocket);
   send_line(
       socket.get(),
@@ -165,12 +177,16 @@ bool is_served(int socket) {
          config::is_trusted_owner(peer.uid);
 }
 
-void serve_one(int socket) {
+/// Whose requests a helper takes.
+enum class Serves : std::uint8_t { kItsNetwork, kItsParent };
+
+void serve_one(int socket, Serves serves) {
   set_patience(socket, kWords);
   Json answer;
   try {
     const Json request = Json::parse(receive_line(socket)).value_or(nullptr);
-    answer = is_of_our_network(socket)
+    // Only sockets of the parent's network see the own helper's, which has no file.
+    answer = serves == Serves::kItsParent || is_of_our_network(socket)
                  ? answer_to(request)
                  : failure(EXDEV,
                            "the helper for name servers serves another network namespace: where a tunneld in "
@@ -187,7 +203,59 @@ void serve_one(int socket) {
   }
 }
 
+/// False: nobody has come for a while.
+bool serve_next(int listener, Serves serves) {
+  pollfd waiting{.fd = listener, .events = POLLIN, .revents = 0};
+  const int ready = ::poll(&waiting, 1, static_cast<int>(kIdle.count()));
+  if (ready < 0 && errno != EINTR) fail(errno, "poll");
+  if (ready <= 0) return ready < 0;
+  const net::FileDescriptor socket(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+  if (!socket.is_open()) {
+    std::this_thread::sleep_for(kPause);
+  } else if (is_served(socket.get())) {
+    serve_one(socket.get(), serves);
+  }
+  return true;
+}
+
+/// A socket with a name of the kernel's choice, which nobody has to remove.
+net::FileDescriptor listen_for_us(Address& address) {
+  net::FileDescriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr any{.sa_family = AF_UNIX, .sa_data = {}};
+  if (!listener.is_open() || ::bind(listener.get(), &any, sizeof any.sa_family) != 0 ||
+      ::listen(listener.get(), 8) != 0 ||
+      ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address.name), &address.length) != 0)
+    fail(errno, "the helper for name servers");
+  return listener;
+}
+
+[[noreturn]] void serve_parent(int listener, pid_t parent, const std::function<void()>& begin) {
+  try {
+    // What ends the parent also comes to us; but it still has something to take back then.
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(number, SIG_IGN);
+    keep_power_for_names();
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(0);
+    begin();
+    for (;;) (void)serve_next(listener, Serves::kItsParent);
+  } catch (const std::exception& error) {
+    log::error("{}", error.what());
+  }
+  ::_exit(1);
+}
+
 }  // namespace
+
+void start_own_names_helper(const std::function<void()>& begin) {
+  if (::geteuid() != 0 || is_roots_work_the_services() || !find_resolvconf(kHostsFile)) return;
+  Address address;
+  const net::FileDescriptor listener = listen_for_us(address);
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child < 0) fail(errno, "the helper for name servers");
+  if (child == 0) serve_parent(listener.get(), parent, begin);
+  own_helper = address;
+}
 
 bool is_of_our_network(int connection) {
   const net::FileDescriptor own(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -196,7 +264,7 @@ bool is_of_our_network(int connection) {
 }
 
 bool needs_names_helper() {
-  return ::geteuid() != 0 && ::access(kHelperSocket, W_OK) == 0;
+  return own_helper || (::geteuid() != 0 && ::access(kHelperSocket, W_OK) == 0);
 }
 
 void apply_by_helper(const DnsSet& set, Milliseconds patience) {
@@ -236,18 +304,7 @@ std::optional<DnsSet> vetted(DnsSet set) {
 void serve_names() {
   if (::sd_listen_fds(1) != 1) fail(ENOTSOCK, "tunneld-names.socket starts this");
   const int listener = SD_LISTEN_FDS_START;
-  for (;;) {
-    pollfd waiting{.fd = listener, .events = POLLIN, .revents = 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(kIdle.count()));
-    if (ready == 0 && !is_still_needed()) return;
-    if (ready < 0 && errno != EINTR) fail(errno, "poll");
-    if (ready <= 0) continue;
-    const net::FileDescriptor socket(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-    if (!socket.is_open()) {
-      std::this_thread::sleep_for(kPause);
-    } else if (is_served(socket.get())) {
-      serve_one(socket.get());
-    }
+  while (serve_next(listener, Serves::kItsNetwork) || is_still_needed()) {
   }
 }
 

@@ -6,6 +6,9 @@
 // an interface's name, addresses, names. Which file and which program that means, the helper finds out
 // itself, because whoever has taken the daemon over writes requests as well.
 //
+// Root by hand gives up what hooks of resolvconf need (dnsmasq's writes below a directory of dnsmasq's). So
+// where resolvconf keeps the names, it starts such a helper as a child before that, for itself alone.
+//
 // It stays while any tunneld has a journal, and name servers to take back perhaps: no unit is started any
 // more while the host shuts down.
 //
@@ -15,12 +18,18 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 
 #include "daemon/host/changes/dns.h"
 
 namespace tunneld::daemon {
 
-/// Whether there is no other way: we are not root, and the helper's socket is there.
+/// Starts the helper of root by hand, which ends with this process; nothing for who is not root, has the
+/// service's for it, or does not need it. `begin` is its first act. Call it before there are other threads and
+/// keys in memory. Throws std::system_error.
+void start_own_names_helper(const std::function<void()>& begin);
+
+/// Whether there is no other way: we are not root, and the helper's socket is there; or we have our own.
 [[nodiscard]] bool needs_names_helper();
 
 /// As apply_dns() and undo_dns(), by the helper. Throw std::system_error: what it says went wrong, or
