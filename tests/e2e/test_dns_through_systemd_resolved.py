@@ -37,6 +37,10 @@ resolvectl query -4 --cache=false www.corp.example
 resolvectl query -4 --cache=false www.outside.example
 getent ahostsv4 www
 
+: 1 FOREIGN
+ip netns exec far env TUNNELD_RUN_DIR=/run/foreign timeout 5 tunneld --config /etc/foreign.yaml 2>&1
+resolvectl dns
+
 : 2 ALL
 cp /etc/tunneld/all.yaml /etc/tunneld/near.yaml
 systemctl reload tunneld@near && echo RELOADED
@@ -136,6 +140,10 @@ def run(lab):
         for name, dns in (("near", split), ("none", ""), ("all", ", dns: { servers: [10.9.0.2] }")):
             (configs / f"{name}.yaml").write_text(CONFIG.format(own=1, other=2, keys="/etc/tunneld", key=public[2], dns=dns))
         (root / "etc/far.yaml").write_text(CONFIG.format(own=2, other=1, keys="/etc", key=public[1], dns=""))
+        foreign = CONFIG.format(own=2, other=3, keys="/etc", key=public[1], dns=", dns: { servers: [10.9.0.77] }")
+        for old, new in (("tun0", "tun7"), ("10.9.0.2/24", "10.7.0.2/24"), ("port: 51820,", "port: auto,")):
+            foreign = foreign.replace(old, new)
+        (root / "etc/foreign.yaml").write_text(foreign)
         (root / "opt").mkdir(exist_ok=True)
         shutil.copy(ROOT / "tests/e2e/dns.py", root / "opt/dns.py")
         (root / "opt/inside.zone").write_text("www.corp.example 198.51.100.7")
@@ -166,6 +174,13 @@ def run(lab):
     check("www.outside.example" not in inside, f"inside is asked only for its domain: {inside}")
     check("nameserver 127.0.0.53" in stub and "10.9.0.2" not in stub, f"/etc/resolv.conf stays resolved's: {stub}")
 
+    check(
+        re.search(
+            r"for all names dev tun7: not done: systemd-resolved: it .* in another network namespace", part["FOREIGN"]
+        ),
+        f"a resolved that serves another network namespace is told nothing:\n{part['FOREIGN']}",
+    )
+    says_not("FOREIGN", "): 10.9.0.77")
     says("ALL", "\nRELOADED")
     says("ALL", "DNS Domain: ~.\n")
     says("ALL", "+DefaultRoute")

@@ -1,6 +1,8 @@
 #include "daemon/host_status.h"
 
 #include <chrono>
+#include <cstdio>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -88,6 +90,16 @@ TEST_F(HostStatusTest, ATakenRuleTableAndLinkArePutBackAsTheKernelTellsOfThem) {
   const auto after = status();
   EXPECT_EQ(after.at("put_back"), 4);  // the link took the route along
   EXPECT_THAT(diagnose_host(document(before), document(after)).back().words, HasSubstr("link kept up"));
+}
+
+TEST_F(HostStatusTest, WhoHasTakenItAwayIsNamed) {
+  // It waits for more to do, so that there is somebody to ask for the name.
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> ip(::popen("exec ip -batch -", "w"), ::pclose);
+  std::fputs("rule del pref 32700\n", ip.get());
+  std::fflush(ip.get());
+  ASSERT_TRUE(put_back("rule 32700"));
+  EXPECT_THAT(status().at("last").at("by").get<std::string>(), StartsWith("ip (process "));
+  EXPECT_THAT(render_host(document(status())), HasSubstr("ip (process "));
 }
 
 TEST_F(HostStatusTest, ARouteThatWasReplacedInTheMainTableIsPutBackWhenItsPlaceIsFree) {

@@ -15,6 +15,7 @@
 namespace tunneld::daemon {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -109,6 +110,9 @@ TEST_F(FirewallTest, EveryKindOfRuleIsTakenByTheKernel) {
                       {"free", {prefix("10.8.0.7/32"), prefix("0.0.0.0/0")}, {}, {}}};
   expect_loads(all);
   const std::string rules = firewall_of(all)->rules;
+  // A host without /etc/protocols knows none by its name.
+  for (const char* of : {"l4proto", "ip protocol", "ip6 nexthdr", "ct protocol"})
+    EXPECT_THAT(rules, Not(ContainsRegex(std::string(of) + " [{ ]*[a-z]")));
   EXPECT_TRUE(firewall_of(all)->fail_closed);
   EXPECT_THAT(rules, HasSubstr("10.8.0.5 : goto peer/b"));
   EXPECT_THAT(rules, HasSubstr("10.8.0.8-10.8.0.127 : goto group/guest"));
