@@ -118,7 +118,7 @@ EndpointResolver::Answer resolve(const config::PeerEndpoint& endpoint) {
 }  // namespace
 
 std::string words_of_lookup_error(int error, int system_error) {
-  const std::string reason = std::generic_category().message(system_error);
+  std::string reason = std::generic_category().message(system_error);
   if (error == EAI_SYSTEM) return reason;
   // No name server was asked.
   if (nothing_left(system_error)) return std::string(gai_strerror(error)) + " (" + reason + ")";

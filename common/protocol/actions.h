@@ -111,7 +111,7 @@ class Actions {
   }
   void mark_probe(PeerId peer, std::uint32_t size) { datagrams_.back().probe = {peer, size}; }
   void mark_initiation(PeerId peer) { datagrams_.back().initiation = peer; }
-  void add_event(Event event) { events_.push_back(std::move(event)); }
+  void add_event(Event event) { events_.push_back(event); }
   void add_frame(PeerId peer, std::uint32_t keypair_index, ControlFrame frame) {
     frames_.push_back({peer, keypair_index, std::move(frame)});
   }

@@ -35,6 +35,7 @@ std::string joined(const std::vector<std::string>& words) {
 template <typename T>
 std::string joined(const std::vector<Located<T>>& items) {
   std::vector<std::string> words;
+  words.reserve(items.size());
   for (const auto& item : items) words.push_back(item.value.to_string());
   return joined(words);
 }

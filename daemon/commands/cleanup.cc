@@ -69,7 +69,7 @@ std::string tunneld_that_runs_here() {
   std::error_code error;
   for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
     // "self" is an entry of /proc, too.
-    const std::string number = process.path().filename();
+    std::string number = process.path().filename();
     if (number.find_first_not_of("0123456789") != std::string::npos || number == std::to_string(getpid()))
       continue;
     errno = 0;

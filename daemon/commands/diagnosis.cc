@@ -1,6 +1,7 @@
 #include "daemon/commands/diagnosis.h"
 
 #include <algorithm>
+#include <cmath>
 #include <array>
 #include <string_view>
 
@@ -96,7 +97,7 @@ std::string path_of(const Course& peer) {
   if (path.at("source") == "black hole") words += " and larger ones are lost without an ICMP error";
   if (!path.at("rtt_ms").is_null())
     words +=
-        ", " + std::to_string(static_cast<int>(path.at("rtt_ms").get<double>() + 0.5)) + " ms round trip";
+        ", " + std::to_string(std::lround(path.at("rtt_ms").get<double>())) + " ms round trip";
   return words;
 }
 

@@ -58,7 +58,7 @@ std::string write_all(NewFiles& files, const config::WgQuick& imported, const Im
     if (!key) continue;
     write_key(files, (directory / imported.config.peers[i].preshared_key_file->value.name).string(), *key);
   }
-  const std::string path = (directory / (interface.name.value + ".yaml")).string();
+  std::string path = (directory / (interface.name.value + ".yaml")).string();
   files.write(path, write_yaml(imported, options.file));
   return path;
 }
