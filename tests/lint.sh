@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Format and common mistakes: C++ by clang-format, Python by black and pyflakes, shell by shellcheck. Says what differs and
-# changes nothing; with --fix it formats. Formatters differ from release to release: these are Debian 12's, and others are
-# left out with a word.
+# Format and common mistakes: C++ by clang-format, Python by black and pyflakes, shell by shellcheck, layers and the documents'
+# file names by tests/layers.py. Says what differs and changes nothing; with --fix it formats. Formatters differ from release
+# to release: these are Debian 12's, and others are left out with a word.
 #
 #   tests/lint.sh [--fix]        exit 0: no finding
 set -uo pipefail
@@ -35,6 +35,7 @@ if release black '23[.0-9]*'; then
   options=(--quiet --line-length 125 --skip-string-normalization --skip-magic-trailing-comma)
   if $fix; then black "${options[@]}" "${python[@]}"; else check black black "${options[@]}" --check "${python[@]}"; fi
 fi
+check 'the order of layers' tests/layers.py
 check pyflakes pyflakes3 "${python[@]}"
 check shellcheck shellcheck --severity warning "${shell[@]}"
 exit $findings
