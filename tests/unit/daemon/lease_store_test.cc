@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "common/json.h"
+
 namespace tunneld::daemon {
 namespace {
 
@@ -71,6 +73,20 @@ TEST_F(LeaseStoreTest, ReadsWhatItWroteAndNobodyElseDoes) {
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600U);
   EXPECT_EQ(files(), 1U);
+}
+
+TEST_F(LeaseStoreTest, NoLeasesAreAFileToo) {
+  const LeaseStore store(path);
+  store.save({});
+  EXPECT_TRUE(store.load().empty());
+  EXPECT_EQ(files(), 1U) << "moved aside as damaged";
+}
+
+TEST_F(LeaseStoreTest, ReadsTheIndentedFilesOfEarlierVersions) {
+  const LeaseStore store(path);
+  store.save(some(9));
+  write(Json::parse(text())->dump(1) + "\n");
+  EXPECT_TRUE(equal(store.load(), some(9)));
 }
 
 TEST_F(LeaseStoreTest, MakesItsDirectory) {
