@@ -20,7 +20,8 @@ inline constexpr std::uint8_t kRouteProtocol = 215;
 /// leftovers and removes them when it starts or configures a link.
 inline constexpr std::uint8_t kRuleProtocol = 2;
 
-inline constexpr std::uint32_t kMainTable = 254;  ///< RT_TABLE_MAIN
+inline constexpr std::uint32_t kMainTable = 254;   ///< RT_TABLE_MAIN
+inline constexpr std::uint32_t kLocalTable = 255;  ///< RT_TABLE_LOCAL, which the kernel fills itself
 
 /// The extra properties of a link that is a tun or a tap.
 struct TunLink {

@@ -100,8 +100,8 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
     revert(old);
     return true;
   });
-  // The new is made before the old goes, so that there is always a way; but an address that goes takes along
-  // those that the kernel counts as its secondaries.
+  // New changes are made before old ones are undone, so that there is always a route. Not so addresses:
+  // removing one also removes those that the kernel counts as its secondaries.
   const auto later = std::ranges::stable_partition(
       gone, [](const HostChange& change) { return std::holds_alternative<AddressAdded>(change); });
   if (later.begin() != gone.begin()) {
@@ -112,13 +112,13 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
       return is_address;
     });
     for (const HostChange& change : std::span(gone.begin(), later.begin())) revert(change);
-    restore_what_went_along();
+    restore_removed_by_kernel();
   }
   for (const auto& [old, wish] : replaced) replace(old, wish);
   for (const HostChange* change : added) make(*change);
   for (const HostChange& change : later) revert(change);
   drop_dummy_address(wanted);
-  // A start that fails later than here must not open what a failure left closed: only a wanted end does.
+  // A start that fails after this must not open what a failure left closed: only a requested end does.
   if (std::exchange(inherited_closed_, false)) stays_closed_ = true;
 }
 
@@ -148,7 +148,7 @@ void HostChanges::drop_dummy_address(const std::vector<HostChange>& wanted) {
   if (has_another || !has_ipv4_routes(interface)) revert(change);
 }
 
-void HostChanges::restore_what_went_along() {
+void HostChanges::restore_removed_by_kernel() {
   const auto restore_all = [this](auto is_kind) {
     HostState now(netlink_);
     for (const Present& present : present_) {
@@ -167,6 +167,7 @@ void HostChanges::entrust(HostChange change) {
 
 void HostChanges::make(const HostChange& wish) {
   failed_ = wish;
+  route_index_.reset();
   try {
     make_it(wish);
   } catch (const std::system_error& error) {
@@ -262,10 +263,11 @@ void HostChanges::revert(const HostChange& change) {
   const std::optional<std::uint64_t> id = found->id;
   if (id) undo_one(*id, HostChange(journal_.pending().at(*id)), false);
   present_.erase(found);
+  route_index_.reset();
   // What a failed try has left goes with those that nobody wants any more; what cannot, later (repair()).
   const auto is_names = [](const Present& present) { return std::holds_alternative<DnsSet>(present.change); };
   if (std::holds_alternative<DnsSet>(change) && std::ranges::none_of(present_, is_names))
-    (void)take_names_left_back(net::boot_now(), Pace::kAtOnce);
+    (void)take_names_left_back(net::boot_now(), Pauses::kIgnored);
 }
 
 void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noexcept {
@@ -284,7 +286,7 @@ void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool afte
   const Undone undone = take_back(change);
   journal_.forget(id);
   if (undone == Undone::kNotOurs) {
-    // After a kill, it may as well never have been made.
+    // After a kill, it may never have been made at all.
     log::line(after_kill ? log::Level::kInfo : log::Level::kWarning,
               "{}: not there any more, or changed by somebody else: left alone", in_words(change));
   } else if (undone == Undone::kDone) {

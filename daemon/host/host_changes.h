@@ -1,23 +1,25 @@
-// The one door for side effects on the host. Each change is journaled, then made; all are undone in reverse
-// at the end, whatever way it comes: a stop, a failed start, a kill and then the next start or `tunneld
-// cleanup`.
+// The only place that changes the host. Each change is journaled, then made. At the end all of them are
+// undone in reverse order, however the run ends: by a stop, a failed start, or a kill, after which the next
+// start or `tunneld cleanup` undoes them.
 //
-// The exception is what a dead run left closed on purpose (NftTable::fail_closed): it stays closed until the
-// next run has its own in place, and if that one does not come that far, after it as well.
+// The exception is a kill switch that a dead run left closed on purpose (NftTable::fail_closed): it stays
+// until the next run has its own in place, and longer if that run fails before then.
 //
 // What others take away while we run is found by a comparison with the kernel (host_state.h) and made again
 // (host_repair.cc); daemon/host/host_watch.h tells when to look.
 //
-// What was there before is never touched. The very same address or setting is left to its owner, neither made
-// nor undone; a route or rule in our way is an error. What somebody has changed when it is to be undone stays
-// as they want it, with one line in the log.
+// What was there before is never touched. If the very same address or setting exists already, it is left to
+// its owner, neither made nor undone; a route or rule that conflicts is an error. What somebody else has
+// changed in the meantime is not undone, and one line in the log says so.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/clock.h"
@@ -54,8 +56,8 @@ class HostChanges {
   void entrust(HostChange change);
   /// Undoes one change that was made before; nothing if it was not. Throws as make() does: still there.
   void revert(const HostChange& change);
-  /// Makes the host as `wanted` has it: what is new is made, in order; what is the same thing with other
-  /// content changes in place; what was made and is not in it is undone, in reverse. Throws NetlinkError or
+  /// Makes the host match `wanted`: what is new is made, in order; what is the same thing with other content
+  /// is changed in place; what was made and is not wanted is undone, in reverse order. Throws NetlinkError or
   /// std::system_error in words; then what was done up to there stays, until another call or the destructor.
   void become(const std::vector<HostChange>& wanted);
 
@@ -63,32 +65,35 @@ class HostChanges {
   struct Lack {
     std::string what;  ///< in_words()
     Standing standing = Standing::kMissing;
-    /// Is taken away again and again, and waits for its next turn.
+    /// Somebody takes it away again and again, and it waits for its next repair.
     bool is_fought_over = false;
     /// Why it could not be made, or put back, the last time; empty where nobody has tried, or nothing
     /// refused.
     std::string why{};
 
-    /// With what there is to add.
+    /// With the reason or state, where there is one.
     [[nodiscard]] std::string in_words() const;
   };
-  /// What others have taken away, and name servers that could not be set, in the order of a plan. Who does
-  /// not answer is named after kRepairPause: restarting is no absence. Throws NetlinkError or
+  /// What others have taken away, and name servers that could not be set, in the order of a plan. A service
+  /// that does not answer is named only after kRepairPause: it may be restarting. Throws NetlinkError or
   /// std::system_error.
   [[nodiscard]] std::vector<Lack> lacks(Instant now = net::boot_now());
 
-  /// Whether one of the routes is in this table, and leads to `destination` if that is given.
-  [[nodiscard]] bool has_route(std::uint32_t table, const net::IpPrefix* destination = nullptr) const;
+  /// Whether one of the routes is in this table and leads to `destination`. Cheap: asked for every route that
+  /// anybody changes on the host.
+  [[nodiscard]] bool has_route(std::uint32_t table, const net::IpPrefix& destination);
+  /// Whether any of the routes is in this table. Cheap, too.
+  [[nodiscard]] bool has_routes(std::uint32_t table);
 
-  /// A program that keeps taking a thing away is answered no more often than this.
+  /// The shortest time between two repairs of a thing that a program keeps taking away.
   static constexpr Duration kRepairPause = std::chrono::seconds(5);
-  /// For name servers: twice as much each time, up to this. Nothing leaks by itself without them, and others
-  /// have a right to the file.
+  /// For name servers the pause doubles each time, up to this: nothing leaks without them, and other programs
+  /// may write the file, too.
   static constexpr Duration kLongestPause = std::chrono::minutes(1);
-  /// The same after tries that took too long: whoever hangs keeps the whole daemon waiting each time
+  /// The same after tries that took too long: a program that hangs blocks the whole daemon each time
   /// (host_names.cc).
   static constexpr Duration kHangingPause = std::chrono::minutes(10);
-  /// What tells of changes to it: the kernel, or the files of who keeps the host's name servers.
+  /// What reports changes to it: the kernel, or the files of the program that keeps the host's name servers.
   enum class Part : std::uint8_t { kKernel, kNames };
   struct Repair {
     std::vector<std::string> put_back;
@@ -100,21 +105,21 @@ class HostChanges {
     };
     /// Tried, and impossible. Only what was not refused last time.
     std::vector<Refusal> refused;
-    /// Is taken away again and again. Each is named once, until it has stood for a while.
+    /// Somebody takes these away again and again. Each is named once, until it has stayed for a while.
     std::vector<std::string> fought_over;
     /// Not tried, because of where the device or a port is now. Named once.
     std::vector<Lack> out_of_reach;
     /// Of name servers: who has taken them away; empty: nobody knows.
     std::string by;
-    /// When to look again at what is missing still; nullopt: nothing is, or nothing that time would mend.
+    /// When to compare again; nullopt: nothing is missing, or nothing that a later try could repair.
     std::optional<Instant> again;
   };
-  enum class Pace : std::uint8_t { kAtOnce, kBounded };
-  /// Makes again what is missing, in the order of a plan: each thing at once, but with kBounded not twice
-  /// within its pause. With kAtOnce, name servers that another program keeps now are given to that one. Name
-  /// servers that could not be set wait for one pause first, whatever the pace: that was just now.
-  /// Throws where the kernel cannot be asked; nothing else.
-  Repair repair(Instant now, Pace pace, Part part = Part::kKernel);
+  enum class Pauses : std::uint8_t { kKept, kIgnored };
+  /// Makes again what is missing, in the order of a plan: each thing at once, but with kKept not twice within
+  /// its pause. With kIgnored, name servers that another program keeps now are given to that one. Name
+  /// servers that could not be set wait for one pause in any case: the last try was just now. Throws only
+  /// where the kernel cannot be asked.
+  Repair repair(Instant now, Pauses pauses, Part part = Part::kKernel);
   /// The files that change when others take name servers of ours away, or when those that could not be set
   /// or taken back may find somebody who keeps them; empty where there are none of ours. May throw.
   [[nodiscard]] std::vector<std::string> names_places() const;
@@ -141,14 +146,14 @@ class HostChanges {
     std::optional<net::NftTableState> table{};
     /// When it was last put back, or tried to.
     std::optional<Instant> put_back{};
-    /// Since when who keeps the name servers has not answered.
+    /// Since when the program that keeps the name servers has not answered.
     std::optional<Instant> unanswered{};
     [[nodiscard]] bool is_silent(Instant now) const {
       return unanswered && now - *unanswered >= kRepairPause;
     }
-    /// Asking takes long, and is not done before.
+    /// Not asked again before, because asking takes long.
     std::optional<Instant> silent_until{};
-    /// Since when it is tried on a file that we may not write to.
+    /// Since when it has failed because the file is read-only for us.
     std::optional<Instant> read_only{};
     /// Before the next time.
     Duration pause = kRepairPause;
@@ -173,8 +178,8 @@ class HostChanges {
   /// as no other comes. (A new one of the same network is not enough: it goes along with the old one.)
   void keep_ipv4_routes(const HostChange& going);
   void drop_dummy_address(const std::vector<HostChange>& wanted);
-  /// Addresses and routes that the kernel has removed together with an address.
-  void restore_what_went_along();
+  /// Makes the addresses and routes again that the kernel has removed together with an address.
+  void restore_removed_by_kernel();
   /// The content of a change whose replacement has failed. `journaled`: with what was there before it.
   void restore_content(const HostChange& made, const HostChange& journaled) noexcept;
   [[nodiscard]] HostChange as_made(const Present& present) const;
@@ -182,6 +187,8 @@ class HostChanges {
   /// Also those that have just begun not to answer.
   std::vector<Missing> compare(Part part, Instant now);
   void make_again(Present& present);
+  using RouteIndex = std::set<std::pair<std::uint32_t, net::IpPrefix>>;
+  const RouteIndex& route_index();
   void check_device(const HostChange& change) const;
   /// kOnlyGood: not those that have just hung.
   enum class Programs : std::uint8_t { kAll, kOnlyGood };
@@ -212,12 +219,14 @@ class HostChanges {
   /// False: it stays.
   bool take_left_back(std::uint64_t id) noexcept;
   void take_back_left_elsewhere(const DnsSet& place) noexcept;
-  /// All that is left, where nothing else would. When to try again.
-  std::optional<Instant> take_names_left_back(Instant now, Pace pace);
+  /// All that is left, unless another try does it. Returns when to try again.
+  std::optional<Instant> take_names_left_back(Instant now, Pauses pauses);
 
   net::Netlink netlink_;
   Journal journal_;
   std::vector<Present> present_;
+  /// The routes among them, by table and destination; nullopt until somebody asks after a change.
+  std::optional<RouteIndex> route_index_;
   std::optional<HostChange> failed_;
   bool stays_closed_ = false;
   /// What a dead run left closed is still there.

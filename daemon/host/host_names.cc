@@ -1,17 +1,16 @@
-// Name servers among what HostChanges has made: the one change that other programs of the host take part in.
-// These hang, fail half way, fail at taking back what they did, or give their place to another keeper.
+// The part of HostChanges for name servers: the one change that other programs of the host take part in. Such
+// a program may hang, fail half way, fail to take back what it did, or be replaced by another one.
 //
-// Programs are waited for, because what they do must be journaled before and judged after. At a start, a
-// reload and an end that may take seconds. A repair comes by itself, while the loop that waits has handshakes
-// to answer: it gives a program little more time than it is known to take, and one that hangs is tried less
-// and less (kHangingPause). A program in the background would hold up nothing at all; but each change of the
-// host that comes meanwhile (a reload, an MTU, the end) would have to wait for it or end it half way, and a
-// tunnel loses nothing by 2 s: a handshake is repeated after 5, and sessions are renewed a minute before they
-// end.
+// We wait for programs, because what they do must be journaled before and checked after. At a start, a reload
+// and an end that may take seconds. A repair comes by itself, while the loop that waits has handshakes to
+// answer: it gives a program little more time than it is known to take, and one that hangs is tried less and
+// less (kHangingPause). A program in the background would hold up nothing at all; but each change of the host
+// that comes meanwhile (a reload, an MTU, the end) would have to wait for it or end it half way, and a tunnel
+// loses nothing by 2 s: a handshake is repeated after 5, and sessions are renewed a minute before they end.
 //
-// A try that fails and cannot be taken back is left in the journal without a Present that has it. There is
-// one such entry for each place at most: the next try at the same place takes it over or takes it back first,
-// and at any other place it stands in nobody's way. It is tried again as all that is missing is.
+// A try that fails and cannot be taken back is left in the journal without a Present that has it. There is at
+// most one such entry for each place: the next try at the same place takes it over or takes it back first,
+// and at any other place it does no harm. It is tried again as all that is missing is.
 #include <algorithm>
 #include <exception>
 #include <system_error>
@@ -29,8 +28,8 @@ constexpr std::chrono::milliseconds kShortPatience{2000};
 
 }  // namespace
 
-/// Notes how long the program takes, while this lives. One that has done what is wanted and goes on for ever
-/// hangs, too.
+/// Measures how long the program takes, while this lives. A program that has done what is wanted and does not
+/// end counts as hanging, too.
 class HostChanges::ProgramWatch {
  public:
   ProgramWatch(HostChanges& host, const DnsSet& names)
@@ -139,7 +138,7 @@ void HostChanges::give_to_new_keeper(Present& present) {
 
 bool HostChanges::take_left_back(std::uint64_t id) noexcept {
   HostChange left = journal_.pending().at(id);
-  // Where links lead elsewhere, others of ours may stand by now.
+  // A link may lead to another file by now, in which our current name servers are.
   auto& names = std::get<DnsSet>(left);
   if (names.keeper == DnsKeeper::kFile && !names.file.empty()) names.place = names.file;
   try {
@@ -158,15 +157,15 @@ void HostChanges::take_back_left_elsewhere(const DnsSet& place) noexcept {
   }
 }
 
-std::optional<Instant> HostChanges::take_names_left_back(Instant now, Pace pace) {
+std::optional<Instant> HostChanges::take_names_left_back(Instant now, Pauses pauses) {
   const std::vector<std::uint64_t> left = names_left();
   if (left.empty()) {
     left_tried_.reset();
     return std::nullopt;
   }
-  // A try of those takes back first what is left at its place.
+  // The next try of those first takes back what is left at its place.
   if (std::ranges::any_of(present_, &Present::is_unmade)) return std::nullopt;
-  if (pace == Pace::kBounded && left_tried_ && now - *left_tried_ < left_pause_)
+  if (pauses == Pauses::kKept && left_tried_ && now - *left_tried_ < left_pause_)
     return *left_tried_ + left_pause_;
   left_pause_ = left_tried_ ? std::min(2 * left_pause_, kHangingPause) : kRepairPause;
   std::size_t stuck = 0;

@@ -1,8 +1,8 @@
-// What others have taken away of what HostChanges has made: found, and made again.
+// Repairs: finds what others have taken away of what HostChanges has made, and makes it again.
 //
-// Each thing has a pace of its own. Programs take things away one after another (`ip rule del` twice, a flush
-// of addresses), and the second must not wait for the first one's pause; but a program that takes the same
-// thing away again and again would otherwise meet one that puts it back as fast.
+// Each thing has a pause of its own between repairs. Programs take things away one after another (`ip rule
+// del` twice, a flush of addresses), and the second must not wait for the first one's pause; but a program
+// that takes the same thing away again and again would otherwise meet one that puts it back as fast.
 #include <algorithm>
 #include <chrono>
 #include <system_error>
@@ -16,19 +16,19 @@
 namespace tunneld::daemon {
 namespace {
 
-/// What has stood for so long is no longer fought over.
+/// A thing that has stayed for this long is no longer fought over.
 constexpr Duration kPeace = std::chrono::minutes(1);
-/// How long a file may be one that we may not write to, before that is an error; and how often it is tried.
+/// How long a file may be read-only for us before that is an error, and how often it is tried.
 constexpr Duration kLending = std::chrono::seconds(3);
 constexpr Duration kLendingLook = std::chrono::milliseconds(500);
-/// Who keeps us waiting for so long is not asked by everybody who wants a status.
+/// A service that takes this long to answer is not asked again by each `status`.
 constexpr Duration kSlowAnswer = std::chrono::seconds(1);
 
 HostChanges::Part part_of(const HostChange& change) {
   return std::holds_alternative<DnsSet>(change) ? HostChanges::Part::kNames : HostChanges::Part::kKernel;
 }
 
-/// For a thing that is put back now, and was before.
+/// For a thing that is put back now and was put back before.
 Duration next_pause(const HostChange& change, Duration pause, Duration since) {
   if (since >= pause + kPeace) return HostChanges::kRepairPause;
   const bool grows = part_of(change) == HostChanges::Part::kNames;
@@ -41,14 +41,14 @@ Instant first_time(std::optional<Instant>& noted, Instant now) {
   return *noted;
 }
 
-/// Below a directory that a service of the administrator's may not write to, a file that was replaced may be
-/// lent to it a little later (`systemctl bind`).
+/// A service that may not write to a directory may get a file in it as a bind mount; after the file has been
+/// replaced, that may take a moment (`systemctl bind`).
 bool is_read_only(const std::exception& error) {
   const auto* refusal = dynamic_cast<const std::system_error*>(&error);
   return refusal != nullptr && refusal->code() == std::errc::read_only_file_system;
 }
 
-/// Who does not answer is not asked more often than this, after so long a silence: asking takes its time.
+/// Between two questions to a service that has not answered for `silence`: each question takes time.
 Duration silence_pause(Duration silence) {
   return std::clamp(silence, HostChanges::kRepairPause, HostChanges::kLongestPause);
 }
@@ -109,11 +109,10 @@ std::vector<HostChanges::Missing> HostChanges::compare(Part part, Instant now) {
       missing.push_back({&present, std::move(made), Standing::kMissing});
       continue;
     }
-    // Somebody else's, as found: only what a tunnel cannot work without is worth a second look. What was not
-    // done at all has no device.
+    // Not ours: compared only if the tunnel cannot work without it. What was never made has no device.
     const bool is_needed = std::holds_alternative<LinkUp>(present.change) || needs_link(present.change);
     if (!present.id && (!is_needed || present.index == 0)) continue;
-    // The MTU is theirs to change.
+    // Its owner may change the MTU.
     if (auto* link = std::get_if<LinkUp>(&made); link != nullptr && !present.id) link->mtu = 0;
     const Standing standing = ask(state, present, made, now);
     if (standing != Standing::kNoAnswer) {
@@ -156,12 +155,25 @@ std::vector<std::string> HostChanges::names_places() const {
   return dns_places(std::get<DnsSet>(journal_.pending().at(left.front())));
 }
 
-bool HostChanges::has_route(std::uint32_t table, const net::IpPrefix* destination) const {
-  return std::ranges::any_of(present_, [&](const Present& present) {
-    const auto* route = std::get_if<RouteAdded>(&present.change);
-    return route != nullptr && route->table == table &&
-           (destination == nullptr || route->destination == *destination);
-  });
+const HostChanges::RouteIndex& HostChanges::route_index() {
+  if (!route_index_) {
+    route_index_.emplace();
+    for (const Present& present : present_) {
+      if (const auto* route = std::get_if<RouteAdded>(&present.change))
+        route_index_->emplace(route->table, route->destination);
+    }
+  }
+  return *route_index_;
+}
+
+bool HostChanges::has_route(std::uint32_t table, const net::IpPrefix& destination) {
+  return route_index().contains({table, destination});
+}
+
+bool HostChanges::has_routes(std::uint32_t table) {
+  const RouteIndex& index = route_index();
+  const auto first = index.lower_bound({table, net::IpPrefix{}});
+  return first != index.end() && first->first == table;
 }
 
 std::uint64_t HostChanges::journal_and_make(HostChange change) {
@@ -192,17 +204,17 @@ void HostChanges::make_again(Present& present) {
   present.table = table_of(made);
 }
 
-HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
+HostChanges::Repair HostChanges::repair(Instant now, Pauses pauses, Part part) {
   Repair repair;
   const auto look_again = [&repair](Instant at) { repair.again = std::min(at, repair.again.value_or(at)); };
-  const Repairing repairing(is_repairing_, pace == Pace::kBounded);
-  if (pace == Pace::kAtOnce) {
-    // Somebody may have mended it, and waits for the answer.
+  const Repairing repairing(is_repairing_, pauses == Pauses::kKept);
+  if (pauses == Pauses::kIgnored) {
+    // Somebody may have repaired the program, and waits for the result.
     program_hangs_ = false;
     for (Present& present : present_) present.silent_until.reset();
   }
   if (part == Part::kNames) {
-    if (const auto again = take_names_left_back(now, pace)) look_again(*again);
+    if (const auto again = take_names_left_back(now, pauses)) look_again(*again);
   }
   std::vector<std::uint32_t> down;
   const std::vector<Missing> missing = compare(part, now);
@@ -210,7 +222,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     Present& present = *one.present;
     const std::string what = in_words(one.made);
     if (const auto* names = std::get_if<DnsSet>(&one.made)) repair.by = dns_taker(*names, one.standing);
-    const bool changes_keeper = one.standing == Standing::kOthersKeep && pace == Pace::kAtOnce;
+    const bool changes_keeper = one.standing == Standing::kOthersKeep && pauses == Pauses::kIgnored;
     if (one.standing == Standing::kNoAnswer) {
       look_again(now + silence_pause(now - present.unanswered.value_or(now)));
       // Not worth a line while it is being restarted.
@@ -228,9 +240,9 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
       look_again(now + present.pause);
       continue;
     }
-    if (pace == Pace::kBounded && before && now - *before < present.pause) {
+    if (pauses == Pauses::kKept && before && now - *before < present.pause) {
       look_again(*before + present.pause);
-      // What was never set, or is still to be lent to us, nobody takes away.
+      // What was never set, or is read-only for the moment, has not been taken away.
       const bool is_taken = !present.refused && !present.is_unmade && !present.read_only;
       if (is_taken && !std::exchange(present.was_named, true)) repair.fought_over.push_back(what);
       if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
@@ -240,14 +252,14 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
     present.pause = before ? next_pause(one.made, pause, now - *before) : kRepairPause;
     present.put_back = now;
     const bool was_unmade = present.is_unmade;
-    // A program of the host that hangs takes seconds, and the pause is one between two tries.
+    // A program that hangs takes seconds, and the pause begins at the end of a try.
     const Instant begun = net::boot_now();
     const auto later = [&] {
       return now + std::chrono::floor<std::chrono::seconds>(net::boot_now() - begun);
     };
     try {
       changes_keeper ? give_to_new_keeper(present) : make_again(present);
-      // Handed to a new keeper, they were taken away from the old one.
+      // Name servers that went to a new keeper had been taken away from the old one.
       (was_unmade ? repair.made : repair.put_back).push_back(what);
       present.put_back = later();
       present.refused.reset();
@@ -256,7 +268,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
       if (part == Part::kNames && program_hangs_) present.pause = hanging_pause(pause);
     } catch (const std::exception& error) {
       if (is_read_only(error) && now - first_time(present.read_only, now) < kLending) {
-        // What a new keeper did not take has not been tried before, and is looked at again as soon.
+        // A new keeper that did not take them has not been tried before, so the next look is as soon.
         present.put_back = present.is_unmade ? now - pause + kLendingLook : before;
         present.pause = pause;
         look_again(now + kLendingLook);
@@ -287,7 +299,8 @@ HostChanges::Repair HostChanges::repair(Instant now, Pace pace, Part part) {
   return repair;
 }
 
-// A device that was renamed or taken away leaves its name to others, whose device must not get ours.
+// When a device was renamed or moved, another one may get its name, and must not get its addresses and
+// routes.
 void HostChanges::check_device(const HostChange& change) const {
   const Interface* interface = interface_of(change);
   if (interface == nullptr) return;
@@ -298,7 +311,7 @@ void HostChanges::check_device(const HostChange& change) const {
   if (own == present_.end() || own->index == interface->index) return;
   throw net::NetlinkError(net::NetlinkError::Reason::kNotFound,
                           interface->name +
-                              " is not the device any more that it was at the start: that one was renamed or "
+                              " is no longer the device that tunneld started with: that one was renamed or "
                               "moved, so restart tunneld");
 }
 

@@ -27,10 +27,8 @@ constexpr Duration kQuiet = 10ms;
 /// For a resolv.conf that is gone, or was made and is not written yet: whoever does that goes on, and must
 /// not find one of ours in the way.
 constexpr Duration kUnfinished = 1s;
-/// So many things are named in a line of the log.
+/// At most this many things are named in one log line.
 constexpr std::size_t kNamed = 4;
-
-constexpr std::uint32_t kLocalTable = 255;  // RT_TABLE_LOCAL
 
 /// The kernel numbers a program's first netlink socket with its process, and libnl counts upwards in the bits
 /// above (nl_socket_get_local_port(3)); further ones get numbers that say nothing, negative ones. Empty where
@@ -98,10 +96,10 @@ HostWatch::Urgency HostWatch::urgency(const net::NetworkEvent& event) const {
     const bool is_ours = route->route.protocol == net::kRouteProtocol;
     if (is_ours) return route->happened == net::Happened::kRemoved ? Urgency::kSoon : Urgency::kNone;
     // `ip route replace` takes a route away without saying so; and what has replaced it may go.
-    if (host_.has_route(route->route.table, &route->route.destination)) return Urgency::kSoon;
+    if (host_.has_route(route->route.table, route->route.destination)) return Urgency::kSoon;
     if (route->happened == net::Happened::kRemoved) return Urgency::kNone;
-    const bool may_replace = route->route.table != net::kMainTable && route->route.table != kLocalTable;
-    return may_replace && host_.has_route(route->route.table) ? Urgency::kSoon : Urgency::kNone;
+    const bool may_replace = route->route.table != net::kMainTable && route->route.table != net::kLocalTable;
+    return may_replace && host_.has_routes(route->route.table) ? Urgency::kSoon : Urgency::kNone;
   }
   if (const auto* rule = std::get_if<net::RuleEvent>(&event))
     return rule->happened == net::Happened::kRemoved && is_our_rule(rule->rule) ? Urgency::kNow
@@ -160,8 +158,8 @@ void HostWatch::compare() {
   look_again(pause_, again, &HostWatch::compare);
 }
 
-std::optional<Instant> HostWatch::repair(HostChanges::Part part, HostChanges::Pace pace) {
-  const HostChanges::Repair repair = host_.repair(net::boot_now(), pace, part);
+std::optional<Instant> HostWatch::repair(HostChanges::Part part, HostChanges::Pauses pauses) {
+  const HostChanges::Repair repair = host_.repair(net::boot_now(), pauses, part);
   tell(repair, part == HostChanges::Part::kNames ? repair.by : by_, part);
   return repair.again;
 }
@@ -169,12 +167,12 @@ std::optional<Instant> HostWatch::repair(HostChanges::Part part, HostChanges::Pa
 std::optional<Instant> HostWatch::try_repair(HostChanges::Part part) {
   std::string& last = last_failure_[part];
   try {
-    const auto again = repair(part, HostChanges::Pace::kBounded);
+    const auto again = repair(part, HostChanges::Pauses::kKept);
     last.clear();
     return again;
   } catch (const std::exception& error) {
     if (std::exchange(last, error.what()) != error.what())
-      log::warn("what others have changed on this host cannot be seen: {}", error.what());
+      log::warn("cannot compare this host with what tunneld has set up: {}", error.what());
     return net::boot_now() + HostChanges::kRepairPause;
   }
 }
@@ -225,9 +223,9 @@ bool HostWatch::watch_names() {
     return true;
   } catch (const std::exception& error) {
     if (std::exchange(unwatched_, error.what()) != error.what()) {
-      log::warn(
-          "whether others replace /etc/resolv.conf is not noticed at once, but looked for every {} s: {}",
-          std::chrono::duration_cast<std::chrono::seconds>(HostChanges::kRepairPause).count(), error.what());
+      log::warn("cannot watch /etc/resolv.conf, so it is read every {} s instead: {}",
+                std::chrono::duration_cast<std::chrono::seconds>(HostChanges::kRepairPause).count(),
+                error.what());
     }
     return false;
   }
@@ -265,14 +263,15 @@ void HostWatch::compare_names() {
 
 std::string HostWatch::repair_now() {
   try {
-    look_again(pause_, repair(HostChanges::Part::kKernel, HostChanges::Pace::kAtOnce), &HostWatch::compare);
-    look_again(names_pause_, repair(HostChanges::Part::kNames, HostChanges::Pace::kAtOnce),
+    look_again(pause_, repair(HostChanges::Part::kKernel, HostChanges::Pauses::kIgnored),
+               &HostWatch::compare);
+    look_again(names_pause_, repair(HostChanges::Part::kNames, HostChanges::Pauses::kIgnored),
                &HostWatch::compare_names);
     std::vector<std::string> missing;
     for (const HostChanges::Lack& lack : host_.lacks()) missing.push_back(lack.in_words());
     return missing.empty() ? "" : "missing on this host: " + listed(missing);
   } catch (const std::exception& error) {
-    return std::string("what others have changed on this host cannot be seen: ") + error.what();
+    return std::string("cannot compare this host with what tunneld has set up: ") + error.what();
   }
 }
 
@@ -313,13 +312,14 @@ void HostWatch::tell_out_of_reach(const std::vector<HostChanges::Lack>& lacks, c
         break;
       case Standing::kOthersKeep:
         log::warn(
-            "{}: {} keeps /etc/resolv.conf now, which is left alone, and names are not asked in the "
-            "tunnel any more; `tunneld reload` gives the name servers to whoever keeps it",
+            "{}: {} keeps /etc/resolv.conf now, which is left alone, and names are no longer looked up "
+            "through the tunnel; `tunneld reload` gives the name servers to that program",
             lack.what, by);
         break;
       case Standing::kNoAnswer:
-        log::warn("{}: who keeps the host's name servers does not answer; asked again until it does",
-                  lack.what);
+        log::warn(
+            "{}: the program that keeps the host's name servers does not answer; asking again until it does",
+            lack.what);
         break;
       default:
         log::warn("{}: belongs to something else now, and is left there", lack.what);

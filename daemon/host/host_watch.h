@@ -8,8 +8,8 @@
 // which are watched in the same way (daemon/host/dns/resolv_conf_watch.h) while name servers of ours are set,
 // and compared apart.
 //
-// A rule or table that is gone lets packets out in clear, so the comparison follows at once. After all else
-// it waits for the end of the burst: `ip address flush` would go on for as long as it finds something.
+// Without its rule or table, packets may leave in clear, so the comparison follows at once. After anything
+// else it waits for the end of the burst: `ip address flush` goes on for as long as it finds an address.
 #pragma once
 
 #include <cstdint>
@@ -70,19 +70,19 @@ class HostWatch {
   [[nodiscard]] Urgency urgency(const net::NetworkEvent& event) const;
   void compare_after(Urgency urgency);
   void compare();
-  /// Of ours, or left of a failed try.
+  /// Whether there are name servers of ours, or the rest of a failed try.
   bool has_names() noexcept;
   /// False: what others do to name servers of ours is not noticed, and is to be looked for.
   bool watch_names();
   void compare_names_after(Duration rest);
   void compare_names();
-  /// Puts back, and says so. When to look again.
-  std::optional<Instant> repair(HostChanges::Part part, HostChanges::Pace pace);
-  /// The same, and never throws: a failure is said once.
+  /// Puts back what is missing, and logs it. Returns when to look again.
+  std::optional<Instant> repair(HostChanges::Part part, HostChanges::Pauses pauses);
+  /// The same, and never throws: a failure is logged once.
   std::optional<Instant> try_repair(HostChanges::Part part);
   void look_again(boost::asio::steady_timer& pause, const std::optional<Instant>& at,
                   void (HostWatch::*look)());
-  /// Logs what came of it, and who has made it necessary.
+  /// Logs the result, and who has made the repair necessary.
   void tell(const HostChanges::Repair& repair, const std::string& by, HostChanges::Part part);
   static void tell_out_of_reach(const std::vector<HostChanges::Lack>& lacks, const std::string& by);
 
@@ -102,7 +102,7 @@ class HostWatch {
   std::vector<net::NetworkEvent> events_;
   Burst burst_{std::chrono::milliseconds(10), std::chrono::milliseconds(100)};
   bool at_once_ = false;
-  /// Who has changed something since the last comparison; empty: nobody knows.
+  /// The program that has changed something since the last comparison; empty: not known.
   std::string by_;
   std::map<HostChanges::Part, std::string> last_failure_;
   /// Why the files are not watched; empty where they are.

@@ -13,7 +13,7 @@ const char* in_words(Standing standing) {
     case Standing::kOthersKeep:
       return " (another program keeps the host's name servers now; `tunneld reload` gives them to it)";
     case Standing::kNoAnswer:
-      return " (who keeps the host's name servers does not answer)";
+      return " (the program that keeps the host's name servers does not answer)";
     case Standing::kStands:
     case Standing::kMissing:
       break;

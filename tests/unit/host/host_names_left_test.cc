@@ -121,7 +121,7 @@ TEST_F(HostNamesLeftTest, AKeeperThatDoesNotLetGoKeepsNobodyFromANewOne) {
   start();
   install_resolvconf(kFails);
   replace(kOthers);
-  EXPECT_THAT(repair(kBegin, HostChanges::Pace::kAtOnce).put_back, SizeIs(1));
+  EXPECT_THAT(repair(kBegin, HostChanges::Pauses::kIgnored).put_back, SizeIs(1));
   EXPECT_THAT(host_->lacks(), IsEmpty());
   EXPECT_EQ(pending(), 2U);
   install_resolvconf(kGoodResolvconf);
@@ -216,7 +216,7 @@ TEST_F(HostNamesLeftTest, NobodyTakesAwayWhatIsStillToBeLentToUs) {
   fs::create_directory("/etc/two");
   ASSERT_EQ(mount("two", "/etc/two", "tmpfs", MS_RDONLY, nullptr), 0);
   link_to("two/resolv.conf");
-  auto done = repair(kBegin, HostChanges::Pace::kAtOnce);
+  auto done = repair(kBegin, HostChanges::Pauses::kIgnored);
   EXPECT_THAT(done.refused, IsEmpty());
   EXPECT_EQ(done.again, kBegin + 500ms);
   done = repair(kBegin + 100ms);

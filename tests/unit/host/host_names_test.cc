@@ -37,8 +37,8 @@ TEST_F(HostNamesTest, AReplacedFileIsSetAgainAndWhatTheyWroteStaysAtTheEnd) {
     replace(text);
     EXPECT_THAT(host_->lacks(), SizeIs(1));
     // The kernel's part has nothing to do with it.
-    EXPECT_THAT(host_->repair(kStart, HostChanges::Pace::kAtOnce).put_back, IsEmpty());
-    const auto done = repair(kStart, HostChanges::Pace::kAtOnce);
+    EXPECT_THAT(host_->repair(kStart, HostChanges::Pauses::kIgnored).put_back, IsEmpty());
+    const auto done = repair(kStart, HostChanges::Pauses::kIgnored);
     EXPECT_THAT(done.put_back, ElementsAre(StartsWith("dns 10.8.0.1")));
     EXPECT_EQ(done.by, text == kOthers ? "NetworkManager" : "");
     EXPECT_THAT(host_->lacks(), IsEmpty());
@@ -112,7 +112,7 @@ TEST_F(HostNamesTest, ALinkThatIsLedElsewhereIsLeftAloneUntilAReload) {
   link_to("one");
   EXPECT_THAT(host_->lacks(), IsEmpty());
   link_to("two");
-  EXPECT_THAT(repair(kStart + 10s, HostChanges::Pace::kAtOnce).put_back, SizeIs(1));
+  EXPECT_THAT(repair(kStart + 10s, HostChanges::Pauses::kIgnored).put_back, SizeIs(1));
   EXPECT_EQ(read_file("/etc/one"), "nameserver 192.168.1.1\n");
   EXPECT_THAT(read_file("/etc/two"), HasSubstr("10.8.0.1"));
   link_to("one");
@@ -164,7 +164,7 @@ TEST_F(HostNamesTest, WhatCouldNotBeSetAtStartIsNamedWithItsReasonAndTriedAgainL
   EXPECT_TRUE(is_named());
   EXPECT_THAT(host_->names_places(), ElementsAre(kFile));
   // It was tried just now.
-  auto done = repair(kStart, HostChanges::Pace::kAtOnce);
+  auto done = repair(kStart, HostChanges::Pauses::kIgnored);
   EXPECT_EQ(done.again, kStart + 5s);
   Instant now = kStart;
   // The first seconds of a file that we may not write to are those until it is lent to us.
@@ -227,7 +227,7 @@ TEST_F(HostNamesTest, WhatANewKeeperDoesNotTakeIsTriedAgain) {
   link_to("one");
   start();
   link_to("two/resolv.conf");
-  const auto done = repair(kStart, HostChanges::Pace::kAtOnce);
+  const auto done = repair(kStart, HostChanges::Pauses::kIgnored);
   EXPECT_THAT(done.refused, SizeIs(1));
   EXPECT_EQ(read_file("/etc/one"), "nameserver 192.168.1.1\n");
   ASSERT_THAT(host_->lacks(), SizeIs(1));
@@ -301,9 +301,9 @@ TEST_F(HostNamesTest, AfterAKillTheJournalKnowsWhereTheyWere) {
               host.become(plan());
               link_to("two");
               write_file("/etc/two", kOthers);
-              (void)host.repair(kStart, HostChanges::Pace::kAtOnce, HostChanges::Part::kNames);
+              (void)host.repair(kStart, HostChanges::Pauses::kIgnored, HostChanges::Part::kNames);
               replace("nameserver 192.168.1.7\n");
-              (void)host.repair(kStart + 5s, HostChanges::Pace::kAtOnce, HostChanges::Part::kNames);
+              (void)host.repair(kStart + 5s, HostChanges::Pauses::kIgnored, HostChanges::Part::kNames);
               link_to("one");
               return 0;
             }),

@@ -51,8 +51,8 @@ class HostRepairTest : public KeptDeviceTest {
   }
   /// As far as it does not change with each making.
   static std::string state() { return quick_state() + output_of("nft -s list ruleset"); }
-  HostChanges::Repair repair(Instant now, HostChanges::Pace pace = HostChanges::Pace::kBounded) {
-    return host_->repair(now, pace);
+  HostChanges::Repair repair(Instant now, HostChanges::Pauses pauses = HostChanges::Pauses::kKept) {
+    return host_->repair(now, pauses);
   }
 
   std::optional<HostChanges> host_;
@@ -124,7 +124,7 @@ TEST_F(HostRepairTest, AThingIsPutBackOnceInFiveSecondsAndAnotherMeanwhile) {
   EXPECT_THAT(repair(kStart + 5s).put_back, ElementsAre(HasSubstr("rule 32700")));
   // A reload does not wait.
   net::shell("ip rule del pref 32700");
-  EXPECT_THAT(repair(kStart + 6s, HostChanges::Pace::kAtOnce).put_back, SizeIs(1));
+  EXPECT_THAT(repair(kStart + 6s, HostChanges::Pauses::kIgnored).put_back, SizeIs(1));
 }
 
 TEST_F(HostRepairTest, OnALinkThatIsDownNothingElseIsTried) {
@@ -177,6 +177,24 @@ TEST_F(HostRepairTest, WhatWasThereBeforeAndGoesIsMadeAndThenUndone) {
   EXPECT_THAT(repair(kStart).put_back, SizeIs(1));
   host_.reset();
   EXPECT_THAT(output_of("ip address show kept"), Not(HasSubstr("10.8.0.1")));
+}
+
+TEST_F(HostRepairTest, KnowsItsRoutesByTableAndDestination) {
+  EXPECT_TRUE(host_->has_route(net::kMainTable, prefix("10.20.0.0/16")));
+  EXPECT_FALSE(host_->has_route(net::kMainTable, prefix("10.20.0.0/17")));
+  EXPECT_FALSE(host_->has_route(777, prefix("10.20.0.0/16")));
+  EXPECT_TRUE(host_->has_routes(777));
+  EXPECT_FALSE(host_->has_routes(776));
+  // Twice to one place, told apart by the metric: it is known until the last is gone.
+  std::vector<HostChange> changed = plan();
+  changed.emplace_back(RouteAdded{{"kept"}, prefix("0.0.0.0/0"), 777, 60});
+  host_->become(changed);
+  host_->become(plan());
+  EXPECT_TRUE(host_->has_route(777, prefix("0.0.0.0/0")));
+  std::erase(changed = plan(), HostChange(RouteAdded{{"kept"}, prefix("0.0.0.0/0"), 777, 50}));
+  host_->become(changed);
+  EXPECT_FALSE(host_->has_route(777, prefix("0.0.0.0/0")));
+  EXPECT_FALSE(host_->has_routes(777));
 }
 
 TEST_F(HostRepairTest, TenThousandRoutesArePutBackInSeconds) {

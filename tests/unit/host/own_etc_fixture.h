@@ -45,8 +45,8 @@ class OwnEtcTest : public KeptDeviceTest {
     if (is_mounted_) umount2("/etc", MNT_DETACH);
     KeptDeviceTest::TearDown();
   }
-  HostChanges::Repair repair(Instant now, HostChanges::Pace pace = HostChanges::Pace::kBounded) {
-    return host_->repair(now, pace, HostChanges::Part::kNames);
+  HostChanges::Repair repair(Instant now, HostChanges::Pauses pauses = HostChanges::Pauses::kKept) {
+    return host_->repair(now, pauses, HostChanges::Part::kNames);
   }
   static void replace(const std::string& text) {
     write_file("/etc/new", text);
