@@ -56,7 +56,7 @@ Json access_status(const std::string& interface, const AccessPlan& access) {
     }
     return lister.take();
   } catch (const std::exception& error) {
-    log::warn("the counters of access rules: {}", error.what());
+    log::warn("cannot read the counters of access rules: {}", error.what());
     return Json::array();
   }
 }

@@ -8,8 +8,8 @@
 
 namespace tunneld::daemon {
 
-/// docs/control_socket.md, `access`: a list, empty where no peer is restricted. Never throws for what the
-/// kernel says: counters that cannot be read are left out.
+/// docs/control_socket.md, `access`: a list, empty where no peer is restricted. Counters that cannot be read
+/// are left out; the kernel's errors are not thrown.
 [[nodiscard]] Json access_status(const std::string& interface, const AccessPlan& access);
 
 }  // namespace tunneld::daemon

@@ -24,12 +24,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How much is reserved at once. If the clock is behind it is little, or restarts would run ahead of the
-/// clock.
+/// How much is reserved at once. It is less while the clock is behind, or each restart would move the
+/// timestamps further ahead of it.
 constexpr Duration kStep = 60s, kStepBehind = 1s;
 /// More than a killed run can have reserved.
 constexpr Duration kWorthSaying = 2 * kStep;
-/// 2025-01-01: this program was made later.
+/// 2025-01-01: tunneld is younger than this, so an earlier clock is wrong.
 constexpr WallTime kBeforeUs{std::chrono::seconds(1735689600)};
 
 }  // namespace
@@ -60,7 +60,8 @@ WallTime ClockMark::reserve(WallTime timestamp, WallTime clock) {
   const bool is_behind = timestamp > clock;
   if (timestamp - clock > kWorthSaying && !std::exchange(told_behind_, true)) {
     log::warn(
-        "this host's clock is at least {} s behind: handshakes continue from the earlier time; set the clock",
+        "this host's clock is at least {} s behind the handshakes that it has sent: they continue from their "
+        "last timestamp; set the clock",
         std::chrono::duration_cast<std::chrono::seconds>(timestamp - clock).count());
   }
   const WallTime mark = timestamp + (is_behind ? kStepBehind : kStep);
@@ -69,8 +70,8 @@ WallTime ClockMark::reserve(WallTime timestamp, WallTime clock) {
   } catch (const std::exception& error) {
     if (!std::exchange(told_failed_, true))
       log::warn(
-          "cannot store the time of the handshakes, so peers may refuse this host after a restart with its "
-          "clock set back: {}",
+          "cannot store the timestamp of the last handshake: peers may refuse this host after a restart with "
+          "its clock set back: {}",
           error.what());
     return timestamp + kStep;  // not tried again with every handshake
   }

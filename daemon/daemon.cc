@@ -36,15 +36,14 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
     : config_path_(std::move(config_path)),
       inputs_(first_inputs(std::move(configuration), keys)),
       started_(net::boot_now()),
-      // From here on a signal waits until the start is complete, and is then obeyed: nothing is left half
-      // done.
+      // From here on a signal is handled when the start is complete, so that nothing is left half done.
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
       host_(config().interface.name.value, HostChanges::LeftClosed::kStays),
       mark_(fwmark_of(config())),
       engine_(crypto::select_engine(config().crypto.engine)),
       device_(device_options(config(),
                              [this](const std::string& name, const net::TunState& found) {
-                               // Any other device goes, with all that was changed of it.
+                               // Any other device disappears, and its settings with it.
                                if (config().interface.persist)
                                  host_.entrust(DeviceOpened{.interface = {name}, .before = found});
                              })),
@@ -94,7 +93,7 @@ void Daemon::open_push() {
 }
 
 void Daemon::follow_tunnel() {
-  // Not at once: it may be found while the tunnel is being changed.
+  // Posted, because it may be found while the tunnel is being changed.
   driver_.on_endpoint_found([this] { boost::asio::post(io_, [this] { leave_hold(); }); });
   driver_.on_port_useless([this] { return take_new_port(); });
   driver_.on_event([this](const protocol::Event& event) {
@@ -112,7 +111,7 @@ void Daemon::start_workers() {
     workers_.push_back(std::make_unique<DataWorker>(i, plane_, device_.queues(), sockets_[i], lane_sockets_,
                                                     device_.features(), driver_.signals()));
   }
-  // From here on, whatever ends us without being asked to leaves the kill switch closed.
+  // From here on, every end that nobody has asked for leaves the kill switch closed.
   host_.stay_closed(true);
   if (const auto& persist = config().interface.persist; persist && !device_.attached())
     device_.persist(persist->owner, persist->group);
@@ -163,7 +162,7 @@ Json Daemon::status() {
     log::debug("{}", error.what());
   }
   if (config().server && config().server->value.forwarding.enabled) status["forwarding"] = true;
-  // How the daemon's own datagrams leave: doctor's would take another way, or none.
+  // Doctor's own datagrams need it to be routed as the daemon's are.
   if (state_.plan.fwmark != 0) status["fwmark"] = state_.plan.fwmark;
   if (state_.plan.kill_switch) status["kill_switch"] = true;
   if (auto access = access_status(device_.name(), state_.plan.access); !access.empty())

@@ -1,7 +1,8 @@
-// A running interface: everything that is opened, made and started, in the order that a stop needs reversed.
+// A running interface. Its members are everything that is opened, made and started, in this order.
 //
-// Workers stop first, then device and sockets close, then the host's changes are undone. That order is the
-// order of the members and nothing else, so it holds whatever way the daemon ends, a failed start included.
+// A stop is the reverse: workers stop first, then device and sockets close, then the host's changes are
+// undone. The order of the members alone ensures this, so it holds however the daemon ends, a failed start
+// included.
 #pragma once
 
 #include <functional>
@@ -56,7 +57,7 @@ class Daemon {
  private:
   // --- The start
   void open_push();
-  /// What the tunnel and the host's network tell.
+  /// Registers handlers for what the tunnel and the host's network report.
   void follow_tunnel();
   void start_workers();
 
@@ -81,31 +82,30 @@ class Daemon {
   [[nodiscard]] std::optional<ClientPush::Refusal> try_become(Inputs next, Became* became = nullptr);
   /// The same of inputs_now() with a change.
   [[nodiscard]] std::optional<ClientPush::Refusal> try_change(const std::function<void(Inputs&)>& change);
-  /// What decides now, with the surroundings as they are.
-  /// Throws net::NetlinkError.
+  /// The current inputs, with the surroundings as they are now. Throws net::NetlinkError.
   [[nodiscard]] Inputs inputs_now() const;
   [[nodiscard]] Inputs::Surroundings surroundings(const config::Config& next) const;
   /// Carries the desired state to the host, and to the tunnel.
   void change_host(const DesiredState& wanted);
   Became change_tunnel(const DesiredState& wanted);
   void go_back();
-  /// The first one of a start; what is not permitted is said with the commands that root has to run.
+  /// The first become(). Where something is not permitted, the error names the commands that root has to run.
   void become_at_start();
-  /// Reads the configuration again and becomes what it says, without touching sessions of peers that stay.
-  /// What is wrong with it is said in the reply, and nothing changes. Never throws.
+  /// Reads the configuration again and applies it; sessions of peers that stay go on. If it cannot be
+  /// applied, nothing changes, and the reply says why. Never throws.
   [[nodiscard]] Json reload();
-  /// The server gives other leases. Throws as become() does.
+  /// The server's leases have changed. Throws as become() does.
   void take_leases(const Leases& leases);
-  /// The client takes something else from its server.
+  /// The client accepts another configuration from its server.
   [[nodiscard]] std::optional<ClientPush::Refusal> take_accepted(const AcceptedConfig& accepted);
-  /// A full tunnel or name servers that wait for an endpoint's address may have it now.
+  /// An endpoint's address was found, so a full tunnel or name servers that were on hold may take effect.
   void leave_hold();
-  /// Other interfaces have been connected to other networks.
+  /// The networks of other interfaces have changed.
   void follow_connected_networks();
   /// With a single peer, the device's MTU follows what the path to it carries.
   void follow_path_mtu(protocol::PeerId peer);
   void set_path_mtu(std::optional<std::uint32_t> mtu);
-  /// Where the port is ours to choose: another one, for all sockets. False: it stays.
+  /// Unless the configuration sets the port, moves all sockets to another one. False: the port stays.
   [[nodiscard]] bool take_new_port();
   [[nodiscard]] std::vector<std::uint16_t> outer_ports(const std::vector<net::UdpSocket>& sockets) const;
   /// Of the tunnel's addresses and networks, those that another interface has as well, one line each. Throws
@@ -119,14 +119,14 @@ class Daemon {
   void guard_bridge();
   /// No peer of a tap has any address of this host.
   void follow_stations();
-  /// What a loop's port is, for people.
+  /// The name of a switch port, for people.
   [[nodiscard]] std::string name_of_port(net::MacTable::Port port) const;
   void tell_loops();
 
   [[nodiscard]] const config::Config& config() const { return *inputs_.config; }
 
   const std::string config_path_;
-  /// Of the desired state that holds.
+  /// Those that state_ was worked out from.
   Inputs inputs_;
   const Instant started_;
   std::optional<DampedMtu> damped_mtu_;
@@ -137,9 +137,9 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer mtu_timer_{io_};
   HostChanges host_;
-  /// As host and tunnel are.
+  /// The current state of host and tunnel.
   DesiredState state_;
-  /// What the host has refused when become() threw last.
+  /// What the host refused when become() threw the last time.
   std::optional<HostChange> refused_;
   /// As found last.
   std::vector<std::string> told_elsewhere_;
@@ -148,7 +148,7 @@ class Daemon {
   LoopLog loop_log_;
   const std::unique_ptr<crypto::AeadEngine> engine_;
   net::TunDevice device_;
-  /// One for each queue of the device, which somebody else may have made with a single one.
+  /// One for each queue of the device; a device that somebody else made may have only one.
   const std::size_t worker_count_;
   /// Without CAP_NET_ADMIN the device stays as it was found where the configuration does not insist.
   const bool may_configure_;

@@ -1,4 +1,4 @@
-// How the daemon becomes something else: each cause changes the inputs, and become() does the rest.
+// How a running daemon changes: each cause changes the inputs, and become() does the rest.
 #include <algorithm>
 #include <exception>
 #include <optional>
@@ -22,14 +22,15 @@
 
 namespace tunneld::daemon {
 
-// --- One way for all
+// --- Applying a desired state
 
 Daemon::Became Daemon::become(Inputs next) {
   refused_.reset();
   DesiredState wanted = desired_state(next);
   Became became;
   try {
-    // Who loses an address must not have it for a moment under the rules of who gets it.
+    // A peer that loses an address must not use it for a moment under the access rules of the peer that gets
+    // it.
     if (!state_.plan.access.is_empty() || !wanted.plan.access.is_empty()) driver_.withdraw(wanted.peers);
     change_host(wanted);
     became = change_tunnel(wanted);
@@ -82,7 +83,8 @@ void Daemon::go_back() {
   try {
     host_.become(state_.changes);
   } catch (const std::exception& error) {
-    log::error("the host is neither as before nor as wanted: {}", error.what());
+    log::error("the last state of the host cannot be restored, and the new one is incomplete: {}",
+               error.what());
   }
   host_watch_.follow_names();
   // A start has no tunnel to go back to.
@@ -105,7 +107,7 @@ std::optional<ClientPush::Refusal> Daemon::try_change(const std::function<void(I
     change(next);
     return try_become(std::move(next));
   } catch (const std::exception& error) {
-    return ClientPush::Refusal{std::nullopt, error.what()};  // the host around us could not be asked
+    return ClientPush::Refusal{std::nullopt, error.what()};  // the kernel could not be asked
   }
 }
 
@@ -133,7 +135,7 @@ std::vector<std::uint16_t> Daemon::outer_ports(const std::vector<net::UdpSocket>
   for (const auto* all : {&sockets, &lane_sockets_}) {
     for (const net::UdpSocket& socket : *all) ports.push_back(socket.port());
   }
-  // Those that share a port.
+  // The workers' sockets share a port.
   const auto repeated = std::ranges::unique(ports);
   ports.erase(repeated.begin(), repeated.end());
   return ports;
@@ -164,7 +166,7 @@ Json Daemon::reload() {
     if (server_) next.leases = pool.emplace(server_->pool_for(*next.config)).leases();
     std::optional<ClientPush::Held> held;
     if (client_) held = client_->held_for(*next.config);
-    // On a link that somebody has set down, no route could be added.
+    // First, because no route can be added on a link that somebody has set down.
     host_watch_.repair_now();
     Became became;
     for (;;) {
@@ -195,7 +197,7 @@ Json Daemon::reload() {
 }
 
 void Daemon::take_leases(const Leases& leases) {
-  // A lease does not depend on what else has changed around us.
+  // The surroundings are not looked up again: leases do not depend on them.
   Inputs next = inputs_;
   next.leases = leases;
   become(std::move(next));
@@ -205,9 +207,9 @@ std::optional<ClientPush::Refusal> Daemon::take_accepted(const AcceptedConfig& a
   const bool was_uncovered = state_.plan.uncovered_family().has_value();
   if (auto refusal = try_change([&](Inputs& next) { next.accepted = accepted; })) return refusal;
   tell_addresses_elsewhere();
-  // What the configuration itself leaves out is said when it is read.
+  // If the configuration itself leaves a family out, a warning was given when it was read.
   if (state_.plan.uncovered_family() && !was_uncovered && !host_plan(config()).uncovered_family())
-    log::warn("the server gives a full tunnel of one family only: the other one passes by it");
+    log::warn("the server pushes a full tunnel of one address family only: the other one bypasses it");
   return std::nullopt;
 }
 
@@ -226,12 +228,12 @@ void Daemon::follow_connected_networks() {
   tell_addresses_elsewhere();
   if (!state_.plan.is_full_tunnel()) return;
   if (const auto refusal = try_change([](Inputs&) {}))
-    log::warn("what stays outside of the full tunnel is as before: {}", refusal->why);
+    log::warn("cannot change which networks stay outside of the full tunnel: {}", refusal->why);
 }
 
 void Daemon::follow_path_mtu(protocol::PeerId peer) {
   if (!state_.follows_path) return;
-  // Down at once, up when it is certain: a search takes several steps.
+  // Lowered at once, raised when the search is complete.
   const protocol::PathMtu& path = tunnel_.peer(peer).path().mtu();
   if (path.limit() > state_.mtu && path.phase() == protocol::PathMtu::Phase::kSearching) return;
   // Below 1280 the kernel would take IPv6 off the device; the limit of the peer does the rest.
@@ -278,7 +280,7 @@ bool Daemon::take_new_port() {
     log::warn("the UDP port stays: {}", error.what());
     if (!has_let_out) return false;
     if (const auto refusal = try_change([](Inputs&) {}))
-      log::warn("the firewall may not let it out: {}", refusal->why);
+      log::warn("the kill switch may not let it out: {}", refusal->why);
     return false;
   }
 }
@@ -295,7 +297,7 @@ void Daemon::tell_addresses_elsewhere() {
     }
     told_elsewhere_ = std::move(found);
   } catch (const std::system_error& error) {
-    log::warn("whether the tunnel's addresses are another interface's, too: {}", error.what());
+    log::warn("cannot check whether another interface has the tunnel's addresses, too: {}", error.what());
   }
 }
 

@@ -1,10 +1,10 @@
-// The device's MTU as the path suggests it, but no oftener than a host should change.
+// The device's MTU follows the path MTU, but not too often.
 //
-// What a path carries is the other side's to say: a peer that moves between two paths, or one key used on two
-// machines, would have the device's MTU set several times a second, and each time is a journal entry, a
-// netlink notice and a log line. So it goes down at once, but only so often, and up again only after a pause
-// that grows with each further time that it went down. What is too large meanwhile costs nothing: the way out
-// holds packets to what each peer's path carries, whatever the device says.
+// The path MTU depends on the peer: one that moves between two paths, or one key used on two machines, would
+// have the device's MTU set several times a second, each time with a journal entry, a netlink notice and a
+// log line. So the MTU is lowered at once, but at a limited rate, and raised only after a pause that doubles
+// each time it has been lowered. An MTU that is too large in the meantime costs nothing: the outbound path
+// holds packets to each peer's path MTU, whatever the device says.
 #pragma once
 
 #include <algorithm>
@@ -20,12 +20,12 @@ class DampedMtu {
  public:
   explicit DampedMtu(std::uint32_t mtu) : mtu_(mtu), wanted_(mtu) {}
 
-  /// The path says `wanted`, bytes. What to set now; nullopt: nothing, or not yet.
+  /// The path MTU is `wanted` bytes now. Returns the MTU to set; nullopt: none, or not yet.
   [[nodiscard]] std::optional<std::uint32_t> follow(std::uint32_t wanted, Instant now) {
     wanted_ = wanted;
     return due(now);
   }
-  /// To be asked again at deadline().
+  /// Returns the same; to be called at deadline().
   [[nodiscard]] std::optional<std::uint32_t> due(Instant now) {
     if (wanted_ == mtu_) return std::nullopt;
     if (wanted_ < mtu_) {

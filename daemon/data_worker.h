@@ -40,12 +40,11 @@ class DataWorker {
              net::UdpSocket& socket, std::vector<net::UdpSocket>& lanes, const net::TunFeatures& features,
              WorkerSignals& signals);
   ~DataWorker();
-  /// The socket has been replaced (UdpSocket::become). Called by any thread.
+  /// The socket has been replaced by another (UdpSocket::become). May be called by any thread.
   void socket_is_another();
-  /// Wakes the worker, so that it makes a turn. Called by any thread.
+  /// Wakes the worker, so that it makes a turn. May be called by any thread.
   void poke();
-  /// How often each thread has made a turn. The outbound one makes none while it has no device, and a turn is
-  /// not asked of it then: nullopt.
+  /// How often each thread has made a turn. nullopt while the outbound one has no device: then it makes none.
   [[nodiscard]] std::uint64_t inbound_turns() const { return inbound_turns_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::optional<std::uint64_t> outbound_turns() const {
     if (device_reader_.load() != DeviceReader::kOutbound) return std::nullopt;

@@ -1,4 +1,4 @@
-// A peer as it is wanted: what the configuration says of it, and what has been leased to it or accepted of it.
+// The desired state of a peer: its configuration, with what has been leased to it or accepted from it.
 #pragma once
 
 #include "common/crypto/keys.h"

@@ -41,7 +41,7 @@ bool holds_dns(const Inputs& inputs) {
   });
 }
 
-/// Whether somebody has set it: the configuration, or the server that this client obeys.
+/// By the configuration, or by this client's server.
 bool mtu_is_set(const Inputs& inputs) {
   return inputs.config->interface.mtu || inputs.accepted.mtu;
 }
@@ -79,7 +79,7 @@ std::vector<DesiredPeer> with_keys(std::vector<config::PeerConfig> peers, const 
 HostPlan plan_of(const Inputs& inputs, const std::vector<config::PeerConfig>& peers, bool follows_path) {
   const config::Config& config = *inputs.config;
   HostPlan plan = host_plan(config, inputs.accepted, inputs.public_key);
-  // Whose an address is, a server knows better than its configuration.
+  // On a server, the peers' addresses include leases, which the configuration does not know.
   if (config.server) plan.access = access_plan(config.groups, peers);
   if (follows_path) plan.mtu = inputs.found_mtu.value_or(plan.mtu);
   plan.connected_networks = inputs.surroundings.connected_networks;
@@ -117,7 +117,7 @@ PresharedKeys preshared_keys_of(const config::Config& config,
 DesiredState desired_state(const Inputs& inputs) {
   const config::Config& config = *inputs.config;
   DesiredState state;
-  // A tap's frames have headers of their own, and its MTU is a matter of everybody on the bridge.
+  // A tap's frames have headers of their own, and everybody on a bridge has to agree on the MTU.
   state.follows_path =
       !inputs.surroundings.found_device && !is_tap(config) && !mtu_is_set(inputs) && config.peers.size() == 1;
   std::vector<config::PeerConfig> peers = peers_of(inputs);
@@ -126,8 +126,8 @@ DesiredState desired_state(const Inputs& inputs) {
   state.peers = with_keys(std::move(peers), inputs);
   state.mtu = state.plan.mtu;
   state.mss_clamp = config.interface.mss_clamp;
-  // Several peers share one device, whose MTU bounds them all; an MTU that somebody has set is not questioned.
-  // At a tap, what is larger is fragmented outside in any case, and better where the path is known.
+  // Several peers share one device, whose MTU is the limit for all of them; an MTU that somebody has set is
+  // kept. At a tap, larger frames are fragmented outside in any case, and better where the path MTU is known.
   const std::uint32_t around = is_tap(config) ? std::uint32_t{protocol::kEthernetRoom} : 0;
   state.path = {.hold = !mtu_is_set(inputs) || is_tap(config),
                 .most = state.follows_path ? kLargestFound : state.mtu + around};

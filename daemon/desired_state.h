@@ -1,4 +1,4 @@
-// What host and tunnel should be at one moment, as one value, and the one pure function that works it out.
+// The desired state of host and tunnel as one value, and the pure function that works it out.
 //
 // Start, reload, lease, push, path MTU, another network and the end of a hold change an Inputs and hand it to
 // Daemon::become(); nothing else decides what is wanted.
@@ -35,7 +35,7 @@ struct Inputs {
   Leases leases;
   /// What a client has taken from its server.
   AcceptedConfig accepted;
-  /// What the path to a single peer carries, where that is known.
+  /// The path MTU of a single peer, where it is known.
   std::optional<std::uint32_t> found_mtu;
 
   /// The host around us.
@@ -57,11 +57,11 @@ struct DesiredState {
   /// In the order in which they are to be made.
   std::vector<HostChange> changes;
   std::vector<DesiredPeer> peers;
-  /// Inner bytes: what the device is held to, and the search for path MTUs.
+  /// Inner bytes: the limit of the device, and of the search for path MTUs.
   std::uint32_t mtu = 0;
   std::uint32_t mss_clamp = 0;
   protocol::PathPolicy path;
-  /// The device's MTU is what the path to a single peer carries.
+  /// The device's MTU follows the path MTU of a single peer.
   bool follows_path = false;
   /// Of a tap.
   protocol::SwitchSettings ethernet;

@@ -14,18 +14,18 @@
 namespace tunneld::daemon {
 namespace {
 
-/// So many unanswered initiations, and the next one leaves from another port. A peer that is off must not
-/// make the others' endpoints move again and again.
+/// After this many unanswered initiations, the next one leaves from another port. The pauses are there
+/// because one peer that is off must not make us roam for all others again and again.
 constexpr unsigned kAttemptsPerPort = 4;
 constexpr Duration kPauseBetweenPorts = std::chrono::seconds(20);
 constexpr Duration kPauseBetweenPortsOfMany = std::chrono::minutes(10);
-/// Of a peer that moves with each packet.
+/// Between two lookups of the route to a peer that roams with each packet.
 constexpr Duration kPauseBetweenLooks = std::chrono::seconds(1);
 
 }  // namespace
 
 void TunnelDriver::network_changed() {
-  // Those who call us learn from what we send; and what they called, they want their answers from.
+  // Peers that call us learn from what we send, and expect answers from the address that they called.
   for (const auto& [id, state] : peers_) {
     if (!calls(id)) continue;
     tunnel_.change(id)->network_changed(net::now(), actions_);
@@ -43,8 +43,8 @@ bool TunnelDriver::calls(protocol::PeerId peer) const {
   return found != peers_.end() && !found->second.config.endpoints.empty();
 }
 
-// Peers with sessions hear at once where we are now. Those that have called us know only the port that they
-// called, so while one of them is here it stays.
+// Peers with sessions are told at once. A peer that has called us knows only the port that it called, so the
+// port stays while such a peer has a session.
 void TunnelDriver::change_port_if_useless(protocol::Actions& actions) {
   const bool is_useless = std::ranges::any_of(actions.events(), [](const protocol::Event& event) {
     const auto* retry = event.as<protocol::Event::HandshakeRetry>();
@@ -73,7 +73,7 @@ bool TunnelDriver::may_send(const net::Endpoint& to) {
     if (!knows(peer)) continue;
     const protocol::PeerLink& link = tunnel_.peer(peer).link();
     const net::Endpoint* endpoint = link.endpoint.get();
-    // Only to send goes without a look: a peer that forges its address must not keep others' datagrams back.
+    // Sending goes on without a lookup: a peer that forges its address must not hold back others' datagrams.
     if (endpoint != nullptr && endpoint->remote == to.remote && !link.loops.load()) return true;
   }
   if (!endpoint_guard_(to)) return true;
@@ -84,8 +84,8 @@ bool TunnelDriver::may_send(const net::Endpoint& to) {
 }
 
 bool TunnelDriver::is_worth_a_look(ByteView message) {
-  // One that leaves by the bridge after all is no loop: it is smaller than what it answers, and answered by
-  // nobody.
+  // A cookie reply that leaves by the bridge makes no loop: it is smaller than what it answers, and nobody
+  // answers it.
   const bool is_cookie = protocol::classify(message) == protocol::MessageType::kCookie;
   return !is_cookie || looks_for_strangers_.allow(net::boot_now());
 }
@@ -103,7 +103,7 @@ void TunnelDriver::check_endpoint(protocol::PeerId peer) {
     log::warn("peer {}: {}: {}: nothing is exchanged with it", label(peer), endpoint->remote.to_string(),
               *why);
   } else {
-    log::info("peer {}: the way to it is not through the bridge any more", label(peer));
+    log::info("peer {}: the route to it no longer leads through the bridge", label(peer));
   }
 }
 

@@ -65,7 +65,7 @@ std::vector<Finding> diagnose_host(const Json& before, const Json& after) {
   if (host == nullptr) return findings;
   if (!host->at("error").is_null()) {
     findings.push_back({Health::kUnclear, "",
-                        "whether device, addresses, routes, rules and nft table are there cannot be seen: " +
+                        "cannot check device, addresses, routes, rules and nft table: " +
                             host->at("error").get<std::string>()});
   }
   if (host->at("missing_count") != 0) {
@@ -81,7 +81,7 @@ std::vector<Finding> diagnose_host(const Json& before, const Json& after) {
     findings.push_back({Health::kBad, "",
                         last.at("by").get<std::string>() +
                             " takes away what the tunnel needs: " + last.at("what").get<std::string>() +
-                            "; it was put back, and what left meanwhile may have passed by the tunnel"});
+                            "; it was put back, and packets sent in between may have bypassed the tunnel"});
   }
   return findings;
 }

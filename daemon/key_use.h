@@ -46,11 +46,11 @@ class KeyUse {
   }
 
  private:
-  /// So many returns within so long are no roaming.
+  /// This many returns within this time are not roaming.
   static constexpr std::size_t kReturns = 6;
   static constexpr Duration kWithin = std::chrono::seconds(60);
 
-  /// A key on so many hosts is still noticed.
+  /// A key that is used at up to this many places is still noticed.
   static constexpr std::size_t kPlaces = 8;
 
   std::optional<net::SocketAddress> here_;

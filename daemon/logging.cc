@@ -83,7 +83,7 @@ class JournalPriority final : public spdlog::custom_flag_formatter {
   }
 };
 
-/// The only way to stderr; it never waits (daemon/log_stream.h).
+/// The only writer to stderr; it never waits (daemon/log_stream.h).
 class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   explicit StderrSink(bool is_journal)
@@ -200,7 +200,7 @@ void start_logging(log::Level level, std::string interface) {
   } else {
     logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %^%-7l%$ %v");
   }
-  logger->set_level(spdlog::level::trace);  // what is written has passed the door
+  logger->set_level(spdlog::level::trace);  // common/log.h has filtered already
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
   log::set_level(level);

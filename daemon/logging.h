@@ -15,8 +15,8 @@ namespace tunneld::daemon {
 /// stderr with sd-daemon(3) priorities instead of a time. `interface`: empty for a process that has none.
 void start_logging(log::Level level, std::string interface = {});
 
-/// Logs the error that ends the process, by stderr even under systemd: of a datagram the journal looks up the
-/// sender's unit, and in vain when the sender is gone by then.
+/// Logs the error that ends the process, to stderr even under systemd: for a datagram, the journal looks up
+/// the sender's unit, which fails once the sender has ended.
 void log_last_words(std::string_view words);
 
 /// Prints to stderr, before a daemon runs. In the journal they get the priorities err and warning.

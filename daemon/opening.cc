@@ -19,14 +19,14 @@ std::size_t wanted_workers(const config::Config& config) {
   return config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
 }
 
-/// Of a device that is made to stay, the user says how many; any other has one for each worker.
+/// A persistent device has as many as the user says; any other has one for each worker.
 unsigned queue_count(const config::Config& config) {
   const auto& persist = config.interface.persist;
   const auto workers = static_cast<unsigned>(wanted_workers(config));
   return persist && persist->queues ? std::min(*persist->queues, workers) : workers;
 }
 
-/// A device that is made to stay is for other programs, too, most of which ask for one queue.
+/// A persistent device is for other programs, too, most of which ask for one queue.
 std::optional<bool> multi_queue(const config::Config& config) {
   const auto& persist = config.interface.persist;
   return persist ? std::optional(persist->queues.value_or(1) > 1) : std::nullopt;
@@ -43,7 +43,7 @@ net::UdpOptions socket_options(const config::Config& config, std::uint16_t port,
           .offload = offloads(config)};
 }
 
-/// Where a device that stays has fewer queues than there would be workers.
+/// For a persistent device that has fewer queues than there would be workers.
 void log_queues(const net::TunDevice& device, const config::Config& config) {
   const std::size_t queues = device.queue_count();
   const std::size_t wanted = wanted_workers(config);
@@ -56,22 +56,22 @@ void log_queues(const net::TunDevice& device, const config::Config& config) {
   }
   const std::string more = persist->queues == 1u ? std::string()
                            : device.attached()
-                               ? ": more take a device made anew, with `ip tuntap add … multi_queue`"
+                               ? ": for more, create the device again, with `ip tuntap add … multi_queue`"
                                : ": 'persist: { queues: " + std::to_string(wanted) +
                                      " }' makes a device for more, which programs that ask for one queue "
                                      "cannot open";
   log::info("{} has one queue, so there is one worker and not {}{}", device.name(), wanted, more);
 }
 
-/// Which of the two it is: made now, or there before.
+/// Says whether the device was created now or existed before.
 void log_device(const net::TunDevice& device, const config::Config& config) {
   if (device.attached()) {
-    log::info("{} was there already: taken over, and it stays when this ends", device.name());
+    log::info("{} existed already: taken over, and it stays when tunneld ends", device.name());
   } else if (config.interface.persist) {
-    log::info("{} was made now, and stays when this ends (`ip link del {}` removes it)", device.name(),
+    log::info("{} was created, and stays when tunneld ends (`ip link del {}` removes it)", device.name(),
               device.name());
   } else {
-    log::debug("{} was made now, and goes when this ends", device.name());
+    log::debug("{} was created, and disappears when tunneld ends", device.name());
   }
   log_queues(device, config);
 }
@@ -124,8 +124,8 @@ void log_start(const config::Config& config, const net::TunDevice& device, const
   log_device(device, config);
   if (const HostPlan all = host_plan(config); !may_configure && (all.no_routers || all.isolates_peers)) {
     log::warn(
-        "without CAP_NET_ADMIN, this host believes router advertisements of {}'s peers, and may pass "
-        "packets from one to another",
+        "without CAP_NET_ADMIN, tunneld cannot keep this host from accepting router advertisements of {}'s "
+        "peers, or from passing packets between them",
         device.name());
   }
   const net::TunFeatures& features = device.features();

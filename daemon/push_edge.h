@@ -23,9 +23,9 @@ class PushTimer {
  public:
   PushTimer(boost::asio::io_context& io, TunnelDriver& driver, std::function<void()> due)
       : driver_(driver), due_(std::move(due)), timer_(io) {}
-  /// What a side wants sent, and when it wants to be woken.
+  /// Sends what a side wants sent, and wakes it at its deadline.
   void follow(const PushFrames& frames, Instant deadline);
-  /// `call` calls the side; then it is followed.
+  /// Runs `call`, which calls the side, and follows what it wants then.
   template <typename Side, typename Call>
   void call(const Side& side, const Call& call) {
     PushFrames frames;

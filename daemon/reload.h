@@ -18,7 +18,7 @@ class ReloadError : public std::runtime_error {
 };
 
 struct ReadAgain {
-  /// The new configuration, with what cannot change while running as it was.
+  /// The new configuration; what cannot change while running keeps its old value.
   config::Config config;
   /// In the order of config.peers.
   std::vector<std::optional<crypto::PresharedKey>> preshared_keys;

@@ -18,7 +18,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A year, in microseconds: whoever waits longer does not wait for us.
+/// A year, in microseconds: a longer limit counts as none.
 constexpr std::uint64_t kLongestWatchdog = std::uint64_t{365} * 24 * 3600 * 1'000'000;
 
 /// Like sd_notify(3), which waits without limit if the manager does not read. This waits for `patience` at

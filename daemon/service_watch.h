@@ -1,4 +1,4 @@
-// What systemd hears while the interface runs: the watchdog's food, and a line for `systemctl status`.
+// What systemd is told while the interface runs: that the daemon is alive, and a line for `systemctl status`.
 #pragma once
 
 #include <functional>

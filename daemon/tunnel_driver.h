@@ -1,5 +1,5 @@
-// The control thread's hands: drives the sans-IO Tunnel from the workers' doors and a timer, and carries out
-// what it asks for: sends its datagrams, logs its events, asks the resolver.
+// Drives the sans-IO Tunnel on the control thread, from the workers' doors and a timer, and does what it asks
+// for: sends its datagrams, logs its events, asks the resolver.
 #pragma once
 
 #include <functional>
@@ -41,9 +41,9 @@ class TunnelDriver {
     std::size_t removed = 0;
     std::size_t changed = 0;
   };
-  /// From now on these are the peers, told apart by their public keys: others are removed and their sessions
-  /// with them, new ones added, and the sessions of those that stay go on. May be called for an action that
-  /// is being carried out: what this causes to be sent leaves afterwards.
+  /// Replaces the peers, which are identified by their public keys: others are removed with their sessions,
+  /// new ones are added, and the sessions of those that stay go on. May be called while actions are carried
+  /// out: what it causes to be sent leaves afterwards.
   PeersChanged set_peers(const std::vector<DesiredPeer>& peers);
   /// The half of set_peers() that takes away: allowed IPs that a peer will not have any more. For what has to
   /// happen before somebody else gets them.
@@ -62,7 +62,7 @@ class TunnelDriver {
   void guard_endpoints(EndpointGuard guard) { endpoint_guard_ = std::move(guard); }
   /// The guard's answers may have changed.
   void recheck_endpoints();
-  /// Ends all sessions, and tells those who understand.
+  /// Ends all sessions, and says BYE to the peers that understand it.
   void say_goodbye();
   /// nullopt for a peer that has been removed.
   [[nodiscard]] std::optional<crypto::PublicKey> key_of(protocol::PeerId peer) const;
@@ -70,7 +70,7 @@ class TunnelDriver {
 
   using FrameHandler = std::function<void(protocol::PeerId, const protocol::ControlFrame&)>;
   using EventHandler = std::function<void(const protocol::Event&)>;
-  /// Who takes the peers' frames of this type. It may send frames itself (send_frame).
+  /// Sets the handler of the peers' frames of this type. It may send frames itself (send_frame).
   void on_frame(protocol::FrameType type, FrameHandler handler) {
     frame_handlers_[type] = std::move(handler);
   }
@@ -98,10 +98,10 @@ class TunnelDriver {
     std::string two_places{};
   };
   [[nodiscard]] bool has_endpoint(const crypto::PublicKey& peer) const;
-  /// Called when nobody answers a peer's handshakes, before the next one is sent: a device on the way may
-  /// hold on to what it knows of our port. True: they leave from another from now on.
+  /// Called when nobody answers a peer's handshakes, before the next one is sent: a NAT may keep a stale
+  /// entry for our port. True: they leave from another port from now on.
   void on_port_useless(std::function<bool()> call) { on_port_useless_ = std::move(call); }
-  /// Called each time an endpoint's name has led to an address.
+  /// Called each time the lookup of an endpoint's name has given an address.
   void on_endpoint_found(std::function<void()> call) { on_endpoint_found_ = std::move(call); }
   [[nodiscard]] PeerInfo info(protocol::PeerId peer) const;
   /// In the configuration; empty if there is no such peer. Valid until the peers change.
@@ -119,7 +119,7 @@ class TunnelDriver {
   void advance();
   /// Does what the tunnel asks for, and sets the timer to what the tunnel waits for now.
   void carry_out(protocol::Actions& actions);
-  /// Before an initiation is sent again that has long had no answer.
+  /// Called before an initiation is repeated that has had no answer for long.
   void change_port_if_useless(protocol::Actions& actions);
   [[nodiscard]] bool may_send(const net::Endpoint& to);
   /// Whether the route of this message is looked up. Not for every cookie: strangers with false addresses
@@ -138,7 +138,7 @@ class TunnelDriver {
   void arm_timer();
   void heard_from(protocol::PeerId peer, const net::SocketAddress& place);
   [[nodiscard]] std::string label(protocol::PeerId peer) const;
-  /// Of a line that the peer can cause: what is too much is there for debugging only.
+  /// For a line that the peer can cause: those beyond a limited rate are for debugging only.
   [[nodiscard]] static log::Level level_of(log::Level usual, PeerState& state);
   [[nodiscard]] std::optional<net::SocketAddress> current_address(protocol::PeerId peer);
 
@@ -152,7 +152,7 @@ class TunnelDriver {
   Instant next_port_at_{};
   EndpointGuard endpoint_guard_;
   Pace looks_for_strangers_{20, std::chrono::milliseconds(100)};
-  /// Who has moved too often for a look each time, and when they are looked up after all.
+  /// Peers that have moved too often for a lookup each time, and when they are looked up after all.
   std::set<protocol::PeerId> looks_put_off_;
   Instant look_at_ = kNever;
   boost::asio::posix::stream_descriptor wake_;   ///< eventfd
@@ -179,7 +179,7 @@ class TunnelDriver {
     KeyUse key_use{};
     Instant tell_two_places_at{};
     Pace looks{20, std::chrono::milliseconds(100)};
-    /// Lines about sessions that come and go as the peer likes.
+    /// Limits lines about sessions, which the peer can begin and end as it likes.
     Pace tell{20, std::chrono::seconds(10)};
   };
   std::map<protocol::PeerId, PeerState> peers_;

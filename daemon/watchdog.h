@@ -1,8 +1,9 @@
-// When systemd's watchdog is fed: only if the control loop and every data thread have moved since it was fed last.
+// When systemd's watchdog is fed: only if the control loop and every data thread have made a turn since the
+// last time.
 //
-// The control loop proves itself by asking. A thread counts its turns; one that waits for packets is woken for
-// the proof (DataWorker::poke), so an idle tunnel moves, too. It is asked four times in systemd's limit: a thread
-// may be late three times before that kills us.
+// The control loop proves that it runs by asking. A data thread counts its turns; one that waits for packets
+// is woken (DataWorker::poke), so that an idle tunnel makes turns, too. Threads are asked four times within
+// systemd's limit, so one may be late three times before systemd kills us.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +24,11 @@ class Watchdog {
 
   struct Answer {
     bool feed = false;
-    /// The place in `turns` of a thread that has not moved for half of the limit; once for each time that it
-    /// stands still.
+    /// The index in `turns` of a thread that has made no turn for half of the limit; told once until it moves
+    /// again.
     std::optional<std::size_t> stuck{};
   };
-  /// `turns`: how often each data thread has moved; nullopt for one that has nothing to do.
+  /// `turns`: how many turns each data thread has made; nullopt for one that has nothing to do.
   [[nodiscard]] Answer ask(const std::vector<std::optional<std::uint64_t>>& turns, Instant now) {
     turns_at_feed_.resize(turns.size());
     for (std::size_t i = 0; i < turns.size(); ++i) {

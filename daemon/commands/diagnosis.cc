@@ -1,8 +1,8 @@
 #include "daemon/commands/diagnosis.h"
 
 #include <algorithm>
-#include <cmath>
 #include <array>
+#include <cmath>
 #include <string_view>
 
 #include "common/counted.h"
@@ -96,8 +96,7 @@ std::string path_of(const Course& peer) {
   std::string words = ", packets of up to " + std::to_string(path.at("mtu").get<unsigned>()) + " bytes pass";
   if (path.at("source") == "black hole") words += " and larger ones are lost without an ICMP error";
   if (!path.at("rtt_ms").is_null())
-    words +=
-        ", " + std::to_string(std::lround(path.at("rtt_ms").get<double>())) + " ms round trip";
+    words += ", " + std::to_string(std::lround(path.at("rtt_ms").get<double>())) + " ms round trip";
   return words;
 }
 

@@ -1,5 +1,5 @@
-// What a client has taken of its server's configuration: beside its own file, the other thing that decides
-// what the host should look like.
+// What a client has accepted of what its server pushes. Together with the client's own configuration it
+// decides what the host should look like.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@
 namespace tunneld::daemon {
 
 struct AcceptedConfig {
-  /// Whose it is; nullopt while there is none.
+  /// The server that pushed it; nullopt while nothing has been accepted.
   std::optional<crypto::PublicKey> server;
   std::vector<net::IpAddress> addresses;
   /// They extend the server's allowed IPs as well.

@@ -38,7 +38,7 @@ struct AccessPlan {
   }
 };
 
-/// `peers`: with what a server has been given to route.
+/// `peers`: with the addresses that have been leased to them among their allowed IPs.
 [[nodiscard]] AccessPlan access_plan(const std::vector<config::GroupConfig>& groups,
                                      const std::vector<config::PeerConfig>& peers);
 

@@ -37,7 +37,7 @@ std::optional<net::IpAddress> neighbour(const net::IpAddress& address, bool next
   return std::nullopt;
 }
 
-/// Goes over the networks in order, as one reads parentheses: those that are open contain the place.
+/// Visits the networks in order, as nested parentheses: the open ones contain the current address.
 class Sweep {
  public:
   void open(const OwnedNetwork& owned) {
@@ -63,7 +63,7 @@ class Sweep {
     }
     open_.pop_back();
   }
-  /// From begin_ to here, for the innermost.
+  /// From begin_ to `last`, for the innermost network.
   void emit(const net::IpAddress& last) {
     const std::size_t owner = open_.back().owner;
     if (!ranges_.empty() && ranges_.back().owner == owner && neighbour(ranges_.back().last, true) == begin_) {

@@ -26,7 +26,7 @@ bool is_small(const net::IpPrefix& network) {
   return network.length >= (network.address.is_v4() ? kShortestPublicIpv4 : kShortestPublicIpv6);
 }
 
-/// Link-local lookups of IPv6 name their interface, and pass by a full tunnel anyway.
+/// IPv6 link-local lookups name their interface, so a full tunnel does not take them anyway.
 bool is_left_alone(const net::IpAddress& address) {
   return net::is_multicast(address) || net::is_loopback(address) ||
          (!address.is_v4() && net::is_link_local(address));
@@ -113,7 +113,7 @@ void ConnectedNetworks::look_again() {
     if (present == networks_) return;
     networks_ = std::move(present);
   } catch (const std::exception& error) {
-    log::warn("the networks of other interfaces: {}", error.what());
+    log::warn("cannot read the networks of other interfaces: {}", error.what());
     return;
   }
   on_change_();

@@ -1,4 +1,4 @@
-// The networks that this host is connected to by its other interfaces, which a full tunnel leaves outside.
+// The networks that this host is connected to by its other interfaces; a full tunnel leaves them outside.
 //
 // They are those of its addresses, and IPv6 prefixes that a router has announced to be on the link: routes of
 // the kernel's own making, or of who takes such announcements in its place. What a DHCP server adds as routes does
@@ -21,7 +21,7 @@
 
 namespace tunneld::daemon {
 
-/// Of public networks: what is larger (1024 addresses of IPv4) or comes after so many does not count.
+/// Public networks that are larger than this (1024 addresses of IPv4), or beyond this number, do not count.
 inline constexpr unsigned kShortestPublicIpv4 = 22;
 inline constexpr unsigned kShortestPublicIpv6 = 64;
 inline constexpr std::size_t kMostPublicNetworks = 4;  ///< of each family
@@ -35,8 +35,8 @@ inline constexpr std::size_t kMostPublicNetworks = 4;  ///< of each family
 
 class ConnectedNetworks {
  public:
-  /// `own_name`: the interface where the tunnel's own networks are. `on_change` is called a moment after they
-  /// have become others. Throws std::system_error, net::NetlinkError.
+  /// `own_name`: the interface where the tunnel's own networks are. `on_change` is called shortly after they
+  /// have changed. Throws std::system_error, net::NetlinkError.
   ConnectedNetworks(boost::asio::io_context& io, std::string own_name, std::function<void()> on_change);
   ConnectedNetworks(const ConnectedNetworks&) = delete;
   ConnectedNetworks& operator=(const ConnectedNetworks&) = delete;

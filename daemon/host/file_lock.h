@@ -1,7 +1,7 @@
 // A file that one process holds at a time, by flock(2): the kernel drops the lock however its holder ends.
 //
-// The file is there for nothing else and readable for its owner alone: a lock on something that others may
-// open (a directory, a configuration) they can hold for ever.
+// The file has no other purpose, and only its owner can open it: on something that others may open (a
+// directory, a configuration), they can hold a lock for ever.
 #pragma once
 
 #include <chrono>

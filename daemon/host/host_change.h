@@ -1,5 +1,5 @@
-// A change that tunneld makes to the host, of whatever kind: said in words, written to the journal, made,
-// undone.
+// A change of any kind that tunneld makes to the host: described in words, written to the journal, made,
+// compared and undone.
 //
 // A new kind is a file beside the others in changes/ (changes/kind.h says what it has to have), its #include
 // here, and its place in HostChange. Everything else works for all of them.
@@ -30,15 +30,15 @@ namespace tunneld::daemon {
 using HostChange = OneOf<DeviceOpened, NftTable, TapFilter, BridgeMade, LinkAddress, BridgePort, LinkUp,
                          AddressAdded, RouteAdded, RuleAdded, SysctlSet, ForwardingOn, DnsSet>;
 
-/// Whether the tunnel is worth having without it: then a failure is a warning.
+/// Whether the tunnel is useful without it: then a failure is only a warning.
 [[nodiscard]] bool can_do_without(const HostChange& change);
 
 /// The device that it is about; nullptr where there is none.
 [[nodiscard]] const Interface* interface_of(const HostChange& change);
 [[nodiscard]] Interface* interface_of(HostChange& change);
 
-/// Whether `wanted` is the same thing as `made` with other content, so that it can be made in its place
-/// without a moment between; if so, takes over from it what was there before both.
+/// Whether `wanted` is the same thing as `made` with other content, so that it can replace it without a gap;
+/// if so, takes over from `made` what was there before both.
 [[nodiscard]] bool takes_place_of(HostChange& wanted, const HostChange& made);
 
 /// One line for `check --plan` and the log: "route 10.20.0.0/16 dev tun0".
@@ -65,7 +65,7 @@ void apply_change(const HostChange& change, net::Netlink& netlink);
 [[nodiscard]] Standing standing_of(const HostChange& made, HostState& now,
                                    const std::optional<net::NftTableState>& table = std::nullopt);
 
-/// Only what is still ours; may be repeated. Throws NetlinkError or std::system_error: still there.
+/// Undoes only what is still ours; may be repeated. Throws NetlinkError or std::system_error: still there.
 [[nodiscard]] Undone undo(const HostChange& change, net::Netlink& netlink);
 
 }  // namespace tunneld::daemon

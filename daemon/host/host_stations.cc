@@ -82,7 +82,7 @@ void HostStations::wait_for_notices() {
 }
 
 void HostStations::look_soon(std::chrono::milliseconds delay) {
-  // Not later for each further notice: a host whose links never rest is looked at all the same.
+  // Further notices do not delay it: on some hosts links change all the time.
   if (waits_) return;
   waits_ = true;
   pause_.expires_after(delay);
@@ -100,7 +100,7 @@ void HostStations::look() {
     known_ = std::move(stations);
     tell_(known_);
   } catch (const net::NetlinkError& error) {
-    log::debug("this host's Ethernet addresses: {}", error.what());
+    log::debug("cannot read this host's Ethernet addresses: {}", error.what());
     look_soon(kPauseAfterFailure);
   }
 }

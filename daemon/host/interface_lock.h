@@ -1,5 +1,5 @@
-// One daemon per interface: a lock that is taken before anything else, and that the kernel drops however we
-// end.
+// One daemon per interface: a lock that is taken before anything else, and that the kernel releases however
+// we end.
 //
 // A lock, not a pid file: it cannot be stale. Neither the device nor the UDP port could take its place,
 // because a multi-queue tun and SO_REUSEPORT let a second process of the same user in.

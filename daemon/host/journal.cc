@@ -20,7 +20,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// What stands in it is done as root, so it must come from root (or from us, where we are not).
+/// What it says is undone as root, so root must have written it (or we, where we are not root).
 void check_origin(const net::FileDescriptor& file, const std::filesystem::path& path) {
   struct stat status {};
   if (fstat(file.get(), &status) != 0) fail(errno, path);
@@ -44,13 +44,13 @@ std::string read_all(const net::FileDescriptor& file, const std::filesystem::pat
   }
 }
 
-/// Whether what `owner` has changed still exists, and is ours to undo. Throws JournalError.
+/// Whether the changes of `owner` still exist and may be undone here. Throws JournalError.
 bool is_ours_to_undo(const JournalOwner& owner, const std::filesystem::path& path) {
   const JournalOwner self = JournalOwner::self();
   if (owner.boot != self.boot) return false;
   if (owner.is_alive()) {
     throw JournalError("another tunneld (process " + std::to_string(owner.pid) +
-                       ") works on this interface: " + path.string() + " is its journal");
+                       ") runs this interface: " + path.string() + " is its journal");
   }
   if (owner.network_namespace == self.network_namespace) return true;
   if (!owner.namespace_exists()) return false;
@@ -60,7 +60,7 @@ bool is_ours_to_undo(const JournalOwner& owner, const std::filesystem::path& pat
                      "to a directory of its own for each namespace");
 }
 
-/// What a long journal is written anew into.
+/// The file that a long journal is rewritten into.
 std::filesystem::path beside(const std::filesystem::path& path) {
   return path.string() + ".new";
 }
@@ -135,7 +135,7 @@ void Journal::write_line(const std::string& line) {
     return;
   }
   const int error = written < 0 ? errno : ENOSPC;
-  // What was written of it goes again; should even that fail, the line is torn, and the reader knows.
+  // The part that was written is removed; if that fails, too, the line is torn, and the reader skips it.
   if (written > 0 && ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
     fail(errno, path_);
   }
@@ -144,7 +144,7 @@ void Journal::write_line(const std::string& line) {
 
 void Journal::shorten() noexcept {
   const std::filesystem::path fresh = beside(path_);
-  long_ = 2 * size_;  // should it fail, not at once again
+  long_ = 2 * size_;  // so that a failure is not repeated at once
   try {
     std::string text = owner_line() + '\n';
     for (const auto& [id, change] : pending_) text += change_line(id, change) + '\n';

@@ -1,25 +1,24 @@
 // The write-ahead journal of host changes: RUN_DIRECTORY/IF.journal, one JSON object a line.
 //
-//     {"owner":{"pid":4711,"started":"88214",...}}        who has it from here on
+//     {"owner":{"pid":4711,"started":"88214",...}}        the owner from here on
 //     {"id":1,"change":{"kind":"address",...}}            this is about to be made
-//     {"undone":1}                                        that one is no more
+//     {"undone":1}                                        change 1 was undone
 //
-// An id that comes again names a change that was made in the place of the first.
+// A line with an id that was there before replaces that change.
 //
-// A change is written before it is made, in one write(2), so whatever kills the daemon, and wherever, the
-// file names at least all that was done. A line torn by a crash or a full disk is one whose change was never
-// made.
+// A change is written before it is made, in one write(2). So wherever the daemon is killed, the file names at
+// least everything that was done. If a crash or a full disk has torn a line, its change was never made.
 //
 // Whoever holds the interface's lock and opens the journal takes it over, with what a dead owner has left
 // pending in it. There is no other reader: the next start, `tunneld cleanup` and a reload all work on this
 // one object.
 //
-// What is undone again and again (a server may tell its client another configuration every moment) must not
-// fill the file system: a long journal is written anew with what is pending, beside the old one, and renamed
-// over it. At no moment does the file say too little.
+// Changes that come and go all the time (a server may push another configuration every moment) must not fill
+// the file system. So a long journal is rewritten with what is pending, into a file beside it that is then
+// renamed over it: the journal is complete at every moment.
 //
-// The directory is on tmpfs: a reboot forgets the journal together with what it describes, and no fsync is
-// needed. Where it is on a disk, the boot's name in the owner's line tells.
+// The directory is on tmpfs: a reboot removes the journal together with what it describes, and no fsync is
+// needed. If it is on a disk, the boot ID in the owner's line shows that the changes are gone.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +57,7 @@ class Journal {
   /// Everything is undone.
   void remove() noexcept;
 
-  /// A journal of less is never written anew, bytes.
+  /// A smaller journal is never rewritten. Bytes.
   static constexpr std::size_t kLong = std::size_t{1} << 20;
 
  private:
@@ -70,7 +69,7 @@ class Journal {
   net::FileDescriptor file_;
   /// Of whole lines.
   std::size_t size_ = 0;
-  /// At this size it is written anew.
+  /// It is rewritten at this size.
   std::size_t long_ = kLong;
   std::uint64_t next_id_ = 1;
   std::map<std::uint64_t, HostChange> pending_;

@@ -14,7 +14,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// What there is to read. Throws std::system_error where nothing is left to read it with.
+/// Not open where the file does not exist. Throws std::system_error where memory or descriptors are used up.
 std::ifstream open_to_read(const std::string& path) {
   errno = 0;
   std::ifstream file(path);
@@ -22,7 +22,7 @@ std::ifstream open_to_read(const std::string& path) {
   return file;
 }
 
-/// Empty if there is no such process, or only what is left of it until its parent asks how it ended.
+/// Empty if there is no such process, or only a zombie.
 std::string start_time(pid_t pid) {
   std::ifstream file = open_to_read("/proc/" + std::to_string(pid) + "/stat");
   std::string line;

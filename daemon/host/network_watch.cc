@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Less is the clocks' own difference.
+/// A smaller difference is the clocks' own.
 constexpr Duration kWorthCalledSleep = 1s;
 
 /// Resuming sets the clock, and that cancels this timer (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET).
@@ -112,7 +112,7 @@ void NetworkWatch::wait_for_wake_up() {
                       std::uint64_t count = 0;
                       [[maybe_unused]] const ssize_t got = read(clock_.native_handle(), &count, sizeof count);
                       arm_for_ever(clock_.native_handle());
-                      // Somebody may just have set the time.
+                      // The timer also fires when somebody sets the clock.
                       const Duration slept = slept_();
                       if (slept - std::exchange(slept_before_, slept) >= kWorthCalledSleep) {
                         has_slept_ = true;

@@ -36,10 +36,11 @@ class NetworkWatch {
   NetworkWatch(const NetworkWatch&) = delete;
   NetworkWatch& operator=(const NetworkWatch&) = delete;
 
-  /// What of an event matters to the route to a peer, in words; nullopt for what does not.
+  /// Describes an event that matters to the route to a peer; nullopt for one that does not.
   [[nodiscard]] static std::optional<std::string> significance(const net::NetworkEvent& event,
                                                                std::uint32_t own_index);
-  /// What of an event may lead packets elsewhere, in words: also a more specific route, or a rule.
+  /// Describes an event that may lead packets elsewhere, such as a more specific route or a rule; nullopt for
+  /// any other.
   [[nodiscard]] static std::optional<std::string> may_lead_elsewhere(const net::NetworkEvent& event,
                                                                      std::uint32_t own_index);
   /// Called before `on_change` when the host has slept.

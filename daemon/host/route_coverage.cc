@@ -105,7 +105,7 @@ bool amounts_to_default(const std::vector<net::IpPrefix>& networks, net::Family 
     }
   }
   const double most_ipv4 = std::ldexp(1.0, -kMostPublicIpv4);
-  // Ways to IPv4 add up, whichever family the packets are of.
+  // Routes to IPv4 add up, whichever family the packets are of.
   if (family == net::Family::kIpv4) return share + translated > most_ipv4;
   return share > std::ldexp(1.0, -kMostPublicIpv6) || translated > most_ipv4;
 }

@@ -1,7 +1,7 @@
-// What networks amount to when they are taken together. Pure.
+// What several networks cover together. Pure.
 //
-// A server that may not push a default route could push it in pieces, beside each other or as the addresses
-// that NAT64 translates to all of IPv4.
+// A server that may not push a default route could push one in pieces: as adjacent networks, or as the IPv6
+// addresses that NAT64 translates to all of IPv4.
 #pragma once
 
 #include <vector>

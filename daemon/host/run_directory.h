@@ -13,7 +13,7 @@ namespace tunneld::daemon {
 void make_run_directory();
 struct SharedDirectory {
   std::filesystem::path path;
-  /// Made now, and no run directory of ours: it goes again with what is put into it.
+  /// Created by this call and not our run directory: to be removed together with what is put into it.
   bool is_passing = false;
 };
 /// For what all tunnelds of this machine share, whatever run directories they have: /run/tunneld, and our own

@@ -8,7 +8,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// So often may others remove the directory between our look and our lock.
+/// How often others may remove the directory between our check and our lock.
 constexpr int kTries = 10;
 
 }  // namespace

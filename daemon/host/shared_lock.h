@@ -1,9 +1,9 @@
 // A lock that all tunnelds of a machine share, whatever run directories they have, and that nobody else can
 // hold: in /run/tunneld, where only root can write.
 //
-// A tunneld that has a run directory of its own and finds no /run/tunneld makes it for the lock, and removes it
-// together with the lock. Which others made (systemd's RuntimeDirectory=) is left alone, empty or not: a service
-// that starts just now has it mounted, and would lose it.
+// A tunneld that has a run directory of its own and finds no /run/tunneld makes it for the lock, and removes
+// it together with the lock. A directory that others made (systemd's RuntimeDirectory=) is left alone, even
+// if it is empty: a service that is just starting has it mounted, and would lose it.
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,4 @@
-// Where what outlives a run is kept: leases, and how far timestamps have come. /run is for what does not.
+// The directory for what outlives a run: leases, and the latest timestamp of a handshake. /run has the rest.
 #pragma once
 
 #include <filesystem>

@@ -26,8 +26,8 @@ struct SdUnref {
 using Bus = std::unique_ptr<sd_bus, SdUnref>;
 using Message = std::unique_ptr<sd_bus_message, SdUnref>;
 
-/// Until it has said hello: a call would wait for this without a limit of ours. Throws std::system_error.
-/// `what`: for its words.
+/// Waits until the bus has answered hello: a call would wait for that without a limit of ours. Throws
+/// std::system_error. `what`: for its words.
 void wait_until_ready(sd_bus* bus, std::chrono::steady_clock::time_point until, const std::string& what);
 
 }  // namespace tunneld::daemon

@@ -9,8 +9,8 @@
 namespace tunneld::daemon {
 namespace {
 
-/// Nobody else's: the kernel numbers devices upwards from 1, and would give a number close behind its last
-/// one to whatever is made next.
+/// One that no other device gets soon: the kernel numbers devices upwards from 1, and gives the next number
+/// to whatever is made next.
 std::uint32_t unused_index() {
   std::random_device random;
   std::uniform_int_distribution<std::uint32_t> indices(1U << 24, (1U << 30) - 1);
@@ -56,7 +56,7 @@ void BridgeMade::apply(net::Netlink& netlink) const {
 Undone BridgeMade::undo(net::Netlink& netlink) const {
   if (!interface.is_there()) return Undone::kDeviceGone;
   for (const net::Link& port : netlink.links_of(interface.index)) {
-    log::warn("{} goes, and {} was still a port of it", interface.name, port.name);
+    log::warn("removing {}, although {} is still a port of it", interface.name, port.name);
   }
   netlink.remove_link(interface.index);
   return Undone::kDone;

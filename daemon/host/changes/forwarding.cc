@@ -19,8 +19,8 @@ std::string switch_of(net::Family family) {
 
 constexpr const char* kAcceptRa = "/accept_ra";
 
-/// Now, and would not as a router. Such interfaces alone get a 2: `all` and `default` would hand it to those
-/// that are made later (containers), which could then take the host's IPv6.
+/// It does now, and would not once the host is a router. Only such interfaces get a 2: `all` and `default`
+/// would pass it on to those that are made later (containers), which could then take over the host's IPv6.
 /// `interface`: its directory.
 bool takes_advertisements(const std::string& interface) {
   return read_sysctl(interface + kAcceptRa) == "1" && read_sysctl(interface + "/forwarding") == "0";
@@ -66,7 +66,7 @@ Preparation ForwardingOn::prepare(net::Netlink&) {
 
 void ForwardingOn::apply(net::Netlink&) const {
   for (const auto& [name, value] : before) {
-    // One that is gone meanwhile needs nothing.
+    // An interface that is gone by now needs nothing.
     if (name.ends_with(kAcceptRa) && read_sysctl(name) == value) write_sysctl(name, "2");
   }
   write_sysctl(switch_of(family), "1");

@@ -16,8 +16,8 @@ namespace tunneld::daemon {
 /// The host passes packets of a family from one interface to another.
 struct ForwardingOn {
   net::Family family = net::Family::kIpv4;
-  /// The tunnel's own: no peer becomes this host's router, so it goes on as a router's does, without
-  /// listening to others. Asked for only by prepare().
+  /// The tunnel's own, which does not get `accept_ra` 2: no peer may become this host's router. Only
+  /// prepare() needs it.
   std::string own_interface{};
   /// Setting to value, of all that apply() may change; names as in read_sysctl().
   std::map<std::string, std::string> before{};

@@ -4,8 +4,9 @@
 // JSON, how it is made, undone, and compared with the kernel. daemon/host/host_change.h lists the kinds.
 //
 // A change is first what a plan wishes for. prepare() then adds what only the moment before can tell: the
-// interface's index and what was there before. So completed it is journaled, and undo() needs nothing else.
-// Equality asks only for the wish, so that two plans can be compared with each other and with what was made.
+// interface's index and what was there before. With that it is complete: it is journaled, and undo() needs
+// nothing else. Equality asks only for the wish, so that two plans can be compared with each other and with
+// what was made.
 #pragma once
 
 #include <concepts>
@@ -44,7 +45,7 @@ enum class Standing : std::uint8_t {
   kNoAnswer,    // name servers: who keeps them does not run, or its file cannot be read
 };
 
-/// To stand behind a thing's words: " (…)"; empty where there is nothing to add.
+/// To follow the words of a change: " (…)"; empty where there is nothing to add.
 [[nodiscard]] const char* in_words(Standing standing);
 [[nodiscard]] Standing standing_if(bool stands);
 

@@ -9,7 +9,7 @@ struct LinkUp {
   Interface interface;
   /// 0, of one that is somebody else's: any will do for standing().
   std::uint32_t mtu = 0;
-  /// Matters for a device that outlives us; any other takes it all along.
+  /// For a device that outlives us; any other disappears with its settings.
   std::optional<net::LinkSettings> before = std::nullopt;
   /// False: no link-local address of the kernel's making. A tap has them as any Ethernet card. WireGuard's
   /// devices have none, and users of wg-quick expect none; to a tun the kernel gives a random one.

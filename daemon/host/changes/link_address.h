@@ -8,7 +8,7 @@ namespace tunneld::daemon {
 struct LinkAddress {
   Interface interface;
   net::MacAddress address;
-  /// Matters for a device that outlives us.
+  /// For a device that outlives us.
   std::optional<net::MacAddress> before = std::nullopt;
   bool operator==(const LinkAddress& other) const {
     return interface == other.interface && address == other.address;

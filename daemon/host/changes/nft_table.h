@@ -10,13 +10,13 @@
 
 namespace tunneld::daemon {
 
-/// A table of the inet family, all of it ours. Another of the same name takes its place in one transaction:
-/// no packet meets neither. Counters of the same name go on counting.
+/// A table of the inet family, all of it ours. Another of the same name replaces it in one transaction: there
+/// is always one of them for each packet. Counters of the same name go on counting.
 struct NftTable {
   std::string name;
   /// What stands in the table's braces, one statement a line. Not journaled: the name suffices to undo it.
   std::string rules;
-  /// Holds when a run dies, and until the next one has its own in place (see HostChanges).
+  /// Stays when a run dies, until the next one has its own in place (see HostChanges).
   bool fail_closed = false;
   /// The tunnel is worth having without it. Not journaled.
   bool is_wish = false;

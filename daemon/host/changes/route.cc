@@ -99,7 +99,7 @@ Undone RouteAdded::undo(net::Netlink& netlink) const {
 
 Standing RouteAdded::standing(HostState& now) const {
   if (!now.link(interface)) return Standing::kNoDevice;
-  // Whoever's it is, the way is there.
+  // Whoever made it, the route is there.
   return standing_if(now.has_route(route_of(*this)));
 }
 

@@ -5,7 +5,7 @@
 namespace tunneld::daemon {
 
 bool is_our_rule(const net::Rule& rule) {
-  // The former of versions that marked their rules like their routes.
+  // Earlier versions marked their rules like their routes.
   if (rule.protocol == net::kRouteProtocol) return true;
   return rule.protocol == net::kRuleProtocol && rule.priority >= kFirstRulePriority &&
          rule.priority <= kLastRulePriority;
@@ -69,7 +69,7 @@ Undone RuleAdded::undo(net::Netlink& netlink) const {
     return remove_ours([&] { netlink.remove_rule(made); });
   };
   const Undone undone = remove_with(rule.protocol);
-  // Of a run before an upgrade.
+  // A run before an upgrade may have made it.
   return undone == Undone::kNotOurs ? remove_with(net::kRouteProtocol) : undone;
 }
 

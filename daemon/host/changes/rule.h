@@ -1,8 +1,8 @@
 // A routing policy rule.
 //
-// It has the kernel's protocol number (net::kRuleProtocol), which the rules that people and programs make
-// have not: one is removed only if every word of it is the journal's. The kernel makes no such rules itself:
-// see is_our_rule() for those that no journal names.
+// It has the kernel's protocol number (net::kRuleProtocol), which rules of people and other programs do not
+// have. A rule is removed only if every field is as the journal says. For those that no journal names, see
+// is_our_rule(): the kernel makes no such rules itself.
 #pragma once
 
 #include "daemon/host/changes/kind.h"
@@ -18,7 +18,7 @@ inline constexpr std::uint32_t kLastRulePriority = 32709;
 [[nodiscard]] bool is_our_rule(const net::Rule& rule);
 
 struct RuleAdded {
-  /// Its protocol is net::kRuleProtocol whatever stands here.
+  /// Its protocol is net::kRuleProtocol, whatever it is here.
   net::Rule rule;
   bool operator==(const RuleAdded&) const = default;
 

@@ -1,6 +1,6 @@
 // Settings of the kernel below /proc/sys; those of "net" are of the caller's network namespace.
 //
-// One is put back only while it still is what we set; otherwise somebody has taken it over.
+// A setting is restored only while it has the value that we set; otherwise somebody else has taken it over.
 #pragma once
 
 #include <optional>
