@@ -1,5 +1,6 @@
 #include "daemon/daemon.h"
 
+#include <chrono>
 #include <csignal>
 #include <utility>
 
@@ -21,6 +22,13 @@
 namespace tunneld::daemon {
 namespace {
 
+/// Between two writes: a daemon that is killed has peers whose moves it has not written down.
+constexpr std::chrono::seconds kHandoverPause{5};
+
+bool stays_closed_after(StopReason reason) {
+  return reason != StopReason::kAsked && reason != StopReason::kByItself;
+}
+
 Inputs first_inputs(config::Config config, config::Keys& keys) {
   Inputs inputs;
   inputs.preshared_keys = std::make_shared<const PresharedKeys>(
@@ -38,7 +46,10 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
       started_(net::boot_now()),
       // From here on a signal is handled when the start is complete, so that nothing is left half done.
       signals_(io_, SIGTERM, SIGINT, SIGHUP),
-      host_(config().interface.name.value, HostChanges::LeftClosed::kStays),
+      kept_queues_(take_kept_queues(config())),
+      is_taken_over_(!kept_queues_.empty()),
+      host_(config().interface.name.value,
+            is_taken_over_ ? HostChanges::LeftClosed::kIsTakenOver : HostChanges::LeftClosed::kStays),
       mark_(fwmark_of(config())),
       engine_(crypto::select_engine(config().crypto.engine)),
       device_(device_options(config(),
@@ -46,7 +57,8 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
                                // Any other device disappears, and its settings with it.
                                if (config().interface.persist)
                                  host_.entrust(DeviceOpened{.interface = {name}, .before = found});
-                             })),
+                             }),
+              std::move(kept_queues_)),
       worker_count_(device_.queues().size()),
       may_configure_(may_change_network()),
       sockets_(open_sockets(config(), worker_count_)),
@@ -73,6 +85,7 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
   open_push();
   follow_tunnel();
   guard_bridge();
+  take_handover();
   become_at_start();
   follow_stations();
   start_workers();
@@ -99,11 +112,42 @@ void Daemon::follow_tunnel() {
   driver_.on_event([this](const protocol::Event& event) {
     if (event.is<protocol::Event::PathMtu>()) follow_path_mtu(event.peer);
     if (event.is<protocol::Event::Loop>()) tell_loops();
+    if (event.is<protocol::Event::SessionUp, protocol::Event::EndpointMoved>()) keep_handover_soon();
   });
   tunnel_.timestamps().keep(
       clock_mark_.load().value_or(WallTime()),
       [this](WallTime timestamp, WallTime clock) { return clock_mark_.reserve(timestamp, clock); });
   network_watch_.on_sleep([this] { driver_.network_changed(); });
+}
+
+void Daemon::take_handover() {
+  const std::optional<Handover> before = handover_.load();
+  if (!before) return;
+  // The peers come before the host: what is kept depends on where they are.
+  driver_.set_peers(desired_state(inputs_).peers);
+  for (const auto& [peer, address] : before->places) driver_.call_at(peer, address);
+  if (client_ && before->configuration && is_taken_over_) client_->resume(*before->configuration);
+}
+
+void Daemon::keep_handover() {
+  Handover now;
+  tunnel_.for_each_peer([&](protocol::PeerId, const protocol::Peer& peer) {
+    const protocol::PeerStatus status = peer.status(net::boot_now());
+    if (status.session_live && status.endpoint)
+      now.places.push_back({peer.options().public_key, status.endpoint->remote});
+  });
+  if (client_) now.configuration = client_->configuration();
+  handover_.save(now);
+}
+
+void Daemon::keep_handover_soon() {
+  if (!is_notified() || std::exchange(handover_is_due_, true)) return;
+  handover_timer_.expires_after(kHandoverPause);
+  handover_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    handover_is_due_ = false;
+    keep_handover();
+  });
 }
 
 void Daemon::start_workers() {
@@ -113,6 +157,7 @@ void Daemon::start_workers() {
   }
   // From here on, every end that nobody has asked for leaves the kill switch closed.
   host_.stay_closed(true);
+  keep_queues(device_);
   if (const auto& persist = config().interface.persist; persist && !device_.attached())
     device_.persist(persist->owner, persist->group);
 }
@@ -172,22 +217,31 @@ Json Daemon::status() {
 
 void Daemon::stop_by_signal(int signal) {
   StopReason reason = StopReason::kAsked;
-  if (signal == SIGTERM && state_.plan.kill_switch) reason = stop_reason();
+  if (signal == SIGTERM && (state_.plan.kill_switch || is_notified())) reason = stop_reason();
   std::string why = signal == SIGINT ? "SIGINT" : "SIGTERM";
-  const bool stays_closed = reason != StopReason::kAsked && reason != StopReason::kByItself;
+  const bool stays_closed = stays_closed_after(reason) && state_.plan.kill_switch;
   if (reason == StopReason::kRestart) why += ", for a restart";
   if (reason == StopReason::kShutdown) why += ", for a shutdown";
   if (stays_closed) why += ": the kill switch stays closed";
-  if (reason == StopReason::kUnknown) why += "; to open it, use `tunneld cleanup " + device_.name() + "`";
-  stop(ExitCode::kFine, why, stays_closed);
+  if (stays_closed && reason == StopReason::kUnknown)
+    why += "; to open it, use `tunneld cleanup " + device_.name() + "`";
+  stop(ExitCode::kFine, why, reason);
 }
 
-void Daemon::stop(ExitCode code, const std::string& why, bool stays_closed) {
+void Daemon::stop(ExitCode code, const std::string& why, StopReason reason) {
   log::info("stopping: {}", why);
   notify_stopping();
+  const bool is_handed_over = code == ExitCode::kFine && reason == StopReason::kRestart && is_notified();
+  if (is_handed_over) {
+    keep_handover();
+    host_.leave_to_next();
+  } else {
+    handover_.remove();
+    drop_kept_queues();
+  }
   driver_.say_goodbye();
   clock_mark_.settle(tunnel_.timestamps().greatest());
-  host_.stay_closed(code != ExitCode::kFine || stays_closed);
+  host_.stay_closed(code != ExitCode::kFine || stays_closed_after(reason));
   result_ = code;
   io_.stop();
 }

@@ -29,6 +29,7 @@
 #include "daemon/data_worker.h"
 #include "daemon/desired_state.h"
 #include "daemon/exit_code.h"
+#include "daemon/handover.h"
 #include "daemon/host/bridge_guard.h"
 #include "daemon/host/connected_networks.h"
 #include "daemon/host/host_changes.h"
@@ -40,6 +41,7 @@
 #include "daemon/path_watch.h"
 #include "daemon/push_edge.h"
 #include "daemon/service_watch.h"
+#include "daemon/stop_reason.h"
 #include "daemon/switch_loops.h"
 #include "daemon/tunnel_driver.h"
 
@@ -59,6 +61,11 @@ class Daemon {
   void open_push();
   /// Registers handlers for what the tunnel and the host's network report.
   void follow_tunnel();
+  /// Calls the peers that the run before had sessions with, and keeps what its server had configured.
+  void take_handover();
+  /// Keeps the file for the next run as things are now.
+  void keep_handover();
+  void keep_handover_soon();
   void start_workers();
 
   // --- Signals and requests
@@ -67,7 +74,7 @@ class Daemon {
   [[nodiscard]] Json status();
   /// SIGTERM may be the first half of a restart, which leaves a kill switch closed.
   void stop_by_signal(int signal);
-  void stop(ExitCode code, const std::string& why, bool stays_closed = false);
+  void stop(ExitCode code, const std::string& why, StopReason reason = StopReason::kAsked);
 
   // --- What is wanted (daemon_changes.cc)
   struct Became {
@@ -136,6 +143,12 @@ class Daemon {
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer mtu_timer_{io_};
+  boost::asio::steady_timer handover_timer_{io_};
+  HandoverFile handover_{config().interface.name.value};
+  bool handover_is_due_ = false;
+  /// Of the device, if it is the one of the run before.
+  std::vector<net::FileDescriptor> kept_queues_;
+  const bool is_taken_over_;
   HostChanges host_;
   /// The current state of host and tunnel.
   DesiredState state_;

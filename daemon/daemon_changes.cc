@@ -80,6 +80,8 @@ Daemon::Became Daemon::change_tunnel(const DesiredState& wanted) {
 }
 
 void Daemon::go_back() {
+  // What the run before has left goes at the end of this one, and not between two tries.
+  if (workers_.empty() && is_taken_over_) return;
   try {
     host_.become(state_.changes);
   } catch (const std::exception& error) {
@@ -145,12 +147,25 @@ std::vector<std::uint16_t> Daemon::outer_ports(const std::vector<net::UdpSocket>
 
 void Daemon::become_at_start() {
   Inputs next = inputs_now();
+  std::optional<ClientPush::Held> held;
+  if (client_) held = client_->held_for(config());
   try {
-    become(next);
+    for (;;) {
+      if (held) next.accepted = held->accepted;
+      try {
+        become(next);
+        break;
+      } catch (const std::system_error& error) {
+        if (!held || !refused_ || !ClientPush::leave_out(*held, {refused_, error.what()})) throw;
+      }
+    }
   } catch (const net::NetlinkError& error) {
     if (error.reason() != net::NetlinkError::Reason::kNotPermitted) throw;
     throw net::NetlinkError(error.reason(), error.what() + missing_for_root(desired_state(next).changes));
   }
+  if (held) client_->reconfigured(inputs_.config, std::move(*held));
+  // What others have taken away meanwhile.
+  if (is_taken_over_) (void)host_watch_.repair_now();
   tell_addresses_elsewhere();
 }
 

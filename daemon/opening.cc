@@ -9,11 +9,16 @@
 #include "common/counted.h"
 #include "common/crypto/keys.h"
 #include "common/log.h"
+#include "daemon/descriptor_store.h"
 #include "daemon/desired_state.h"
 #include "daemon/host/host_plan.h"
+#include "daemon/service_notify.h"
 
 namespace tunneld::daemon {
 namespace {
+
+/// In systemd's store.
+constexpr const char* kQueues = "tun";
 
 std::size_t wanted_workers(const config::Config& config) {
   return config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
@@ -88,6 +93,26 @@ net::TunOptions device_options(
           .offload = offloads(config),
           .may_attach = config.interface.persist.has_value(),
           .before_change = std::move(before_change)};
+}
+
+std::vector<net::FileDescriptor> take_kept_queues(const config::Config& config) {
+  std::vector<net::FileDescriptor> kept = take_stored(kQueues);
+  if (kept.empty() || net::TunDevice::are_queues_of(device_options(config, nullptr), kept)) return kept;
+  log::info("{} is made anew: it was of another kind", config.interface.name.value);
+  kept.clear();
+  drop_kept_queues();
+  return kept;
+}
+
+void keep_queues(net::TunDevice& device) {
+  if (!is_notified()) return;
+  std::vector<int> queues;
+  for (const net::TunQueue& queue : device.queues()) queues.push_back(queue.fd());
+  store_descriptors(kQueues, queues);
+}
+
+void drop_kept_queues() {
+  drop_stored(kQueues);
 }
 
 std::vector<net::UdpSocket> open_sockets(const config::Config& config, std::size_t workers) {

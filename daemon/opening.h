@@ -22,6 +22,13 @@ namespace tunneld::daemon {
     const config::Config& config,
     std::function<void(const std::string& device, const net::TunState& found)> before_change);
 
+/// The queues of the device that the run before had, if it is such a device as is wanted now: kept by systemd
+/// over a restart. Otherwise none is kept any more.
+[[nodiscard]] std::vector<net::FileDescriptor> take_kept_queues(const config::Config& config);
+/// Has systemd keep them for the next run.
+void keep_queues(net::TunDevice& device);
+void drop_kept_queues();
+
 /// One for each worker, on the configured port. Throws std::system_error.
 [[nodiscard]] std::vector<net::UdpSocket> open_sockets(const config::Config& config, std::size_t workers);
 /// The same on any port.

@@ -96,6 +96,17 @@ ClientPushEdge::ClientPushEdge(boost::asio::io_context& io,
   timer_.follow({}, push_.deadline());
 }
 
+std::optional<Handover::Configuration> ClientPushEdge::configuration() const {
+  const auto& source = push_.source();
+  if (!source) return std::nullopt;
+  return Handover::Configuration{
+      .server = source->server, .instance = source->instance, .message = source->message};
+}
+
+void ClientPushEdge::resume(const Handover::Configuration& before) {
+  push_.resume(before.server, before.instance, before.message, net::boot_now());
+}
+
 ClientPush::Held ClientPushEdge::held_for(const config::Config& next) const {
   return push_.held_for(next, net::boot_now());
 }

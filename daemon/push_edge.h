@@ -11,6 +11,7 @@
 
 #include "common/json.h"
 #include "config/config.h"
+#include "daemon/handover.h"
 #include "daemon/lease_store.h"
 #include "daemon/push/client_push.h"
 #include "daemon/push/server_push.h"
@@ -74,6 +75,8 @@ class ClientPushEdge {
   ClientPushEdge& operator=(const ClientPushEdge&) = delete;
 
   // As those of ClientPush.
+  [[nodiscard]] std::optional<Handover::Configuration> configuration() const;
+  void resume(const Handover::Configuration& before);
   [[nodiscard]] ClientPush::Held held_for(const config::Config& next) const;
   void reconfigured(std::shared_ptr<const config::Config> config, ClientPush::Held held);
   void host_changed();

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <thread>
+#include <vector>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,7 +25,8 @@ constexpr std::uint64_t kLongestWatchdog = std::uint64_t{365} * 24 * 3600 * 1'00
 
 /// Like sd_notify(3), which waits without limit if the manager does not read. This waits for `patience` at
 /// most, and not at all for a message that may be lost.
-void notify(const std::string& text, std::chrono::milliseconds patience) {
+void notify(const std::string& text, std::chrono::milliseconds patience,
+            std::span<const int> descriptors = {}) {
   const char* const path = std::getenv("NOTIFY_SOCKET");
   if (path == nullptr || (*path != '/' && *path != '@')) return;
   sockaddr_un address{};
@@ -36,10 +39,26 @@ void notify(const std::string& text, std::chrono::milliseconds patience) {
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size() + (*path == '/'));
   const net::FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.is_open()) return;
+  std::string bytes = text;
+  iovec part{bytes.data(), bytes.size()};
+  std::vector<std::max_align_t> control(CMSG_SPACE(descriptors.size_bytes()) / sizeof(std::max_align_t) + 1);
+  msghdr message{};
+  message.msg_name = &address;
+  message.msg_namelen = length;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (!descriptors.empty()) {
+    message.msg_control = control.data();
+    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
+    cmsghdr* const header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
+    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
+  }
   const auto give_up = std::chrono::steady_clock::now() + patience;
-  while (::sendto(socket.get(), text.data(), text.size(), MSG_NOSIGNAL,
-                  reinterpret_cast<const sockaddr*>(&address), length) < 0 &&
-         (errno == EAGAIN || errno == EINTR) && std::chrono::steady_clock::now() < give_up) {
+  while (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0 && (errno == EAGAIN || errno == EINTR) &&
+         std::chrono::steady_clock::now() < give_up) {
     std::this_thread::sleep_for(10ms);
   }
 }
@@ -58,6 +77,10 @@ void notify_status(const std::string& status) {
 }
 void notify_watchdog() {
   notify("WATCHDOG=1", 0ms);
+}
+
+void notify_with(const std::string& text, std::span<const int> descriptors) {
+  notify(text, 1s, descriptors);
 }
 
 bool is_notified() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "common/clock.h"
@@ -13,6 +14,9 @@ void notify_stopping();
 // These may be lost: the next one comes.
 void notify_status(const std::string& status);
 void notify_watchdog();
+
+/// A message with descriptors, of which the manager gets copies. Waits for a second at most.
+void notify_with(const std::string& text, std::span<const int> descriptors);
 
 /// Whether there is a manager that listens.
 [[nodiscard]] bool is_notified();

@@ -160,6 +160,20 @@ void TunnelDriver::withdraw(const std::vector<DesiredPeer>& peers) {
   if (!changes.empty()) (void)tunnel_.change_peers(std::move(changes), net::now());
 }
 
+void TunnelDriver::call_at(const crypto::PublicKey& peer, const net::SocketAddress& address) {
+  const protocol::Peer* known = tunnel_.find_peer(peer);
+  if (known == nullptr) return;
+  const protocol::PeerId id = known->link().id;
+  const Now now = net::now();
+  const auto changing = tunnel_.change(id);
+  changing->try_endpoint({.remote = address, .local = std::nullopt, .local_interface = 0}, now, actions_);
+  changing->begin_handshake(now, actions_);
+  boost::asio::post(wake_.get_executor(), [this, id] {
+    if (knows(id)) check_endpoint(id);
+    carry_out(actions_);
+  });
+}
+
 void TunnelDriver::say_goodbye() {
   const Now now = net::now();
   tunnel_.for_each_peer(

@@ -45,6 +45,8 @@ class TunnelDriver {
   /// new ones are added, and the sessions of those that stay go on. May be called while actions are carried
   /// out: what it causes to be sent leaves afterwards.
   PeersChanged set_peers(const std::vector<DesiredPeer>& peers);
+  /// Begins a handshake at an address that a run before had a session at. Nothing where there is no such peer.
+  void call_at(const crypto::PublicKey& peer, const net::SocketAddress& address);
   /// The half of set_peers() that takes away: allowed IPs that a peer will not have any more. For what has to
   /// happen before somebody else gets them.
   void withdraw(const std::vector<DesiredPeer>& peers);

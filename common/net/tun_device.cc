@@ -50,6 +50,28 @@ std::optional<std::string> driver_kind(const std::string& name) {
   return std::strcmp(info.driver, "tun") == 0 ? std::string(info.bus_info) : "";
 }
 
+int flags_of(const TunOptions& options) {
+  int flags = IFF_NO_PI | (options.kind == DeviceKind::kTun ? IFF_TUN : IFF_TAP);
+  if (options.offload) flags |= IFF_VNET_HDR;
+  if (options.multi_queue.value_or(options.queues > 1)) flags |= IFF_MULTI_QUEUE;
+  return flags;
+}
+
+/// What TUNGETIFF tells beside the flags of a TUNSETIFF.
+constexpr int kNotOfUsers = IFF_ATTACH_QUEUE | IFF_DETACH_QUEUE | IFF_NOFILTER | IFF_NAPI | IFF_NAPI_FRAGS;
+
+struct Attached {
+  std::string name;
+  int flags = 0;
+};
+/// nullopt: this is no queue, or its device is gone.
+std::optional<Attached> attached_flags(const FileDescriptor& queue) {
+  ifreq request{};
+  if (::ioctl(queue.get(), TUNGETIFF, &request) != 0) return std::nullopt;
+  return Attached{std::string(request.ifr_name, ::strnlen(request.ifr_name, sizeof request.ifr_name)),
+                  static_cast<std::uint16_t>(request.ifr_flags)};
+}
+
 /// "tun0 is in use by openvpn (pid 12)"
 std::string in_use(const std::string& name) {
   const std::string holder = holder_of_tun_device(name);
@@ -94,7 +116,7 @@ std::string in_use(const std::string& name) {
 
 // Requests all offloads and steps down to what the kernel accepts. With offloads off it still requests
 // "none", because a persistent device keeps the offloads of its last owner.
-TunFeatures negotiate_offloads(const FileDescriptor& fd, bool offload) {
+TunFeatures negotiate_offloads(int fd, bool offload) {
   constexpr std::array<unsigned, 4> kSteps = {
       TUN_F_CSUM | kTcpSuperpackets | TUN_F_TSO_ECN | kUdpSuperpackets,
       TUN_F_CSUM | kTcpSuperpackets | TUN_F_TSO_ECN,
@@ -103,14 +125,14 @@ TunFeatures negotiate_offloads(const FileDescriptor& fd, bool offload) {
   };
   if (offload) {
     for (const unsigned step : kSteps) {
-      if (::ioctl(fd.get(), TUNSETOFFLOAD, static_cast<unsigned long>(step)) != 0) continue;
+      if (::ioctl(fd, TUNSETOFFLOAD, static_cast<unsigned long>(step)) != 0) continue;
       return {.checksum = true,
               .tcp = (step & kTcpSuperpackets) != 0,
               .tcp_ecn = (step & TUN_F_TSO_ECN) != 0,
               .udp = (step & kUdpSuperpackets) != 0};
     }
   }
-  ::ioctl(fd.get(), TUNSETOFFLOAD, 0UL);
+  ::ioctl(fd, TUNSETOFFLOAD, 0UL);
   return {};
 }
 
@@ -179,12 +201,8 @@ TunWriteStatus TunQueue::write(const VirtioNetHeader& header, ByteView packet) {
   return write(header, {&part, 1});
 }
 
-TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(options.kind) {
-  check_options(options);
-  int flags = IFF_NO_PI | (options.kind == DeviceKind::kTun ? IFF_TUN : IFF_TAP);
-  if (options.offload) flags |= IFF_VNET_HDR;
-  if (options.multi_queue.value_or(options.queues > 1)) flags |= IFF_MULTI_QUEUE;
-
+int TunDevice::open(const TunOptions& options) {
+  int flags = flags_of(options);
   TunState found = flags_of_tun(name_, kind_);
   FileDescriptor first = open_tun_driver();
   int error = attach(first, name_, flags | IFF_TUN_EXCL);
@@ -203,27 +221,53 @@ TunDevice::TunDevice(const TunOptions& options) : name_(options.name), kind_(opt
     read_settings(first, name_, found);
     options.before_change(name_, found);
   }
+  // A device that outlives us keeps the length that its creator has set.
+  if (!attached_) set_transmit_queue_length(name_, options.transmit_queue_length);
+  queues_.emplace_back(std::move(first), options.offload);
+  return flags;
+}
 
+TunDevice::TunDevice(const TunOptions& options, std::vector<FileDescriptor> kept)
+    : name_(options.name), kind_(options.kind) {
+  check_options(options);
+  int flags = 0;
+  if (kept.empty()) {
+    flags = open(options);
+  } else {
+    flags = attached_flags(kept.front())->flags;
+    attached_ = (flags & IFF_PERSIST) != 0;
+    flags &= ~(IFF_PERSIST | kNotOfUsers);
+    for (FileDescriptor& queue : kept) queues_.emplace_back(std::move(queue), options.offload);
+  }
+  const int first = queues_.front().fd();
   if (options.offload) {
     // A persistent device keeps the header size of its last owner, too.
     int header_size = sizeof(VirtioNetHeader);
-    if (::ioctl(first.get(), TUNSETVNETHDRSZ, &header_size) != 0) {
+    if (::ioctl(first, TUNSETVNETHDRSZ, &header_size) != 0) {
       throw TunError(Reason::kOther, errno, "cannot set the offload header's size of " + name_);
     }
   }
   features_ = negotiate_offloads(first, options.offload);
 
   const unsigned queues = (flags & IFF_MULTI_QUEUE) != 0 ? options.queues : 1;
+  while (queues_.size() > queues) queues_.pop_back();
   queues_.reserve(queues);
-  queues_.emplace_back(std::move(first), options.offload);
   while (queues_.size() < queues) {
     FileDescriptor next = open_tun_driver();
-    if ((error = attach(next, name_, flags)) != 0) throw_attach_error(options, error);
+    if (const int error = attach(next, name_, flags); error != 0) throw_attach_error(options, error);
     queues_.emplace_back(std::move(next), options.offload);
   }
-  // A device that outlives us keeps the length that its creator has set.
-  if (!attached_) set_transmit_queue_length(name_, options.transmit_queue_length);
   interface_index_ = net::interface_index(name_).value_or(0);
+}
+
+bool TunDevice::are_queues_of(const TunOptions& options, std::span<const FileDescriptor> kept) {
+  return std::ranges::all_of(kept, [&options](const FileDescriptor& queue) {
+    const auto attached = attached_flags(queue);
+    if (!attached || attached->name != options.name) return false;
+    // Whether it is multi-queue is the creator's choice.
+    constexpr int kAnyway = IFF_PERSIST | IFF_MULTI_QUEUE | kNotOfUsers;
+    return (attached->flags & ~kAnyway) == (flags_of(options) & ~kAnyway);
+  });
 }
 
 void TunDevice::persist(std::optional<std::uint32_t> owner, std::optional<std::uint32_t> group) {

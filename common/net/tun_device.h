@@ -43,7 +43,8 @@ struct TunOptions {
   /// Take over a persistent device of this name and kind; otherwise an existing device is an error.
   bool may_attach = false;
   /// Called with the device's name and the state to leave it in at the end (see restore()), before anything
-  /// of that state is changed, except for the flags, which the next user sets anyway.
+  /// of that state is changed, except for the flags, which the next user sets anyway. Not called for a device
+  /// of which queues were kept.
   std::function<void(const std::string& device, const TunState& found)> before_change = nullptr;
   /// In packets (a superpacket counts as one), per queue: 16 MiB of superpackets. When TCP starts it fills a
   /// longer queue, which delays all other traffic by a tenth of a second and does not fit the cache.
@@ -135,7 +136,12 @@ class TunQueue {
 class TunDevice {
  public:
   /// Throws TunError. Needs CAP_NET_ADMIN, or a persistent device that belongs to the caller.
-  explicit TunDevice(const TunOptions& options);
+  explicit TunDevice(const TunOptions& options) : TunDevice(options, {}) {}
+  /// The same device as before: `kept` are queues of it that somebody has kept open since. Without any, as
+  /// above. Precondition: are_queues_of().
+  TunDevice(const TunOptions& options, std::vector<FileDescriptor> kept);
+  /// Whether each is a queue of a device that these options could have opened, and it still exists.
+  [[nodiscard]] static bool are_queues_of(const TunOptions& options, std::span<const FileDescriptor> kept);
 
   /// The name the kernel gave; the device may have been renamed since.
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -152,6 +158,9 @@ class TunDevice {
   [[nodiscard]] std::size_t queue_count() const { return queues_.size(); }
 
  private:
+  /// The flags that it was opened with.
+  int open(const TunOptions& options);
+
   std::string name_;
   DeviceKind kind_;
   std::uint32_t interface_index_ = 0;

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <system_error>
 
 #include <unistd.h>
 
 #include "common/counted.h"
+#include "common/net/interface_name.h"
 #include "common/net/netlink.h"
 #include "common/nothing_left.h"
 #include "daemon/host/changes/nft_table.h"
@@ -50,11 +53,30 @@ std::set<std::string> known_interfaces() {
   return interfaces;
 }
 
+/// As Restart=on-failure and RestartPreventExitStatus= of our unit have it: systemd.exec(5), SERVICE_RESULT.
+bool systemd_starts_it_again() {
+  const auto variable = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return std::string_view(value == nullptr ? "" : value);
+  };
+  const std::string_view result = variable("SERVICE_RESULT");
+  const std::string_view status = variable("EXIT_STATUS");
+  const bool is_refused = variable("EXIT_CODE") == "exited" && (status == "2" || status == "3");
+  return !result.empty() && result != "success" && !is_refused;
+}
+
 /// Precondition: the lock of the interface is held.
-ExitCode undo_journal(const std::string& interface, HostChanges::LeftClosed left_closed) {
+ExitCode undo_journal(const std::string& interface, Cleanup what) {
+  if (what == Cleanup::kNothing && net::interface_index(interface)) {
+    std::cout << interface << ": stays as it is for the next run\n";
+    return ExitCode::kFine;
+  }
+  const auto left_closed =
+      what == Cleanup::kEverything ? HostChanges::LeftClosed::kIsUndone : HostChanges::LeftClosed::kStays;
   HostChanges::LeftBehind left;
   if (Journal::exists(interface)) left = HostChanges(interface, left_closed).left_behind();
   unlink(control_path(interface).c_str());
+  unlink(handover_path(interface).c_str());
   std::cout << interface << ": " << counted(left.undone, "change") << " undone\n";
   if (left.stuck == 0) return ExitCode::kFine;
   std::cerr << "tunneld: " << interface << ": " << counted(left.stuck, "change")
@@ -164,7 +186,7 @@ ExitCode reporting(const Action& action) {
   }
 }
 
-ExitCode clean_up_one(const std::string& interface, HostChanges::LeftClosed left_closed) {
+ExitCode clean_up_one(const std::string& interface, Cleanup what) {
   return reporting([&] {
     become_owner_of_run_directory();
     // Where no journal tells of it any more.
@@ -179,11 +201,11 @@ ExitCode clean_up_one(const std::string& interface, HostChanges::LeftClosed left
                 << "): to stop it, use `tunneld down " << interface << "`\n";
       return ExitCode::kRuntimeFailure;
     }
-    return undo_journal(interface, left_closed);
+    return undo_journal(interface, what);
   });
 }
 
-ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
+ExitCode clean_up_all(Cleanup what) {
   std::set<std::string> interfaces;
   ExitCode result = reporting([&interfaces] {
     interfaces = known_interfaces();
@@ -200,7 +222,7 @@ ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
   for (const std::string& interface : interfaces) {
     const ExitCode one = reporting([&] {
       const auto lock = InterfaceLock::take(interface);
-      return lock ? undo_journal(interface, left_closed) : ExitCode::kFine;
+      return lock ? undo_journal(interface, what) : ExitCode::kFine;
     });
     if (one != ExitCode::kFine) result = one;
   }
@@ -211,7 +233,7 @@ ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
     }
     const std::size_t removed = remove_by_their_marks();
     if (removed > 0) std::cout << "routes and rules in no journal: " << removed << " removed\n";
-    if (left_closed == HostChanges::LeftClosed::kStays) return ExitCode::kFine;
+    if (what != Cleanup::kEverything) return ExitCode::kFine;
     const std::size_t tables = remove_lost_tables();
     if (tables > 0) std::cout << "nft tables in no journal: " << tables << " removed\n";
     if (remove_dns_lines() > 0) std::cout << "lines of /etc/resolv.conf in no journal: removed\n";
@@ -222,25 +244,26 @@ ExitCode clean_up_all(HostChanges::LeftClosed left_closed) {
 
 }  // namespace
 
-ExitCode clean_up(const std::string& interface, bool kept_closed) {
-  const auto left_closed = kept_closed ? HostChanges::LeftClosed::kStays : HostChanges::LeftClosed::kIsUndone;
-  return interface.empty() ? clean_up_all(left_closed) : clean_up_one(interface, left_closed);
+ExitCode clean_up(const std::string& interface, Cleanup what) {
+  return interface.empty() ? clean_up_all(what) : clean_up_one(interface, what);
 }
 
-bool stays_closed_on_stop() {
+Cleanup cleanup_on_stop() {
   switch (stop_reason(kStopReasonPatience)) {
     case StopReason::kAsked:
-      return false;
+      return Cleanup::kEverything;
     case StopReason::kUnknown:
       std::cerr << "tunneld: a kill switch stays closed, because this may be a restart: to open it, use "
                    "`tunneld cleanup`\n";
-      return true;
+      return Cleanup::kAllButKillSwitch;
     case StopReason::kByItself:
+      return systemd_starts_it_again() ? Cleanup::kNothing : Cleanup::kAllButKillSwitch;
     case StopReason::kRestart:
+      return Cleanup::kNothing;
     case StopReason::kShutdown:
-      return true;
+      break;
   }
-  return true;
+  return Cleanup::kAllButKillSwitch;
 }
 
 }  // namespace tunneld::daemon

@@ -310,7 +310,10 @@ ExitCode run_command_line(int argc, char** argv) {
     }
     if (*reload_command) return reload(interface);
     if (*doctor) return examine(choose_interface(interface), patient);
-    if (*cleanup) return clean_up(interface, kept_closed || (on_stop && stays_closed_on_stop()));
+    if (*cleanup) {
+      const Cleanup usual = kept_closed ? Cleanup::kAllButKillSwitch : Cleanup::kEverything;
+      return clean_up(interface, on_stop ? cleanup_on_stop() : usual);
+    }
   } catch (const ControlError& error) {
     if (!*cleanup || !was_said_by_the_start()) print_error(error.what());
     return error.code();

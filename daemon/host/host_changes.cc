@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/net/dummy_address.h"
+#include "common/net/interface_name.h"
 #include "daemon/host/dns/dns_change.h"
 
 namespace tunneld::daemon {
@@ -29,6 +30,11 @@ bool is_dummy(const HostChange& change) {
   return address != nullptr && address->address == net::dummy_address();
 }
 
+/// Whose rules are not in the journal.
+bool has_content(const HostChange& change) {
+  return std::holds_alternative<NftTable>(change) || std::holds_alternative<BridgeFilter>(change);
+}
+
 std::uint32_t index_of(const HostChange& change) {
   const Interface* interface = interface_of(change);
   return interface == nullptr ? 0 : interface->index;
@@ -36,10 +42,14 @@ std::uint32_t index_of(const HostChange& change) {
 
 }  // namespace
 
-HostChanges::HostChanges(const std::string& interface, LeftClosed left_closed)
-    : journal_(interface), left_behind_(undo_all(true, left_closed == LeftClosed::kStays)) {
+HostChanges::HostChanges(const std::string& interface, LeftClosed left) : journal_(interface) {
+  if (left == LeftClosed::kIsTakenOver && can_take_over(interface)) {
+    take_over();
+    return;
+  }
+  left_behind_ = undo_all(true, left != LeftClosed::kIsUndone);
   tidy_dns();
-  if (left_closed == LeftClosed::kIsUndone) return;
+  if (left == LeftClosed::kIsUndone) return;
   for (const auto& [id, change] : journal_.pending()) {
     if (!fails_closed(change)) continue;
     present_.push_back({change, id});
@@ -49,14 +59,44 @@ HostChanges::HostChanges(const std::string& interface, LeftClosed left_closed)
 }
 
 HostChanges::~HostChanges() {
+  if (is_left_to_next_) return;
   // A second time for what the kernel refused in passing (out of memory, out of descriptors).
   const bool keep_closed = stays_closed_ || inherited_closed_;
   if (undo_all(false, keep_closed).stuck != 0) undo_all(false, keep_closed, Programs::kOnlyGood);
   if (journal_.pending().empty()) journal_.remove();
 }
 
+bool HostChanges::can_take_over(const std::string& interface) const {
+  const std::uint32_t index = net::interface_index(interface).value_or(0);
+  return index != 0 && std::ranges::all_of(journal_.pending(), [&](const auto& entry) {
+           const Interface* about = interface_of(entry.second);
+           return about == nullptr || about->name != interface || about->index == index;
+         });
+}
+
+void HostChanges::take_over() {
+  for (const auto& [id, change] : journal_.pending()) {
+    // No plan has it (entrust()).
+    if (std::holds_alternative<DeviceOpened>(change)) continue;
+    present_.push_back(
+        {.change = change, .id = id, .index = index_of(change), .is_taken_over = has_content(change)});
+    inherited_closed_ = inherited_closed_ || fails_closed(change);
+  }
+  log::info("{} changes of the run before stay as they are", present_.size());
+}
+
+void HostChanges::renew_tables(const std::vector<HostChange>& wanted) {
+  for (std::size_t i = 0; i < present_.size(); ++i) {
+    if (!std::exchange(present_[i].is_taken_over, false)) continue;
+    for (HostChange wish : wanted) {
+      if (takes_place_of(wish, present_[i].change)) replace(HostChange(present_[i].change), wish);
+    }
+  }
+}
+
 void HostChanges::become(const std::vector<HostChange>& wanted) {
   failed_.reset();
+  renew_tables(wanted);
   // Nearly everything stays, in its order; comparing all with all would take seconds for 10,000 routes.
   const auto [first, second] = std::ranges::mismatch(present_, wanted, {}, &Present::change);
   const std::vector<Present> present(first, present_.end());

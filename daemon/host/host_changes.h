@@ -34,14 +34,17 @@ namespace tunneld::daemon {
 
 class HostChanges {
  public:
+  /// What becomes of what a run before has left.
   enum class LeftClosed : std::uint8_t {
     kIsUndone,
-    kStays,  // until become()
+    kStays,  // what fails closed, until become(); the rest is undone
+    /// All of it, as if this object had made it, where it is of the device that has the interface's name now;
+    /// otherwise as above.
+    kIsTakenOver,
   };
 
-  /// Precondition: the interface's lock is held. First undoes what a killed run has left. Throws
-  /// JournalError, NetlinkError, std::system_error.
-  explicit HostChanges(const std::string& interface, LeftClosed left_closed = LeftClosed::kIsUndone);
+  /// Precondition: the interface's lock is held. Throws JournalError, NetlinkError, std::system_error.
+  explicit HostChanges(const std::string& interface, LeftClosed left = LeftClosed::kIsUndone);
   /// Undoes everything but what stays closed. What cannot be undone stays in the journal, for `tunneld
   /// cleanup`.
   ~HostChanges();
@@ -128,6 +131,8 @@ class HostChanges {
 
   /// Whether the destructor leaves alone what is to fail closed; false at first.
   void stay_closed(bool stays) { stays_closed_ = stays; }
+  /// From now on the destructor undoes nothing: the next run takes it over (LeftClosed::kIsTakenOver).
+  void leave_to_next() { is_left_to_next_ = true; }
 
   struct LeftBehind {
     std::size_t undone = 0;
@@ -163,6 +168,8 @@ class HostChanges {
     bool is_unmade = false;
     /// As fought over, or out of reach.
     bool was_named = false;
+    /// From a run before, whose journal does not hold the content of tables.
+    bool is_taken_over = false;
   };
   struct Missing {
     Present* present = nullptr;
@@ -170,6 +177,10 @@ class HostChanges {
     Standing standing = Standing::kMissing;
   };
 
+  [[nodiscard]] bool can_take_over(const std::string& interface) const;
+  void take_over();
+  /// The tables that were taken over get the content that is wanted now.
+  void renew_tables(const std::vector<HostChange>& wanted);
   void make_it(const HostChange& wish);
   void replace(const HostChange& made, const HostChange& wish);
   [[nodiscard]] bool has_ipv4_routes(const std::string& interface) const;
@@ -229,6 +240,7 @@ class HostChanges {
   std::optional<RouteIndex> route_index_;
   std::optional<HostChange> failed_;
   bool stays_closed_ = false;
+  bool is_left_to_next_ = false;
   /// What a dead run left closed is still there.
   bool inherited_closed_ = false;
   /// A repair that came by itself goes on.

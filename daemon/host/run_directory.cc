@@ -63,5 +63,8 @@ std::filesystem::path journal_path(const std::string& interface) {
 std::filesystem::path control_path(const std::string& interface) {
   return run_directory() / (interface + ".sock");
 }
+std::filesystem::path handover_path(const std::string& interface) {
+  return run_directory() / (interface + ".handover");
+}
 
 }  // namespace tunneld::daemon

@@ -23,5 +23,7 @@ struct SharedDirectory {
 [[nodiscard]] std::filesystem::path lock_path(const std::string& interface);
 [[nodiscard]] std::filesystem::path journal_path(const std::string& interface);
 [[nodiscard]] std::filesystem::path control_path(const std::string& interface);
+/// See daemon/handover.h.
+[[nodiscard]] std::filesystem::path handover_path(const std::string& interface);
 
 }  // namespace tunneld::daemon

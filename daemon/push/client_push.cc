@@ -311,6 +311,16 @@ void ClientPush::reconfigured(std::shared_ptr<const config::Config> config, Held
   });
 }
 
+void ClientPush::resume(const crypto::PublicKey& server, std::uint64_t instance, ConfigMessage message,
+                        Instant now) {
+  const ConfigTerm term(std::chrono::seconds(message.lifetime), now);
+  held_.source = Source{.server = server,
+                        .name = name_of(server),
+                        .instance = instance,
+                        .message = std::move(message),
+                        .term = term};
+}
+
 // --- How long it holds
 
 bool ClientPush::is_live(const crypto::PublicKey& key, Instant now) const {

@@ -20,7 +20,11 @@ inline constexpr std::uint32_t kLastRulePriority = 32709;
 struct RuleAdded {
   /// Its protocol is net::kRuleProtocol, whatever it is here.
   net::Rule rule;
-  bool operator==(const RuleAdded&) const = default;
+  bool operator==(const RuleAdded& other) const {
+    net::Rule wish = other.rule;
+    wish.protocol = rule.protocol;  // of what was made: prepare()
+    return rule == wish;
+  }
 
   static constexpr std::string_view kName = "rule";
   [[nodiscard]] std::string in_words() const;

@@ -116,6 +116,53 @@ TEST_F(TunDeviceTest, DeviceIsGoneWithItsObject) {
   EXPECT_EQ(::if_nametoindex("vpn0"), 0U);
 }
 
+std::vector<FileDescriptor> copies_of(TunDevice& device) {
+  std::vector<FileDescriptor> copies;
+  for (const TunQueue& queue : device.queues()) copies.emplace_back(duplicate(queue.fd()));
+  return copies;
+}
+
+TEST_F(TunDeviceTest, DeviceWhoseQueuesWereKeptIsTheSame) {
+  const TunOptions options{.name = "vpn0", .queues = 2};
+  std::vector<FileDescriptor> kept;
+  std::uint32_t index = 0;
+  {
+    TunDevice before(options);
+    bring_up(before);
+    index = before.interface_index();
+    kept = copies_of(before);
+  }
+  ASSERT_TRUE(TunDevice::are_queues_of(options, kept));
+  // More workers than before, or fewer.
+  for (const unsigned queues : {2U, 3U, 1U}) {
+    TunDevice device({.name = "vpn0", .queues = queues, .multi_queue = true}, std::move(kept));
+    EXPECT_EQ(device.interface_index(), index);
+    EXPECT_EQ(device.queue_count(), queues);
+    EXPECT_TRUE(device.features().tcp);
+    ASSERT_EQ(device.queues()[0].write({}, echo_request(2)), TunWriteStatus::kWritten);
+    kept = copies_of(device);
+  }
+  kept.clear();
+  EXPECT_EQ(::if_nametoindex("vpn0"), 0U);
+}
+
+TEST_F(TunDeviceTest, QueuesOfAnotherDeviceAreNotTaken) {
+  const TunOptions options{.name = "vpn0", .queues = 2};
+  std::vector<FileDescriptor> kept;
+  {
+    TunDevice device(options);
+    kept = copies_of(device);
+    EXPECT_FALSE(TunDevice::are_queues_of({.name = "vpn1", .queues = 2}, kept));
+    EXPECT_FALSE(TunDevice::are_queues_of({.name = "vpn0", .kind = DeviceKind::kTap, .queues = 2}, kept));
+    EXPECT_FALSE(TunDevice::are_queues_of({.name = "vpn0", .queues = 2, .offload = false}, kept));
+  }
+  shell("ip link del vpn0");
+  EXPECT_FALSE(TunDevice::are_queues_of(options, kept));
+  std::vector<FileDescriptor> no_queues;
+  no_queues.emplace_back(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  EXPECT_FALSE(TunDevice::are_queues_of(options, no_queues));
+}
+
 TEST_F(TunDeviceTest, KernelAnswersAPingThroughTheDescriptor) {
   for (const bool offload : {true, false}) {
     TunDevice device({.name = "vpn0", .offload = offload});

@@ -1,0 +1,111 @@
+#include "daemon/handover.h"
+
+#include <cerrno>
+#include <exception>
+#include <sstream>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/net/file_descriptor.h"
+#include "config/service_user.h"
+#include "daemon/host/journal_owner.h"
+#include "daemon/host/run_directory.h"
+#include "daemon/host/state_file.h"
+
+namespace tunneld::daemon {
+namespace {
+
+/// 100,000 peers are 10 MB.
+constexpr off_t kLargestHandover = 64 << 20;
+
+std::optional<Handover::Place> place_from(const Json& json) {
+  const auto key = crypto::PublicKey::from_base64(json.at("peer").get<std::string>());
+  const auto address = net::SocketAddress::parse(json.at("address").get<std::string>());
+  if (!key || !address) return std::nullopt;
+  return Handover::Place{*key, *address};
+}
+
+std::string read_trusted(const std::filesystem::path& path) {
+  const net::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status {};
+  const bool is_trusted = file.is_open() && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
+                          config::is_trusted_owner(status.st_uid) && (status.st_mode & 022) == 0 &&
+                          status.st_size <= kLargestHandover;
+  if (!is_trusted) return {};
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  const ssize_t length = ::read(file.get(), text.data(), text.size());
+  text.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
+  return text;
+}
+
+}  // namespace
+
+Json to_json(const Handover& handover) {
+  Json places = Json::array();
+  for (const auto& [peer, address] : handover.places)
+    places.push_back({{"peer", peer.to_base64()}, {"address", address.to_string()}});
+  Json json{{"places", std::move(places)}};
+  if (const auto& given = handover.configuration) {
+    json["configuration"] = {{"server", given->server.to_base64()},
+                             {"instance", given->instance},
+                             {"message", given->message.to_frame().body}};
+  }
+  return json;
+}
+
+std::optional<Handover> handover_from(const Json& json) {
+  try {
+    Handover handover;
+    for (const Json& place : json.at("places")) {
+      if (auto known = place_from(place)) handover.places.push_back(*known);
+    }
+    if (!json.contains("configuration")) return handover;
+    const Json& given = json.at("configuration");
+    const auto server = crypto::PublicKey::from_base64(given.at("server").get<std::string>());
+    auto message = protocol::ConfigMessage::from({protocol::FrameType::kConfig, given.at("message")});
+    if (!server || !message) return std::nullopt;
+    handover.configuration = {.server = *server,
+                              .instance = given.at("instance").get<std::uint64_t>(),
+                              .message = std::move(*message)};
+    return handover;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+HandoverFile::HandoverFile(const std::string& interface) : path_(handover_path(interface)) {}
+
+std::optional<Handover> HandoverFile::load() const noexcept {
+  try {
+    const auto json = Json::parse(read_trusted(path_));
+    if (!json || json->value("boot", std::string()) != JournalOwner::self().boot) return std::nullopt;
+    return handover_from(*json);
+  } catch (const std::exception& error) {
+    log::debug("{}: {}", path_.string(), error.what());
+    return std::nullopt;
+  }
+}
+
+void HandoverFile::save(const Handover& handover) noexcept {
+  if (saved_ == handover) return;
+  try {
+    Json json = to_json(handover);
+    json["boot"] = JournalOwner::self().boot;
+    write_state_file(path_, json.dump() + '\n');
+    saved_ = handover;
+  } catch (const std::exception& error) {
+    if (!std::exchange(told_failed_, true))
+      log::warn("after a restart, peers will have to call first: {}", error.what());
+  }
+}
+
+void HandoverFile::remove() noexcept {
+  ::unlink(path_.c_str());
+  saved_.reset();
+}
+
+}  // namespace tunneld::daemon
