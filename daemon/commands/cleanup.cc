@@ -242,12 +242,7 @@ ExitCode clean_up_all(Cleanup what) {
   return tagged != ExitCode::kFine ? tagged : result;
 }
 
-}  // namespace
-
-ExitCode clean_up(const std::string& interface, Cleanup what) {
-  return interface.empty() ? clean_up_all(what) : clean_up_one(interface, what);
-}
-
+/// By what systemd says about why the service ends, and what comes next.
 Cleanup cleanup_on_stop() {
   switch (stop_reason(kStopReasonPatience)) {
     case StopReason::kAsked:
@@ -264,6 +259,24 @@ Cleanup cleanup_on_stop() {
       break;
   }
   return Cleanup::kAllButKillSwitch;
+}
+
+}  // namespace
+
+ExitCode clean_up(const std::string& interface, Cleanup what) {
+  return interface.empty() ? clean_up_all(what) : clean_up_one(interface, what);
+}
+
+ExitCode clean_up_on_stop(const std::string& interface) {
+  return reporting([&interface] {
+    // The next daemon may be starting already, and is not to meet our lock where nothing is left.
+    if (!interface.empty() && !Journal::exists(interface) &&
+        !std::filesystem::exists(control_path(interface))) {
+      std::cout << interface << ": nothing to undo\n";
+      return ExitCode::kFine;
+    }
+    return clean_up(interface, cleanup_on_stop());
+  });
 }
 
 }  // namespace tunneld::daemon

@@ -22,7 +22,7 @@ enum class Cleanup : std::uint8_t {
 /// what failed.
 [[nodiscard]] ExitCode clean_up(const std::string& interface, Cleanup what = Cleanup::kEverything);
 
-/// For the end of a service: by what systemd says about why it ends, and what comes next.
-[[nodiscard]] Cleanup cleanup_on_stop();
+/// The same for the end of a service: what of it, systemd says.
+[[nodiscard]] ExitCode clean_up_on_stop(const std::string& interface);
 
 }  // namespace tunneld::daemon

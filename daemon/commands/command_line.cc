@@ -311,8 +311,8 @@ ExitCode run_command_line(int argc, char** argv) {
     if (*reload_command) return reload(interface);
     if (*doctor) return examine(choose_interface(interface), patient);
     if (*cleanup) {
-      const Cleanup usual = kept_closed ? Cleanup::kAllButKillSwitch : Cleanup::kEverything;
-      return clean_up(interface, on_stop ? cleanup_on_stop() : usual);
+      if (on_stop) return clean_up_on_stop(interface);
+      return clean_up(interface, kept_closed ? Cleanup::kAllButKillSwitch : Cleanup::kEverything);
     }
   } catch (const ControlError& error) {
     if (!*cleanup || !was_said_by_the_start()) print_error(error.what());

@@ -6,7 +6,7 @@ import pathlib
 import re
 import shutil
 
-from booted import boot_and_run, layer
+from booted import FREEZE, boot_and_run, layer
 from harness import check, main, sh
 
 ALONE = True
@@ -75,6 +75,15 @@ sleep 0.3
 heard > /closed3
 cmp -s /closed2 /closed3 || echo STOP-OPENS
 nft list tables | grep tunneld || echo NO-TABLE
+mkdir -p /etc/systemd/system/tunneld@closed.service.d
+printf '[Service]\\nTimeoutStopSec=1s\\n' > /etc/systemd/system/tunneld@closed.service.d/short.conf
+systemctl daemon-reload
+systemctl start tunneld@closed
+nft list tables | grep tunneld-tun1 && echo CLOSED-AGAIN
+python3 /freeze.py $(systemctl show -p MainPID --value tunneld@closed) tunneld > /frozen &
+timeout 10 sh -c 'until grep -q FROZEN /frozen; do sleep 0.1; done'
+systemctl stop tunneld@closed
+nft list tables | grep tunneld || echo STOP-OPENS-WHAT-HANGS
 echo 'nonsense: 1' >> /etc/tunneld/site.yaml
 systemctl start tunneld@site || echo NOT-STARTED
 sleep 3
@@ -142,6 +151,7 @@ while True:
     time.sleep(0.002)
 """
         )
+        (machine / "freeze.py").write_text(FREEZE)
         text = boot_and_run(machine, SCRIPT)
     for words in (
         "STARTED",
@@ -167,6 +177,8 @@ while True:
         "RESTART-KEEPS-CLOSED",
         "STOP-OPENS",
         "NO-TABLE",
+        "CLOSED-AGAIN",
+        "STOP-OPENS-WHAT-HANGS",
         "LOW-PORT",
         "NOT-STARTED",
         "\nWITH: 1400 1400 1400 \n",
