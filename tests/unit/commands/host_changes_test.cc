@@ -105,7 +105,8 @@ class NewRoutes {
     for (ssize_t length = 0; (length = ::recv(socket_.get(), bytes.data(), bytes.size(), 0)) > 0;) {
       const auto* message = reinterpret_cast<const nlmsghdr*>(bytes.data());
       if (message->nlmsg_type != RTM_NEWROUTE) continue;
-      if (static_cast<const rtmsg*>(NLMSG_DATA(message))->rtm_protocol == net::kRouteProtocol) ++number;
+      const auto* route = reinterpret_cast<const rtmsg*>(bytes.data() + sizeof(nlmsghdr));
+      if (route->rtm_protocol == net::kRouteProtocol) ++number;
     }
     return number;
   }
