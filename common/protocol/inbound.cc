@@ -144,14 +144,15 @@ void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, const cryp
 
   // The newest message shows where the peer is; a late one from its old address does not move it back. The
   // endpoint is read first, so that a thread that sees the address of a newer message sees its counter too.
-  const net::Endpoint* known = peer.endpoint.get();
-  // A message on another lane than 0 never counts as the newest: its counters are the lane's.
-  if (may_move && (known == nullptr || *known != run.from) && job.counter == keypair.replay.greatest()) {
-    move(peer, known, run.from);
-  }
+  const net::Endpoint* known = nullptr;
+  do {
+    known = peer.endpoint.get();
+    // A message on another lane than 0 never counts as the newest: its counters are the lane's.
+  } while (may_move && (known == nullptr || *known != run.from) && job.counter == keypair.replay.greatest() &&
+           !move(peer, known, run.from));
 }
 
-void Inbound::move(PeerLink& peer, const net::Endpoint* known, const net::Endpoint& to) {
+bool Inbound::move(PeerLink& peer, const net::Endpoint* known, const net::Endpoint& to) {
   // Move it now, not when the control thread hears of it: the answer to this packet must go to the new
   // address.
   switch (peer.endpoint.move(known, to)) {
@@ -167,8 +168,9 @@ void Inbound::move(PeerLink& peer, const net::Endpoint* known, const net::Endpoi
       }
       break;
     case RoamingEndpoint::Move::kOvertaken:
-      break;
+      return false;
   }
+  return true;
 }
 
 bool Inbound::tell(const DoorRecord& record, ByteView payload) {

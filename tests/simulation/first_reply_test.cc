@@ -123,7 +123,7 @@ TEST(FirstReply, PacketsThatWaitedKeepTheirPlaceBeforeIt) {
   EXPECT_EQ(pair.a.delivered, (std::vector<std::uint64_t>{1001, 1002, 1}));
 }
 
-TEST(FirstReply, AMoveBeforeTheLastOneWasNotedWaitsForTheControlThread) {
+TEST(FirstReply, GoesToTheLastOfManyMovesWhileTheControlThreadIsBusy) {
   Answering pair(7);
   pair.a.send(pair.b, 1);
   pair.network.run_for(1s);
@@ -134,9 +134,34 @@ TEST(FirstReply, AMoveBeforeTheLastOneWasNotedWaitsForTheControlThread) {
   pair.b.receive(third, endpoint("203.0.113.3:3"));
   pair.b.receive(second, endpoint("203.0.113.2:2"));  // late
   const auto where = [&pair] { return pair.b.tunnel->peer(pair.a_at_b).link().endpoint.get()->remote; };
-  EXPECT_EQ(where(), endpoint("203.0.113.1:1").remote);
-  pair.b.turn();
   EXPECT_EQ(where(), endpoint("203.0.113.3:3").remote);
+  EXPECT_EQ(pair.at_once, 4U);
+  EXPECT_EQ(pair.last_to.remote, endpoint("203.0.113.3:3").remote);
+  // Between two addresses, with each packet.
+  for (int packet = 0; packet < 40; ++packet) {
+    const auto from = endpoint(packet % 2 == 0 ? "203.0.113.4:4" : "203.0.113.5:5");
+    pair.b.receive(next_datagram(pair), from);
+    EXPECT_EQ(pair.last_to.remote, from.remote) << packet;
+  }
+  EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 0U) << "the control thread has had no turn";
+  pair.b.turn();
+  EXPECT_EQ(where(), endpoint("203.0.113.5:5").remote);
+  EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 1U) << "the last one counts";
+}
+
+TEST(FirstReply, AMoveToOneMoreNewAddressThanThereIsRoomForWaitsForTheControlThread) {
+  Answering pair(10);
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(1s);
+  const auto where = [&pair] { return pair.b.tunnel->peer(pair.a_at_b).link().endpoint.get()->remote; };
+  const auto at = [](std::size_t n) { return endpoint("203.0.113.9:" + std::to_string(1000 + n)); };
+  std::size_t moves = 0;
+  while (pair.b.receive(next_datagram(pair), at(moves)), where() == at(moves).remote) ++moves;
+  EXPECT_GE(moves, protocol::RoamingEndpoint::kPlaces / 2);
+  EXPECT_LE(moves, protocol::RoamingEndpoint::kPlaces);
+  EXPECT_EQ(where(), at(moves - 1).remote);
+  pair.b.turn();
+  EXPECT_EQ(where(), at(moves).remote);
   EXPECT_EQ(pair.b.count<Event::EndpointMoved>(), 2U);
   // From now on, it is immediate again.
   pair.b.receive(next_datagram(pair), endpoint("203.0.113.4:4"));

@@ -19,18 +19,49 @@ net::Endpoint at(std::uint16_t port) {
           .local_interface = port};
 }
 
-TEST(RoamingEndpoint, IsMovedOnceForEachTimeThatItIsAllowed) {
+TEST(RoamingEndpoint, IsMovedAsOftenAsThereAreFreshPlaces) {
   Quiescence quiescence;
   RoamingEndpoint endpoint;
   EXPECT_EQ(endpoint.move(nullptr, at(1)), Move::kTooSoon) << "not allowed yet";
   endpoint.allow_move(quiescence);
   EXPECT_EQ(endpoint.move(nullptr, at(1)), Move::kDone);
   EXPECT_EQ(*endpoint.get(), at(1));
-  EXPECT_EQ(endpoint.move(endpoint.get(), at(2)), Move::kTooSoon);
+  for (std::uint16_t n = 2; n <= RoamingEndpoint::kPlaces; ++n)
+    EXPECT_EQ(endpoint.move(endpoint.get(), at(n)), Move::kDone) << n;
+  EXPECT_EQ(endpoint.move(endpoint.get(), at(99)), Move::kTooSoon);
+  EXPECT_EQ(*endpoint.get(), at(RoamingEndpoint::kPlaces));
   endpoint.allow_move(quiescence);
+  EXPECT_EQ(*endpoint.get(), at(RoamingEndpoint::kPlaces)) << "it stays where it is";
   endpoint.allow_move(quiescence);  // changes nothing
-  EXPECT_EQ(endpoint.move(endpoint.get(), at(2)), Move::kDone);
-  EXPECT_EQ(*endpoint.get(), at(2));
+  EXPECT_EQ(endpoint.move(endpoint.get(), at(99)), Move::kDone);
+  EXPECT_EQ(*endpoint.get(), at(99));
+}
+
+TEST(RoamingEndpoint, IsMovedAsOftenAsOneLikesBetweenAFewAddresses) {
+  Quiescence quiescence;
+  RoamingEndpoint endpoint;
+  endpoint.allow_move(quiescence);
+  for (std::uint16_t n = 0; n < 100; ++n) {
+    EXPECT_EQ(endpoint.move(endpoint.get(), at(n % 3 + 1)), Move::kDone);
+    EXPECT_EQ(*endpoint.get(), at(n % 3 + 1));
+  }
+  EXPECT_EQ(quiescence.waiting(), 0U);
+}
+
+TEST(RoamingEndpoint, APlaceThatSomebodyMayBeReadingIsKept) {
+  Quiescence quiescence;
+  Quiescence::Reader& reader = quiescence.add_reader();
+  RoamingEndpoint endpoint;
+  endpoint.allow_move(quiescence);
+  reader.enter();
+  EXPECT_EQ(endpoint.move(nullptr, at(1)), Move::kDone);
+  const net::Endpoint* read = endpoint.get();
+  for (std::uint16_t n = 2; n < 100; ++n) endpoint.replace(at(n), quiescence);
+  EXPECT_EQ(*read, at(1));
+  EXPECT_GT(quiescence.waiting(), 0U);
+  reader.leave();
+  quiescence.reclaim();
+  EXPECT_EQ(quiescence.waiting(), 0U);
 }
 
 TEST(RoamingEndpoint, AMoveThatWasOvertakenLeavesRoomForTheNext) {
