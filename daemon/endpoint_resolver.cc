@@ -6,6 +6,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 #include <netdb.h>
@@ -22,7 +23,7 @@ using namespace std::chrono_literals;
 namespace {
 
 /// How long a later endpoint waits for the lookups of those before it.
-constexpr auto kPatience = 1s;
+constexpr auto kOrderPatience = 1s;
 
 }  // namespace
 
@@ -190,7 +191,7 @@ void EndpointResolver::look_up(protocol::PeerId peer, Entry& entry) {
   entry.retry.cancel();
   entry.is_undecided = true;
   entry.patience_is_over = entry.has_news = false;
-  entry.patience.expires_after(kPatience);
+  entry.patience.expires_after(kOrderPatience);
   entry.patience.async_wait([this, peer, number = entry.number](const boost::system::error_code& error) {
     if (error) return;
     const auto waiting = entries_.find(peer);
