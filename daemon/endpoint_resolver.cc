@@ -43,6 +43,7 @@ struct EndpointResolver::Entry {
   std::string name;
   std::vector<Endpoint> endpoints;
   boost::asio::steady_timer retry;
+  bool will_retry = false;
   std::chrono::seconds backoff = 1s;
   boost::asio::steady_timer patience;
   /// An answer that is still to come may lead elsewhere.
@@ -189,6 +190,7 @@ std::string EndpointResolver::waiting_for(protocol::PeerId peer) const {
 
 void EndpointResolver::look_up(protocol::PeerId peer, Entry& entry) {
   entry.retry.cancel();
+  entry.will_retry = false;
   entry.is_undecided = true;
   entry.patience_is_over = entry.has_news = false;
   entry.patience.expires_after(kOrderPatience);
@@ -228,7 +230,7 @@ void EndpointResolver::answered(protocol::PeerId peer, std::uint64_t entry_numbe
 
   std::vector<net::SocketAddress> addresses = entry.addresses();
   if (addresses.empty()) {
-    if (!entry.is_looking_up()) look_up_later(peer, entry);
+    look_up_later(peer, entry);
     return;
   }
   entry.backoff = 1s;
@@ -259,8 +261,8 @@ void EndpointResolver::decide(protocol::PeerId peer, Entry& entry) {
 }
 
 void EndpointResolver::look_up_later(protocol::PeerId peer, Entry& entry) {
-  entry.is_undecided = false;
-  entry.patience.cancel();
+  // Not only when all have failed: one of them may get no answer for long.
+  if (std::exchange(entry.will_retry, true)) return;
   entry.retry.expires_after(entry.backoff);
   entry.backoff = std::min<std::chrono::seconds>(2 * entry.backoff, 8s);
   entry.retry.async_wait([this, peer](const boost::system::error_code& error) {

@@ -151,6 +151,28 @@ TEST_F(EndpointResolverTest, TheFirstWaitsForNobody) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(900));
 }
 
+TEST_F(EndpointResolverTest, AFailureIsTriedAgainWhileAnotherNameGetsNoAnswer) {
+  set("second", {{}, "cannot resolve second"});
+  resolver_.add(1, "peer", {{"dead", 1}, {"second", 2}});
+  EXPECT_TRUE(run_until([this] { return questions("second") == 1; }));
+  set("second", {{socket_address("192.0.2.2:2")}});
+  EXPECT_TRUE(is_found({"192.0.2.2:2"}));
+  EXPECT_EQ(questions("dead"), 1U);
+}
+
+TEST_F(EndpointResolverTest, AFailureIsTriedAgainUntilItIsNone) {
+  set("first", {{}, "cannot resolve first"});
+  set("second", {{}, "cannot resolve second"});
+  resolver_.add(1, "peer", {{"first", 1}, {"second", 2}});
+  EXPECT_TRUE(run_until([this] { return questions("first") == 3 && questions("second") == 3; }));
+  EXPECT_EQ(resolver_.waiting_for(1), "cannot resolve second");
+  EXPECT_TRUE(found_.empty());
+  set("first", {{socket_address("192.0.2.1:1")}});
+  resolver_.retry_failed();
+  EXPECT_TRUE(is_found({"192.0.2.1:1"}));
+  EXPECT_EQ(resolver_.waiting_for(1), "");
+}
+
 TEST_F(EndpointResolverTest, WhereAPeerIsHeardHoldsUntilItsNamesHaveAnswered) {
   set("first", {{socket_address("192.0.2.1:1")}});
   resolver_.add(1, "peer", {{"first", 1}});
