@@ -42,7 +42,10 @@ bool leads_to_neighbours(const net::Route& route) {
 }
 
 bool may_matter(const net::NetworkEvent& event) {
-  if (std::holds_alternative<net::Resynchronise>(event)) return true;
+  // With its address, or its link, an IPv4 route goes without a notice of its own.
+  if (std::holds_alternative<net::Resynchronise>(event) || std::holds_alternative<net::AddressEvent>(event) ||
+      std::holds_alternative<net::LinkEvent>(event))
+    return true;
   const auto* route = std::get_if<net::RouteEvent>(&event);
   return route != nullptr && leads_to_neighbours(route->route);
 }

@@ -88,5 +88,19 @@ TEST_F(ConnectedNetworksTest, AreFollowed) {
   EXPECT_THAT(networks.now(), Not(Contains(prefix("10.50.0.0/24"))));
 }
 
+TEST_F(ConnectedNetworksTest, GoWithTheirLinkWhereNoRouteOfIpv6IsToldOf) {
+  net::shell(
+      "ip link add bare type veth peer name end2 && sysctl -qw net.ipv6.conf.bare.disable_ipv6=1"
+      " net.ipv6.conf.end2.disable_ipv6=1 && ip link set end2 up &&"
+      "ip link set bare up && ip address add 10.53.0.1/24 dev bare");
+  boost::asio::io_context io;
+  int changes = 0;
+  const ConnectedNetworks networks(io, "kept", [&changes] { ++changes; });
+  EXPECT_THAT(networks.now(), Contains(prefix("10.53.0.0/24")));
+  net::shell("ip link del bare");
+  EXPECT_TRUE(run_until(io, [&] { return changes == 1; }));
+  EXPECT_THAT(networks.now(), Not(Contains(prefix("10.53.0.0/24"))));
+}
+
 }  // namespace
 }  // namespace tunneld::daemon
