@@ -318,28 +318,10 @@ TEST(Push, AnExpiredLeaseIsFreeForWhoeverFoundThePoolUsedUp) {
 
 TEST(Push, OnlyItsServerConfiguresAClient) {
   Office office(6, 2);
-  office.run_for(1min);
-  Client& client = *office.clients[0];
-  const daemon::AcceptedConfig before = client.side->accepted();
-  PushFrames out;
-  // A key that is not in its configuration, and a body that makes no sense.
-  const daemon::PushPeer stranger{0, office.clients[1]->node->key.public_key()};
-  const Instant now = office.network.now().boot;
-  client.side->on_frame(stranger, {protocol::FrameType::kConfig, {{"serial", 99}}}, now, out);
-  client.side->on_frame(client.peer(0), {protocol::FrameType::kConfig, {{"serial", "x"}}}, now, out);
-  EXPECT_TRUE(out.empty());
-  EXPECT_EQ(client.side->accepted(), before);
-
-  office.server.side->on_frame({7, stranger.key}, protocol::config_ack(12345), office.network.now(), out);
-  EXPECT_TRUE(out.empty());
-}
-
-TEST(Push, AnotherPeerIsRefusedByNameWhereTheServerIsNamed) {
-  Office office(16, 2);
   Client& client = office.first_with_two_peers();
   client.config.client->value.servers = {{"server", {}}};
   client.start();
-  // The server is not there to keep others away.
+  // The server is not there to keep another peer away.
   office.network.on_wire = [&office](const Node& from, ByteView) {
     return &from != office.server.node.get();
   };
@@ -348,7 +330,22 @@ TEST(Push, AnotherPeerIsRefusedByNameWhereTheServerIsNamed) {
   EXPECT_TRUE(client.side->accepted().addresses.empty());
   office.network.on_wire = nullptr;
   office.run_for(2min);
-  EXPECT_EQ(client.side->accepted().addresses.size(), 1U);
+  ASSERT_EQ(client.side->accepted().addresses.size(), 1U);
+
+  const daemon::AcceptedConfig before = client.side->accepted();
+  (void)office.answer_to_config_of(client, 1);
+  PushFrames out;
+  // A key that is not in its configuration, and a body that makes no sense.
+  const daemon::PushPeer stranger{7, crypto::PublicKey(std::array<std::uint8_t, 32>{9})};
+  const Instant now = office.network.now().boot;
+  client.side->on_frame(stranger, {protocol::FrameType::kConfig, {{"serial", 99}}}, now, out);
+  client.side->on_frame(client.peer(0), {protocol::FrameType::kConfig, {{"serial", "x"}}}, now, out);
+  EXPECT_TRUE(out.empty());
+  EXPECT_EQ(client.side->accepted(), before);
+
+  const crypto::PublicKey other = office.clients[1]->node->key.public_key();
+  office.server.side->on_frame({7, other}, protocol::config_ack(12345), office.network.now(), out);
+  EXPECT_TRUE(out.empty());
 }
 
 TEST(Push, OfSeveralPeersWithEndpointsNoneIsTheServerUntilTheFileNamesIt) {
