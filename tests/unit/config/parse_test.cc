@@ -206,5 +206,20 @@ TEST_F(Parse, WarnsOfAFullTunnelOfOneFamilyAndNotOfALoopThatIsNone) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+TEST_F(Parse, OfSeveralPeersWithEndpointsTheServerIsNamedOnlyWhereItMayDecideSomething) {
+  const auto with = [this](const std::string& interface, const std::string& client) {
+    (void)parse("interface: { name: tun0, private_key_file: a.key" + interface + " }\nclient: " + client +
+                "\npeers:\n  - { name: a, public_key: " + key(kPublicA) +
+                ", endpoints: [\"192.0.2.1:1\"] }\n  - { name: b, public_key: " + key(kPublicB) +
+                ", endpoints: [\"192.0.2.2:1\"] }\n");
+  };
+  with("", "{ server: b }");
+  with("", "{ server: [a, b] }");
+  with(", extension: off", "{}");
+  with("",
+       "{ kill_switch: true, accept: { addresses: false, routes: false, dns: false, mtu: false, keepalive: "
+       "false } }");
+}
+
 }  // namespace
 }  // namespace tunneld::config
