@@ -14,8 +14,8 @@
 
 namespace tunneld::config {
 
-/// Empty if only root, this process's user and `also` can change names in this directory; otherwise the
-/// reason, as in "belongs to user 1000". In a sticky directory (/tmp) everybody can make names, and nobody can change
+/// Empty if only root, the owner of /, this process's user and `also` can change names in this directory;
+/// otherwise the reason, as in "belongs to user 1000". In a sticky directory (/tmp) everybody can make names, and nobody can change
 /// those of others.
 [[nodiscard]] std::string who_changes_names_in(const struct stat& directory,
                                                std::optional<uid_t> also = std::nullopt);
@@ -28,8 +28,8 @@ struct UntrustedPath {
   int error = 0;
 };
 
-/// The absolute path without links that `path` leads to. Each link belongs to root, to this process's user or
-/// to `also`, and nobody else can change names in any directory on the way; the last one is not looked at. That holds afterwards, too, so the result
+/// The absolute path without links that `path` leads to. Each link belongs to one of
+/// these, and nobody else can change names in any directory on the way; the last one is not looked at. That holds afterwards, too, so the result
 /// may be opened without a race.
 [[nodiscard]] std::variant<std::string, UntrustedPath> follow_links(const std::string& path,
                                                                     std::optional<uid_t> also = std::nullopt);

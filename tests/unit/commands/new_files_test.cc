@@ -3,6 +3,7 @@
 #include "daemon/commands/new_files.h"
 
 #include <chrono>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -12,9 +13,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
@@ -124,6 +128,41 @@ TEST(NewFiles, GoNowhereBelowADirectoryThatOthersCanRename) {
   ::setenv("SUDO_UID", "65534", 1);
   EXPECT_NO_THROW(made.write(shared + "/link/x", "text"));
   ::unsetenv("SUDO_UID");
+}
+
+TEST(NewFiles, AreMadeInAUserNamespaceThatDoesNotKnowRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const TemporaryFiles files;
+  const std::string own = std::filesystem::path(files.path("x")).parent_path();
+  ASSERT_EQ(::chown(own.c_str(), 1000, 1000), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const auto write = [](const char* path, const char* text) {
+      return static_cast<bool>((std::ofstream(path) << text).flush());
+    };
+    if (::setresgid(1000, 1000, 1000) != 0 || ::setresuid(1000, 1000, 1000) != 0 ||
+        ::prctl(PR_SET_DUMPABLE, 1) != 0 || ::unshare(CLONE_NEWUSER) != 0 ||
+        !write("/proc/self/setgroups", "deny") || !write("/proc/self/gid_map", "0 1000 1") ||
+        !write("/proc/self/uid_map", "0 1000 1"))
+      ::_exit(77);
+    struct stat top {};
+    if (::stat("/", &top) != 0 || top.st_uid == 0) ::_exit(2);
+    try {
+      NewFiles made;
+      made.make_directory(own + "/a/b");
+      made.write(own + "/a/b/x", "text");
+      made.keep();
+    } catch (const std::system_error& error) {
+      std::fputs(error.what(), stderr);
+      ::_exit(1);
+    }
+    ::_exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  if (WEXITSTATUS(status) == 77) GTEST_SKIP() << "no user namespace";
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(read(own + "/a/b/x"), "text");
 }
 
 TEST(NewFiles, ArePrivateWhateverTheUmask) {
