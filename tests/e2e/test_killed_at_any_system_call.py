@@ -1,4 +1,6 @@
-"""SIGKILL at every n-th system call of a start that changes the host, then cleanup: the host is as it was."""
+"""SIGKILL at every n-th system call of a start that changes the host, then cleanup: the host is as it was, and so is a resolv.conf of
+several pages that nothing can take the place of."""
+import pathlib
 import random
 import re
 import signal
@@ -9,13 +11,19 @@ from harness import check, check_same_state, main, sh, wait_for
 SLOW = True
 POINTS = 40
 CALLS = "openat,write,sendmsg,ioctl,bind,unlink,flock,socket,mkdir"
+# Those that write resolv.conf in place: each of them.
+IN_PLACE = "pwrite64,ftruncate,fallocate"
 
 
 def run(lab):
-    a, b = lab.pair(start=False)
+    a, b = lab.pair(start=False, interface={"dns": {"servers": ["10.9.0.2"]}})
+    etc = pathlib.Path(f"/etc/netns/{a.namespace}")
+    etc.mkdir(parents=True, exist_ok=True)
+    (etc / "resolv.conf").write_text("nameserver 203.0.113.99\n" + "".join(f"# line {n} of many\n" for n in range(600)))
     before = a.state()
+    check("# line 599 of many" in before, "the state shows resolv.conf")
     trace = a.directory / "trace"
-    words = ["strace", "-f", "-o", trace, "-e", f"trace={CALLS}"]
+    words = ["strace", "-f", "-o", trace, "-e", f"trace={CALLS},{IN_PLACE}"]
     daemon = lab.start(a, a.config_path, wrapper=words)
     pids = sh("pgrep", "-f", f"^{re.escape(lab.tunneld)} --config {re.escape(str(a.config_path))}").stdout.split()
     for pid in pids:
@@ -30,8 +38,11 @@ def run(lab):
     check(len(points) > 50, f"the trace has too few calls: {counts}")
     seed = 20261123
     random.Random(seed).shuffle(points)
+    in_place = [point for point in points if point[0] in IN_PLACE]
+    check(len(in_place) > 3, f"resolv.conf is not written in place: {counts}")
+    others = [point for point in points if point not in in_place]
     killed = 0
-    for call, n in points[:POINTS]:
+    for call, n in in_place + others[:POINTS]:
         words = [
             "strace",
             "-f",
