@@ -18,7 +18,7 @@ struct Chain {
   std::string table;  ///< "ip filter"
   std::string name;
   bool forwards = false;
-  std::string drops;  ///< why it drops, "" if it does not
+  std::string drops = {};  ///< why it drops, "" if it does not
   bool names_interface = false;
   unsigned rules = 0;  ///< that might let something pass
 };

@@ -60,12 +60,21 @@ TEST_F(LeftOut, IsSaidOfAClientsFile) {
   constexpr const char* kWords = "left out: interface.type: ";
   EXPECT_THAT(said_by([&] { return export_client({.config = tap, .name = "bob"}, "", ""); }).errors,
               HasSubstr(kWords));
-  ClientAddOptions added{.config = tap, .name = "wg", .directory = files_.path("wg"), .wg = true};
+  ClientAddOptions added;
+  added.config = tap;
+  added.name = "wg";
+  added.directory = files_.path("wg");
+  added.wg = true;
   EXPECT_THAT(said_by([&] { return add_client(added); }).errors, HasSubstr(kWords));
-  added = {.config = tap, .name = "qr", .qr = true};
+  added.name = "qr";
+  added.directory = "";
+  added.wg = false;
+  added.qr = true;
   EXPECT_THAT(said_by([&] { return add_client(added); }).errors, HasSubstr(kWords));
   // tunneld itself has words for everything.
-  added = {.config = tap, .name = "own", .directory = files_.path("own")};
+  added.name = "own";
+  added.directory = files_.path("own");
+  added.qr = false;
   EXPECT_THAT(said_by([&] { return add_client(added); }).errors, Not(HasSubstr("left out")));
 }
 
