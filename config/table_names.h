@@ -7,10 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "common/net/netlink_types.h"
+
 namespace tunneld::config {
 
-inline constexpr std::uint32_t kMainTable = 254;   // RT_TABLE_MAIN
-inline constexpr std::uint32_t kLocalTable = 255;  // RT_TABLE_LOCAL, which the kernel fills itself
+using net::kLocalTable;
+using net::kMainTable;
 
 /// The files that old and new releases of iproute2 read. Throws std::system_error if a directory cannot be
 /// read.

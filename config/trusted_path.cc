@@ -43,7 +43,7 @@ void split_before(std::string_view path, std::deque<std::string>& parts) {
   parts.insert(parts.begin(), names.begin(), names.end());
 }
 
-std::string joined(const std::string& directory, const std::string& name) {
+std::string path_in(const std::string& directory, const std::string& name) {
   return directory == "/" ? directory + name : directory + '/' + name;
 }
 
@@ -80,7 +80,7 @@ std::variant<std::string, UntrustedPath> follow_links(const std::string& path, s
     if (::lstat(here.c_str(), &status) != 0) return unreachable(here, errno);
     if (std::string reason = who_changes_names_in(status, also); !reason.empty())
       return UntrustedPath{here, std::move(reason)};
-    const std::string next = joined(here, name);
+    const std::string next = path_in(here, name);
     if (::lstat(next.c_str(), &status) != 0) return unreachable(next, errno);
     if (!S_ISLNK(status.st_mode)) {
       here = next;

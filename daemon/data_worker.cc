@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/net/ethernet.h"
+#include "common/net/file_descriptor.h"
 #include "common/net/flow_hash.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/inbound.h"
@@ -81,8 +82,7 @@ DataWorker::DataWorker(std::size_t index, protocol::DataPlane& plane, std::span<
 
 DataWorker::~DataWorker() {
   stopping_.store(true);
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(stop_.get(), &one, sizeof one);
+  net::ring(stop_.get());
   device_reader_.store(DeviceReader::kNobody);
   device_reader_.notify_all();
 }
@@ -93,14 +93,12 @@ void DataWorker::socket_is_another() {
 }
 
 void DataWorker::poke() {
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(poke_.get(), &one, sizeof one);
+  net::ring(poke_.get());
 }
 
 void DataWorker::wake_control(protocol::DataThread thread) {
   if (!plane_.doors[thread.number]->take_pending()) return;
-  const std::uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
+  net::ring(signals_.wake_fd);
 }
 
 void DataWorker::read_refusals(protocol::DataThread thread) {
@@ -144,8 +142,7 @@ DataWorker::Moved DataWorker::send_from_device(protocol::Quiescence::Reader& rea
     const net::TunRead read = queue_.read({buffer_.get(), net::TunQueue::kMaxPacket});
     if (read.status == net::TunReadStatus::kGone) {
       signals_.device_gone.store(true);
-      const std::uint64_t one = 1;
-      [[maybe_unused]] const ssize_t written = write(signals_.wake_fd, &one, sizeof one);
+      net::ring(signals_.wake_fd);
       moved.more = false;
     }
     if (read.status == net::TunReadStatus::kEmpty) moved.more = false;

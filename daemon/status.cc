@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "common/joined.h"
 #include "common/json.h"
 #include "common/net/netlink.h"
 #include "common/net/system_clock.h"
@@ -144,12 +145,6 @@ std::string human_age(const Json& age) {
   return fmt::format("{}h ago", total / 3600);
 }
 
-std::string joined(const Json& words) {
-  std::string all;
-  for (const auto& word : words) all += (all.empty() ? "" : ", ") + word.get<std::string>();
-  return all.empty() ? "-" : all;
-}
-
 /// The kernel's value, because another program may have set it.
 std::uint32_t device_mtu(const StatusSources& sources) {
   try {
@@ -210,12 +205,16 @@ Json make_status(const StatusSources& sources) {
   return status;
 }
 
+std::string listed(const Json& words) {
+  return words.empty() ? "-" : joined(words, [](const Json& word) { return word.get<std::string>(); });
+}
+
 std::string render_status(const Json& status) {
   const auto& interface = status.at("interface");
   std::string text =
       fmt::format("{}  up {}s  udp {}  mtu {}  {}  key {}\n", interface.at("name").get<std::string>(),
                   interface.at("uptime_seconds").get<std::int64_t>(), interface.at("listen_port").get<int>(),
-                  interface.at("mtu").get<int>(), joined(interface.at("addresses")),
+                  interface.at("mtu").get<int>(), listed(interface.at("addresses")),
                   interface.at("public_key").get<std::string>());
   text += render_host(status);
   text += render_loops(status);
@@ -227,7 +226,7 @@ std::string render_status(const Json& status) {
                       "NOTE");
   for (const auto& peer : status.at("peers")) {
     text += fmt::format(kRow, peer.at("name").get<std::string>(), peer.at("state").get<std::string>(),
-                        joined(peer.at("allowed_ips")),
+                        listed(peer.at("allowed_ips")),
                         peer.at("endpoint").is_null() ? "-" : peer.at("endpoint").get<std::string>(),
                         human_path(peer.at("path")), human_age(peer.at("latest_handshake_seconds_ago")),
                         human_bytes(peer.at("rx_bytes").get<std::uint64_t>()),

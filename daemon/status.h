@@ -26,6 +26,8 @@ struct StatusSources {
 };
 
 [[nodiscard]] Json make_status(const StatusSources& sources);
+/// A list of texts, for people: "a, b", or "-" for none.
+[[nodiscard]] std::string listed(const Json& words);
 /// For people: a line about the interface and a table of peers.
 [[nodiscard]] std::string render_status(const Json& status);
 

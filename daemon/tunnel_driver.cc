@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/net/file_descriptor.h"
 #include "common/net/system_clock.h"
 #include "common/protocol/messages.h"
 #include "common/system_error.h"
@@ -264,10 +265,7 @@ void TunnelDriver::drain_doors() {
     carry_out(actions_);
     more_wait = more_wait || peers == kPeerNoticesPerTurn || strangers == kStrangersPerTurn;
   }
-  if (more_wait) {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = write(wake_.native_handle(), &one, sizeof one);
-  }
+  if (more_wait) net::ring(wake_.native_handle());
 }
 
 void TunnelDriver::advance() {

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "common/net/address_class.h"
+#include "common/net/ip_packet.h"
 #include "common/net/udp_socket.h"
 
 namespace tunneld::net {
@@ -112,7 +113,8 @@ class Destination {
       }
     }
     source_ = end_;
-    if (endpoint.local && endpoint.local->family() == remote.family()) append_source(endpoint);
+    if (endpoint.local && endpoint.local->family() == remote.family())
+      append_source(*endpoint.local, endpoint.local_interface);
     return true;
   }
 
@@ -141,15 +143,15 @@ class Destination {
     std::memcpy(out, address.bytes().data(), address.bytes().size());
   }
 
-  void append_source(const Endpoint& endpoint) {
-    if (endpoint.local->is_v4()) {
+  void append_source(const IpAddress& local, std::uint32_t interface) {
+    if (local.is_v4()) {
       in_pktinfo info{};
-      std::memcpy(&info.ipi_spec_dst, endpoint.local->bytes().data(), 4);
+      std::memcpy(&info.ipi_spec_dst, local.bytes().data(), 4);
       append(SOL_IP, IP_PKTINFO, info);
     } else {
       in6_pktinfo info{};
-      write_address(*endpoint.local, info.ipi6_addr.s6_addr);
-      info.ipi6_ifindex = is_link_local(*endpoint.local) ? endpoint.local_interface : 0;
+      write_address(local, info.ipi6_addr.s6_addr);
+      info.ipi6_ifindex = is_link_local(local) ? interface : 0;
       append(SOL_IPV6, IPV6_PKTINFO, info);
     }
   }
@@ -339,9 +341,8 @@ void UdpSocket::send_singly(Run& run, ByteView bytes, std::size_t segment_size) 
 
 SendResult UdpSocket::send_fragmented(const Endpoint& endpoint, ByteView bytes, std::size_t segment_size,
                                       std::uint8_t traffic_class) {
-  constexpr int kIpv6LeastMtu = 1280;  // RFC 8200 section 5
   const bool ipv6 = !endpoint.remote.address.is_v4();
-  if (ipv6) set_fragment_size(kIpv6LeastMtu);
+  if (ipv6) set_fragment_size(static_cast<int>(kIpv6LeastMtu));
   // The kernel cannot segment (UDP_SEGMENT) and fragment at once.
   Run run;
   if (run.destination.set(endpoint, traffic_class, has_ipv6_)) {

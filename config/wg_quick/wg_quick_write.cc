@@ -1,6 +1,7 @@
 #include <string>
 #include <utility>
 
+#include "common/joined.h"
 #include "config/sections.h"
 #include "config/table_names.h"
 #include "config/wg_quick/wg_quick.h"
@@ -26,20 +27,6 @@ class Writer {
   crypto::SecretText text_;
 };
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string all;
-  for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
-  return all;
-}
-
-template <typename T>
-std::string joined(const std::vector<Located<T>>& items) {
-  std::vector<std::string> words;
-  words.reserve(items.size());
-  for (const auto& item : items) words.push_back(item.value.to_string());
-  return joined(words);
-}
-
 void write_interface(const Config& config, const Keys& keys, const DnsConfig& dns, WhosePrivateKey whose,
                      Writer& out) {
   const InterfaceConfig& interface = config.interface;
@@ -49,7 +36,10 @@ void write_interface(const Config& config, const Keys& keys, const DnsConfig& dn
   } else {
     out.raw("# PrivateKey = the client's own, which nobody else has\n");
   }
-  if (!interface.addresses.empty()) out.line("Address", joined(interface.addresses));
+  if (!interface.addresses.empty()) {
+    out.line("Address",
+             joined(interface.addresses, [](const auto& address) { return address.value.to_string(); }));
+  }
   std::vector<std::string> names;
   for (const auto& server : dns.servers) names.push_back(server.value.to_string());
   for (const auto& domain : dns.search) names.push_back(domain.value);

@@ -11,6 +11,7 @@
 #include "daemon/commands/server_clients.h"
 #include "daemon/host/state_directory.h"
 #include "daemon/lease_store.h"
+#include "daemon/status.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -41,12 +42,6 @@ Addresses leases(const std::string& interface, const std::optional<Json>& status
     }
   }
   return addresses;
-}
-
-std::string joined(const Json& words) {
-  std::string all;
-  for (const auto& word : words) all += (all.empty() ? "" : ", ") + word.get<std::string>();
-  return all.empty() ? "-" : all;
 }
 
 std::string age(const Json& seconds) {
@@ -86,7 +81,7 @@ ExitCode list(const ClientOptions& options) {
   std::cout << fmt::format(kRow, "CLIENT", "ADDRESS", "STATE", "HANDSHAKE");
   for (const auto& client : clients) {
     const auto& state = client.at("state");
-    std::cout << fmt::format(kRow, client.at("name").get<std::string>(), joined(client.at("addresses")),
+    std::cout << fmt::format(kRow, client.at("name").get<std::string>(), listed(client.at("addresses")),
                              state.is_null() ? "-" : state.get<std::string>(),
                              age(client.at("latest_handshake_seconds_ago")));
   }

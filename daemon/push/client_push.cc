@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "common/joined.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/log_about.h"
@@ -22,12 +23,6 @@ constexpr Duration kLongestWait = 60s;
 constexpr auto kLookEvery = 1min;
 /// After changes of the host's network that came too often for a look at each.
 constexpr auto kLookAgainIn = 5s;
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string all;
-  for (const std::string& word : words) all += (all.empty() ? "" : ", ") + word;
-  return all;
-}
 
 template <typename T>
 std::vector<std::string> texts(const std::vector<T>& items) {
@@ -396,7 +391,7 @@ Json ClientPush::status() const {
   std::vector<std::string> refused = held_.refused;
   for (const std::string& name : refused_peers_)
     refused.push_back("configuration of " + name + " (it is not this host's server)");
-  Json json{{"configured_by", nullptr}, {"refused", std::move(refused)}};
+  Json json{{"configured_by", nullptr}, {"refused", refused}};
   if (!held_.source) return json;
   json["configured_by"] = held_.source->name;
   json["serial"] = held_.source->message.serial;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/counted.h"
+#include "common/joined.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/log_about.h"
@@ -54,12 +55,6 @@ config::PeerConfig with_addresses(const config::PeerConfig& peer, const Leases& 
       whole.allowed_ips.push_back({net::IpPrefix::of(address), peer.public_key.at});
   }
   return whole;
-}
-
-std::string joined(const std::vector<net::IpAddress>& addresses) {
-  std::string all;
-  for (const net::IpAddress& address : addresses) all += (all.empty() ? "" : ", ") + address.to_string();
-  return all;
 }
 
 }  // namespace
@@ -313,7 +308,8 @@ bool ServerPush::take_pool(AddressPool next, const Grants& grants, Now now) {
   for (const auto& [key, grant] : grants) {
     const std::string name = name_of(key);
     const log::About about("leased", name);
-    if (grant.is_new) log::info("peer {}: leased {}", name, joined(grant.addresses));
+    if (grant.is_new)
+      log::info("peer {}: leased {}", name, joined(grant.addresses, &net::IpAddress::to_string));
     for (const crypto::PublicKey& loser : grant.lost)
       log::info("peer {}: its lease had expired, and went to {}", name_of(loser), name_of(key));
   }
