@@ -2,7 +2,7 @@
 # Installs what tunneld needs on Debian: to be built, to be shown (tests/demo.sh), or to be tested (tests/run.sh). Says which
 # installed packages apt would upgrade on the way.
 #
-#   tests/install_packages.sh [build|demo|all]      without a word: build
+#   tests/install_packages.sh [build|demo|tidy|all]      without a word: build; tidy: for tests/tidy.sh
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config libsodium-dev libb2-dev libboost-dev libspdlog-dev libyaml-cpp-dev
@@ -18,8 +18,9 @@ wanted=("${build[@]}")
 case ${1:-build} in
   build) ;;
   demo) wanted+=("${demo[@]}") ;;
+  tidy) wanted+=(clang-tidy-16) ;;
   all) wanted+=("${demo[@]}" "${unit_tests[@]}" "${test[@]}") ;;
-  *) echo "$0: build, demo or all, not '$1'" >&2 && exit 2 ;;
+  *) echo "$0: build, demo, tidy or all, not '$1'" >&2 && exit 2 ;;
 esac
 
 missing=()

@@ -29,6 +29,7 @@ if [ ! -e "$results" ]; then
   printf '%s\n' '# Results of tests/nightly.sh' '' '| date | commit | what | outcome | time | it said |' \
     '| --- | --- | --- | --- | --- | --- |' >"$results"
 fi
+nightly 'clang-tidy' tests/tidy.sh
 nightly 'Debian 13: build and unit tests' tests/debian13.sh
 nightly 'Package for Debian 12' tests/package.sh
 nightly 'Package for Debian 13' tests/package.sh --once trixie

@@ -7,7 +7,7 @@ namespace tunneld::net {
 namespace {
 
 bool within(const IpAddress& address, const char* network) {
-  return IpPrefix::parse(network)->contains(address);
+  return IpPrefix::parse(network).value().contains(address);
 }
 
 }  // namespace

@@ -106,9 +106,9 @@ std::optional<std::string> nft_table_comment(const std::string& table, const std
   std::getline(lines, line);
   // Present if somebody has made the table dormant.
   if (line.starts_with("\tflags ")) std::getline(lines, line);
-  constexpr std::string_view kBegin = "\tcomment \"";
-  if (!line.starts_with(kBegin) || !line.ends_with('"')) return "";
-  return line.substr(kBegin.size(), line.size() - kBegin.size() - 1);
+  constexpr std::string_view kComment = "\tcomment \"";
+  if (!line.starts_with(kComment) || !line.ends_with('"')) return "";
+  return line.substr(kComment.size(), line.size() - kComment.size() - 1);
 }
 
 std::vector<std::string> nft_tables(const std::string& family) {

@@ -65,7 +65,8 @@ class ReplayWindow {
 
  private:
   static constexpr std::size_t kSlots = 257;
-  static_assert(kSlots * 32U >= kReplayWindow + 2U * 32U, "the window must never meet its own tail");
+  static_assert(kSlots * 32U >= kReplayWindow + std::uint64_t{2} * 32,
+                "the window must never meet its own tail");
 
   static std::size_t slot_of(std::uint64_t counter) {
     return static_cast<std::size_t>((counter >> 5) % kSlots);

@@ -205,7 +205,6 @@ class Parser {
       return error(at(name.empty() ? whole_line_ : name), "what stands here is no key that wg-quick knows");
     }
     std::vector<std::string> known;
-    known.reserve(kKeys.size());
     for (const Key& key : kKeys) known.emplace_back(key.name);
     const auto nearest = suggest(name, known);
     error(at(name), "unknown key " + in_quotes(name), nearest ? "did you mean '" + *nearest + "'?" : "");

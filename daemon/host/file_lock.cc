@@ -67,7 +67,7 @@ bool FileLock::wait_until_free(const std::filesystem::path& path, std::chrono::m
 // A line of /proc/locks: "1: FLOCK  ADVISORY  WRITE 4711 fd:00:2531452 0 EOF". Its device is not always the
 // one that stat() has (btrfs, overlayfs), so the file's number decides.
 std::string FileLock::holder(const std::filesystem::path& path) {
-  const std::string unknown = "another process";
+  std::string unknown = "another process";
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) return unknown;
   const std::string number = ":" + std::to_string(status.st_ino);

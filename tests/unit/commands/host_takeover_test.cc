@@ -96,7 +96,7 @@ TEST_F(HostTakeoverTest, WhatOthersTookAwayMeanwhileIsPutBack) {
   HostChanges host("kept", LeftClosed::kIsTakenOver);
   host.become(everything());
   ASSERT_EQ(host.lacks().size(), 1U);
-  EXPECT_EQ(host.repair(net::boot_now(), HostChanges::Pace::kAtOnce).put_back.size(), 1U);
+  EXPECT_EQ(host.repair(net::boot_now(), HostChanges::Pauses::kIgnored).put_back.size(), 1U);
   EXPECT_THAT(host_state(), HasSubstr("10.20.0.0/16 dev kept"));
 }
 
