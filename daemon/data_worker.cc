@@ -28,7 +28,7 @@ namespace {
 /// The most packets read from the device before they are sent: limits the delay of the first one.
 constexpr int kMaxReads = 64;
 /// A worker is busy if a turn moves more than this in one direction; a few full packets do not count as busy.
-constexpr std::size_t kBusyBytes = 32U * 1024U;
+constexpr std::size_t kBusyBytes = std::size_t{32} * 1024;
 /// Entries of the error queue read at once: forged ICMP must not keep the thread from its packets.
 constexpr int kMaxRefusals = 64;
 /// After this time without a packet from the device, a thread of its own is no longer worth its wake-ups.

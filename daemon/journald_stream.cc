@@ -13,7 +13,7 @@ namespace tunneld::daemon {
 namespace {
 
 /// Less than what a socket sends at once by default.
-constexpr std::size_t kLongestValue = 48 * 1024;
+constexpr std::size_t kLongestValue = std::size_t{48} * 1024;
 
 }  // namespace
 

@@ -34,7 +34,7 @@ crypto::SecretText qr_for_terminal(std::string_view text) {
   };
   crypto::SecretText out;
   // Each line has up to width + 8 characters of 3 bytes, so that the text never has to grow.
-  const auto side = static_cast<std::size_t>(code->width) + 2U * kQuietZone;
+  const auto side = static_cast<std::size_t>(code->width) + std::size_t{2} * kQuietZone;
   out.reserve(side * (side * 3 + 40));
   for (int y = -kQuietZone; y < code->width + kQuietZone; y += 2) {
     out += "\x1b[38;5;16;48;5;231m";
