@@ -60,9 +60,10 @@ ExitCode run_daemon(const RunOptions& options) {
     make_run_directory();
     const auto lock = InterfaceLock::take(parsed.config->interface.name.value);
     if (!lock) {
-      log_last_words(fmt::format("another tunneld runs on {0} ({1}): stop it first (tunneld down {0})",
-                                 parsed.config->interface.name.value,
-                                 InterfaceLock::holder(parsed.config->interface.name.value)));
+      log_last_words(fmt::format(
+          "another tunneld runs on {0} ({1}): if that is another tunnel, choose another 'interface.name' for "
+          "this one",
+          parsed.config->interface.name.value, InterfaceLock::holder(parsed.config->interface.name.value)));
       return ExitCode::kRuntimeFailure;
     }
     return Daemon(options.config, std::move(*parsed.config), std::move(*keys.keys)).run();

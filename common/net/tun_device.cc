@@ -92,14 +92,13 @@ std::string in_use(const std::string& name) {
     const std::string holder = holder_of_tun_device(name);
     throw TunError(Reason::kExists, error,
                    name + " exists already" + (holder.empty() ? "" : ", and " + holder + " has it open") +
-                       ": stop the program that runs it, take a persistent device over with "
-                       "'persist: true' or remove it with `ip link del " +
-                       name + "`, or choose another name");
+                       ": choose another name, or take a persistent device over with 'persist: true'" +
+                       (holder.empty() ? " or remove it with `ip link del " + name + "`" : ""));
   }
   switch (error) {
     case EBUSY:
     case E2BIG:
-      throw TunError(Reason::kBusy, error, in_use(name) + ": stop it first");
+      throw TunError(Reason::kBusy, error, in_use(name) + ": choose another name");
     case EPERM:
       throw TunError(Reason::kNotPermitted, error,
                      existing

@@ -40,7 +40,7 @@ template <typename T>
     const std::string holder = holder_of_udp_port(port);
     words = "UDP port " + number + " is taken by " +
             (holder.empty() ? "another program (`ss -ulnp sport = :" + number + "` names it)" : holder) +
-            ": stop it or set another listen_port";
+            ": set another listen_port";
   } else if (error == EACCES) {
     words =
         "may not bind UDP port " + number +

@@ -198,7 +198,7 @@ ExitCode clean_up_one(const std::string& interface, Cleanup what) {
     const auto lock = InterfaceLock::take(interface);
     if (!lock) {
       std::cerr << "tunneld: " << interface << " is up (" << InterfaceLock::holder(interface)
-                << "): to stop it, use `tunneld down " << interface << "`\n";
+                << "): nothing of it is left behind\n";
       return ExitCode::kRuntimeFailure;
     }
     return undo_journal(interface, what);

@@ -38,7 +38,7 @@ TEST(Holder, AnErrorAboutATakenPortNamesItsHolder) {
     (void)open_udp_sockets({.port = sockets.front().port()});
     ADD_FAILURE() << "two have one port";
   } catch (const std::system_error& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr(this_process() + ": stop it or set another listen_port"));
+    EXPECT_THAT(error.what(), testing::HasSubstr(this_process() + ": set another listen_port"));
   }
 }
 
