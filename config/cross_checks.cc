@@ -243,6 +243,38 @@ void check_full_tunnel(const Config& config, Diagnostics& diagnostics) {
                           " to 'allowed_ips', or set 'client.kill_switch: true'");
 }
 
+/// Of a server's push, to all or to one.
+void check_pushed_default(const PushConfig& push, const ForwardingConfig& forwarding,
+                          Diagnostics& diagnostics) {
+  if (!push.routes) return;
+  const Located<net::IpPrefix>* v4 = nullptr;
+  const Located<net::IpPrefix>* v6 = nullptr;
+  for (const auto& route : *push.routes) {
+    if (route.value.length == 0) (route.value.address.is_v4() ? v4 : v6) = &route;
+  }
+  if (v4 == nullptr && v6 == nullptr) return;
+  const Location& at = (v4 != nullptr ? v4 : v6)->at;
+  if (!forwarding.enabled) {
+    diagnostics.warning(
+        at, "clients are told to send everything here, and this host does not forward it",
+        "add 'forwarding: { enabled: true, masquerade: eth0 }' to 'server', with the interface "
+        "that leads to the Internet");
+  }
+  if (v4 != nullptr && v6 != nullptr) return;
+  diagnostics.warning(at,
+                      std::string("a full tunnel of ") +
+                          (v4 != nullptr ? "IPv4 only: clients' IPv6" : "IPv6 only: clients' IPv4") +
+                          " passes by it",
+                      std::string("push ") + (v4 != nullptr ? "'::/0'" : "'0.0.0.0/0'") + ", too");
+}
+
+void check_push(const Config& config, Diagnostics& diagnostics) {
+  if (!config.server) return;
+  const ServerConfig& server = config.server->value;
+  check_pushed_default(server.push, server.forwarding, diagnostics);
+  for (const PeerConfig& peer : config.peers) check_pushed_default(peer.push, server.forwarding, diagnostics);
+}
+
 }  // namespace
 
 void check_across(const Config& config, Diagnostics& diagnostics) {
@@ -252,6 +284,7 @@ void check_across(const Config& config, Diagnostics& diagnostics) {
   check_mtu(config, diagnostics);
   check_loops(config, diagnostics);
   check_full_tunnel(config, diagnostics);
+  check_push(config, diagnostics);
   check_roles(config, diagnostics);
   check_servers_own(config, diagnostics);
   check_pool(config, diagnostics);

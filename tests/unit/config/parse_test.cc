@@ -221,5 +221,27 @@ TEST_F(Parse, OfSeveralPeersWithEndpointsTheServerIsNamedOnlyWhereItMayDecideSom
        "false } }");
 }
 
+TEST_F(Parse, WarnsOfAPushedDefaultRouteThatCannotWork) {
+  const auto with = [this](const std::string& server, const std::string& peer = "") {
+    parse(std::string(kInterface) + "peers: [ { name: a, public_key: " + key(kPublicA) + peer +
+          " } ]\nserver: { " + server + " }\n");
+  };
+  const std::string forwarding = ", forwarding: { enabled: true, masquerade: eth0 }";
+  with("push: { routes: [0.0.0.0/0, \"::/0\"] }" + forwarding);
+  EXPECT_TRUE(warnings_.empty());
+  with("push: { routes: [0.0.0.0/0, \"::/0\"] }");
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_THAT(to_string(warnings_[0]), testing::HasSubstr("this host does not forward it"));
+  with("push: { routes: [0.0.0.0/0] }" + forwarding);
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_THAT(to_string(warnings_[0]),
+              testing::HasSubstr("a full tunnel of IPv4 only: clients' IPv6 passes by it; push '::/0', too"));
+  with("client_to_client: false", ", push: { routes: [\"::/0\"] }");
+  ASSERT_EQ(warnings_.size(), 2U) << "of one client";
+  EXPECT_THAT(to_string(warnings_[1]), testing::HasSubstr("a full tunnel of IPv6 only: clients' IPv4"));
+  with("push: { routes: [10.0.0.0/8] }");
+  EXPECT_TRUE(warnings_.empty());
+}
+
 }  // namespace
 }  // namespace tunneld::config
