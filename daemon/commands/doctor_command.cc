@@ -17,6 +17,7 @@
 #include "daemon/commands/control_client.h"
 #include "daemon/commands/diagnosis.h"
 #include "daemon/commands/forward_chains.h"
+#include "daemon/commands/forwarding_off.h"
 #include "daemon/icmp_error_reader.h"
 
 namespace tunneld::daemon {
@@ -89,11 +90,14 @@ ExitCode examine(const std::string& interface, const std::string& peer) {
                           return known.at("name") == peer;
                         });
   if (!is_known) throw ControlError(ExitCode::kBadUsage, interface + " has no peer called '" + peer + "'");
+  const Forwarding forwarding = read_forwarding(interface);
   std::cerr << "watching " << interface << " for " << kWatch.count() / 1000 << " seconds ...\n";
   std::this_thread::sleep_for(kWatch);
   const Json after = ask(interface, "status");
   bool is_well = true;
   std::vector<Finding> findings = diagnose(before, after, probe_all(after, peer), peer);
+  for (Finding& finding : forwarding_findings(after, forwarding, read_forwarding(interface)))
+    findings.push_back(std::move(finding));
   const std::vector<Finding> found = forward_findings(interface, forwards_for_tunnel(after, host_forwards()));
   findings.insert(findings.end(), found.begin(), found.end());
   for (const Finding& finding : findings) {
