@@ -22,7 +22,7 @@ std::optional<Located<std::string>> read_device_name(const Node& node) {
   if (!name) return std::nullopt;
   if (!is_interface_name(*name)) {
     node.error_expected(kInterfaceNameValues, "a name like tun0");
-  } else if (*name == "lo" || *name == "all" || *name == "default") {
+  } else if (!is_device_name(*name)) {
     node.error("the kernel uses the interface name " + in_quotes(*name) + " itself",
                "choose a name like tun0");
   } else {

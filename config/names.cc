@@ -21,6 +21,10 @@ bool is_interface_name(std::string_view name) {
          consists_of(name, "_=+.-");
 }
 
+bool is_device_name(std::string_view name) {
+  return is_interface_name(name) && name != "lo" && name != "all" && name != "default";
+}
+
 bool is_peer_name(std::string_view name) {
   return !name.empty() && name.size() <= kLongestPeerName && name.front() != '-' && name.front() != '.' &&
          consists_of(name, "_-.@");

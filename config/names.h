@@ -11,6 +11,8 @@ inline constexpr std::size_t kLongestInterfaceName = 15;  // IFNAMSIZ - 1 (linux
 /// The kernel's rule (dev_valid_name) without '%', which the kernel replaces, and without characters that are
 /// unsafe in file names and log lines.
 [[nodiscard]] bool is_interface_name(std::string_view name);
+/// The same, but for the names that the kernel has itself: lo, and those of its settings for all.
+[[nodiscard]] bool is_device_name(std::string_view name);
 
 /// Peer names appear in logs, in file names and on command lines. A valid name needs no quotes in YAML unless
 /// it looks like a number.

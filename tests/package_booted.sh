@@ -37,7 +37,7 @@ state() {
 
 ip link set lo up
 # What takes every device that nothing before it has taken.
-printf '[Match]\nName=tun* office\n[Network]\nDHCP=ipv4\n' >/etc/systemd/network/99-all.network
+printf '[Match]\nName=tun* office server\n[Network]\nDHCP=ipv4\n' >/etc/systemd/network/99-all.network
 systemctl start NetworkManager systemd-networkd
 soon nmcli general >/dev/null
 state >/before
@@ -49,16 +49,16 @@ nmcli general reload conf
 tunneld init server --dir /etc/tunneld --endpoint vpn.example.org
 expect 'a server starts' systemctl enable --now tunneld@server
 udevadm settle
-expect 'udev marks its device' grep TUNNELD=1 <(udevadm info /sys/class/net/tun0)
-unmanaged() { "$@" | tee /dev/stderr | grep -qE 'tun0.*unmanaged'; }
+expect 'udev marks its device' grep TUNNELD=1 <(udevadm info /sys/class/net/server)
+unmanaged() { "$@" | tee /dev/stderr | grep -qE 'server.*unmanaged'; }
 expect 'NetworkManager leaves it alone' soon unmanaged nmcli -t -f DEVICE,STATE device
 expect 'systemd-networkd leaves it alone' soon unmanaged networkctl list --no-legend --no-pager
-ip address show dev tun0 >/addresses
+ip address show dev server >/addresses
 nmcli networking off
 soon grep -q asleep <(nmcli general)
 nmcli networking on
 soon is_not grep -q asleep <(nmcli general)
-expect 'addresses stay when networking is switched off and on' diff /addresses <(ip address show dev tun0)
+expect 'addresses stay when networking is switched off and on' diff /addresses <(ip address show dev server)
 
 # A full tunnel with a kill switch, under a name that no pattern knows, and a sender beside it, as often as it can.
 key=$(tunneld genkey -o /etc/tunneld/far.key)

@@ -26,6 +26,6 @@ completes 'office' tunneld doctor --interface o
 completes 'site.yaml' tunneld check --config ''
 completes 'wg0.conf' tunneld import ''
 completes 'debug' tunneld --log-level d
-completes '--help --dir --endpoint --pool' tunneld init server --
+completes '--help --dir --name --endpoint --pool --internet' tunneld init server --
 rm -r /run/tunneld "$PWD"
 exit $failed

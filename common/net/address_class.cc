@@ -42,6 +42,12 @@ bool is_private(const IpPrefix& network) {
   });
 }
 
+bool is_for_documentation(const IpAddress& address) {
+  constexpr std::array kIpv4{"192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"};
+  if (!address.is_v4()) return within(address, "2001:db8::/32") || within(address, "3fff::/20");
+  return std::ranges::any_of(kIpv4, [&address](const char* range) { return within(address, range); });
+}
+
 bool is_default_like(const IpPrefix& network) {
   return network.length < (network.address.is_v4() ? 8 : 7);
 }

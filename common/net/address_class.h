@@ -29,6 +29,9 @@ namespace tunneld::net {
 /// Within a range that is never routed between sites: 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 (RFC 1918),
 /// 100.64.0.0/10 (RFC 6598), 169.254.0.0/16, fc00::/7.
 [[nodiscard]] bool is_private(const IpPrefix& network);
+/// In the ranges for examples, which nobody has: 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24 (RFC 5737),
+/// 2001:db8::/32 (RFC 3849), 3fff::/20 (RFC 9637).
+[[nodiscard]] bool is_for_documentation(const IpAddress& address);
 /// So large that it amounts to a default route: shorter than /8 for IPv4, shorter than /7 for IPv6 (fc00::/7
 /// is private), or 2000::/3 (all global addresses) and any prefix that contains it.
 [[nodiscard]] bool is_default_like(const IpPrefix& network);

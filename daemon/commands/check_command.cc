@@ -6,6 +6,8 @@
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "config/show.h"
+#include "daemon/commands/example_addresses.h"
+#include "daemon/commands/taken.h"
 #include "daemon/host/bridge_guard.h"
 #include "daemon/host/connected_networks.h"
 #include "daemon/host/host_plan.h"
@@ -59,12 +61,15 @@ ExitCode check_config(const CheckOptions& options) {
   for (const config::Diagnostic& diagnostic : keys.diagnostics) {
     if (diagnostic.severity == config::Severity::kError) return ExitCode::kBadUsage;
   }
+  std::cerr << to_string(example_addresses(*parsed.config).take());
   if (options.show) std::cout << config::show(*parsed.config);
   if (options.plan) {
     warn_of_loops(*parsed.config);
     const auto public_key = keys.keys ? std::optional(keys.keys->private_key.public_key()) : std::nullopt;
     HostPlan plan = host_plan(*parsed.config, {}, public_key);
     if (plan.is_full_tunnel()) find_connected_networks(plan);
+    const Taken taken = taken_by_others(*parsed.config, options.config);
+    std::cerr << to_string(collisions(*parsed.config, plan, taken).take());
     for (const HostChange& change : changes_of(plan)) {
       std::cout << in_words(change) << "\n";
       if (const auto* table = std::get_if<NftTable>(&change)) std::cout << table->rules;

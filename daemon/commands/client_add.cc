@@ -21,8 +21,16 @@
 namespace tunneld::daemon {
 namespace {
 
+/// What a client calls its way to the server. A server that is just called "server" says nothing about itself.
+std::string connection_of(const std::string& config) {
+  const std::string server = std::filesystem::path(config).stem().string();
+  return server == "server" ? "client" : server;
+}
+
 /// wg-quick names the interface after the file.
-constexpr const char* kWgQuickFile = "wg0.conf";
+std::string wg_quick_file(const std::string& connection) {
+  return (connection == "client" || !config::is_device_name(connection) ? "wg0" : connection) + ".conf";
+}
 
 void check_name(const std::string& name, const config::Config& server, const PeerFolder& folder) {
   if (!config::is_peer_name(name)) {
@@ -115,8 +123,9 @@ void check_with(const ClientAddOptions& options, const std::string& path, const 
     throw CommandError(ExitCode::kBadUsage, words);
   }
   if (find_peer(*with.config, options.name)) return;
-  throw CommandError(ExitCode::kBadUsage, options.config + " does not include " + path +
-                                              ": add a line 'include: [peers.d/*.yaml]'");
+  throw CommandError(ExitCode::kBadUsage,
+                     options.config + " does not include " + path + ": add a line 'include: [" +
+                         std::filesystem::path(path).parent_path().filename().string() + "/*.yaml]'");
 }
 
 /// Writes the client's own files; none if everything goes into a QR code.
@@ -126,12 +135,13 @@ void write_client(NewFiles& files, const ClientAddOptions& options, const Server
   const std::filesystem::path directory(options.directory.empty() ? options.name : options.directory);
   files.make_directory(directory.string());
   if (options.wg || options.qr) {
-    files.write((directory / kWgQuickFile).string(), wg_quick);
+    files.write((directory / wg_quick_file(client.connection)).string(), wg_quick);
     return;
   }
-  if (client.private_key) write_key(files, (directory / "private.key").string(), *client.private_key);
-  if (client.preshared_key) write_key(files, (directory / "preshared.key").string(), *client.preshared_key);
-  files.write((directory / "client.yaml").string(), client_yaml(server, client));
+  const std::string path = (directory / client.connection).string();
+  if (client.private_key) write_key(files, path + ".key", *client.private_key);
+  if (client.preshared_key) write_key(files, path + ".psk", *client.preshared_key);
+  files.write(path + ".yaml", client_yaml(server, client));
 }
 
 void report(const ClientAddOptions& options, const NewClient& client, const NewFiles& files,
@@ -154,6 +164,32 @@ void report(const ClientAddOptions& options, const NewClient& client, const NewF
   std::cout.flush();
 }
 
+/// What the server still lacks to carry everything of this client.
+void warn_of_missing(const ClientAddOptions& options, const config::ServerConfig& server) {
+  std::vector<std::string> missing;
+  const auto& routes = server.push.routes;
+  for (const char* all : {"0.0.0.0/0", "::/0"}) {
+    const bool is_pushed = routes && std::ranges::any_of(*routes, [all](const auto& route) {
+                             return route.value == net::IpPrefix::parse(all);
+                           });
+    // Into a file for another WireGuard they are written in any case.
+    if (!is_pushed && !options.wg && !options.qr)
+      missing.push_back(config::in_quotes(all) + " in 'push.routes', so that the client is told to");
+  }
+  if (!server.push.dns || server.push.dns->servers.empty())
+    missing.emplace_back("'push.dns', because its own name servers may not answer from here");
+  if (!server.forwarding.enabled)
+    missing.emplace_back(
+        "'forwarding: { enabled: true, masquerade: eth0 }', with the interface that leads to the Internet");
+  else if (server.forwarding.masquerade.empty())
+    missing.emplace_back("'forwarding.masquerade', unless the Internet has a route back to the clients");
+  if (missing.empty()) return;
+  std::cerr << "tunneld: warning: --all-traffic needs more of the server than " << options.config
+            << " says. Missing in its section 'server':\n";
+  for (const std::string& one : missing) std::cerr << "  - " << one << "\n";
+  std::cerr << "Add that, then `tunneld reload`; `tunneld init server --internet` writes all of it.\n";
+}
+
 /// After a failure: restores the configuration, and has the daemon follow if possible.
 void take_back(const PeerFolder& folder, const std::string& name, const std::string& interface,
                const crypto::PublicKey& key) {
@@ -165,7 +201,9 @@ void take_back(const PeerFolder& folder, const std::string& name, const std::str
   }
 }
 
-ExitCode add(const ClientAddOptions& options) {
+ExitCode add(const ClientAddOptions& asked) {
+  ClientAddOptions options = asked;
+  options.config = server_configuration(asked.config);
   const PeerFolder folder(options.config);
   const config::Config server = read_server(options.config);
   check_name(options.name, server, folder);
@@ -173,6 +211,7 @@ ExitCode add(const ClientAddOptions& options) {
   const config::Keys keys = read_keys(server);
 
   NewClient client{.name = options.name,
+                   .connection = connection_of(options.config),
                    .addresses = choose_addresses(options, server),
                    .private_key = std::nullopt,
                    .preshared_key = std::nullopt,
@@ -213,6 +252,7 @@ ExitCode add(const ClientAddOptions& options) {
   }
   secrets.keep();
   files.keep();
+  if (options.all_traffic) warn_of_missing(options, server.server->value);
   return ExitCode::kFine;
 }
 

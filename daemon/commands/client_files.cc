@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/names.h"
 #include "config/yaml_writer.h"
 #include "daemon/commands/client_addresses.h"
 
@@ -55,8 +56,10 @@ config::Config client_config(const ServerSide& server, const NewClient& client) 
 
 std::string client_yaml(const ServerSide& server, const NewClient& client) {
   std::string out = "# " + client.name + ", a client of " + server.endpoint.to_string() + ".\n";
-  out += "#   tunneld check --config client.yaml && tunneld --config client.yaml\n";
-  out += "interface:\n  name: tun0\n  private_key_file: private.key";
+  const std::string& name = client.connection;
+  out += "#   tunneld check --config " + name + ".yaml && tunneld --config " + name + ".yaml\n";
+  out += "interface:\n  name: " + config::yaml_scalar(config::is_device_name(name) ? name : "tun0");
+  out += "\n  private_key_file: " + config::yaml_scalar(name + ".key");
   if (!client.private_key) out += "     # the one whose public key the server knows";
   out += "\nclient:\n";
   out +=
@@ -66,7 +69,7 @@ std::string client_yaml(const ServerSide& server, const NewClient& client) {
   out += std::string("  accept: { default_route: ") + (client.all_traffic ? "true" : "false") + " }\n";
   out += "peers:\n  - name: server\n";
   out += "    public_key: " + config::yaml_scalar(server.public_key.to_base64()) + '\n';
-  if (client.preshared_key) out += "    preshared_key_file: preshared.key\n";
+  if (client.preshared_key) out += "    preshared_key_file: " + config::yaml_scalar(name + ".psk") + '\n';
   out += "    endpoints: [" + config::yaml_scalar(server.endpoint.to_string()) + "]     # tried in turn\n";
   return out;
 }

@@ -14,6 +14,8 @@ namespace tunneld::daemon {
 
 struct NewClient {
   std::string name;
+  /// What the client calls its way to the server: its files are CONNECTION.yaml, .key and .psk.
+  std::string connection{};
   /// The client's own addresses; none for a tunneld that gets them from the pool.
   std::vector<net::IpAddress> addresses;
   /// nullopt if the client has made its key itself.
@@ -32,7 +34,7 @@ struct ServerSide {
   config::PeerEndpoint endpoint;
 };
 
-/// client.yaml, which refers to the files private.key and preshared.key beside it and holds no secret.
+/// The client's configuration, which refers to its keys' files beside it and holds no secret.
 [[nodiscard]] std::string client_yaml(const ServerSide& server, const NewClient& client);
 
 /// A file for wg-quick or a phone's WireGuard, with its keys, and what it cannot express.

@@ -50,7 +50,7 @@ std::string age(const Json& seconds) {
 }
 
 ExitCode list(const ClientOptions& options) {
-  const config::Config server = read_server(options.config);
+  const config::Config server = read_server(server_configuration(options.config));
   const auto status = running(server.interface.name.value);
   std::map<std::string, Json> running_peers;
   if (status) {

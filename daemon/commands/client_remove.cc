@@ -8,7 +8,9 @@
 namespace tunneld::daemon {
 namespace {
 
-ExitCode remove(const ClientOptions& options) {
+ExitCode remove(const ClientOptions& asked) {
+  ClientOptions options = asked;
+  options.config = server_configuration(asked.config);
   const PeerFolder folder(options.config);
   const config::Config server = read_server(options.config);
   const config::PeerConfig* peer = find_peer(server, options.name);

@@ -46,7 +46,8 @@ class FileCommandLine {
   void add_init();
   void add_export();
 
-  std::string directory_;
+  InitOptions site_{.directory = {}, .name = "site"};
+  InitOptions own_client_{.directory = {}, .name = "client"};
   InitServerOptions server_;
   ImportOptions import_;
   ExportOptions export_;
@@ -76,18 +77,28 @@ void FileCommandLine::add_init() {
   init_->require_subcommand(1);
   init_site_ =
       init_->add_subcommand("site", "Both ends of a site-to-site link, in DIR/site-a and DIR/site-b");
-  init_site_->add_option("--dir", directory_)->type_name("DIR")->required();
+  init_site_->add_option("--dir", site_.directory)->type_name("DIR")->required();
+  const char* const kNameWords = "Of the connection: its files and its interface are called so";
+  init_site_->add_option("--name", site_.name, kNameWords)->type_name("NAME")->capture_default_str();
   init_server_ = init_->add_subcommand("server", "A server for clients");
-  init_server_->add_option("--dir", directory_)->type_name("DIR")->required();
+  init_server_->add_option("--dir", server_.directory)->type_name("DIR")->required();
+  init_server_->add_option("--name", server_.name, kNameWords)->type_name("NAME")->capture_default_str();
   init_server_->add_option("--endpoint", server_.endpoint, "The name or address that clients call")
       ->type_name("HOST[:PORT]");
   init_server_
-      ->add_option("--pool", server_.pools,
-                   "Networks of the clients' addresses; default: 10.8.0.0/24 and a random IPv6 one")
+      ->add_option(
+          "--pool", server_.pools,
+          "Networks of the clients' addresses; default: 10.8.0.0/24 or a random one, and a random IPv6 one")
       ->type_name("NETWORK");
+  init_server_
+      ->add_option(
+          "--internet", server_.internet,
+          "Lead clients to the Internet by this interface: forward, masquerade, push a default route")
+      ->type_name("IF");
   CLI::App* client =
       init_->add_subcommand("client", "A client that makes its own key; see also `client add`");
-  client->add_option("--dir", directory_)->type_name("DIR")->required();
+  client->add_option("--dir", own_client_.directory)->type_name("DIR")->required();
+  client->add_option("--name", own_client_.name, kNameWords)->type_name("NAME")->capture_default_str();
 }
 
 void FileCommandLine::add_export() {
@@ -111,11 +122,8 @@ ExitCode FileCommandLine::run() const {
     client.name = client_;
     return export_client(client, endpoint_, export_.output);
   }
-  if (*init_site_) return init_site_to_site(directory_);
-  if (!*init_server_) return init_client(directory_);
-  InitServerOptions server = server_;
-  server.directory = directory_;
-  return init_server(server);
+  if (*init_site_) return init_site_to_site(site_);
+  return *init_server_ ? init_server(server_) : init_client(own_client_);
 }
 
 /// The command line of `tunneld client add | remove | list`.

@@ -7,22 +7,37 @@
 
 namespace tunneld::daemon {
 
+struct InitOptions {
+  std::string directory;
+  /// Of the connection: its files are NAME.yaml, NAME.key and NAME.psk, and its interface is NAME where that is
+  /// a free name of an interface.
+  std::string name;
+};
+
+/// Throws CommandError unless it is a name for files.
+void check_connection_name(const std::string& name);
+/// Throws CommandError if a connection of this name has files in the directory.
+void check_free_files(const std::string& directory, const std::string& name);
+
 /// `tunneld init site`: writes both ends of a link, because they need each other's public keys: DIR/site-a
-/// and DIR/site-b, each with its keys and a commented site.yaml that passes `tunneld check`. Existing files
-/// are not touched.
-[[nodiscard]] ExitCode init_site_to_site(const std::string& directory);
+/// and DIR/site-b, each with its keys and a commented NAME.yaml that passes `tunneld check`. Existing files
+/// are not touched, and /etc/tunneld, where an end will be copied to, has none of this name.
+[[nodiscard]] ExitCode init_site_to_site(const InitOptions& options);
 
 struct InitServerOptions {
   std::string directory;
-  /// Host and optional port; empty: an example to be replaced.
+  std::string name = "server";
+  /// Host and optional port; empty: it is asked for on a terminal, otherwise left out.
   std::string endpoint;
-  /// Networks; empty: 10.8.0.0/24 and a random IPv6 network (RFC 4193).
+  /// Networks; empty: 10.8.0.0/24 or a random one, and a random IPv6 network (RFC 4193).
   std::vector<std::string> pools;
+  /// The interface that leads to the Internet, where clients send everything through this server.
+  std::string internet;
 };
 
-/// `tunneld init server`: DIR/server.yaml, server.key and an empty peers.d for `tunneld client add`.
+/// `tunneld init server`: DIR/NAME.yaml, NAME.key and an empty folder for `tunneld client add`.
 [[nodiscard]] ExitCode init_server(const InitServerOptions& options);
-/// `tunneld init client`: DIR/client.yaml and private.key, for a client whose key never leaves its host.
-[[nodiscard]] ExitCode init_client(const std::string& directory);
+/// `tunneld init client`: DIR/NAME.yaml and NAME.key, for a client whose key never leaves its host.
+[[nodiscard]] ExitCode init_client(const InitOptions& options);
 
 }  // namespace tunneld::daemon

@@ -36,8 +36,15 @@ FileLock take_lock(const std::string& path, std::chrono::milliseconds patience) 
 
 }  // namespace
 
+std::string PeerFolder::folder_of(const std::string& config) {
+  const std::filesystem::path file(config);
+  const std::filesystem::path own = file.parent_path() / (file.stem().string() + ".d");
+  std::error_code error;
+  return (std::filesystem::is_directory(own, error) ? own : file.parent_path() / "peers.d").string();
+}
+
 PeerFolder::PeerFolder(const std::string& config, std::chrono::milliseconds patience)
-    : path_((std::filesystem::path(config).parent_path() / "peers.d").string()),
+    : path_(folder_of(config)),
       lock_(take_lock((std::filesystem::path(config).parent_path() / kLock).string(), patience)) {}
 
 void PeerFolder::publish(const std::string& peer, std::string_view yaml) const {

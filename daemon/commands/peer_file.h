@@ -1,4 +1,5 @@
-// peers.d/NAME.yaml: a peer that commands add and remove while a daemon runs.
+// peers.d/NAME.yaml, or SERVER.d/NAME.yaml of a server with a name of its own: a peer that commands add and
+// remove while a daemon runs.
 //
 // A reload may come at any moment, so the file appears as a whole, and only if the configuration is valid
 // with it: it is first tried from memory (config::PretendedFile), then written under a name that `include`
@@ -20,10 +21,12 @@ class PeerFolder {
   /// The longest time that another command may take: its daemon's reload.
   static constexpr std::chrono::milliseconds kPatience{30'000};
 
-  /// Opens peers.d beside the configuration. Waits for other commands that change it. Throws
+  /// Opens the folder beside the configuration. Waits for other commands that change it. Throws
   /// std::system_error, or std::runtime_error with the holder's name after `patience`.
   explicit PeerFolder(const std::string& config, std::chrono::milliseconds patience = kPatience);
 
+  /// Beside NAME.yaml: NAME.d if that exists, otherwise peers.d.
+  [[nodiscard]] static std::string folder_of(const std::string& config);
   [[nodiscard]] const std::string& path() const { return path_; }
 
   /// The path as config::parse_file() of the same configuration finds it.

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "common/json.h"
+#include "daemon/commands/client_commands.h"
 #include "daemon/commands/control_client.h"
 
 namespace tunneld::daemon {
@@ -19,6 +20,26 @@ std::string without_newline(std::string text) {
 }
 
 }  // namespace
+
+std::string server_configuration(const std::string& given) {
+  std::error_code error;
+  if (given != kDefaultServerConfig || std::filesystem::exists(given, error)) return given;
+  std::vector<std::string> servers;
+  const std::filesystem::path directory = std::filesystem::path(given).parent_path();
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() != ".yaml") continue;
+    const config::ParseResult parsed = config::parse_file(entry.path().string());
+    // The end of a link has no clients.
+    if (parsed.config && parsed.config->server &&
+        (!parsed.config->server->value.pool.empty() || parsed.config->server->value.endpoint))
+      servers.push_back(entry.path().string());
+  }
+  if (servers.size() < 2) return servers.empty() ? given : servers.front();
+  std::ranges::sort(servers);
+  std::string all;
+  for (const std::string& server : servers) all += (all.empty() ? "" : ", ") + server;
+  throw CommandError(ExitCode::kBadUsage, "this host has several servers: say which by --config: " + all);
+}
 
 config::Config read_server(const std::string& path) {
   config::ParseResult parsed = config::parse_file(path);

@@ -21,6 +21,9 @@ class CommandError : public std::runtime_error {
   ExitCode code_;
 };
 
+/// `given`; if that is the default and does not exist, the only server's configuration beside it. Throws
+/// CommandError if there are several.
+[[nodiscard]] std::string server_configuration(const std::string& given);
 /// The configuration; warnings go to stderr. Throws CommandError with all errors in it, also if it is not a
 /// server's.
 [[nodiscard]] config::Config read_server(const std::string& path);

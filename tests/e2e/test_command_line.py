@@ -1,5 +1,8 @@
 """The commands: exit codes 0 to 3, formats of wg, and `check`, which needs no root and changes nothing."""
+import os
+import pty
 import shutil
+import subprocess
 
 from harness import check, check_same_state, main, sh
 
@@ -40,10 +43,42 @@ def run(lab):
         config = lab.directory / "site" / end / "site.yaml"
         exits(0, "check", "--config", config)
         check("route 10." in exits(0, "check", "--config", config, "--plan"), "--plan names the routes")
-        shown = exits(0, "check", "--config", config, "--show")
+        check("is an example, which nobody has" in exits(0, "check", "--config", config), "examples are named")
+        shown = exits(0, "check", "--config", config, "--show", stderr=subprocess.DEVNULL)
         copy = config.with_name("shown.yaml")
         copy.write_text(shown)
-        check(exits(0, "check", "--config", copy, "--show") == shown, "--show is not what it read")
+        check(
+            exits(0, "check", "--config", copy, "--show", stderr=subprocess.DEVNULL) == shown, "--show is not what it read"
+        )
+
+    # A server whose address nobody has said: asked for on a terminal, otherwise it is missing, and said to be.
+    no_endpoint = exits(0, "init", "server", "--dir", lab.directory / "silent", stdin=subprocess.DEVNULL)
+    check("warning: --endpoint is missing" in no_endpoint, no_endpoint)
+    exits(0, "check", "--config", lab.directory / "silent/server.yaml")
+    refused = exits(2, "client", "add", "alice", "--config", lab.directory / "silent/server.yaml")
+    check("does not say where clients reach it" in refused, refused)
+    words = [tunneld, "init", "server", "--dir", str(lab.directory / "asked"), "--name", "office"]
+    main_end, end = pty.openpty()
+    with subprocess.Popen(words, stdin=end, stdout=end, stderr=end) as asking:
+        os.close(end)
+        said = os.read(main_end, 1000).decode()
+        check("Name or address at which clients reach this server" in said, said)
+        os.write(main_end, b"198.18.0.1\n")
+        check(asking.wait(timeout=10) == 0, "init with an answer")
+    os.close(main_end)
+    office = (lab.directory / "asked/office.yaml").read_text()
+    check('endpoint: "198.18.0.1:51820"' in office and 'include: ["office.d/*.yaml"]' in office, office)
+
+    # Names that are none of an interface, or none of a file.
+    for name, interface in (("default", "tun0"), ("the.office.in.the.north", "tun0"), ("123", "123"), ("@home", "tun0")):
+        exits(0, "init", "site", "--dir", lab.directory / name, "--name", name)
+        config = lab.directory / name / "site-a" / f"{name}.yaml"
+        check(f'  name: "{interface}"\n' in config.read_text(), config.read_text())
+        exits(0, "check", "--config", config)
+    for name in ("../x", ".x", "a b", ""):
+        check("a connection's name has" in exits(2, "init", "client", "--dir", lab.directory / "x", "--name", name), name)
+    check(not (lab.directory / "x").exists(), "a refused init has left files")
+    exits(2, "init", "server", "--dir", lab.directory / "x", "--internet", "no-such-if")
 
     # check as nobody: same answer, no trace.
     a = lab.host("a")
@@ -64,7 +99,7 @@ def run(lab):
     check_same_state(before, a.state(), "after check")
 
     # Running as nobody is not permitted, and said so.
-    for name in ("private.key", "preshared.key"):
+    for name in ("site.key", "site.psk"):
         shutil.chown(public / name, 65534, 65534)
     good = (lab.directory / "site" / "site-a" / "site.yaml").read_text()
     (public / "site.yaml").write_text(good)

@@ -81,14 +81,14 @@ def run(lab):
     daemon = lab.start(server, config)
 
     output = tunneld(server, "client", "add", "alice", "--config", config)
-    check("in effect on tun0" in output, f"the daemon has reloaded: {output}")
+    check("in effect on server" in output, f"the daemon has reloaded: {output}")
     output = tunneld(server, "client", "add", "phone", "--qr", "--config", config)
     conf = read_qr(lab, output)
     check(not (server.directory / "phone").exists(), "a QR code leaves no file")
 
     # What is alice's goes to alice; nothing on the server knows her private key, or the phone's.
     shutil.move(server.directory / "alice", alice.directory / "etc")
-    private = {(alice.directory / "etc/private.key").read_text().strip(), re.search("PrivateKey = (.*)", conf).group(1)}
+    private = {(alice.directory / "etc/client.key").read_text().strip(), re.search("PrivateKey = (.*)", conf).group(1)}
     check(len(private) == 2, "two clients, two keys")
     for file in server.directory.rglob("*"):
         if file.is_file():
@@ -140,7 +140,7 @@ def run(lab):
             "ping", "-n", "-D", "-i", "0.01", "-c", "400", "-W", "1", "10.8.0.1", stdout=open(pings[host], "w")
         )
     wait_for(lambda: pings[phone].read_text().count("bytes from") > 20, 5, "pings run")
-    check("in effect on tun0" in tunneld(server, "client", "remove", "phone", "--config", config), "removed")
+    check("in effect on server" in tunneld(server, "client", "remove", "phone", "--config", config), "removed")
     removed = time.time()
     alice.pinging.wait(timeout=20)
     phone.pinging.wait(timeout=20)
@@ -156,7 +156,7 @@ def run(lab):
 
     daemon.stop()
     output = tunneld(server, "client", "add", "later", "--config", config)
-    check("no tunneld runs on tun0 now" in output, f"says that nobody reloads: {output}")
+    check("no tunneld runs on server now" in output, f"says that nobody reloads: {output}")
 
     # A client that makes its own key.
     output = tunneld(phone, "init", "client", "--dir", "own")
@@ -165,9 +165,7 @@ def run(lab):
     check("this is not a server's configuration" in output_of_list, output_of_list)
     key = re.search(r"--public-key (\S+)", output).group(1)
     tunneld(server, "client", "add", "own", "--public-key", key, "--config", config)
-    check(
-        sorted(path.name for path in (server.directory / "own").iterdir()) == ["client.yaml", "preshared.key"], "its files"
-    )
+    check(sorted(path.name for path in (server.directory / "own").iterdir()) == ["client.psk", "client.yaml"], "its files")
 
 
 if __name__ == "__main__":

@@ -128,6 +128,8 @@ def run(lab):
             shutil.rmtree(etc)
         sh(lab.tunneld, "init", "site", "--dir", lab.directory / "init")
         shutil.copytree(lab.directory / "init/site-a", etc)
+        # What follows looks for tun0.
+        (etc / "site.yaml").write_text((etc / "site.yaml").read_text().replace('name: "site"', "name: tun0"))
         key = sh(lab.tunneld, "genkey", "-o", etc / "closed.key").stdout.strip()
         peer = {"name": "far", "public_key": key, "endpoints": ["203.0.113.2:51820"], "allowed_ips": ["0.0.0.0/0"]}
         (etc / "closed.yaml").write_text(

@@ -20,5 +20,14 @@ TEST(AddressClass, ABareIpv6AddressIsToldByTheSameRule) {
   EXPECT_FALSE(is_link_local_v6(address("fec0::1").bytes().data()));
 }
 
+TEST(AddressClass, ExamplesBeginAndEndWithTheirRanges) {
+  for (const char* inside : {"192.0.2.0", "192.0.2.255", "198.51.100.7", "203.0.113.1",
+                             "2001:db8::", "2001:db8:ffff::1", "3fff::1", "3fff:fff::1"})
+    EXPECT_TRUE(is_for_documentation(address(inside))) << inside;
+  for (const char* outside :
+       {"192.0.1.255", "192.0.3.0", "198.51.101.1", "203.0.112.1", "10.0.0.1", "2001:db9::1", "3fff:1000::1"})
+    EXPECT_FALSE(is_for_documentation(address(outside))) << outside;
+}
+
 }  // namespace
 }  // namespace tunneld::net
