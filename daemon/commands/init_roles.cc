@@ -222,7 +222,7 @@ std::optional<config::PeerEndpoint> endpoint_of(const InitServerOptions& options
   return server_endpoint(defaults, given);
 }
 
-void report(const NewServer& server, const std::string& path) {
+void report_server(const NewServer& server, const std::string& path) {
   if (!server.endpoint) {
     std::cout << std::flush;
     std::cerr << "tunneld: warning: --endpoint is missing, so no client can be added yet: set 'endpoint' in "
@@ -266,7 +266,7 @@ ExitCode write_server(const InitServerOptions& options) {
   files.write(path, server_yaml(server));
   for (const std::string& file : files.paths()) std::cout << "wrote " << file << "\n";
   files.keep();
-  report(server, path);
+  report_server(server, path);
   return ExitCode::kFine;
 }
 

@@ -157,6 +157,14 @@ def run(lab):
     for missing in ("'0.0.0.0/0' in 'push.routes'", "'::/0' in 'push.routes'", "'push.dns'", "'forwarding: {"):
         check(missing in output, f"{missing} is not said to be missing:\n{output}")
 
+    # The only server of a host needs no --config; of two, which one is to be said.
+    shop.type("tunneld init server --dir /etc/tunneld --name store --endpoint shop.example.org")
+    check("wrote eve/store.yaml" in shop.type("tunneld client add eve"), "a client of the only server")
+    check("eve" in shop.type("tunneld client list"), "its list")
+    shop.type("tunneld init server --dir /etc/tunneld --name depot --endpoint shop.example.org")
+    output = shop.type("tunneld client add mallory", code=2)
+    check("several servers: say which by --config: /etc/tunneld/depot.yaml, /etc/tunneld/store.yaml" in output, output)
+
     # Where somebody switches forwarding off, doctor says so.
     branch.host.run("sysctl", "-qw", "net.ipv4.ip_forward=0")
     desk.popen("ping", "-n", "-i", "0.5", "10.20.0.2")
