@@ -32,7 +32,7 @@ bool is_dummy(const HostChange& change) {
 
 /// Whose rules are not in the journal.
 bool has_content(const HostChange& change) {
-  return std::holds_alternative<NftTable>(change) || std::holds_alternative<BridgeFilter>(change);
+  return std::holds_alternative<NftTable>(change) || std::holds_alternative<TapFilter>(change);
 }
 
 std::uint32_t index_of(const HostChange& change) {
