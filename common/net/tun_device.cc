@@ -92,8 +92,12 @@ std::string in_use(const std::string& name) {
     const std::string holder = holder_of_tun_device(name);
     throw TunError(Reason::kExists, error,
                    name + " exists already" + (holder.empty() ? "" : ", and " + holder + " has it open") +
-                       ": choose another name, or take a persistent device over with 'persist: true'" +
-                       (holder.empty() ? " or remove it with `ip link del " + name + "`" : ""));
+                       ": " +
+                       (holder.empty() ? "take a persistent device over with 'persist: true', remove it with "
+                                         "`ip link del " +
+                                             name + "`, or "
+                                       : "") +
+                       "choose another name");
   }
   switch (error) {
     case EBUSY:
