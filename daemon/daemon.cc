@@ -61,7 +61,7 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
               std::move(kept_queues_)),
       worker_count_(device_.queues().size()),
       may_configure_(may_change_network()),
-      sockets_(open_sockets(config(), worker_count_)),
+      sockets_(open_sockets(config(), worker_count_, before_ ? before_->port : std::uint16_t{0})),
       lane_sockets_(open_lanes(config(), worker_count_)),
       plane_(config().peers.size(), protocol::ThreadPlan(worker_count_), crypto::random_bytes,
              make_switch(config())),
@@ -121,12 +121,13 @@ void Daemon::follow_tunnel() {
 }
 
 void Daemon::take_handover() {
-  const std::optional<Handover> before = handover_.load();
-  if (!before) return;
-  // The peers come before the host: what is kept depends on where they are.
+  if (!before_) return;
+  // The peers come before the host: what is kept depends on where they are. While the host is set up, they
+  // answer; unless a kill switch does not know our port yet.
   driver_.set_peers(desired_state(inputs_).peers);
-  for (const auto& [peer, address] : before->places) driver_.call_at(peer, address);
-  if (client_ && before->configuration && is_taken_over_) client_->resume(*before->configuration);
+  for (const auto& [peer, address] : before_->places) driver_.call_at(peer, address);
+  if (sockets_.front().port() == before_->port) driver_.send_now();
+  if (client_ && before_->configuration && is_taken_over_) client_->resume(*before_->configuration);
 }
 
 void Daemon::keep_handover() {
@@ -137,6 +138,7 @@ void Daemon::keep_handover() {
       now.places.push_back({peer.options().public_key, status.endpoint->remote});
   });
   if (client_) now.configuration = client_->configuration();
+  now.port = sockets_.front().port();
   handover_.save(now);
 }
 

@@ -145,6 +145,8 @@ class Daemon {
   boost::asio::steady_timer mtu_timer_{io_};
   boost::asio::steady_timer handover_timer_{io_};
   HandoverFile handover_{config().interface.name.value};
+  /// Of the run before.
+  const std::optional<Handover> before_ = handover_.load();
   bool handover_is_due_ = false;
   /// Of the device, if it is the one of the run before.
   std::vector<net::FileDescriptor> kept_queues_;

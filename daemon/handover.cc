@@ -48,7 +48,7 @@ Json to_json(const Handover& handover) {
   Json places = Json::array();
   for (const auto& [peer, address] : handover.places)
     places.push_back({{"peer", peer.to_base64()}, {"address", address.to_string()}});
-  Json json{{"places", std::move(places)}};
+  Json json{{"places", std::move(places)}, {"port", handover.port}};
   if (const auto& given = handover.configuration) {
     json["configuration"] = {{"server", given->server.to_base64()},
                              {"instance", given->instance},
@@ -60,6 +60,7 @@ Json to_json(const Handover& handover) {
 std::optional<Handover> handover_from(const Json& json) {
   try {
     Handover handover;
+    handover.port = json.at("port").get<std::uint16_t>();
     for (const Json& place : json.at("places")) {
       if (auto known = place_from(place)) handover.places.push_back(*known);
     }

@@ -33,6 +33,8 @@ struct Handover {
     bool operator==(const Configuration&) const = default;
   };
   std::optional<Configuration> configuration;
+  /// Of the sockets: with the same one, a NAT on the way and the firewall here know the next run already. 0: not known.
+  std::uint16_t port = 0;
   bool operator==(const Handover&) const = default;
 };
 

@@ -115,8 +115,16 @@ void drop_kept_queues() {
   drop_stored(kQueues);
 }
 
-std::vector<net::UdpSocket> open_sockets(const config::Config& config, std::size_t workers) {
-  return net::open_udp_sockets(socket_options(config, config.interface.listen_port.value_or(0), workers));
+std::vector<net::UdpSocket> open_sockets(const config::Config& config, std::size_t workers,
+                                         std::uint16_t before) {
+  if (config.interface.listen_port)
+    return net::open_udp_sockets(socket_options(config, *config.interface.listen_port, workers));
+  try {
+    return net::open_udp_sockets(socket_options(config, before, workers));
+  } catch (const std::system_error& error) {
+    if (before == 0 || error.code() != std::errc::address_in_use) throw;
+    return open_sockets_elsewhere(config, workers);
+  }
 }
 
 std::vector<net::UdpSocket> open_sockets_elsewhere(const config::Config& config, std::size_t workers) {

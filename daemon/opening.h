@@ -29,8 +29,10 @@ namespace tunneld::daemon {
 void keep_queues(net::TunDevice& device);
 void drop_kept_queues();
 
-/// One for each worker, on the configured port. Throws std::system_error.
-[[nodiscard]] std::vector<net::UdpSocket> open_sockets(const config::Config& config, std::size_t workers);
+/// One for each worker, on the configured port; if that is `auto`, on the one `before`, if it is free. Throws
+/// std::system_error.
+[[nodiscard]] std::vector<net::UdpSocket> open_sockets(const config::Config& config, std::size_t workers,
+                                                       std::uint16_t before = 0);
 /// The same on any port.
 [[nodiscard]] std::vector<net::UdpSocket> open_sockets_elsewhere(const config::Config& config,
                                                                  std::size_t workers);

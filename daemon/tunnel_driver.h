@@ -47,6 +47,8 @@ class TunnelDriver {
   PeersChanged set_peers(const std::vector<DesiredPeer>& peers);
   /// Begins a handshake at an address that a run before had a session at. Nothing where there is no such peer.
   void call_at(const crypto::PublicKey& peer, const net::SocketAddress& address);
+  /// What set_peers() and call_at() would send a moment later.
+  void send_now() { carry_out(actions_); }
   /// The half of set_peers() that takes away: allowed IPs that a peer will not have any more. For what has to
   /// happen before somebody else gets them.
   void withdraw(const std::vector<DesiredPeer>& peers);

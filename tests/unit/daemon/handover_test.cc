@@ -21,6 +21,7 @@ crypto::PublicKey some_key(std::uint8_t byte) {
 
 Handover some_handover() {
   Handover handover;
+  handover.port = 41234;
   handover.places = {{some_key(1), *net::SocketAddress::parse("192.0.2.1:51820")},
                      {some_key(2), *net::SocketAddress::parse("[2001:db8::2]:4000")}};
   protocol::ConfigMessage message{.serial = 7,
@@ -44,11 +45,12 @@ TEST(Handover, IsReadAsItWasWritten) {
 
 TEST(Handover, OfAnotherShapeIsNone) {
   for (const char* text :
-       {"[]", "{}", R"({"places":1})", R"({"places":[{"peer":"x"}]})", R"({"places":[],"configuration":{}})",
-        R"({"places":[],"configuration":{"server":"","instance":1,"message":{}}})"}) {
+       {"[]", "{}", R"({"places":1,"port":1})", R"({"places":[]})", R"({"places":[{"peer":"x"}],"port":1})",
+        R"({"places":[],"port":1,"configuration":{}})",
+        R"({"places":[],"port":1,"configuration":{"server":"","instance":1,"message":{}}})"}) {
     EXPECT_FALSE(handover_from(*Json::parse(text)).has_value()) << text;
   }
-  const auto without = handover_from(*Json::parse(R"({"places":[{"peer":"","address":""}]})"));
+  const auto without = handover_from(*Json::parse(R"({"port":1,"places":[{"peer":"","address":""}]})"));
   ASSERT_TRUE(without.has_value());
   EXPECT_TRUE(without->places.empty());
 }
