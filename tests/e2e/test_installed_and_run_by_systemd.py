@@ -46,13 +46,15 @@ ip route > /after
 cmp /before /after && echo SAME-ROUTES
 systemctl start tunneld@site
 ls /run/tunneld/tun0.journal && echo JOURNAL
+ip route > /running
 kill -KILL $(systemctl show -p MainPID --value tunneld@site)
 sleep 1
-ls /run/tunneld/tun0.journal || echo CLEANED
+ip route | cmp - /running && echo KEPT-FOR-THE-NEXT
 sleep 3
 systemctl show -p ActiveState -p NRestarts tunneld@site
 ss -Hlun sport = 443 | grep -q 443 && echo LOW-PORT
 systemctl stop tunneld@site
+ls /run/tunneld/tun0.journal || echo CLEANED
 ip netns add far
 ip link add wire type veth peer name wire netns far
 ip address add 203.0.113.1/24 dev wire; ip link set wire up
@@ -171,7 +173,8 @@ while True:
         "STOPPED",
         "Result=success",
         "JOURNAL",
-        "CLEANED",
+        "\nKEPT-FOR-THE-NEXT",
+        "\nCLEANED",
         "SAME-ROUTES",
         "NRestarts=1",
         "SENDER-IS-HEARD",

@@ -9,8 +9,8 @@ from harness import check, main, sh
 
 ALONE = True
 
-# Longer than any machine needs on which nothing else runs (tests/e2e says what was measured).
-LONGEST_GAP = 1.0
+# Most of it is systemd's, for the sandboxes of three processes: 0.4 s on two quiet cores.
+LONGEST_GAP = 2.0
 
 SCRIPT = (
     WIRE_TO_FAR
