@@ -35,7 +35,7 @@ cp /etc/resolv.conf /after-stop
 systemctl start tunneld@near
 replace 10
 is_set && echo PUT-BACK-3
-systemctl kill -s KILL tunneld@near; sleep 0.5; systemctl stop tunneld@near
+systemctl kill -s KILL tunneld@near; sleep 0.5; systemctl stop tunneld@near tunneld-kill-switch@near
 cp /etc/resolv.conf /after-kill
 mounts() { grep -c ' /etc/resolv.conf ' /proc/$(systemctl show -p MainPID --value tunneld@near)/mountinfo; }
 systemctl start tunneld@near
@@ -90,7 +90,7 @@ ln -sf ../run/NetworkManager/resolv.conf /etc/resolv.conf
 systemctl start tunneld@near
 grep -q "^nameserver 10.9.0.2" /run/NetworkManager/resolv.conf && echo SET-IN-LINK
 ln -s /run/other.conf /etc/new; mv -T /etc/new /etc/resolv.conf
-systemctl kill -s KILL tunneld@near; sleep 0.5; systemctl stop tunneld@near
+systemctl kill -s KILL tunneld@near; sleep 0.5; systemctl stop tunneld@near tunneld-kill-switch@near
 cp /run/NetworkManager/resolv.conf /after-kill-with-link
 ls /run/tunneld/*.journal
 systemctl is-failed tunneld-names
