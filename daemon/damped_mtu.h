@@ -1,4 +1,4 @@
-// The device's MTU follows the path MTU, but not too often.
+// The device's MTU follows the path MTU (Daemon::follow_path_mtu()), but not too often.
 //
 // The path MTU depends on the peer: one that moves between two paths, or one key used on two machines, would
 // have the device's MTU set several times a second, each time with a journal entry, a netlink notice and a

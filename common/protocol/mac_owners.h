@@ -1,4 +1,5 @@
-// Stations that the configuration binds to a peer: what allowed IPs are for IP. Immutable once published.
+// Stations that the configuration binds to a peer: what allowed IPs are for IP. Immutable once published. Who
+// may send from an address is decided in ethernet_switch.cc.
 #pragma once
 
 #include <algorithm>

@@ -40,7 +40,8 @@ std::string probe(const net::SocketAddress& remote, std::uint32_t mark) {
   // With it the kernel keeps each ICMP error, its type, its code and who sent it (ip(7)).
   (void)::setsockopt(socket.get(), v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
                      sizeof on);
-  // As the daemon's, so that it does not go into a full tunnel. Needs CAP_NET_ADMIN; without, no answer says anything.
+  // As the daemon's, so that it does not go into a full tunnel. Needs CAP_NET_ADMIN; without it, no answer
+  // says anything.
   if (mark != 0 && ::setsockopt(socket.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0) return {};
   const char byte = 0;
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0 ||

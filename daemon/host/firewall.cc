@@ -9,14 +9,12 @@
 //                      have sent is known by its mark (changes/tap_filter.h), which must not go over to what
 //                      this host answers (sysctl fwmark_reflect).
 //   leak-*             the kill switch. Chains of their own, since an `accept` ends the chain it stands in.
-//   The
-//                      outer packets are known by their mark, the owner of their socket and its port: a
+//                      The outer packets are known by their mark, the owner of their socket and its port: a
 //                      program of another user that may send raw packets (mtr's helper) can have the first
 //                      alone. What a host needs on its link (DHCP, neighbour discovery) goes out for the
 //                      kernel and for users of the system, not for people: an address can be a message.
 //   outside-*          connections that come in by another interface than a full tunnel get the mark, so that
-//   their
-//                      answers leave outside of it as well: what comes in before it is routed, because of
+//                      their answers leave outside of it as well: what comes in before it is routed, because of
 //                      strict reverse path filters, answers of this host when they leave, those of containers
 //                      when they come through. Only to this host's own addresses: what is forwarded goes into
 //                      the tunnel. Marks of others stay. With a kill switch there is nothing of this.

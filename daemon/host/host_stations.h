@@ -1,4 +1,5 @@
-// Finds the Ethernet addresses of this host on the network that a tap is on, and tells when they change.
+// Finds the Ethernet addresses of this host on the network that a tap is on, and tells when they change. The
+// switch (common/protocol/ethernet_switch.cc) lets no peer send from them.
 //
 // Not only the device's own: on a bridge the host answers with the bridge's address, which is that of one of
 // its ports unless somebody has set it, and a peer that sends from it gets what others send to this host. The

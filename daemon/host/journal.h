@@ -4,6 +4,8 @@
 //     {"id":1,"change":{"kind":"address",...}}            this is about to be made
 //     {"undone":1}                                        change 1 was undone
 //
+// HostChanges undoes what is pending in it.
+//
 // A line with an id that was there before replaces that change.
 //
 // A change is written before it is made, in one write(2). So wherever the daemon is killed, the file names at
