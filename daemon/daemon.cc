@@ -11,6 +11,7 @@
 #include "common/log_about.h"
 #include "common/net/interface_name.h"
 #include "common/net/system_clock.h"
+#include "config/parse.h"
 #include "daemon/access_status.h"
 #include "daemon/host/privilege.h"
 #include "daemon/host_status.h"
@@ -125,21 +126,29 @@ void Daemon::take_handover() {
   // The peers come before the host: what is kept depends on where they are. While the host is set up, they
   // answer; unless a kill switch does not know our port yet.
   driver_.set_peers(desired_state(inputs_).peers);
-  for (const auto& [peer, address] : before_->places) driver_.call_at(peer, address);
+  for (const auto& [peer, address, session] : before_->places) driver_.remember_place(peer, address, session);
   if (sockets_.front().port() == before_->port) driver_.send_now();
-  if (client_ && before_->configuration && is_taken_over_) client_->resume(*before_->configuration);
+  // A server that nobody can find would not be found through its own tunnel either.
+  const auto& given = before_->configuration;
+  if (client_ && given && is_taken_over_ && driver_.has_endpoint(given->server)) client_->resume(*given);
 }
 
 void Daemon::keep_handover() {
   Handover now;
   tunnel_.for_each_peer([&](protocol::PeerId, const protocol::Peer& peer) {
     const protocol::PeerStatus status = peer.status(net::boot_now());
-    if (status.session_live && status.endpoint)
-      now.places.push_back({peer.options().public_key, status.endpoint->remote});
+    if (status.endpoint)
+      now.places.push_back({peer.options().public_key, status.endpoint->remote, status.session_live});
   });
   if (client_) now.configuration = client_->configuration();
-  now.port = sockets_.front().port();
+  if (!config().interface.listen_port) now.port = sockets_.front().port();
   handover_.save(now);
+}
+
+bool Daemon::goes_on_with_this_device() const {
+  const config::ParseResult next = config::parse_file(config_path_);
+  return next.config && next.config->interface.name.value == config().interface.name.value &&
+         is_tap(*next.config) == is_tap(config());
 }
 
 void Daemon::keep_handover_soon() {
@@ -233,7 +242,8 @@ void Daemon::stop_by_signal(int signal) {
 void Daemon::stop(ExitCode code, const std::string& why, StopReason reason) {
   log::info("stopping: {}", why);
   notify_stopping();
-  const bool is_handed_over = code == ExitCode::kFine && reason == StopReason::kRestart && is_notified();
+  const bool is_handed_over = code == ExitCode::kFine && reason == StopReason::kRestart && is_notified() &&
+                              goes_on_with_this_device();
   if (is_handed_over) {
     keep_handover();
     host_.leave_to_next();

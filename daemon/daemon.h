@@ -66,6 +66,8 @@ class Daemon {
   /// Keeps the file for the next run as things are now.
   void keep_handover();
   void keep_handover_soon();
+  /// Whether the file as it is now leads to a next run that can take this one's device over.
+  [[nodiscard]] bool goes_on_with_this_device() const;
   void start_workers();
 
   // --- Signals and requests

@@ -155,7 +155,7 @@ void Daemon::become_at_start() {
       try {
         become(next);
         break;
-      } catch (const std::system_error& error) {
+      } catch (const std::exception& error) {
         if (!held || !refused_ || !ClientPush::leave_out(*held, {refused_, error.what()})) throw;
       }
     }
@@ -222,6 +222,7 @@ std::optional<ClientPush::Refusal> Daemon::take_accepted(const AcceptedConfig& a
   const bool was_uncovered = state_.plan.uncovered_family().has_value();
   if (auto refusal = try_change([&](Inputs& next) { next.accepted = accepted; })) return refusal;
   tell_addresses_elsewhere();
+  keep_handover_soon();
   // If the configuration itself leaves a family out, a warning was given when it was read.
   if (state_.plan.uncovered_family() && !was_uncovered && !host_plan(config()).uncovered_family())
     log::warn("the server pushes a full tunnel of one address family only: the other one bypasses it");

@@ -26,7 +26,7 @@ std::optional<Handover::Place> place_from(const Json& json) {
   const auto key = crypto::PublicKey::from_base64(json.at("peer").get<std::string>());
   const auto address = net::SocketAddress::parse(json.at("address").get<std::string>());
   if (!key || !address) return std::nullopt;
-  return Handover::Place{*key, *address};
+  return Handover::Place{*key, *address, json.at("session").get<bool>()};
 }
 
 std::string read_trusted(const std::filesystem::path& path) {
@@ -46,12 +46,13 @@ std::string read_trusted(const std::filesystem::path& path) {
 
 Json to_json(const Handover& handover) {
   Json places = Json::array();
-  for (const auto& [peer, address] : handover.places)
-    places.push_back({{"peer", peer.to_base64()}, {"address", address.to_string()}});
+  for (const auto& [peer, address, session] : handover.places)
+    places.push_back({{"peer", peer.to_base64()}, {"address", address.to_string()}, {"session", session}});
   Json json{{"places", std::move(places)}, {"port", handover.port}};
   if (const auto& given = handover.configuration) {
     json["configuration"] = {{"server", given->server.to_base64()},
                              {"instance", given->instance},
+                             {"until", given->until.time_since_epoch().count()},
                              {"message", given->message.to_frame().body}};
   }
   return json;
@@ -71,7 +72,8 @@ std::optional<Handover> handover_from(const Json& json) {
     if (!server || !message) return std::nullopt;
     handover.configuration = {.server = *server,
                               .instance = given.at("instance").get<std::uint64_t>(),
-                              .message = std::move(*message)};
+                              .message = std::move(*message),
+                              .until = Instant(Duration(given.at("until").get<std::int64_t>()))};
     return handover;
   } catch (const std::exception&) {
     return std::nullopt;

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/clock.h"
 #include "common/crypto/keys.h"
 #include "common/json.h"
 #include "common/net/ip_address.h"
@@ -17,10 +18,11 @@
 namespace tunneld::daemon {
 
 struct Handover {
-  /// A peer with a session, and its address.
+  /// A peer's address, and whether it had a session.
   struct Place {
     crypto::PublicKey peer;
     net::SocketAddress address;
+    bool session = false;
     bool operator==(const Place&) const = default;
   };
   std::vector<Place> places;
@@ -30,10 +32,13 @@ struct Handover {
     /// Which run of the server has sent it.
     std::uint64_t instance = 0;
     protocol::ConfigMessage message;
+    /// See ConfigTerm.
+    Instant until{};
     bool operator==(const Configuration&) const = default;
   };
   std::optional<Configuration> configuration;
-  /// Of the sockets: with the same one, a NAT on the way and the firewall here know the next run already. 0: not known.
+  /// Of the sockets, where the choice is ours: with the same one, a NAT on the way and the firewall here know
+  /// the next run already. 0: none.
   std::uint16_t port = 0;
   bool operator==(const Handover&) const = default;
 };

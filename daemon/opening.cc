@@ -97,8 +97,12 @@ net::TunOptions device_options(
 
 std::vector<net::FileDescriptor> take_kept_queues(const config::Config& config) {
   std::vector<net::FileDescriptor> kept = take_stored(kQueues);
-  if (kept.empty() || net::TunDevice::are_queues_of(device_options(config, nullptr), kept)) return kept;
-  log::info("{} is made anew: it was of another kind", config.interface.name.value);
+  if (kept.empty() || net::TunDevice::are_queues_of(device_options(config, nullptr), kept)) {
+    // A queue that nobody reads would swallow its share of the packets.
+    if (kept.size() > queue_count(config)) drop_kept_queues();
+    return kept;
+  }
+  log::info("{} is made anew: it was of another kind, or is elsewhere now", config.interface.name.value);
   kept.clear();
   drop_kept_queues();
   return kept;
@@ -121,8 +125,8 @@ std::vector<net::UdpSocket> open_sockets(const config::Config& config, std::size
     return net::open_udp_sockets(socket_options(config, *config.interface.listen_port, workers));
   try {
     return net::open_udp_sockets(socket_options(config, before, workers));
-  } catch (const std::system_error& error) {
-    if (before == 0 || error.code() != std::errc::address_in_use) throw;
+  } catch (const std::system_error&) {
+    if (before == 0) throw;
     return open_sockets_elsewhere(config, workers);
   }
 }

@@ -99,12 +99,14 @@ ClientPushEdge::ClientPushEdge(boost::asio::io_context& io,
 std::optional<Handover::Configuration> ClientPushEdge::configuration() const {
   const auto& source = push_.source();
   if (!source) return std::nullopt;
-  return Handover::Configuration{
-      .server = source->server, .instance = source->instance, .message = source->message};
+  return Handover::Configuration{.server = source->server,
+                                 .instance = source->instance,
+                                 .message = source->message,
+                                 .until = source->term.end()};
 }
 
 void ClientPushEdge::resume(const Handover::Configuration& before) {
-  push_.resume(before.server, before.instance, before.message, net::boot_now());
+  push_.resume(before.server, before.instance, before.message, before.until, net::boot_now());
 }
 
 ClientPush::Held ClientPushEdge::held_for(const config::Config& next) const {

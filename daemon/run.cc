@@ -2,6 +2,8 @@
 #include "daemon/run.h"
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include <fmt/core.h>
 #include <unistd.h>
@@ -10,17 +12,31 @@
 #include "config/load_keys.h"
 #include "config/parse.h"
 #include "daemon/daemon.h"
+#include "daemon/handover.h"
 #include "daemon/host/dns/names_helper.h"
 #include "daemon/host/interface_lock.h"
 #include "daemon/host/privilege.h"
 #include "daemon/host/run_directory.h"
 #include "daemon/logging.h"
+#include "daemon/opening.h"
 
 namespace tunneld::daemon {
 namespace {
 
 /// Ports below it need CAP_NET_BIND_SERVICE (ip(7)).
 constexpr std::uint16_t kFirstFreePort = 1024;
+
+/// A start that fails takes nothing of the run before along to the next try. Throws as Daemon's constructor.
+std::unique_ptr<Daemon> start(const std::string& path, config::Config config, config::Keys keys) {
+  const std::string interface = config.interface.name.value;
+  try {
+    return std::make_unique<Daemon>(path, std::move(config), std::move(keys));
+  } catch (...) {
+    drop_kept_queues();
+    HandoverFile(interface).remove();
+    throw;
+  }
+}
 
 }  // namespace
 
@@ -66,7 +82,7 @@ ExitCode run_daemon(const RunOptions& options) {
           parsed.config->interface.name.value, InterfaceLock::holder(parsed.config->interface.name.value)));
       return ExitCode::kRuntimeFailure;
     }
-    return Daemon(options.config, std::move(*parsed.config), std::move(*keys.keys)).run();
+    return start(options.config, std::move(*parsed.config), std::move(*keys.keys))->run();
   } catch (const net::TunError& error) {
     log_last_words(error.what());
     return error.reason() == net::TunError::Reason::kNotPermitted ? ExitCode::kNotPermitted

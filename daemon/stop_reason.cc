@@ -22,6 +22,7 @@ constexpr const char* kService = "org.freedesktop.systemd1";
 constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
+constexpr const char* kOurKind = "org.freedesktop.systemd1.Service";
 constexpr const char* kJob = "org.freedesktop.systemd1.Job";
 /// systemd's own socket, for root: it is there on machines without a system bus, and while the bus hangs.
 constexpr const char* kPrivateAddress = "unix:path=/run/systemd/private";
@@ -53,18 +54,12 @@ class Systemd {
 
   /// The type of our unit's job; empty if it has none.
   [[nodiscard]] std::string job_type() {
-    limit_calls();
-    sd_bus_message* answer = nullptr;
-    sd_checked(sd_bus_call_method(bus_.get(), kService, kManagerPath, kManager, "GetUnitByPID", nullptr,
-                                  &answer, "u", static_cast<std::uint32_t>(0)),
-               "GetUnitByPID");
-    const Message unit_owner(answer);
-    const char* unit = nullptr;
-    sd_checked(sd_bus_message_read(answer, "o", &unit), "GetUnitByPID");
+    const std::string unit = own_unit();
     limit_calls();
     sd_bus_message* property = nullptr;
-    sd_checked(sd_bus_get_property(bus_.get(), kService, unit, kUnit, "Job", nullptr, &property, "(uo)"),
-               "Job");
+    sd_checked(
+        sd_bus_get_property(bus_.get(), kService, unit.c_str(), kUnit, "Job", nullptr, &property, "(uo)"),
+        "Job");
     const Message job_owner(property);
     std::uint32_t id = 0;
     const char* job = nullptr;
@@ -72,7 +67,21 @@ class Systemd {
     return id == 0 ? "" : string_of(job, kJob, "JobType");
   }
 
+  /// Restart= of our service.
+  [[nodiscard]] std::string restart_policy() { return string_of(own_unit().c_str(), kOurKind, "Restart"); }
+
  private:
+  [[nodiscard]] std::string own_unit() {
+    limit_calls();
+    sd_bus_message* answer = nullptr;
+    sd_checked(sd_bus_call_method(bus_.get(), kService, kManagerPath, kManager, "GetUnitByPID", nullptr,
+                                  &answer, "u", static_cast<std::uint32_t>(0)),
+               "GetUnitByPID");
+    const Message owner(answer);
+    const char* unit = nullptr;
+    sd_checked(sd_bus_message_read(answer, "o", &unit), "GetUnitByPID");
+    return unit;
+  }
   void connect_privately() {
     sd_bus* bus = nullptr;
     sd_checked(sd_bus_new(&bus), "systemd");
@@ -114,6 +123,16 @@ StopReason stop_reason(std::chrono::milliseconds patience) noexcept {
   } catch (const std::exception& error) {
     log::warn("systemd does not say why this service ends: {}", error.what());
     return StopReason::kUnknown;
+  }
+}
+
+bool restarts_on_failure(std::chrono::milliseconds patience) noexcept {
+  try {
+    const std::string policy = Systemd(patience).restart_policy();
+    return policy == "on-failure" || policy == "always";
+  } catch (const std::exception& error) {
+    log::debug("systemd does not say whether this service is started again: {}", error.what());
+    return false;
   }
 }
 

@@ -26,4 +26,8 @@ enum class StopReason : std::uint8_t {
 [[nodiscard]] StopReason stop_reason(
     std::chrono::milliseconds patience = std::chrono::milliseconds(500)) noexcept;
 
+/// Whether the service that we are part of is started again by itself after a failure (Restart=). Never throws;
+/// false where systemd does not answer.
+[[nodiscard]] bool restarts_on_failure(std::chrono::milliseconds patience) noexcept;
+
 }  // namespace tunneld::daemon

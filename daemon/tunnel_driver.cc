@@ -161,14 +161,15 @@ void TunnelDriver::withdraw(const std::vector<DesiredPeer>& peers) {
   if (!changes.empty()) (void)tunnel_.change_peers(std::move(changes), net::now());
 }
 
-void TunnelDriver::call_at(const crypto::PublicKey& peer, const net::SocketAddress& address) {
+void TunnelDriver::remember_place(const crypto::PublicKey& peer, const net::SocketAddress& address,
+                                  bool calls) {
   const protocol::Peer* known = tunnel_.find_peer(peer);
   if (known == nullptr) return;
   const protocol::PeerId id = known->link().id;
   const Now now = net::now();
   const auto changing = tunnel_.change(id);
   changing->try_endpoint({.remote = address, .local = std::nullopt, .local_interface = 0}, now, actions_);
-  changing->begin_handshake(now, actions_);
+  if (calls) changing->begin_handshake(now, actions_);
   boost::asio::post(wake_.get_executor(), [this, id] {
     if (knows(id)) check_endpoint(id);
     carry_out(actions_);

@@ -45,9 +45,10 @@ class TunnelDriver {
   /// new ones are added, and the sessions of those that stay go on. May be called while actions are carried
   /// out: what it causes to be sent leaves afterwards.
   PeersChanged set_peers(const std::vector<DesiredPeer>& peers);
-  /// Begins a handshake at an address that a run before had a session at. Nothing where there is no such peer.
-  void call_at(const crypto::PublicKey& peer, const net::SocketAddress& address);
-  /// What set_peers() and call_at() would send a moment later.
+  /// Where a run before has found the peer. `calls`: begins a handshake there. Nothing where there is no such
+  /// peer.
+  void remember_place(const crypto::PublicKey& peer, const net::SocketAddress& address, bool calls);
+  /// What set_peers() and remember_place() would send a moment later.
   void send_now() { carry_out(actions_); }
   /// The half of set_peers() that takes away: allowed IPs that a peer will not have any more. For what has to
   /// happen before somebody else gets them.

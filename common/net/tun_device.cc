@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "common/net/holder.h"
 #include "common/net/interface_name.h"
@@ -59,6 +60,16 @@ int flags_of(const TunOptions& options) {
 
 /// What TUNGETIFF tells beside the flags of a TUNSETIFF.
 constexpr int kNotOfUsers = IFF_ATTACH_QUEUE | IFF_DETACH_QUEUE | IFF_NOFILTER | IFF_NAPI | IFF_NAPI_FRAGS;
+
+/// Of the network namespace. A device may be moved to another one, and an old one lives on with its device.
+bool is_of_our_namespace(const FileDescriptor& queue, const std::string& name) {
+  if (!interface_index(name)) return false;
+  const FileDescriptor its(::ioctl(queue.get(), SIOCGSKNS));
+  struct stat theirs {};
+  struct stat ours {};
+  if (!its.is_open() || ::fstat(its.get(), &theirs) != 0) return true;  // it cannot be asked
+  return ::stat("/proc/thread-self/ns/net", &ours) == 0 && theirs.st_ino == ours.st_ino;
+}
 
 struct Attached {
   std::string name;
@@ -266,7 +277,10 @@ TunDevice::TunDevice(const TunOptions& options, std::vector<FileDescriptor> kept
 bool TunDevice::are_queues_of(const TunOptions& options, std::span<const FileDescriptor> kept) {
   return std::ranges::all_of(kept, [&options](const FileDescriptor& queue) {
     const auto attached = attached_flags(queue);
-    if (!attached || attached->name != options.name) return false;
+    if (!attached || attached->name != options.name || !is_of_our_namespace(queue, options.name))
+      return false;
+    const bool has_room = options.queues == 1 || (attached->flags & IFF_MULTI_QUEUE) != 0;
+    if (!has_room && !options.may_attach) return false;
     // Whether it is multi-queue is the creator's choice.
     constexpr int kAnyway = IFF_PERSIST | IFF_MULTI_QUEUE | kNotOfUsers;
     return (attached->flags & ~kAnyway) == (flags_of(options) & ~kAnyway);

@@ -53,7 +53,7 @@ std::set<std::string> known_interfaces() {
   return interfaces;
 }
 
-/// As Restart=on-failure and RestartPreventExitStatus= of our unit have it: systemd.exec(5), SERVICE_RESULT.
+/// As RestartPreventExitStatus= of our unit has it: systemd.exec(5), SERVICE_RESULT.
 bool systemd_starts_it_again() {
   const auto variable = [](const char* name) {
     const char* const value = std::getenv(name);
@@ -62,7 +62,7 @@ bool systemd_starts_it_again() {
   const std::string_view result = variable("SERVICE_RESULT");
   const std::string_view status = variable("EXIT_STATUS");
   const bool is_refused = variable("EXIT_CODE") == "exited" && (status == "2" || status == "3");
-  return !result.empty() && result != "success" && !is_refused;
+  return !result.empty() && result != "success" && !is_refused && restarts_on_failure(kStopReasonPatience);
 }
 
 /// Precondition: the lock of the interface is held.

@@ -35,6 +35,17 @@ bool has_content(const HostChange& change) {
   return std::holds_alternative<NftTable>(change) || std::holds_alternative<TapFilter>(change);
 }
 
+bool is_gone(const Interface& interface) {
+  return net::interface_index(interface.name) != interface.index;
+}
+
+/// Or of a bridge. The name may be another one's now.
+bool is_of_a_device_that_is_gone(const HostChange& change) {
+  const Interface* interface = interface_of(change);
+  const auto* port = std::get_if<BridgePort>(&change);
+  return (interface != nullptr && is_gone(*interface)) || (port != nullptr && is_gone(port->bridge));
+}
+
 std::uint32_t index_of(const HostChange& change) {
   const Interface* interface = interface_of(change);
   return interface == nullptr ? 0 : interface->index;
@@ -75,22 +86,38 @@ bool HostChanges::can_take_over(const std::string& interface) const {
 }
 
 void HostChanges::take_over() {
+  std::vector<std::uint64_t> stale;
   for (const auto& [id, change] : journal_.pending()) {
     // No plan has it (entrust()).
     if (std::holds_alternative<DeviceOpened>(change)) continue;
-    present_.push_back(
-        {.change = change, .id = id, .index = index_of(change), .is_taken_over = has_content(change)});
+    if (is_of_a_device_that_is_gone(change)) {
+      stale.push_back(id);
+      continue;
+    }
+    present_.push_back({.change = change,
+                        .id = id,
+                        .index = index_of(change),
+                        .is_taken_over = true,
+                        .has_old_content = has_content(change)});
     inherited_closed_ = inherited_closed_ || fails_closed(change);
+  }
+  for (const std::uint64_t id : stale) {
+    try {
+      undo_one(id, HostChange(journal_.pending().at(id)), true);
+    } catch (const std::exception& error) {
+      log::warn("{}", error.what());
+    }
   }
   log::info("{} changes of the run before stay as they are", present_.size());
 }
 
 void HostChanges::renew_tables(const std::vector<HostChange>& wanted) {
   for (std::size_t i = 0; i < present_.size(); ++i) {
-    if (!std::exchange(present_[i].is_taken_over, false)) continue;
+    if (!present_[i].has_old_content) continue;
     for (HostChange wish : wanted) {
       if (takes_place_of(wish, present_[i].change)) replace(HostChange(present_[i].change), wish);
     }
+    present_[i].has_old_content = false;
   }
 }
 
@@ -264,8 +291,9 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
     apply(wish);
   } catch (const std::exception& error) {
     journal_.rewrite(id, before);
-    // It may have been done all the same, and only the answer been lost.
-    restore_content(made, before);
+    // It may have been done all the same, and only the answer been lost. What the run before has made is not
+    // known, and an empty table would let everything out.
+    if (!place->has_old_content) restore_content(made, before);
     place->table = table_of(made);
     failed_ = wish;
     if (!can_do_without(wish)) throw;
@@ -301,7 +329,13 @@ void HostChanges::revert(const HostChange& change) {
   const auto found = std::ranges::find(present_, change, &Present::change);
   if (found == present_.end()) return;
   const std::optional<std::uint64_t> id = found->id;
-  if (id) undo_one(*id, HostChange(journal_.pending().at(*id)), false);
+  try {
+    if (id) undo_one(*id, HostChange(journal_.pending().at(*id)), false);
+  } catch (const std::exception& error) {
+    // Of a run before, it must not stop the start of this one: tried again with what failed tries have left.
+    if (!found->is_taken_over || !std::holds_alternative<DnsSet>(change)) throw;
+    log::warn("{} stays: {}", in_words(change), error.what());
+  }
   present_.erase(found);
   route_index_.reset();
   // What a failed try has left goes with those that nobody wants any more; what cannot, later (repair()).

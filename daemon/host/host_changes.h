@@ -170,6 +170,7 @@ class HostChanges {
     bool was_named = false;
     /// From a run before, whose journal does not hold the content of tables.
     bool is_taken_over = false;
+    bool has_old_content = false;
   };
   struct Missing {
     Present* present = nullptr;

@@ -307,8 +307,9 @@ void ClientPush::reconfigured(std::shared_ptr<const config::Config> config, Held
 }
 
 void ClientPush::resume(const crypto::PublicKey& server, std::uint64_t instance, ConfigMessage message,
-                        Instant now) {
-  const ConfigTerm term(std::chrono::seconds(message.lifetime), now);
+                        Instant until, Instant now) {
+  const ConfigTerm term(std::chrono::seconds(message.lifetime), now, until);
+  if (term.is_over(now)) return;
   held_.source = Source{.server = server,
                         .name = name_of(server),
                         .instance = instance,

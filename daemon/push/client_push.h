@@ -83,7 +83,7 @@ class ClientPush {
   };
   /// What a server had configured in a run before; it has not been applied yet (held_for(), reconfigured()).
   void resume(const crypto::PublicKey& server, std::uint64_t instance, protocol::ConfigMessage message,
-              Instant now);
+              Instant until, Instant now);
   [[nodiscard]] const std::optional<Source>& source() const { return held_.source; }
   /// What would be accepted under another configuration. Changes nothing. Throws std::system_error if
   /// the host cannot be asked.

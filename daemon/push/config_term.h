@@ -19,6 +19,12 @@ class ConfigTerm {
     renew(now);
   }
 
+  /// Of which some is over already.
+  ConfigTerm(std::chrono::seconds lifetime, Instant now, Instant end) : ConfigTerm(lifetime, now) {
+    end_ = std::min(end_, end);
+  }
+
+  [[nodiscard]] Instant end() const { return end_; }
   /// The server's, as far as it is believed.
   [[nodiscard]] std::chrono::seconds lifetime() const { return lifetime_; }
   /// The server is reachable.

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include <asm/socket.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -234,10 +235,14 @@ net::FileDescriptor listen_for_us(Address& address) {
     // What ends the parent also comes to us; but it still has something to take back then.
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(number, SIG_IGN);
     keep_power_for_names();
+    // What systemd has kept of the device is the daemon's alone.
+    constexpr int kOnly = SD_LISTEN_FDS_START;
+    if (listener != kOnly && ::dup3(listener, kOnly, O_CLOEXEC) < 0) fail(errno, "dup3");
+    ::close_range(kOnly + 1, ~0U, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(0);
     begin();
-    for (;;) (void)serve_next(listener, Serves::kItsParent);
+    for (;;) (void)serve_next(kOnly, Serves::kItsParent);
   } catch (const std::exception& error) {
     log::error("{}", error.what());
   }

@@ -22,8 +22,8 @@ crypto::PublicKey some_key(std::uint8_t byte) {
 Handover some_handover() {
   Handover handover;
   handover.port = 41234;
-  handover.places = {{some_key(1), *net::SocketAddress::parse("192.0.2.1:51820")},
-                     {some_key(2), *net::SocketAddress::parse("[2001:db8::2]:4000")}};
+  handover.places = {{some_key(1), *net::SocketAddress::parse("192.0.2.1:51820"), true},
+                     {some_key(2), *net::SocketAddress::parse("[2001:db8::2]:4000"), false}};
   protocol::ConfigMessage message{.serial = 7,
                                   .refusal = std::nullopt,
                                   .addresses = {*net::IpAddress::parse("10.8.0.9")},
@@ -33,7 +33,10 @@ Handover some_handover() {
                                   .mtu = 1300,
                                   .keepalive = 20,
                                   .lifetime = 3600};
-  handover.configuration = {.server = some_key(1), .instance = 0xfedcba9876543210, .message = message};
+  handover.configuration = {.server = some_key(1),
+                            .instance = 0xfedcba9876543210,
+                            .message = message,
+                            .until = Instant(std::chrono::hours(5))};
   return handover;
 }
 
