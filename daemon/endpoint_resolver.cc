@@ -203,8 +203,8 @@ void EndpointResolver::look_up(protocol::PeerId peer, Entry& entry) {
   });
   for (std::size_t i = 0; i < entry.endpoints.size(); ++i) {
     if (std::exchange(entry.endpoints[i].looking_up, true)) continue;
-    std::thread([peer, number = entry.number, i, endpoint = entry.endpoints[i].endpoint, look_up = look_up_,
-                 inbox = inbox_, &io = io_] {
+    const auto ask = [peer, number = entry.number, i, endpoint = entry.endpoints[i].endpoint,
+                      look_up = look_up_, inbox = inbox_, &io = io_] {
       Answer answer = look_up(endpoint);
       // While `owner` is set the io_context exists, and it runs handlers on the owner's thread.
       const std::scoped_lock lock(inbox->mutex);
@@ -213,7 +213,14 @@ void EndpointResolver::look_up(protocol::PeerId peer, Entry& entry) {
         if (EndpointResolver* owner = inbox->owner; owner != nullptr)
           owner->answered(peer, number, i, answer);
       });
-    }).detach();
+    };
+    try {
+      std::thread(ask).detach();
+    } catch (const std::system_error& error) {
+      entry.endpoints[i].looking_up = false;
+      log::warn("peer {}: cannot look up an endpoint now: {}", entry.name, error.what());
+      look_up_later(peer, entry);
+    }
   }
 }
 

@@ -53,6 +53,8 @@ std::vector<std::string> words_of_rule(std::string_view rule) {
 /// What precedes its verdict, if that is to drop.
 std::optional<std::vector<std::string>> conditions_to_drop(std::string_view rule) {
   std::vector<std::string> words = words_of_rule(rule);
+  // A map has a verdict for each key.
+  if (std::ranges::find(words, "vmap") != words.end()) return std::nullopt;
   const auto verdict =
       std::ranges::find_if(words, [](const std::string& word) { return word == "drop" || word == "reject"; });
   if (verdict == words.end()) return std::nullopt;

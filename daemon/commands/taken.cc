@@ -46,13 +46,13 @@ Taken::RouteKey route_key(const net::IpPrefix& destination, std::uint32_t table,
   return {destination, table, metric.value_or(destination.address.is_v4() ? 0 : kIpv6Metric)};
 }
 
-void add_kernel(Taken& taken, const std::string& own) {
-  constexpr std::uint32_t kLocalTable = 255;
+/// `own`: the interfaces of a daemon that runs, by its configuration.
+void add_kernel(Taken& taken, const std::set<std::string>& own) {
   net::Netlink netlink;
   std::map<std::uint32_t, std::string> names;
   for (const net::Link& link : netlink.links()) {
     names[link.index] = link.name;
-    if (link.name == own) continue;
+    if (own.contains(link.name)) continue;
     taken.interfaces.try_emplace(link.name, "an interface of this host");
     if (link.name == "lo") continue;
     for (const net::InterfaceAddress& address : netlink.addresses(link.index))
@@ -63,8 +63,8 @@ void add_kernel(Taken& taken, const std::string& own) {
     filter.family = family;
     for (const net::Route& route : netlink.routes(filter)) {
       const auto name = names.find(route.interface_index);
-      const bool is_own = name != names.end() && name->second == own;
-      if (route.table == kLocalTable || is_own) continue;
+      const bool is_own = name != names.end() && own.contains(name->second);
+      if (route.table == net::kLocalTable || is_own) continue;
       taken.routes.try_emplace(route_key(route.destination, route.table, route.metric),
                                name == names.end() ? "this host" : "interface " + name->second);
     }
@@ -207,7 +207,12 @@ void Taken::add_host(const config::InterfaceConfig* own) {
       interfaces.try_emplace(path.stem().string(), "the tunneld of " + path.string());
   }
   try {
-    add_kernel(*this, own_name);
+    std::set<std::string> all_own;
+    if (!own_name.empty()) {
+      all_own.insert(own_name);
+      if (own->bridge) all_own.insert(own->bridge->name.value);
+    }
+    add_kernel(*this, all_own);
   } catch (const net::NetlinkError& failure) {
     std::cerr << "warning: what this host's kernel has cannot be looked up: " << failure.what() << "\n";
   }

@@ -288,7 +288,9 @@ void add_full_tunnel(const HostPlan& plan, Rules& rules) {
 void add_answers_outside(const HostPlan& plan, Rules& rules) {
   if (plan.kill_switch || !plan.is_full_tunnel() || plan.fwmark == 0) return;
   const std::string mark = fmt::format("{:#x}", plan.fwmark);
-  const std::string from_outside = fmt::format("iifname != {{ \"lo\", \"{}\" }} meta mark 0 ", plan.place());
+  // What a tap's peers have sent has a mark of its own.
+  const std::string from_outside =
+      fmt::format("iifname != {{ \"lo\", \"{}\" }} meta mark & {:#x} == 0 ", plan.place(), ~kPeersMarkBits);
   rules.base_chain(
       "outside-in", "filter", "prerouting priority mangle",
       {from_outside + "ct direction original ct mark 0 fib daddr type local ct mark set " + mark,

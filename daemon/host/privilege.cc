@@ -148,6 +148,10 @@ void give_up_power(bool has_low_port) {
   go_on_with(has_low_port ? kNetAdmin | kLowPorts : kNetAdmin, service_in_its_run_directory());
 }
 
+bool has_power_for_names() {
+  return (permitted_capabilities() & kOthersFiles) != 0;
+}
+
 void keep_power_for_names() {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(errno, "giving up programs that are setuid");
   go_on_with(kOthersFiles, std::nullopt);

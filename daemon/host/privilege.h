@@ -31,6 +31,8 @@ void give_up_power(bool has_low_port);
 /// What root keeps to run resolvconf, whose hooks write the files of other services (dnsmasq, unbound): as
 /// tunneld-names.service has. Throws std::system_error.
 void keep_power_for_names();
+/// Whether there is any of it to keep.
+[[nodiscard]] bool has_power_for_names();
 
 /// Whether we are root, and the run directory is the service's.
 [[nodiscard]] bool is_roots_work_the_services();

@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/log_about.h"
+#include "daemon/host/route_coverage.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -265,7 +266,12 @@ bool ClientPush::leave_out(Held& held, const Refusal& refusal) {
   if (const auto* address = std::get_if<AddressAdded>(&*refusal.change)) {
     take_out(accepted.addresses, out.addresses, "address ", address->address.address);
   } else if (const auto* route = std::get_if<RouteAdded>(&*refusal.change)) {
-    take_out(accepted.routes, out.routes, "route ", route->destination);
+    // It may be a piece of a larger one, set around what is local.
+    const auto whole = std::ranges::find_if(accepted.routes, [route](const net::IpPrefix& accepted_route) {
+      return covers(accepted_route, route->destination);
+    });
+    const net::IpPrefix item = whole == accepted.routes.end() ? route->destination : *whole;
+    take_out(accepted.routes, out.routes, "route ", item);
   } else if (const auto* rule = std::get_if<RuleAdded>(&*refusal.change)) {
     take_out_default(rule->rule.family);
   } else if (std::holds_alternative<SysctlSet>(*refusal.change)) {

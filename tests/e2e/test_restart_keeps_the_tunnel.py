@@ -59,6 +59,11 @@ tunneld wait tun0 --for configured --timeout 20s
 tunneld down tun0
 sleep 0.5
 ip -br link show dev tun0 || echo DEVICE-GONE-AGAIN
+systemctl start tunneld@near
+tunneld wait tun0 --for configured --timeout 20s
+echo 'nonsense: 1' >> /etc/tunneld/near.yaml
+systemctl restart tunneld@near
+ip -4 rule | grep -v -e 'lookup local' -e 'lookup main' -e 'lookup default' || echo RULES-GONE-AFTER-A-MISTAKE
 journalctl --sync; journalctl -q -o cat -u tunneld@near | tail -150
 kill %1 %2 %3 %4
 cp /ping.txt /stream.txt /monitor.txt /var/tmp/
@@ -141,6 +146,7 @@ def run(lab):
         "\nDEVICE-GONE\n",
         "\nRULES-GONE",
         "\nDEVICE-GONE-AGAIN",
+        "\nRULES-GONE-AFTER-A-MISTAKE",
     ):
         check(words in text, f"{words!r} is missing:\n{text}")
 
@@ -149,8 +155,7 @@ def run(lab):
     arrivals = [float(line.split()[0]) for line in stream.splitlines() if line[:1].isdigit()]
     check("CLOSED" not in stream, "the TCP connection ended")
     for (name, begin), (_, end) in zip(phases, phases[1:]):
-        ping = max(gaps([at for at in answers if begin - 0.5 <= at < end] or [begin, end]))[0]
-        tcp = max(gaps([at for at in arrivals if begin - 0.5 <= at < end] or [begin, end]))[0]
+        ping, tcp = (max(gaps([begin, *[at for at in times if begin <= at < end], end]))[0] for times in (answers, arrivals))
         print(f"{name}: no answer to a ping for {ping * 1000:.0f} ms, no TCP data for {tcp * 1000:.0f} ms")
         if name.startswith("restart"):
             check(ping < LONGEST_GAP, f"{name}: no answer for {ping:.2f} s\n{text}")

@@ -121,8 +121,12 @@ Json ask_helper(const char* what, const DnsSet& set, Milliseconds patience) {
   // It has others to serve, and may have to be started.
   set_patience(socket.get(), patience + kWords);
   const Address address = helper_address();
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.name), address.length) != 0)
-    fail(errno == EAGAIN ? ETIMEDOUT : errno, kHelperSocket);
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.name), address.length) != 0) {
+    const int error = errno;
+    // Our own has died: from the next time on we do it ourselves.
+    if (error == ECONNREFUSED) own_helper.reset();
+    fail(error == EAGAIN ? ETIMEDOUT : error, kHelperSocket);
+  }
   send_line(
       socket.get(),
       Json{{"do", what}, {"patience", patience.count()}, {"set", set.to_json()}, {"file", identity_of_file()}}
@@ -253,6 +257,8 @@ net::FileDescriptor listen_for_us(Address& address) {
 
 void start_own_names_helper(const std::function<void()>& begin) {
   if (::geteuid() != 0 || is_roots_work_the_services() || !find_resolvconf(kHostsFile)) return;
+  // It could do nothing that we cannot.
+  if (!has_power_for_names()) return;
   Address address;
   const net::FileDescriptor listener = listen_for_us(address);
   const pid_t parent = ::getpid();

@@ -45,6 +45,8 @@ TEST(ForwardChains, NothingIsSaidOfThoseThatLetTheTunnelPass) {
               IsEmpty());
   EXPECT_THAT(forward_findings(chain("policy accept;\n\t\tip saddr 10.0.0.1 drop"), "tun0", Forwards::kAsked),
               IsEmpty());
+  const char* const map = "policy drop;\n\t\tiifname vmap { \"tun0\" : accept, \"eth0\" : drop }";
+  EXPECT_THAT(forward_findings(chain(map), "tun0", Forwards::kAsked), IsEmpty());
 }
 
 TEST(ForwardChains, ARuleThatNamesTheDeviceAndDropsLetsNothingPass) {

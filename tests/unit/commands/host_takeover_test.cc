@@ -91,6 +91,14 @@ TEST_F(HostTakeoverTest, ATableGetsTheRulesThatAreWantedNow) {
   EXPECT_THAT(tables, Not(HasSubstr("chain unused")));
 }
 
+TEST_F(HostTakeoverTest, ATableThatCannotBeReplacedKeepsItsRules) {
+  HostChanges host("kept", LeftClosed::kIsTakenOver);
+  std::vector<HostChange> wanted = everything();
+  wanted.back() = NftTable{.name = "tunneld-kept", .rules = "no such rule"};
+  EXPECT_THROW(host.become(wanted), net::NetlinkError);
+  EXPECT_THAT(output_of("nft list ruleset"), HasSubstr("chain unused"));
+}
+
 TEST_F(HostTakeoverTest, WhatOthersTookAwayMeanwhileIsPutBack) {
   net::shell("ip route del 10.20.0.0/16 dev kept");
   HostChanges host("kept", LeftClosed::kIsTakenOver);
