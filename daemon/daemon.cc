@@ -13,6 +13,7 @@
 #include "common/net/system_clock.h"
 #include "config/parse.h"
 #include "daemon/access_status.h"
+#include "daemon/descriptor_store.h"
 #include "daemon/host/privilege.h"
 #include "daemon/host_status.h"
 #include "daemon/opening.h"
@@ -152,7 +153,7 @@ bool Daemon::goes_on_with_this_device() const {
 }
 
 void Daemon::keep_handover_soon() {
-  if (!is_notified() || std::exchange(handover_is_due_, true)) return;
+  if (!has_descriptor_store() || std::exchange(handover_is_due_, true)) return;
   handover_timer_.expires_after(kHandoverPause);
   handover_timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
@@ -228,7 +229,7 @@ Json Daemon::status() {
 
 void Daemon::stop_by_signal(int signal) {
   StopReason reason = StopReason::kAsked;
-  if (signal == SIGTERM && (state_.plan.kill_switch || is_notified())) reason = stop_reason();
+  if (signal == SIGTERM && (state_.plan.kill_switch || has_descriptor_store())) reason = stop_reason();
   std::string why = signal == SIGINT ? "SIGINT" : "SIGTERM";
   const bool stays_closed = stays_closed_after(reason) && state_.plan.kill_switch;
   if (reason == StopReason::kRestart) why += ", for a restart";
@@ -242,8 +243,8 @@ void Daemon::stop_by_signal(int signal) {
 void Daemon::stop(ExitCode code, const std::string& why, StopReason reason) {
   log::info("stopping: {}", why);
   notify_stopping();
-  const bool is_handed_over = code == ExitCode::kFine && reason == StopReason::kRestart && is_notified() &&
-                              goes_on_with_this_device();
+  const bool is_handed_over = code == ExitCode::kFine && reason == StopReason::kRestart &&
+                              has_descriptor_store() && goes_on_with_this_device();
   if (is_handed_over) {
     keep_handover();
     host_.leave_to_next();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -30,7 +31,13 @@ struct FreeNames {
 
 }  // namespace
 
+bool has_descriptor_store() {
+  const char* const manager = std::getenv("NOTIFY_SOCKET");
+  return manager != nullptr && std::string_view(manager) == "/run/systemd/notify";
+}
+
 void store_descriptors(const std::string& name, std::span<const int> descriptors) {
+  if (!has_descriptor_store()) return;
   // FDPOLL=0: the manager would wake up for what happens to them.
   while (!descriptors.empty()) {
     const std::size_t count = std::min(descriptors.size(), kMostInAMessage);
@@ -40,7 +47,7 @@ void store_descriptors(const std::string& name, std::span<const int> descriptors
 }
 
 void drop_stored(const std::string& name) {
-  if (!is_notified()) return;
+  if (!has_descriptor_store()) return;
   notify_with("FDSTOREREMOVE=1\nFDNAME=" + name, {});
   // The manager closes its end of the pipe when it has read all messages before (sd_notify_barrier(3)).
   std::array<int, 2> ends{-1, -1};

@@ -1,6 +1,7 @@
 // systemd's file descriptor store (sd_notify(3), FileDescriptorStoreMax= of systemd.service(5)). What is in
-// it stays open while the service restarts, whatever ended it; a stop for good closes it. Without systemd
-// nothing is kept.
+// it stays open while the service restarts, whatever ended it; a stop for good closes it. Only the system's own
+// systemd is given any: a manager that does not read what it is told would keep the device open for as long as
+// it lives.
 #pragma once
 
 #include <span>
@@ -11,6 +12,7 @@
 
 namespace tunneld::daemon {
 
+[[nodiscard]] bool has_descriptor_store();
 /// Has the manager keep copies under this name. Nothing tells whether it does. `name`: without ':'. Throws
 /// nothing.
 void store_descriptors(const std::string& name, std::span<const int> descriptors);

@@ -12,7 +12,6 @@
 #include "daemon/descriptor_store.h"
 #include "daemon/desired_state.h"
 #include "daemon/host/host_plan.h"
-#include "daemon/service_notify.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -109,7 +108,6 @@ std::vector<net::FileDescriptor> take_kept_queues(const config::Config& config) 
 }
 
 void keep_queues(net::TunDevice& device) {
-  if (!is_notified()) return;
   std::vector<int> queues;
   for (const net::TunQueue& queue : device.queues()) queues.push_back(queue.fd());
   store_descriptors(kQueues, queues);
