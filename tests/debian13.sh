@@ -34,7 +34,7 @@ mount -t proc proc "$root/proc"
 mkdir -p "$root/dev/net"
 mknod -m 666 "$root/dev/net/tun" c 10 200
 
-programs="base_test crypto_test net_test protocol_test config_test host_test daemon_test commands_test simulation_test"
+programs="base_test crypto_test net_test protocol_test config_test host_test push_test daemon_test commands_test simulation_test"
 jobs=${JOBS:-$(nproc)}
 # The preset that the README names; TUNNELD_BUILD_TYPE is for a quick look.
 build() {
