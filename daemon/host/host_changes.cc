@@ -32,18 +32,14 @@ bool is_dummy(const HostChange& change) {
 
 /// Whose rules are not in the journal.
 bool has_content(const HostChange& change) {
-  return std::holds_alternative<NftTable>(change) || std::holds_alternative<TapFilter>(change);
-}
-
-bool is_gone(const Interface& interface) {
-  return net::interface_index(interface.name) != interface.index;
+  return std::visit([]<typename Kind>(const Kind&) { return ComparesNftTable<Kind>; }, change);
 }
 
 /// Or of a bridge. The name may be another one's now.
 bool is_of_a_device_that_is_gone(const HostChange& change) {
   const Interface* interface = interface_of(change);
   const auto* port = std::get_if<BridgePort>(&change);
-  return (interface != nullptr && is_gone(*interface)) || (port != nullptr && is_gone(port->bridge));
+  return (interface != nullptr && !interface->is_there()) || (port != nullptr && !port->bridge.is_there());
 }
 
 std::uint32_t index_of(const HostChange& change) {
