@@ -1,6 +1,5 @@
 #include "daemon/clock_mark.h"
 
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -9,14 +8,9 @@
 #include <system_error>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "common/json.h"
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
-#include "config/service_user.h"
 #include "daemon/host/state_file.h"
 
 namespace tunneld::daemon {
@@ -27,6 +21,8 @@ using namespace std::chrono_literals;
 /// How much is reserved at once. It is less while the clock is behind, or each restart would move the
 /// timestamps further ahead of it.
 constexpr Duration kStep = 60s, kStepBehind = 1s;
+/// Bytes; a time and a newline are 20.
+constexpr off_t kLongestMark = 32;
 /// More than a killed run can have reserved.
 constexpr Duration kWorthSaying = 2 * kStep;
 /// 2025-01-01: tunneld is younger than this, so an earlier clock is wrong.
@@ -35,23 +31,22 @@ constexpr WallTime kBeforeUs{std::chrono::seconds(1735689600)};
 }  // namespace
 
 std::optional<WallTime> ClockMark::load() const {
-  const net::FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const net::FileDescriptor file = open_state_file(path_);
   if (!file.is_open()) {
     if (errno != ENOENT) log::warn("{}: {}", path_.string(), std::generic_category().message(errno));
     return std::nullopt;
   }
-  struct stat status {};
-  const bool is_trusted = ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
-                          config::is_trusted_owner(status.st_uid) && (status.st_mode & 022) == 0;
-  std::array<char, 32> text{};
-  const ssize_t length = is_trusted ? ::read(file.get(), text.data(), text.size()) : -1;
-  std::int64_t nanoseconds = 0;
-  if (length > 0) {
-    const char* end = text.data() + length;
-    const auto [rest, error] = std::from_chars(text.data(), end, nanoseconds);
-    if (error == std::errc() && nanoseconds > 0 && std::string_view(rest, end) == "\n")
-      return WallTime(Duration(nanoseconds));
+  std::string text;
+  try {
+    if (size_if_trusted(file, path_)) text = read_up_to(file, kLongestMark, path_);
+  } catch (const std::system_error&) {
+    // As one that is damaged.
   }
+  std::int64_t nanoseconds = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, nanoseconds);
+  if (error == std::errc() && nanoseconds > 0 && std::string_view(rest, end) == "\n")
+    return WallTime(Duration(nanoseconds));
   log::warn("{} is damaged, or could have been written by others: ignored", path_.string());
   return std::nullopt;
 }

@@ -1,17 +1,12 @@
 #include "daemon/handover.h"
 
-#include <cerrno>
 #include <exception>
-#include <sstream>
 #include <utility>
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
-#include "config/service_user.h"
 #include "daemon/host/journal_owner.h"
 #include "daemon/host/run_directory.h"
 #include "daemon/host/state_file.h"
@@ -27,19 +22,6 @@ std::optional<Handover::Place> place_from(const Json& json) {
   const auto address = net::SocketAddress::parse(json.at("address").get<std::string>());
   if (!key || !address) return std::nullopt;
   return Handover::Place{*key, *address, json.at("session").get<bool>()};
-}
-
-std::string read_trusted(const std::filesystem::path& path) {
-  const net::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat status {};
-  const bool is_trusted = file.is_open() && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode) &&
-                          config::is_trusted_owner(status.st_uid) && (status.st_mode & 022) == 0 &&
-                          status.st_size <= kLargestHandover;
-  if (!is_trusted) return {};
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  const ssize_t length = ::read(file.get(), text.data(), text.size());
-  text.resize(length < 0 ? 0 : static_cast<std::size_t>(length));
-  return text;
 }
 
 }  // namespace
@@ -84,7 +66,11 @@ HandoverFile::HandoverFile(const std::string& interface) : path_(handover_path(i
 
 std::optional<Handover> HandoverFile::load() const noexcept {
   try {
-    const auto json = Json::parse(read_trusted(path_));
+    const net::FileDescriptor file = open_state_file(path_);
+    if (!file.is_open()) return std::nullopt;
+    const auto size = size_if_trusted(file, path_);
+    if (!size || *size > kLargestHandover) return std::nullopt;
+    const auto json = Json::parse(read_up_to(file, *size, path_));
     if (!json || json->value("boot", std::string()) != JournalOwner::self().boot) return std::nullopt;
     return handover_from(*json);
   } catch (const std::exception& error) {

@@ -6,16 +6,13 @@
 #include <string_view>
 #include <system_error>
 
-#include <fcntl.h>
 #include <fmt/core.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/crypto/blake2s.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/net/file_descriptor.h"
-#include "config/service_user.h"
+#include "common/system_error.h"
 #include "daemon/host/state_file.h"
 
 namespace tunneld::daemon {
@@ -25,10 +22,6 @@ constexpr const char* kFormat = "tunneld leases";
 constexpr unsigned kVersion = 1;
 /// 10,000 leases are 2 MB.
 constexpr off_t kLargest = 256 << 20;
-
-[[noreturn]] void fail(int error, const std::filesystem::path& path) {
-  throw std::system_error(error, std::generic_category(), path.string());
-}
 
 std::string checksum(std::string_view leases) {
   const crypto::Digest digest =
@@ -94,31 +87,19 @@ std::optional<std::vector<Lease>> parse(const std::string& text, const std::file
 }  // namespace
 
 std::vector<Lease> LeaseStore::load() const {
-  const net::FileDescriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const net::FileDescriptor file = open_state_file(path_);
   if (!file.is_open()) {
     if (errno == ENOENT) return {};
     fail(errno, path_);
   }
-  struct stat status {};
-  if (::fstat(file.get(), &status) != 0) fail(errno, path_);
-  const bool is_trusted = S_ISREG(status.st_mode) && config::is_trusted_owner(status.st_uid) &&
-                          (status.st_mode & 022) == 0 && status.st_size <= kLargest;
-  if (!is_trusted) {
+  const auto size = size_if_trusted(file, path_);
+  if (!size || *size > kLargest) {
     throw LeaseStoreError(
         path_.string() +
         " could have been written by others: look at it, and chown and chmod it, or move it "
         "away to start without leases");
   }
-  std::string text(static_cast<std::size_t>(status.st_size), '\0');
-  std::size_t length = 0;
-  while (length < text.size()) {
-    const ssize_t got = ::read(file.get(), text.data() + length, text.size() - length);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail(errno, path_);
-    if (got == 0) break;
-    length += static_cast<std::size_t>(got);
-  }
-  text.resize(length);
+  const std::string text = read_up_to(file, *size, path_);
   if (auto leases = parse(text, path_)) return std::move(*leases);
 
   const std::filesystem::path aside = path_.string() + ".damaged-" + std::to_string(std::time(nullptr));
