@@ -65,6 +65,19 @@ peers: [{{ name: other, public_key: "{key}", endpoints: ["203.0.113.2:51820"], a
     )
 
 
+def sender(address, device=None):
+    """A program that sends a datagram every 2 ms, by whatever way there is, or from this device alone."""
+    bound = f'\ns.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"{device}")' if device else ""
+    return f"""
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM){bound}
+while True:
+    try: s.sendto(b"secret", ("{address}", 4444))
+    except OSError: pass
+    time.sleep(0.002)
+"""
+
+
 WIRE_TO_FAR = """
 ip netns add far
 ip link add wire type veth peer name wire netns far

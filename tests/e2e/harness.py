@@ -80,6 +80,17 @@ class Host:
         for which in ("all", "default"):
             self.run("sysctl", "-qw", f"net.ipv6.conf.{which}.accept_dad=0")
 
+    def ask_names_of(self, address):
+        """From now on, the name server of this namespace is that one."""
+        resolv_conf = pathlib.Path(f"/etc/netns/{self.namespace}/resolv.conf")
+        resolv_conf.write_text(f"nameserver {address}\noptions timeout:1 attempts:1\n")
+
+    def serve_names(self, address, *log):
+        """Begins to answer there (dns.py) with what stands in the file that is returned."""
+        zone = self.directory / "zone"
+        self.popen(sys.executable, ROOT / "tests/e2e/dns.py", address, zone, *log)
+        return zone
+
     def command(self, *words):
         return ["ip", "netns", "exec", self.namespace, *map(str, words)]
 

@@ -1,12 +1,10 @@
 """A client behind a NAT sends everything through its tunnel, IPv4 and IPv6, and nothing around it: not with routes that
 a hostile DHCP server could bring (two halves of everything, a host route), not while the link flaps, and with the kill switch
 not after a kill. The endpoint's name is looked up first. Afterwards the host is as it was."""
-import pathlib
 import signal
 import subprocess
-import sys
 
-from harness import ROOT, check, check_same_state, main, wait_for
+from harness import check, check_same_state, main, wait_for
 
 INTERNET = ("198.51.100.80", "2001:db8:80::80")
 
@@ -41,12 +39,8 @@ def run(lab):
         ),
     )
     # The resolver is on this side of the tunnel: a lookup that went inside would have no answer.
-    etc = pathlib.Path(f"/etc/netns/{client.namespace}")
-    etc.mkdir(parents=True, exist_ok=True)
-    (etc / "resolv.conf").write_text("nameserver 192.168.1.1\noptions timeout:1 attempts:1\n")
-    zone = nat.directory / "zone"
-    zone.write_text("vpn.example.org 203.0.113.2")
-    nat.popen(sys.executable, ROOT / "tests/e2e/dns.py", "192.168.1.1", zone)
+    client.ask_names_of("192.168.1.1")
+    nat.serve_names("192.168.1.1").write_text("vpn.example.org 203.0.113.2")
     before = client.state()
     config = lab.config(
         client,

@@ -6,7 +6,7 @@ import pathlib
 import re
 import shutil
 
-from booted import FREEZE, boot_and_run, layer
+from booted import FREEZE, boot_and_run, layer, sender
 from harness import check, main, sh
 
 ALONE = True
@@ -144,17 +144,7 @@ def run(lab):
             )
         )
         sh(lab.tunneld, "genkey", "-o", etc / "own.key")
-        (machine / "usr/local/bin/tunneld-sender").write_text(
-            """
-import socket, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"wire")
-while True:
-    try: s.sendto(b"secret", ("203.0.113.2", 4444))
-    except OSError: pass
-    time.sleep(0.002)
-"""
-        )
+        (machine / "usr/local/bin/tunneld-sender").write_text(sender("203.0.113.2", "wire"))
         (machine / "freeze.py").write_text(FREEZE)
         text = boot_and_run(machine, SCRIPT)
     for words in (

@@ -4,20 +4,11 @@ whomever, and so does a stop of the daemon alone."""
 import json
 import shutil
 
-from booted import FREEZE, START_FAR, WIRE_TO_FAR, boot_and_run, install, layer
+from booted import FREEZE, START_FAR, WIRE_TO_FAR, boot_and_run, install, layer, sender
 from harness import check, main, sh
 
 ALONE = True
 
-SENDER = """
-import socket, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"wire")
-while True:
-    try: s.sendto(b"secret", ("203.0.113.2", 4444))
-    except OSError: pass
-    time.sleep(0.002)
-"""
 SCRIPT = (
     WIRE_TO_FAR
     + """
@@ -105,7 +96,7 @@ def run(lab):
             if name == "near":
                 config["client"] = {"kill_switch": True}
             (configs / f"{name}.yaml").write_text(json.dumps(config) + "\n")
-        (root / "sender.py").write_text(SENDER)
+        (root / "sender.py").write_text(sender("203.0.113.2", "wire"))
         (root / "freeze.py").write_text(FREEZE)
         for name in ("dbus.service", "dbus.socket"):
             (root / "etc/systemd/system" / name).unlink(missing_ok=True)

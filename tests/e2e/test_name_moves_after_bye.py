@@ -1,20 +1,15 @@
 """A server stops in good order and is back at another address, which its name leads to by then: its client is there within
 seconds, whether the name is its only endpoint or there is another one, where nobody is."""
 import json
-import pathlib
-import sys
 import time
 
-from harness import ROOT, check, main, wait_for
+from harness import check, main, wait_for
 
 
 def run(lab):
     a, b = lab.pair(start=False)
-    etc = pathlib.Path(f"/etc/netns/{a.namespace}")
-    etc.mkdir(parents=True, exist_ok=True)
-    (etc / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
-    zone = a.directory / "zone"
-    a.popen(sys.executable, ROOT / "tests/e2e/dns.py", "127.0.0.1", zone)
+    a.ask_names_of("127.0.0.1")
+    zone = a.serve_names("127.0.0.1")
     b_config = json.loads(b.config_path.read_text())
     del b_config["peers"][0]["endpoints"]
     b.config_path.write_text(json.dumps(b_config))

@@ -1,12 +1,10 @@
 """A server pushes the default route and name servers: its client sends everything inside, and asks for names only there; but
 what the server pushes in the client's own network takes nothing of that network into the tunnel. A reload of the server
 takes the default route away again; afterwards the client's host is as it was."""
-import pathlib
 import signal
 import subprocess
-import sys
 
-from harness import ROOT, check, check_same_state, main, wait_for
+from harness import check, check_same_state, main, wait_for
 from road_warriors import Server, configured
 
 INTERNET = ("198.51.100.80", "2001:db8:80::80")
@@ -19,12 +17,9 @@ def run(lab):
     for address in INTERNET:
         server.host.ip("address", "add", address + ("/128" if ":" in address else "/32"), "dev", "lo")
     client.ip("route", "add", "default", "via", "192.0.2.5")
-    etc = pathlib.Path(f"/etc/netns/{client.namespace}")
-    (etc / "resolv.conf").write_text("nameserver 192.0.2.5\noptions timeout:1 attempts:1\n")
-    zone = server.host.directory / "zone"
-    zone.write_text("www.corp.example 198.51.100.80")
+    client.ask_names_of("192.0.2.5")
     logs = {name: server.host.directory / f"{name}.log" for name in ("outside", "inside")}
-    server.host.popen(sys.executable, ROOT / "tests/e2e/dns.py", "192.0.2.5", zone, logs["outside"])
+    server.host.serve_names("192.0.2.5", logs["outside"]).write_text("www.corp.example 198.51.100.80")
     wait_for(lambda: "NO-CARRIER" not in client.ip("link", "show", "wire"), 5, "the wire carries")
 
     def finds(name):
@@ -36,7 +31,7 @@ def run(lab):
     asked_outside = logs["outside"].read_text()
 
     server.start()
-    server.host.popen(sys.executable, ROOT / "tests/e2e/dns.py", "10.8.0.1", zone, logs["inside"])
+    server.host.serve_names("10.8.0.1", logs["inside"])
     daemon = lab.start(client, client.config_path)
     told = configured(daemon)
     wait_for(lambda: "fwmark 0xca6c" in client.ip("rule"), 10, "the full tunnel takes effect")

@@ -1,17 +1,13 @@
 """A start without uplink and resolver is ready, says what it waits for, and comes up when both are there."""
-import pathlib
-import sys
 
-from harness import ROOT, check, main, wait_for
+from harness import check, main, wait_for
 
 SLOW = True
 
 
 def run(lab):
     a, b = lab.pair(start=False)
-    etc = pathlib.Path(f"/etc/netns/{a.namespace}")
-    etc.mkdir(parents=True, exist_ok=True)
-    (etc / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+    a.ask_names_of("127.0.0.1")
     a.ip("link", "set", "wire", "down")
     a.config_path.write_text(
         a.config_path.read_text()
@@ -26,9 +22,7 @@ def run(lab):
     check("b.example" in human, f"and so does the table:\n{human}")
 
     a.ip("link", "set", "wire", "up")
-    zone = a.directory / "zone"
-    zone.write_text("b.example 203.0.113.2")
-    a.popen(sys.executable, ROOT / "tests/e2e/dns.py", "127.0.0.1", zone)
+    a.serve_names("127.0.0.1").write_text("b.example 203.0.113.2")
     wait_for(lambda: daemon.peer("b")["state"] == "up", 20, "the tunnel comes up")
     check(a.ping("10.9.0.2") == 3, "ping")
 
