@@ -32,4 +32,12 @@ inline std::vector<HostChange> everything() {
   };
 }
 
+/// With one gone, one new, one changed in place.
+inline std::vector<HostChange> everything_with_changes() {
+  std::vector<HostChange> wanted = everything();
+  wanted[0] = LinkUp{{"kept"}, 1300};
+  wanted[3] = RouteAdded{{"kept"}, prefix("10.21.0.0/16")};
+  return wanted;
+}
+
 }  // namespace tunneld::daemon

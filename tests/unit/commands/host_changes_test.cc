@@ -39,12 +39,8 @@ TEST_F(HostChangesTest, BecomesOnePlanAfterAnotherAndThenWhatItWas) {
     host.become(everything());
     EXPECT_EQ(host_state(), all);
 
-    // One gone, one new, one changed in place: without a moment in which the link is down, which would cost
-    // every route.
-    std::vector<HostChange> wanted = everything();
-    wanted[0] = LinkUp{{"kept"}, 1300};
-    wanted[3] = RouteAdded{{"kept"}, prefix("10.21.0.0/16")};
-    host.become(wanted);
+    // Without a moment in which the link is down, which would cost every route.
+    host.become(everything_with_changes());
     const std::string changed = host_state();
     EXPECT_THAT(changed, HasSubstr("mtu 1300"));
     EXPECT_THAT(changed, HasSubstr("10.21.0.0/16 dev kept"));

@@ -69,10 +69,7 @@ TEST_F(HostTakeoverTest, WhatIsWantedStillIsNotTouched) {
 TEST_F(HostTakeoverTest, WhatIsWantedNoMoreGoesAndWhatIsNewComes) {
   {
     HostChanges host("kept", LeftClosed::kIsTakenOver);
-    std::vector<HostChange> wanted = everything();
-    wanted[0] = LinkUp{{"kept"}, 1300};
-    wanted[3] = RouteAdded{{"kept"}, prefix("10.21.0.0/16")};
-    host.become(wanted);
+    host.become(everything_with_changes());
     const std::string changed = host_state();
     EXPECT_THAT(changed, HasSubstr("mtu 1300"));
     EXPECT_THAT(changed, HasSubstr("10.21.0.0/16 dev kept"));
