@@ -115,9 +115,9 @@ expect 'the files are these' diff - <(inside dpkg-query -L tunneld | grep -vE '^
 /usr/lib/systemd/networkd.conf.d
 /usr/lib/systemd/networkd.conf.d/50-tunneld.conf
 /usr/lib/systemd/system
+/usr/lib/systemd/system/tunneld-kill-switch@.service
 /usr/lib/systemd/system/tunneld-names.service
 /usr/lib/systemd/system/tunneld-names.socket
-/usr/lib/systemd/system/tunneld-kill-switch@.service
 /usr/lib/systemd/system/tunneld-wait@.service
 /usr/lib/systemd/system/tunneld@.service
 /usr/lib/sysusers.d
