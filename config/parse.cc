@@ -23,6 +23,7 @@ class Loader {
     load_main(path);
     check_across(config_, diagnostics_);
     ParseResult result;
+    if (!config_.interface.name.value.empty()) result.interface_name = config_.interface.name.value;
     if (!diagnostics_.has_errors()) result.config = std::move(config_);
     result.diagnostics = diagnostics_.take();
     return result;

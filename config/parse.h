@@ -13,6 +13,8 @@ namespace tunneld::config {
 struct ParseResult {
   /// nullopt if there is an error among the diagnostics.
   std::optional<Config> config;
+  /// Of the interface, if the file names one: with errors elsewhere, too.
+  std::optional<std::string> interface_name;
   /// In the order of the files, then of the lines. Warnings may come with a config.
   std::vector<Diagnostic> diagnostics;
 };

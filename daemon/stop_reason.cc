@@ -22,7 +22,6 @@ constexpr const char* kService = "org.freedesktop.systemd1";
 constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
 constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
-constexpr const char* kOurKind = "org.freedesktop.systemd1.Service";
 constexpr const char* kJob = "org.freedesktop.systemd1.Job";
 /// systemd's own socket, for root: it is there on machines without a system bus, and while the bus hangs.
 constexpr const char* kPrivateAddress = "unix:path=/run/systemd/private";
@@ -67,9 +66,6 @@ class Systemd {
     return id == 0 ? "" : string_of(job, kJob, "JobType");
   }
 
-  /// Restart= of our service.
-  [[nodiscard]] std::string restart_policy() { return string_of(own_unit().c_str(), kOurKind, "Restart"); }
-
  private:
   [[nodiscard]] std::string own_unit() {
     limit_calls();
@@ -111,9 +107,13 @@ class Systemd {
 
 }  // namespace
 
-StopReason stop_reason(std::chrono::milliseconds patience) noexcept {
+bool is_service() noexcept {
   // systemd sets it for every service, and for nothing else.
-  if (std::getenv("INVOCATION_ID") == nullptr) return StopReason::kAsked;
+  return std::getenv("INVOCATION_ID") != nullptr;
+}
+
+StopReason stop_reason(std::chrono::milliseconds patience) noexcept {
+  if (!is_service()) return StopReason::kAsked;
   try {
     Systemd systemd(patience);
     const std::string job = systemd.job_type();
@@ -123,16 +123,6 @@ StopReason stop_reason(std::chrono::milliseconds patience) noexcept {
   } catch (const std::exception& error) {
     log::warn("systemd does not say why this service ends: {}", error.what());
     return StopReason::kUnknown;
-  }
-}
-
-bool restarts_on_failure(std::chrono::milliseconds patience) noexcept {
-  try {
-    const std::string policy = Systemd(patience).restart_policy();
-    return policy == "on-failure" || policy == "always";
-  } catch (const std::exception& error) {
-    log::debug("systemd does not say whether this service is started again: {}", error.what());
-    return false;
   }
 }
 

@@ -5,8 +5,8 @@
 // still up. systemd knows: the unit's job is of type "restart", or the system's state is "stopping".
 //
 // The daemon asks over the system bus, and stays closed where nobody answers. What it has left closed, because
-// of that or because it hung or was killed, is a matter of `tunneld cleanup --on-stop`: of ExecStopPost=, and
-// of tunneld-kill-switch@.service, which is stopped with the daemon's and, as root, can ask systemd itself.
+// of that or because it hung or was killed, is a matter of `tunneld cleanup --on-stop`: of
+// tunneld-kill-switch@.service, which is stopped with the daemon's and, as root, can ask systemd itself.
 #pragma once
 
 #include <chrono>
@@ -26,8 +26,7 @@ enum class StopReason : std::uint8_t {
 [[nodiscard]] StopReason stop_reason(
     std::chrono::milliseconds patience = std::chrono::milliseconds(500)) noexcept;
 
-/// Whether the service that we are part of is started again by itself after a failure (Restart=). Never throws;
-/// false where systemd does not answer.
-[[nodiscard]] bool restarts_on_failure(std::chrono::milliseconds patience) noexcept;
+/// Whether systemd has started this process as part of a service.
+[[nodiscard]] bool is_service() noexcept;
 
 }  // namespace tunneld::daemon

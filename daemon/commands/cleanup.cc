@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -15,9 +14,9 @@
 #include <unistd.h>
 
 #include "common/counted.h"
-#include "common/net/interface_name.h"
 #include "common/net/netlink.h"
 #include "common/nothing_left.h"
+#include "config/parse.h"
 #include "daemon/host/changes/nft_table.h"
 #include "daemon/host/dns/dns_change.h"
 #include "daemon/host/dns/names_helper.h"
@@ -37,6 +36,8 @@ namespace {
 
 /// systemd is busy while it stops many services.
 constexpr std::chrono::seconds kStopReasonPatience{3};
+/// More than TimeoutStopSec= of tunneld@.service, after which a daemon that hangs is killed.
+constexpr std::chrono::seconds kDaemonPatience{20};
 
 /// Interfaces that have a file of any kind in the run directory. Throws std::system_error if it cannot be
 /// read.
@@ -53,24 +54,8 @@ std::set<std::string> known_interfaces() {
   return interfaces;
 }
 
-/// As RestartPreventExitStatus= of our unit has it: systemd.exec(5), SERVICE_RESULT.
-bool systemd_starts_it_again() {
-  const auto variable = [](const char* name) {
-    const char* const value = std::getenv(name);
-    return std::string_view(value == nullptr ? "" : value);
-  };
-  const std::string_view result = variable("SERVICE_RESULT");
-  const std::string_view status = variable("EXIT_STATUS");
-  const bool is_refused = variable("EXIT_CODE") == "exited" && (status == "2" || status == "3");
-  return !result.empty() && result != "success" && !is_refused && restarts_on_failure(kStopReasonPatience);
-}
-
 /// Precondition: the lock of the interface is held.
 ExitCode undo_journal(const std::string& interface, Cleanup what) {
-  if (what == Cleanup::kNothing && net::interface_index(interface)) {
-    std::cout << interface << ": stays as it is for the next run\n";
-    return ExitCode::kFine;
-  }
   const auto left_closed =
       what == Cleanup::kEverything ? HostChanges::LeftClosed::kIsUndone : HostChanges::LeftClosed::kStays;
   HostChanges::LeftBehind left;
@@ -186,6 +171,12 @@ ExitCode reporting(const Action& action) {
   }
 }
 
+ExitCode refuse_because_up(const std::string& interface) {
+  std::cerr << "tunneld: " << interface << " is up (" << InterfaceLock::holder(interface)
+            << "): nothing of it is left behind\n";
+  return ExitCode::kRuntimeFailure;
+}
+
 ExitCode clean_up_one(const std::string& interface, Cleanup what) {
   return reporting([&] {
     become_owner_of_run_directory();
@@ -196,11 +187,7 @@ ExitCode clean_up_one(const std::string& interface, Cleanup what) {
       return ExitCode::kFine;
     }
     const auto lock = InterfaceLock::take(interface);
-    if (!lock) {
-      std::cerr << "tunneld: " << interface << " is up (" << InterfaceLock::holder(interface)
-                << "): nothing of it is left behind\n";
-      return ExitCode::kRuntimeFailure;
-    }
+    if (!lock) return refuse_because_up(interface);
     return undo_journal(interface, what);
   });
 }
@@ -242,23 +229,17 @@ ExitCode clean_up_all(Cleanup what) {
   return tagged != ExitCode::kFine ? tagged : result;
 }
 
-/// By what systemd says about why the service ends, and what comes next.
-Cleanup cleanup_on_stop() {
-  switch (stop_reason(kStopReasonPatience)) {
-    case StopReason::kAsked:
-      return Cleanup::kEverything;
-    case StopReason::kUnknown:
-      std::cerr << "tunneld: a kill switch stays closed, because this may be a restart: to open it, use "
-                   "`tunneld cleanup`\n";
-      return Cleanup::kAllButKillSwitch;
-    case StopReason::kByItself:
-      return systemd_starts_it_again() ? Cleanup::kNothing : Cleanup::kAllButKillSwitch;
-    case StopReason::kRestart:
-      return Cleanup::kNothing;
-    case StopReason::kShutdown:
-      break;
+enum class End : std::uint8_t { kEnded, kReplaced, kTooLate };
+
+/// Waits for the end of the daemon; kReplaced: the next one has its interface already.
+End end_of_daemon(const std::string& interface) {
+  const auto end = std::chrono::steady_clock::now() + kDaemonPatience;
+  const std::string daemon = InterfaceLock::holder(interface);
+  while (std::chrono::steady_clock::now() < end) {
+    if (InterfaceLock::wait_until_free(interface, std::chrono::milliseconds(100))) return End::kEnded;
+    if (InterfaceLock::holder(interface) != daemon) return End::kReplaced;
   }
-  return Cleanup::kAllButKillSwitch;
+  return End::kTooLate;
 }
 
 }  // namespace
@@ -268,15 +249,30 @@ ExitCode clean_up(const std::string& interface, Cleanup what) {
 }
 
 ExitCode clean_up_on_stop(const std::string& interface) {
+  const StopReason reason = stop_reason(kStopReasonPatience);
+  if (reason == StopReason::kUnknown) {
+    std::cerr << "tunneld: a kill switch stays closed, because this may be a restart: to open it, use "
+                 "`tunneld cleanup`\n";
+  }
+  if (reason != StopReason::kAsked) return ExitCode::kFine;
+  if (interface.empty()) return clean_up(interface);
   return reporting([&interface] {
+    become_owner_of_run_directory();
+    const End end = end_of_daemon(interface);
+    if (end == End::kTooLate) return refuse_because_up(interface);
     // The next daemon may be starting already, and is not to meet our lock where nothing is left.
-    if (!interface.empty() && !Journal::exists(interface) &&
-        !std::filesystem::exists(control_path(interface))) {
+    const bool is_left = Journal::exists(interface) || std::filesystem::exists(control_path(interface));
+    if (end == End::kReplaced || !is_left) {
       std::cout << interface << ": nothing to undo\n";
       return ExitCode::kFine;
     }
-    return clean_up(interface, cleanup_on_stop());
+    return clean_up(interface);
   });
+}
+
+void clean_up_after_refusal(const std::string& config) {
+  const auto interface = is_service() ? config::parse_file(config).interface_name : std::nullopt;
+  if (interface && Journal::exists(*interface)) (void)clean_up(*interface, Cleanup::kAllButKillSwitch);
 }
 
 }  // namespace tunneld::daemon

@@ -11,9 +11,6 @@ namespace tunneld::daemon {
 enum class Cleanup : std::uint8_t {
   kEverything,
   kAllButKillSwitch,  ///< which stays as the killed run has left it
-  /// Everything stays for the next run where the device is there still, because systemd keeps it (handover.h);
-  /// otherwise kAllButKillSwitch.
-  kNothing,
 };
 
 /// Undoes the journal of `interface`, or all journals if it is empty, unless a live daemon owns them. With
@@ -22,7 +19,13 @@ enum class Cleanup : std::uint8_t {
 /// what failed.
 [[nodiscard]] ExitCode clean_up(const std::string& interface, Cleanup what = Cleanup::kEverything);
 
-/// The same for the end of a service: what of it, systemd says.
+/// The same for what systemd stops together with the daemon: what is undone, and whether anything is, follows
+/// from the reason that systemd gives. Waits until the daemon has ended.
 [[nodiscard]] ExitCode clean_up_on_stop(const std::string& interface);
+
+/// A service that is refused because of its configuration is not started again (RestartPreventExitStatus= of our
+/// unit), so nobody comes who would take over or undo what a killed run has left. This does, except for a kill
+/// switch.
+void clean_up_after_refusal(const std::string& config);
 
 }  // namespace tunneld::daemon

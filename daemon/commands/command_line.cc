@@ -202,12 +202,6 @@ CLI::App* add_interface_command(CLI::App& app, const char* name, const char* wor
   return command;
 }
 
-/// As ExecStopPost= of a daemon that has ended because of the same mistakes in its configuration.
-bool was_said_by_the_start() {
-  const char* const status = std::getenv("EXIT_STATUS");
-  return status != nullptr && status == std::to_string(static_cast<int>(ExitCode::kBadUsage));
-}
-
 std::vector<std::string> level_words() {
   std::vector<std::string> words(log::kLevelWords.size());
   std::ranges::transform(log::kLevelWords, words.begin(), &log::LevelWord::word);
@@ -271,7 +265,7 @@ ExitCode run_command_line(int argc, char** argv) {
   cleanup->add_flag("--keep-closed", kept_closed, "Undo everything except a kill switch");
   bool on_stop = false;
   cleanup->add_flag("--on-stop", on_stop,
-                    "For a unit: the same, unless systemd says that it is being stopped for good");
+                    "For a unit: once the daemon has ended, as systemd's reason for the stop asks for");
 
   // Of a unit alone, so not in the help.
   CLI::App* names =
@@ -323,11 +317,15 @@ ExitCode run_command_line(int argc, char** argv) {
       return clean_up(interface, kept_closed ? Cleanup::kAllButKillSwitch : Cleanup::kEverything);
     }
   } catch (const ControlError& error) {
-    if (!*cleanup || !was_said_by_the_start()) print_error(error.what());
+    print_error(error.what());
     return error.code();
   }
   run.log_level = log::level_of(log_level);
-  if (!run.config.empty()) return run_daemon(run);
+  if (!run.config.empty()) {
+    const ExitCode code = run_daemon(run);
+    if (code == ExitCode::kBadUsage || code == ExitCode::kNotPermitted) clean_up_after_refusal(run.config);
+    return code;
+  }
   std::cerr << app.help();
   return ExitCode::kBadUsage;
 }

@@ -52,7 +52,7 @@ ExitCode bring_down(const std::string& name) {
 
 std::string interface_of(const std::string& path) {
   const config::ParseResult parsed = config::parse_file(path);
-  if (parsed.config) return parsed.config->interface.name.value;
+  if (parsed.interface_name) return *parsed.interface_name;
   std::string words = to_string(parsed.diagnostics);
   if (words.ends_with('\n')) words.pop_back();
   throw ControlError(ExitCode::kBadUsage, words);

@@ -19,6 +19,8 @@ opened() { soon '! nft list tables | grep -q tunneld' && echo "$1: NO-TABLE"; sl
 closed() { systemctl start tunneld@near; sleep 0.1; heard > /before; }
 pid() { systemctl show -p MainPID --value tunneld@near; }
 soon() { timeout 20 bash -c "until $1; do sleep 0.1; done"; }
+mistake() { sed -i 's/^{/{"nonsense": 1, /' /etc/tunneld/near.yaml; }
+no_mistake() { sed -i 's/^{"nonsense": 1, /{/' /etc/tunneld/near.yaml; }
 drop_in() { printf "[Service]\\n$1\\n" > /etc/systemd/system/tunneld@near.service.d/times.conf; systemctl daemon-reload; }
 mkdir -p /etc/systemd/system/tunneld@near.service.d
 drop_in 'RestartSec=30s\\nTimeoutStopSec=1s'
@@ -67,13 +69,30 @@ closed
 kill -KILL $(pid)
 soon 'systemctl show -p NRestarts tunneld@near | grep -q =1 && systemctl is-active -q tunneld@near'
 quiet AUTOMATIC
-echo 'nonsense: 1' >> /etc/tunneld/near.yaml
+mistake
 systemctl restart tunneld@near || echo MISTAKE
 sleep 0.5
 quiet MISTAKE
-sed -i '$ d' /etc/tunneld/near.yaml
 systemctl stop tunneld@near
 opened MISTAKE-STOP
+no_mistake
+
+closed
+grep -q tun0 /proc/net/dev && ip rule | grep -q 'not from all fwmark' && echo RULES
+mistake
+kill -KILL $(pid)
+soon 'systemctl is-failed -q tunneld@near'
+quiet KILL-MISTAKE
+ip rule | grep 'not from all fwmark' || echo RULES-GONE-AFTER-A-KILL
+systemctl stop tunneld@near
+opened KILL-MISTAKE-STOP
+no_mistake
+
+closed
+systemctl stop tunneld@near; systemctl start tunneld@near && echo STARTED-AT-ONCE
+systemctl is-active tunneld@near tunneld-kill-switch@near
+sleep 1; nft list tables | grep tunneld && echo CLOSED-AGAIN
+systemctl show -p NRestarts tunneld@near
 """
 )
 
@@ -102,11 +121,23 @@ def run(lab):
             (root / "etc/systemd/system" / name).unlink(missing_ok=True)
             (root / "etc/systemd/system" / name).symlink_to("/dev/null")
         text = boot_and_run(root, SCRIPT, seconds=120)
-    for words in ("NO-BUS", "SENDER-IS-HEARD", "SESSION", "PING-INSIDE", "tunneld"):
+    for words in (
+        "NO-BUS",
+        "SENDER-IS-HEARD",
+        "SESSION",
+        "PING-INSIDE",
+        "tunneld",
+        "RULES",
+        "RULES-GONE-AFTER-A-KILL",
+        "STARTED-AT-ONCE",
+        "active\nactive",
+        "CLOSED-AGAIN",
+        "NRestarts=0",
+    ):
         check(f"\n{words}\n" in text, f"{words!r} is missing:\n{text}")
-    for when in ("RUNNING", "RESTART", "TERM", "KILL", "AUTOMATIC", "MISTAKE"):
+    for when in ("RUNNING", "RESTART", "TERM", "KILL", "AUTOMATIC", "MISTAKE", "KILL-MISTAKE"):
         check(f"\n{when}: CLOSED\n" in text, f"{when}: it has opened:\n{text}")
-    for when in ("STOP", "HUNG", "KILL-STOP", "MISTAKE-STOP"):
+    for when in ("STOP", "HUNG", "KILL-STOP", "MISTAKE-STOP", "KILL-MISTAKE-STOP"):
         check(f"\n{when}: OPEN: " in text and f"\n{when}: NO-TABLE\n" in text, f"{when}: it has not opened:\n{text}")
     check("the kill switch stays closed; to open it, use `tunneld cleanup tun0`" in text, f"nobody is told:\n{text}")
 

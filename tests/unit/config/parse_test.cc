@@ -49,6 +49,17 @@ TEST_F(Parse, FillsInDefaults) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+TEST_F(Parse, KnowsTheInterfacesNameInSpiteOfMistakesElsewhere) {
+  const auto name_in = [this](const std::string& text) {
+    return parse_file(files_.write("broken.yaml", text)).interface_name;
+  };
+  EXPECT_EQ(name_in(std::string(kInterface) + "nonsense: 1\n"), "tun0");
+  EXPECT_EQ(name_in("interface: { name: tun0, mtu: 7 }\n"), "tun0");
+  EXPECT_EQ(name_in("interface: { private_key_file: a.key }\n"), std::nullopt);
+  EXPECT_EQ(name_in("interface: { name: \"a name\", private_key_file: a.key }\n"), std::nullopt);
+  EXPECT_EQ(name_in("interface: { name: tun0\n"), std::nullopt);
+}
+
 TEST_F(Parse, ReadsEveryOption) {
   const Config config = parse(
       "interface:\n"
