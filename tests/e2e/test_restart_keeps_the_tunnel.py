@@ -9,7 +9,7 @@ from harness import check, main, sh
 
 ALONE = True
 
-# Most of it is systemd's, for the sandboxes of three processes: 0.4 s on two quiet cores.
+# Most of it is systemd's, for the sandbox of the new daemon: 0.27 s on two quiet cores.
 LONGEST_GAP = 2.0
 
 SCRIPT = (
