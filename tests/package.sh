@@ -199,7 +199,7 @@ boot() {
   ln -s /dev/null "$booted/etc/systemd/system/systemd-udev-trigger.service"
   rm -f "$booted/etc/machine-id" "$booted/etc/systemd/system/multi-user.target.wants/NetworkManager.service"
   touch "$booted/etc/machine-id"
-  SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes timeout 300 systemd-nspawn -q -D "$booted" --machine="$machine" --boot --register=no \
+  SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes timeout 900 systemd-nspawn -q -D "$booted" --machine="$machine" --boot --register=no \
     --keep-unit --private-network --capability=all --bind=/dev/net/tun </dev/null >"$work/log" 2>&1 &
   local container=$!
   while kill -0 $container 2>/dev/null && ! grep -qs '^DONE' "$booted/result"; do sleep 1; done

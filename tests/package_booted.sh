@@ -104,6 +104,21 @@ expect 'what ran runs again' systemctl is-active tunneld@closed tunneld@server
 expect 'as the new program' test "$process" != "$(systemctl show -p MainPID --value tunneld@closed)"
 expect "no packet got outside: $before" test "$before" = "$(heard)"
 
+# The two versions take turns.
+again() {
+  local packages=(/root/package.deb /root/next.deb)
+  for round in {1..20}; do
+    systemctl restart tunneld@closed && systemctl reload tunneld@closed && dpkg -i "${packages[round % 2]}" &&
+      systemctl is-active tunneld@closed || return
+    local starts
+    starts=$(systemctl show -p NRestarts --value tunneld@closed)
+    kill -KILL "$(systemctl show -p MainPID --value tunneld@closed)" && soon is_not systemctl is-active -q tunneld@closed &&
+      soon systemctl is-active -q tunneld@closed && [ "$(systemctl show -p NRestarts --value tunneld@closed)" -gt "$starts" ] || return
+  done
+}
+expect '20 restarts, reloads, changes of version and kills' again
+expect "no packet got outside meanwhile: $before" test "$before" = "$(heard)"
+
 kill -KILL "$(systemctl show -p MainPID --value tunneld@closed)"
 expect 'it is removed right after a kill' dpkg -r tunneld
 expect 'nothing runs' is_not pgrep -x tunneld
