@@ -29,7 +29,7 @@ enum class Notice : std::uint8_t {
   kControlFrame,  ///< payload: an authenticated plaintext that is not an IP packet, from `peer` under `index`
   kConfirmed,     ///< first valid data under the keypair `index` of `peer`
   kMoved,         ///< valid data of `peer` came from another address, which its link has already
-  kMoving,        ///< valid data of `peer` came from `endpoint`; its link could not be moved so soon again
+  kMoving,        ///< valid data of `peer` under `index` came from `endpoint`; its link could not move yet
   kSourceGone,    ///< the address that we answered `peer` from is no longer ours
   kRekey,         ///< the keypair `index` of `peer` is old enough for a successor
   kLaneWanted,    ///< a worker wants a lane to `peer` under `index`; payload: the lane's number, one byte

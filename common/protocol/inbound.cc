@@ -149,10 +149,12 @@ void Inbound::note_received(Keypair& keypair, const ReceivedRun& run, const cryp
     known = peer.endpoint.get();
     // A message on another lane than 0 never counts as the newest: its counters are the lane's.
   } while (may_move && (known == nullptr || *known != run.from) && job.counter == keypair.replay.greatest() &&
-           !move(peer, known, run.from));
+           !move(keypair, job.counter, known, run.from));
 }
 
-bool Inbound::move(PeerLink& peer, const net::Endpoint* known, const net::Endpoint& to) {
+bool Inbound::move(Keypair& from, std::uint64_t counter, const net::Endpoint* known,
+                   const net::Endpoint& to) {
+  PeerLink& peer = from.peer;
   // Move it now, not when the control thread hears of it: the answer to this packet must go to the new
   // address.
   switch (peer.endpoint.move(known, to)) {
@@ -162,9 +164,9 @@ bool Inbound::move(PeerLink& peer, const net::Endpoint* known, const net::Endpoi
       tell({.notice = Notice::kMoved, .peer = peer.id, .index = 0, .endpoint = {}});
       break;
     case RoamingEndpoint::Move::kTooSoon:
-      if (!peer.move_told.exchange(true) &&
-          !tell({.notice = Notice::kMoving, .peer = peer.id, .index = 0, .endpoint = to})) {
-        peer.move_told.store(false);
+      if (peer.move_told.exchange(counter + 1) == 0 &&
+          !tell({.notice = Notice::kMoving, .peer = peer.id, .index = from.local_index, .endpoint = to})) {
+        peer.move_told.store(0);
       }
       break;
     case RoamingEndpoint::Move::kOvertaken:

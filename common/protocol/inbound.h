@@ -75,7 +75,8 @@ class Inbound {
   void note_received(Keypair& keypair, const ReceivedRun& run, const crypto::AeadJob& job, bool data,
                      bool may_move);
   /// The peer is no longer at `known`. False: nor is its endpoint, which another thread has moved meanwhile.
-  [[nodiscard]] bool move(PeerLink& peer, const net::Endpoint* known, const net::Endpoint& to);
+  [[nodiscard]] bool move(Keypair& from, std::uint64_t counter, const net::Endpoint* known,
+                          const net::Endpoint& to);
   void drop(Drop reason, PeerLink* peer);
   bool tell(const DoorRecord& record, ByteView payload = {});
 

@@ -168,6 +168,24 @@ TEST(FirstReply, AMoveToOneMoreNewAddressThanThereIsRoomForWaitsForTheControlThr
   EXPECT_EQ(where(), endpoint("203.0.113.4:4").remote);
 }
 
+TEST(FirstReply, AMoveThatWaitsIsForgottenWhenThePeerIsBackBeforeTheControlThreadHears) {
+  Answering pair(11);
+  pair.a.send(pair.b, 1);
+  pair.network.run_for(1s);
+  const auto where = [&pair] { return pair.b.tunnel->peer(pair.a_at_b).link().endpoint.get()->remote; };
+  const auto at = [](std::size_t n) { return endpoint("203.0.113.9:" + std::to_string(1000 + n)); };
+  std::size_t moves = 0;
+  while (pair.b.receive(next_datagram(pair), at(moves)), where() == at(moves).remote) ++moves;
+  pair.b.receive(next_datagram(pair), at(moves - 1));
+  pair.b.turn();
+  EXPECT_EQ(where(), at(moves - 1).remote);
+  // The next that has to wait is not forgotten, however many messages show it.
+  while (pair.b.receive(next_datagram(pair), at(moves)), where() == at(moves).remote) ++moves;
+  pair.b.receive(next_datagram(pair), at(moves));
+  pair.b.turn();
+  EXPECT_EQ(where(), at(moves).remote);
+}
+
 TEST(FirstReply, AnAddressFromTheResolverDoesNotEndMoving) {
   Answering pair(8);
   pair.a.send(pair.b, 1);

@@ -116,7 +116,7 @@ void Peer::handle(const DoorRecord& record, ByteView payload, Now now, Actions& 
     case Notice::kMoved:
       return;  // done by catch_up()
     case Notice::kMoving:
-      return moved(record.endpoint, actions);
+      return moved(record.endpoint, record.index, actions);
     case Notice::kSourceGone:
       return forget_local_address();
     case Notice::kRekey:

@@ -152,7 +152,7 @@ class Peer {
   /// An authenticated plaintext of the keypair `index` that is no IP packet. What is malformed is ignored.
   void control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions);
   void confirmed(std::uint32_t index, Now now, Actions& actions);
-  void moved(const net::Endpoint& endpoint, Actions& actions);
+  void moved(const net::Endpoint& endpoint, std::uint32_t index, Actions& actions);
   /// A worker has much to send under the keypair `index`, and its lane is not open.
   void lane_wanted(std::uint32_t index, unsigned lane, Now now, Actions& actions);
   void watch(Now now);

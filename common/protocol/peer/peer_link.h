@@ -111,8 +111,9 @@ struct PeerLink {
   net::MacTable::PortUse stations;
   FloodLimit floods;
   /// A move that could not be published is on its way through the door. Only one at a time, however often the
-  /// source of the peer's packets changes.
-  std::atomic<bool> move_told{false};
+  /// source of the peer's packets changes. One more than the counter of the newest message that could not
+  /// move the peer; 0: none is on its way.
+  std::atomic<std::uint64_t> move_told{0};
   /// Indexed by thread: one writer each.
   std::vector<TrafficCounters> traffic;
 

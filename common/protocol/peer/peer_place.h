@@ -2,6 +2,7 @@
 // on their own since (roaming_endpoint.h).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -19,6 +20,11 @@ class PeerPlace {
     link_.endpoint.allow_move(quiescence_);
   }
 
+  /// Whether a worker has moved the peer since the last call, be it there and back.
+  [[nodiscard]] bool was_elsewhere() {
+    const std::uint64_t moves = link_.endpoint.moves();
+    return std::exchange(noted_moves_, moves) != moves;
+  }
   /// Takes note of a move that a worker has made. True if the peer was at another address before.
   bool catch_up() {
     link_.endpoint.allow_move(quiescence_);
@@ -59,6 +65,7 @@ class PeerPlace {
   PeerPath& path_;
   Quiescence& quiescence_;
   std::optional<net::Endpoint> noted_;
+  std::uint64_t noted_moves_ = 0;
 };
 
 }  // namespace tunneld::protocol

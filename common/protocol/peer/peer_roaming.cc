@@ -23,6 +23,8 @@ void Peer::update_endpoint(const net::Endpoint& endpoint, Actions& actions) {
 }
 
 void Peer::note_endpoint(Actions& actions) {
+  // The worker has left the lanes, and nobody asks for them again until they are closed here.
+  if (place_.was_elsewhere()) close_lanes();
   if (place_.catch_up()) tell_move(*place_.noted(), actions);
 }
 
@@ -31,8 +33,11 @@ void Peer::tell_move(const net::Endpoint& to, Actions& actions) {
   actions.add_event({id_, Event::EndpointMoved{.endpoint = to}});
 }
 
-void Peer::moved(const net::Endpoint& endpoint, Actions& actions) {
-  link_->move_told.store(false);  // before looking, so that a later move is reported again
+void Peer::moved(const net::Endpoint& endpoint, std::uint32_t index, Actions& actions) {
+  const std::uint64_t told = link_->move_told.exchange(0);  // from now on, a later move is reported again
+  // A newer message came from where the peer is known to be: it has been there and back.
+  const Keypair* keypair = keypairs_.find(index);
+  if (keypair != nullptr && keypair->replay.greatest() >= told) return;
   update_endpoint(endpoint, actions);
 }
 

@@ -13,6 +13,7 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <thread>
 
@@ -42,9 +43,12 @@ class RoamingEndpoint {
   [[nodiscard]] Move move(const net::Endpoint* known, const net::Endpoint& to) {
     if (changing_.exchange(true)) return Move::kTooSoon;
     const Move done = published_.load() != known ? Move::kOvertaken : put(to) ? Move::kDone : Move::kTooSoon;
+    if (done == Move::kDone) moves_.store(moves_.load() + 1);
     changing_.store(false);
     return done;
   }
+  /// How often workers have moved it. A peer that is where it was may have been elsewhere meanwhile.
+  [[nodiscard]] std::uint64_t moves() const { return moves_.load(); }
 
   /// Control thread. By value: what `endpoint` was copied from may go.
   void replace(net::Endpoint endpoint, Quiescence& quiescence) {
@@ -111,6 +115,7 @@ class RoamingEndpoint {
   std::atomic<bool> changing_{false};
   std::unique_ptr<Places> places_;
   std::atomic<std::size_t> used_{0};
+  std::atomic<std::uint64_t> moves_{0};
 };
 
 }  // namespace tunneld::protocol
