@@ -76,7 +76,6 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
                      [this](const std::string& what) {
                        driver_.retry_lookups();
                        path_watch_.routes_changed(what);
-                       if (client_) client_->host_changed();
                      }),
       host_watch_(io_, host_, device_.name(), device_.interface_index()),
       connected_(io_, config().interface.bridge ? config().interface.bridge->name.value : device_.name(),
@@ -120,6 +119,7 @@ void Daemon::follow_tunnel() {
       clock_mark_.load().value_or(WallTime()),
       [this](WallTime timestamp, WallTime clock) { return clock_mark_.reserve(timestamp, clock); });
   network_watch_.on_sleep([this] { driver_.network_changed(); });
+  if (client_) network_watch_.on_neighbours([this] { client_->host_changed(); });
 }
 
 void Daemon::take_handover() {

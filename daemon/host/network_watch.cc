@@ -91,18 +91,29 @@ std::optional<std::string> NetworkWatch::may_lead_elsewhere(const net::NetworkEv
   return std::nullopt;
 }
 
+// A router changes thousands of routes that lead through gateways. Those say nothing of the networks that the host is
+// connected to itself, and a new gateway is in one that comes with an address or a link; of any other, the client
+// hears when it looks by itself, once a minute.
+bool NetworkWatch::changes_neighbours(const net::NetworkEvent& event, std::uint32_t own_index) {
+  if (significance(event, own_index)) return true;
+  const auto* route = std::get_if<net::RouteEvent>(&event);
+  return route != nullptr && !route->route.has_gateway && route->route.interface_index != 0 &&
+         route->route.interface_index != own_index;
+}
+
 void NetworkWatch::wait_for_notices() {
-  notices_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                      [this](const boost::system::error_code& error) {
-                        if (error) return;
-                        events_.clear();
-                        monitor_.read(events_);
-                        if (on_routes_ && !events_.empty()) on_routes_();
-                        for (const net::NetworkEvent& event : events_) {
-                          if (const auto words = may_lead_elsewhere(event, own_index_)) happened(*words);
-                        }
-                        wait_for_notices();
-                      });
+  notices_.async_wait(
+      boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+        if (error) return;
+        events_.clear();
+        monitor_.read(events_);
+        if (on_routes_ && !events_.empty()) on_routes_();
+        for (const net::NetworkEvent& event : events_) {
+          has_other_neighbours_ = has_other_neighbours_ || changes_neighbours(event, own_index_);
+          if (const auto words = may_lead_elsewhere(event, own_index_)) happened(*words);
+        }
+        wait_for_notices();
+      });
 }
 
 void NetworkWatch::wait_for_wake_up() {
@@ -116,6 +127,7 @@ void NetworkWatch::wait_for_wake_up() {
                       const Duration slept = slept_();
                       if (slept - std::exchange(slept_before_, slept) >= kWorthCalledSleep) {
                         has_slept_ = true;
+                        has_other_neighbours_ = true;
                         happened("slept");
                       }
                       wait_for_wake_up();
@@ -131,6 +143,7 @@ void NetworkWatch::happened(const std::string& what) {
     burst_.end();
     if (std::exchange(has_slept_, false) && on_sleep_) on_sleep_();
     on_change_(what_);
+    if (std::exchange(has_other_neighbours_, false) && on_neighbours_) on_neighbours_();
   });
 }
 

@@ -43,8 +43,12 @@ class NetworkWatch {
   /// any other.
   [[nodiscard]] static std::optional<std::string> may_lead_elsewhere(const net::NetworkEvent& event,
                                                                      std::uint32_t own_index);
+  /// Whether the host may be connected to other networks after this event.
+  [[nodiscard]] static bool changes_neighbours(const net::NetworkEvent& event, std::uint32_t own_index);
   /// Called before `on_change` when the host has slept.
   void on_sleep(std::function<void()> call) { on_sleep_ = std::move(call); }
+  /// Called after `on_change` when the host may be connected to other networks.
+  void on_neighbours(std::function<void()> call) { on_neighbours_ = std::move(call); }
 
  private:
   [[nodiscard]] static Duration slept_so_far();
@@ -56,6 +60,7 @@ class NetworkWatch {
   std::function<void(const std::string&)> on_change_;
   std::function<void()> on_routes_;
   std::function<void()> on_sleep_;
+  std::function<void()> on_neighbours_;
   net::NetlinkMonitor monitor_;
   boost::asio::posix::stream_descriptor notices_;
   boost::asio::posix::stream_descriptor clock_;  ///< timerfd that the kernel cancels when the clock is set
@@ -65,6 +70,7 @@ class NetworkWatch {
   Duration slept_before_;
   std::string what_;
   bool has_slept_ = false;
+  bool has_other_neighbours_ = false;
   Burst burst_{std::chrono::milliseconds(100), std::chrono::milliseconds(500)};
 };
 

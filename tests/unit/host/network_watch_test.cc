@@ -62,6 +62,31 @@ TEST_F(NetworkWatchTest, ABurstIsOneChange) {
   EXPECT_EQ(changes, 1);
 }
 
+TEST_F(NetworkWatchTest, RoutesByWayOfOthersChangeNoNeighbours) {
+  // Link-local addresses change by themselves for some seconds.
+  net::shell("for link in other end; do echo 1 > /proc/sys/net/ipv6/conf/$link/disable_ipv6; done");
+  boost::asio::io_context io;
+  int changes = 0, neighbours = 0;
+  NetworkWatch watch(io, kOwn, [&changes](const std::string&) { ++changes; });
+  watch.on_neighbours([&neighbours] { ++neighbours; });
+  const auto after = [&](const char* command) {
+    changes = 0;
+    neighbours = 0;
+    net::shell(command);
+    EXPECT_TRUE(run_until(io, [&] { return changes > 0; })) << command;
+    return neighbours;
+  };
+  EXPECT_EQ(after("ip route add 10.61.0.0/16 via 10.50.0.2"), 0);
+  EXPECT_EQ(after("ip route del 10.61.0.0/16"), 0);
+  EXPECT_EQ(after("ip route add blackhole 10.62.0.0/16"), 0);
+  EXPECT_EQ(after("ip rule add from 10.62.0.1 table main"), 0);
+  EXPECT_EQ(after("ip route add default via 10.50.0.2"), 1);
+  EXPECT_EQ(after("ip route add 10.61.0.0/16 dev other"), 1);
+  EXPECT_EQ(after("ip route del 10.61.0.0/16"), 1);
+  EXPECT_EQ(after("ip address add 10.51.0.1/24 dev other"), 1);
+  EXPECT_EQ(after("ip link set other down"), 1);
+}
+
 /// Sets the clock as a resume does, by so little that nobody else minds. False where that is not permitted.
 bool shift_clock(long nanoseconds) {
   timex shift{};
