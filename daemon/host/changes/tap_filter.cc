@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "common/log.h"
 #include "common/net/nftables.h"
 #include "daemon/host/changes/nft_table.h"
 
@@ -11,6 +12,23 @@ namespace tunneld::daemon {
 namespace {
 
 constexpr const char* kNetdev = "netdev";
+
+/// There are sixteen marks, and each follows from a name: no tunneld knows which others the host has.
+void warn_of_same_mark(const std::string& interface, net::Netlink& netlink) {
+  const std::uint32_t mark = peers_mark(interface);
+  try {
+    for (const net::Link& link : netlink.links()) {
+      if (link.name == interface || peers_mark(link.name) != mark) continue;
+      if (net::nft_table_comment(nft_table_name(link.name), kNetdev) != kOurNftComment) continue;
+      log::warn(
+          "the names {} and {} give what their peers send the same mark ({:#x}), so packets between their "
+          "peers may be dropped: rename one",
+          interface, link.name, mark);
+    }
+  } catch (const net::NetlinkError& error) {
+    log::debug("{}: whose mark is the same is not known: {}", interface, error.what());
+  }
+}
 
 }  // namespace
 
@@ -60,7 +78,7 @@ Preparation TapFilter::prepare(net::Netlink&) {
 }
 
 // It is made, or put in the place of ours.
-void TapFilter::apply(net::Netlink&) const {
+void TapFilter::apply(net::Netlink& netlink) const {
   const std::string name = nft_table_name(interface.name);
   const auto comment = net::nft_table_comment(name, kNetdev);
   if (comment && *comment != kOurNftComment) {
@@ -80,6 +98,7 @@ void TapFilter::apply(net::Netlink&) const {
                             " from becoming its router and from each other: do without by `switch: { "
                             "router_advertisements: true, client_to_client: true }`");
   }
+  warn_of_same_mark(interface.name, netlink);
 }
 
 bool TapFilter::takes_place_of(const TapFilter& made) {

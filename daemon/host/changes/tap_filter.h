@@ -17,7 +17,7 @@ namespace tunneld::daemon {
 /// The bits of the firewall mark that are used. High, where few others have theirs.
 inline constexpr std::uint32_t kPeersMarkBits = 0x1f000000;
 /// Of what has come from the peers of this tap. tap0 and tap1 differ in it: packets between the peers of one
-/// and of the other pass.
+/// and of the other pass. tap12 and tap21 do not: a start says so.
 [[nodiscard]] std::uint32_t peers_mark(const std::string& interface);
 
 struct TapFilter {
