@@ -181,6 +181,7 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   for (const HostChange* change : added) make(*change);
   for (const HostChange& change : later) revert(change);
   drop_dummy_address(wanted);
+  for (Present& each : present_) each.is_taken_over = false;
   // A start that fails after this must not open what a failure left closed: only a requested end does.
   if (std::exchange(inherited_closed_, false)) stays_closed_ = true;
 }

@@ -168,8 +168,9 @@ class HostChanges {
     bool is_unmade = false;
     /// As fought over, or out of reach.
     bool was_named = false;
-    /// From a run before, whose journal does not hold the content of tables.
+    /// From a run before, until the first become() is through.
     bool is_taken_over = false;
+    /// The journal of the run before does not hold the content of tables.
     bool has_old_content = false;
   };
   struct Missing {

@@ -50,6 +50,27 @@ class HostNamesLeftTest : public OwnEtcTest {
   }
 };
 
+TEST_F(HostNamesLeftTest, OnlyAStartForgivesThatThoseOfARunBeforeStay) {
+  for (const bool is_start : {true, false}) {
+    install_resolvconf(kGoodResolvconf);
+    ASSERT_EQ(in_killed_process([this] {
+                start();
+                return 0;
+              }),
+              0);
+    host_.emplace("kept", HostChanges::LeftClosed::kIsTakenOver);
+    if (!is_start) host_->become(plan());
+    install_resolvconf(kFails);
+    if (is_start) {
+      EXPECT_NO_THROW(host_->become({}));
+    } else {
+      EXPECT_THROW(host_->become({}), std::system_error);
+    }
+    install_resolvconf(kGoodResolvconf);
+    host_.reset();
+  }
+}
+
 TEST_F(HostNamesLeftTest, AProgramThatHangsIsWaitedForBrieflyAndLessAndLess) {
   install_resolvconf(kGoodResolvconf);
   start();
