@@ -15,6 +15,7 @@
 #include "daemon/handover.h"
 #include "daemon/host/dns/names_helper.h"
 #include "daemon/host/interface_lock.h"
+#include "daemon/host/journal.h"
 #include "daemon/host/privilege.h"
 #include "daemon/host/run_directory.h"
 #include "daemon/logging.h"
@@ -82,6 +83,7 @@ ExitCode run_daemon(const RunOptions& options) {
           parsed.config->interface.name.value, InterfaceLock::holder(parsed.config->interface.name.value)));
       return ExitCode::kRuntimeFailure;
     }
+    Journal::set_aside_of_other_namespaces(parsed.config->interface.name.value);
     return start(options.config, std::move(*parsed.config), std::move(*keys.keys))->run();
   } catch (const net::TunError& error) {
     log_last_words(error.what());

@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <sstream>
 #include <string_view>
 #include <system_error>
 
@@ -42,6 +43,30 @@ std::string read_all(const net::FileDescriptor& file, const std::filesystem::pat
     if (length == 0) return text;
     text.append(part.data(), static_cast<std::size_t>(length));
   }
+}
+
+/// The last one. nullopt where there is none, or no journal that is to be trusted.
+std::optional<JournalOwner> owner_of(const std::filesystem::path& path) {
+  const net::FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  if (!file.is_open()) return std::nullopt;
+  try {
+    check_origin(file, path);
+  } catch (const JournalError&) {
+    return std::nullopt;
+  }
+  std::optional<JournalOwner> owner;
+  std::istringstream lines(read_all(file, path));
+  for (std::string line; std::getline(lines, line);) {
+    const Json json = Json::parse(line).value_or(nullptr);
+    if (json.contains("owner")) owner = JournalOwner::from_json(json["owner"]);
+  }
+  return owner;
+}
+
+/// `network_namespace`: like "net:[4026531840]".
+std::filesystem::path path_aside(const std::string& interface, std::string network_namespace) {
+  std::erase_if(network_namespace, [](char c) { return c < '0' || c > '9'; });
+  return journal_path(interface + "@" + network_namespace);
 }
 
 /// Whether the changes of `owner` still exist and may be undone here. Throws JournalError.
@@ -89,6 +114,24 @@ Journal::Journal(const std::string& interface)
   }
 }
 
+void Journal::set_aside_of_other_namespaces(const std::string& interface) {
+  const std::filesystem::path path = journal_path(interface);
+  const JournalOwner self = JournalOwner::self();
+  if (const auto owner = owner_of(path); owner && owner->network_namespace != self.network_namespace &&
+                                         owner->boot == self.boot && !owner->is_alive() &&
+                                         owner->namespace_exists()) {
+    const std::filesystem::path aside = path_aside(interface, owner->network_namespace);
+    if (std::filesystem::exists(aside)) return;  // and the constructor says so
+    std::filesystem::rename(path, aside);
+    log::warn(
+        "what a run of {} has changed in another network namespace ({}) stays there: `tunneld cleanup` there "
+        "undoes it",
+        interface, owner->network_namespace);
+  }
+  const std::filesystem::path own = path_aside(interface, self.network_namespace);
+  if (std::filesystem::exists(own) && !std::filesystem::exists(path)) std::filesystem::rename(own, path);
+}
+
 bool Journal::exists(const std::string& interface) {
   std::error_code ignored;
   return std::filesystem::exists(journal_path(interface), ignored);
@@ -120,6 +163,11 @@ void Journal::read_pending() {
     }
   }
   if (owner && !is_ours_to_undo(*owner, path_)) {
+    if (owner->boot == JournalOwner::self().boot && !pending_.empty()) {
+      log::warn(
+          "what a run has changed in {}, a network namespace that is gone or hidden from us, is forgotten",
+          owner->network_namespace);
+    }
     pending_.clear();
     size_ = 0;
   }

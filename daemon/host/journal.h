@@ -46,6 +46,10 @@ class Journal {
   /// another network namespace, or if somebody else could have written it; std::system_error.
   explicit Journal(const std::string& interface);
   [[nodiscard]] static bool exists(const std::string& interface);
+  /// For a start: what a dead run has left in another network namespace cannot be undone here. Its journal becomes
+  /// IF@NAMESPACE.journal, which `tunneld cleanup` and the next start in that namespace find. Precondition: the
+  /// interface's lock is held. Throws std::system_error.
+  static void set_aside_of_other_namespaces(const std::string& interface);
 
   /// By id, in the order in which they were made.
   [[nodiscard]] const std::map<std::uint64_t, HostChange>& pending() const { return pending_; }

@@ -259,6 +259,12 @@ void leave_journal(const std::filesystem::path& path, const char* key, const Jso
   chmod(path.c_str(), 0600);
 }
 
+/// The number in "net:[4026531840]".
+std::string digits_of(std::string network_namespace) {
+  std::erase_if(network_namespace, [](char c) { return c < '0' || c > '9'; });
+  return network_namespace;
+}
+
 TEST_F(JournalTest, AProcessThatHasOnlyThePidOfTheOwnerIsNotTheOwner) {
   leave_journal(path_, "pid", getpid());
   EXPECT_THAT(pending(Journal("tun0")), ::testing::ElementsAre(address(1)));
@@ -291,6 +297,31 @@ TEST_F(JournalTest, WhatWasDoneInAnotherNetworkNamespaceIsNotUndoneHere) {
   close(ends[1]);
   leave_journal(path_, "network_namespace", name.data());
   EXPECT_THROW(Journal("tun0"), JournalError);
+  // A start leaves it to that one, and goes on.
+  Journal::set_aside_of_other_namespaces("tun0");
+  EXPECT_TRUE(Journal("tun0").pending().empty());
+  const std::string left = read_file(directory_.path() / ("tun0@" + digits_of(name.data()) + ".journal"));
+  EXPECT_THAT(left, ::testing::HasSubstr("10.0.0.1/24"));
+  // A second one is refused, or the first would be lost.
+  leave_journal(path_, "network_namespace", name.data());
+  Journal::set_aside_of_other_namespaces("tun0");
+  EXPECT_THROW(Journal("tun0"), JournalError);
+}
+
+TEST_F(JournalTest, WhatAStartInAnotherNetworkNamespaceHasSetAsideIsTheNextStartsInThisOne) {
+  const std::string here = digits_of(JournalOwner::self().network_namespace);
+  leave_journal(directory_.path() / ("tun0@" + here + ".journal"), "pid", 1);
+  Journal::set_aside_of_other_namespaces("tun0");
+  EXPECT_THAT(pending(Journal("tun0")), ::testing::ElementsAre(address(1)));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory_.path()), {}), 1);
+}
+
+TEST_F(JournalTest, OfALiveProcessNothingIsSetAside) {
+  WaitingProcess other([] { (new Journal("tun0"))->record(address(1)); });
+  ASSERT_TRUE(other.is_ready());
+  const std::string before = read_file(path_);
+  Journal::set_aside_of_other_namespaces("tun0");
+  EXPECT_EQ(read_file(path_), before);
 }
 
 TEST_F(JournalTest, AFileThatOthersCouldHaveWrittenIsRefused) {
