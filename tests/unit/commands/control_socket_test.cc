@@ -197,13 +197,17 @@ TEST_F(ControlSocketTest, MoreThan32ConnectionsAreRefusedAndSilentOnesLeaveAfter
 }
 
 TEST_F(ControlSocketTest, WithoutADescriptorLeftWaitsInsteadOfSpinning) {
+  using namespace std::chrono_literals;
+  EXPECT_EQ(ControlSocket::Patience().after_failed_accept, 200ms);
+  serve({.after_failed_accept = 50ms});
   accept_fault = EMFILE;
   failed_accepts = 0;
+  const auto begin = std::chrono::steady_clock::now();
   const auto fd = connect_raw();
-  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  while (failed_accepts < 3 && std::chrono::steady_clock::now() - begin < 20s) std::this_thread::yield();
+  EXPECT_GE(failed_accepts, 3);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 100ms) << "a try each 50 ms";
   accept_fault = 0;
-  EXPECT_GE(failed_accepts, 1);
-  EXPECT_LE(failed_accepts, 4) << "a try each 200 ms";
   EXPECT_EQ(exchange(fd, "{\"command\": \"status\"}\n"), "{\"answer\":42}\n");
 }
 

@@ -1,11 +1,13 @@
-#include <array>
-#include <cstdio>
 #include <optional>
 #include <string>
+#include <variant>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/net/interface_name.h"
+#include "common/net/netlink_monitor.h"
 #include "daemon/host/host_changes.h"
 #include "tests/unit/addresses.h"
 #include "tests/unit/commands/every_change.h"
@@ -18,18 +20,30 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using LeftClosed = HostChanges::LeftClosed;
 
-/// What `ip monitor` says of our device, our protocol and our rules while `work` is done.
+/// What the kernel says of addresses, routes and rules while `work` is done, apart from the device "other", which
+/// takes a while for its link-local address.
 template <typename Work>
 std::string monitored(const Work& work) {
-  FILE* const monitor = popen("timeout 3 ip monitor address route rule", "r");
-  net::shell("sleep 0.5");
+  const std::uint32_t other = net::interface_index("other").value();
+  net::NetlinkMonitor monitor;
   work();
-  std::string output;
-  std::array<char, 4096> part;
-  while (const std::size_t length = fread(part.data(), 1, part.size(), monitor))
-    output.append(part.data(), length);
-  pclose(monitor);
-  return output;
+  std::vector<net::NetworkEvent> events;
+  monitor.read(events);
+  std::string told;
+  for (const net::NetworkEvent& event : events) {
+    if (const auto* address = std::get_if<net::AddressEvent>(&event)) {
+      if (address->address.interface_index != other)
+        told += "address " + address->address.address.to_string() + "\n";
+    } else if (const auto* route = std::get_if<net::RouteEvent>(&event)) {
+      if (route->route.interface_index != other)
+        told += "route " + route->route.destination.to_string() + "\n";
+    } else if (const auto* rule = std::get_if<net::RuleEvent>(&event)) {
+      told += "rule " + std::to_string(rule->rule.priority) + "\n";
+    } else if (std::holds_alternative<net::Resynchronise>(event)) {
+      told += "more than is known\n";
+    }
+  }
+  return told;
 }
 
 class HostTakeoverTest : public KeptDeviceTest {
@@ -69,7 +83,8 @@ TEST_F(HostTakeoverTest, WhatIsWantedStillIsNotTouched) {
 TEST_F(HostTakeoverTest, WhatIsWantedNoMoreGoesAndWhatIsNewComes) {
   {
     HostChanges host("kept", LeftClosed::kIsTakenOver);
-    host.become(everything_with_changes());
+    EXPECT_THAT(monitored([&host] { host.become(everything_with_changes()); }),
+                HasSubstr("route 10.21.0.0/16"));
     const std::string changed = host_state();
     EXPECT_THAT(changed, HasSubstr("mtu 1300"));
     EXPECT_THAT(changed, HasSubstr("10.21.0.0/16 dev kept"));

@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#include "tests/unit/net/asleep.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::net {
@@ -230,8 +231,8 @@ TEST_F(TunDeviceTest, DeletionWakesAReaderThatSleeps) {
   TunDevice device({.name = "vpn0"});
   bring_up(device);
   TunQueue& queue = device.queues()[0];
-  std::thread deleter([] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::thread deleter([reader = gettid()] {
+    wait_until_asleep(reader);
     shell("ip link del vpn0");
   });
   Bytes buffer;
@@ -309,8 +310,8 @@ TEST_F(TunDeviceTest, AMultiQueueDeviceThatSomebodyUsesIsBusy) {
   EXPECT_EQ(refusal({.name = "vpn0", .queues = 2, .may_attach = true}), Reason::kBusy);
   EXPECT_EQ(refusal({.name = "vpn0", .may_attach = true}), Reason::kBusy);
   // Whoever was killed a moment ago is waited for.
-  std::jthread end([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::jthread end([&other, opener = gettid()] {
+    wait_until_asleep(opener);
     other.reset();
   });
   TunDevice device({.name = "vpn0", .queues = 2, .may_attach = true});

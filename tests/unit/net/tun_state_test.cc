@@ -11,6 +11,7 @@
 
 #include "common/net/tun_device.h"
 #include "common/net/tun_driver.h"
+#include "tests/unit/net/asleep.h"
 #include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::net {
@@ -114,8 +115,8 @@ TEST_F(TunStateTest, AUserThatWasKilledAMomentAgoIsWaitedFor) {
   shell("ip tuntap add dev dev0 mode tun");
   const TunState before = state_of("dev0", DeviceKind::kTun);
   auto killed = std::make_unique<TunDevice>(TunOptions{.name = "dev0", .may_attach = true});
-  std::jthread end([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  std::jthread end([&killed, restorer = gettid()] {
+    wait_until_asleep(restorer);
     killed.reset();
   });
   EXPECT_TRUE(restore("dev0", before));
