@@ -1,4 +1,4 @@
-// `tunneld --config FILE`: read the configuration, take the lock, run; and what ends it becomes an exit code.
+// `tunneld --config FILE`: reads the configuration, takes the lock, runs, and turns the end into an exit code.
 #include "daemon/run.h"
 
 #include <cstdint>
@@ -27,7 +27,8 @@ namespace {
 /// Ports below it need CAP_NET_BIND_SERVICE (ip(7)).
 constexpr std::uint16_t kFirstFreePort = 1024;
 
-/// A start that fails takes nothing of the run before along to the next try. Throws as Daemon's constructor.
+/// If the start fails, discards what the last run has left for this one, so that the next try begins clean.
+/// Throws as Daemon's constructor.
 std::unique_ptr<Daemon> start(const std::string& path, config::Config config, config::Keys keys) {
   const std::string interface = config.interface.name.value;
   try {
@@ -56,20 +57,20 @@ ExitCode run_daemon(const RunOptions& options) {
   start_own_names_helper(begin_logging);
   config::KeysResult keys = config::load_keys(*parsed.config, config::NotPermitted::kIsError);
   try {
-    // Root's eyes see who is in the way.
+    // While we are root: other users cannot see which process holds the port or the interface.
     if (::geteuid() == 0) net::remember_holders(port, parsed.config->interface.name.value);
     give_up_power(has_low_port);
   } catch (const std::system_error& error) {
     print_error(error.what());
     return ExitCode::kRuntimeFailure;
   }
-  // From here on there may be other threads.
+  // No thread may be started before this point, because privileges are given up by the calling thread only.
   begin_logging();
   if (!keys.keys) {
     print_diagnostics(keys.diagnostics);
     return ExitCode::kBadUsage;
   }
-  // By the log, because printing waits for whoever reads.
+  // Logged, not printed, because printing waits for the reader.
   for (const config::Diagnostic& warning : parsed.diagnostics) log::warn("{}", to_string(warning));
   for (const config::Diagnostic& warning : keys.diagnostics) log::warn("{}", to_string(warning));
 

@@ -6,9 +6,9 @@
 namespace tunneld::daemon {
 namespace {
 
-/// Strangers have addresses, too, as many as they like.
+/// Strangers can make us look up any number of addresses.
 constexpr std::size_t kMostKnown = 4096;
-/// Links that stand on one another: a VLAN on a bond on a port.
+/// Links can be stacked: a VLAN on a bond on a port.
 constexpr int kMostLayers = 8;
 
 }  // namespace
@@ -28,13 +28,13 @@ std::optional<std::string> BridgeGuard::refuses(const net::Endpoint& endpoint) {
     const net::ResolvedRoute route =
         netlink_.resolve_route(endpoint.remote.address, endpoint.remote.scope_id, mark_);
     words = leads_to_bridge(route.interface_index);
-    if (words) words = "the way to it is through " + *words;
+    if (words) words = "the route to it leads through " + *words;
   } catch (const net::NetlinkError&) {
-    // Without a route nothing is sent.
+    // Without a route nothing can be sent, so there is nothing to refuse.
   }
   if (!words && endpoint.local_interface != 0) {
     words = leads_to_bridge(endpoint.local_interface);
-    if (words) words = "it comes in by " + *words;
+    if (words) words = "its packets come in through " + *words;
   }
   if (known_.size() >= kMostKnown) forget();
   known_[key] = words;
@@ -52,7 +52,7 @@ std::optional<std::string> BridgeGuard::leads_to_bridge(std::uint32_t index) {
     try {
       link = netlink_.link(now);
     } catch (const net::NetlinkError&) {
-      continue;  // gone meanwhile
+      continue;  // removed in the meantime
     }
     if (first.empty()) first = link.name;
     const bool is_port = std::ranges::find(members_, link.name) != members_.end();
@@ -62,7 +62,7 @@ std::optional<std::string> BridgeGuard::leads_to_bridge(std::uint32_t index) {
                                                       : ", a port of " + bridge_ + tap;
       return first == link.name ? first + what : first + ", which leads to " + link.name + what;
     }
-    // A port of the bridge leads there; so does a VLAN on it, and a veth whose other end is one.
+    // A port leads to the bridge; so do a VLAN on a port, and a veth whose other end is a port.
     if (link.master != 0) next.push_back(link.master);
     if (link.lower != 0) next.push_back(link.lower);
   }

@@ -26,14 +26,14 @@ bool is_small(const net::IpPrefix& network) {
   return network.length >= (network.address.is_v4() ? kShortestPublicIpv4 : kShortestPublicIpv6);
 }
 
-/// IPv6 link-local lookups name their interface, so a full tunnel does not take them anyway.
+/// A lookup for an IPv6 link-local address names its interface, so it bypasses a full tunnel anyway.
 bool is_left_alone(const net::IpAddress& address) {
   return net::is_multicast(address) || net::is_loopback(address) ||
          (!address.is_v4() && net::is_link_local(address));
 }
 
-/// Whose routes are those of addresses and of prefixes that a router has announced to be on the link: the
-/// kernel's, and RTPROT_RA of NetworkManager and systemd-networkd, which take the announcements in its place.
+/// Protocols of routes that come from addresses and from prefixes that a router has announced as on-link: the
+/// kernel's, and RTPROT_RA of NetworkManager and systemd-networkd, which handle advertisements in its place.
 constexpr std::array<std::uint8_t, 2> kMakers{RTPROT_KERNEL, RTPROT_RA};
 
 bool leads_to_neighbours(const net::Route& route) {
@@ -42,7 +42,7 @@ bool leads_to_neighbours(const net::Route& route) {
 }
 
 bool may_matter(const net::NetworkEvent& event) {
-  // With its address, or its link, an IPv4 route goes without a notice of its own.
+  // When its address or link goes, an IPv4 route disappears without a notice of its own.
   if (std::holds_alternative<net::Resynchronise>(event) || std::holds_alternative<net::AddressEvent>(event) ||
       std::holds_alternative<net::LinkEvent>(event))
     return true;

@@ -1,9 +1,11 @@
-// The networks that this host is connected to by its other interfaces; a full tunnel leaves them outside.
+// The networks that this host is connected to by its other interfaces. They stay outside of a full tunnel.
 //
-// They are those of its addresses, and IPv6 prefixes that a router has announced to be on the link: routes of
-// the kernel's own making, or of who takes such announcements in its place. What a DHCP server adds as routes does
-// not count, or it could take any traffic out of the tunnel (CVE-2024-3661); nor may it do so with the
-// address that it gives: public networks count up to a size, and up to a number.
+// These are the networks of its addresses, and IPv6 prefixes that a router has announced as on-link. Their
+// routes are made by the kernel, or by the program that handles router advertisements in its place.
+//
+// A DHCP server must not be able to pull traffic out of the tunnel (CVE-2024-3661). So the routes that it
+// gives do not count; and because the address that it gives comes with a network, public networks count only
+// up to a limited size and number.
 #pragma once
 
 #include <cstddef>
@@ -26,16 +28,17 @@ inline constexpr unsigned kShortestPublicIpv4 = 22;
 inline constexpr unsigned kShortestPublicIpv6 = 64;
 inline constexpr std::size_t kMostPublicNetworks = 4;  ///< of each family
 
-/// Of the main table's routes, in order and each once. `own_index`: where the tunnel's own networks are.
+/// Those of the main table's routes, sorted, without repetitions. `own_index`: the interface of the tunnel's
+/// own networks.
 [[nodiscard]] std::vector<net::IpPrefix> connected_networks(const std::vector<net::Route>& routes,
                                                             std::uint32_t own_index);
-/// As they are now. Throws net::NetlinkError.
+/// Asks the kernel. Throws net::NetlinkError.
 [[nodiscard]] std::vector<net::IpPrefix> connected_networks(net::Netlink& netlink,
                                                             const std::string& own_name);
 
 class ConnectedNetworks {
  public:
-  /// `own_name`: the interface where the tunnel's own networks are. `on_change` is called shortly after they
+  /// `own_name`: the interface of the tunnel's own networks. `on_change` is called shortly after the networks
   /// have changed. Throws std::system_error, net::NetlinkError.
   ConnectedNetworks(boost::asio::io_context& io, std::string own_name, std::function<void()> on_change);
   ConnectedNetworks(const ConnectedNetworks&) = delete;

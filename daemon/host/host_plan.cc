@@ -14,33 +14,34 @@
 namespace tunneld::daemon {
 namespace {
 
-/// 1500 outside, less IPv6 and UDP headers and the 32 bytes of a data message.
+/// 1500 bytes outside, minus the IPv6 and UDP headers and the 32 bytes of a data message.
 constexpr std::uint32_t kDefaultMtu = 1420;
-/// The same less 6 bytes of an ETHERNET message, an Ethernet header, and a VLAN tag: 1396.
+/// The same minus 6 bytes of an ETHERNET message, an Ethernet header, and a VLAN tag: 1396.
 constexpr std::uint32_t kDefaultTapMtu = kDefaultMtu - protocol::kEthernetRoom;
-/// What the stations on a bridge take for granted: the bridge drops what is too large for a port of it.
+/// The stations on a bridge expect this; the bridge drops packets that are too large for one of its ports.
 constexpr std::uint32_t kBridgedMtu = 1500;
 
-/// wg-quick's choice too: mark and table of a full tunnel. Two of them on a host need a mark each.
+/// Mark and table of a full tunnel, as in wg-quick. Two full tunnels on a host need different marks.
 constexpr std::uint32_t kOwnMark = 51820;
 /// Between kFirstRulePriority and kLastRulePriority (changes/rule.h).
 constexpr std::uint32_t kLocalNetworksPriority = 32700;
 constexpr std::uint32_t kFullTunnelPriority = 32701;
-/// And above, so that two full tunnels, which differ in their marks, do not want the very same rule.
+/// A range, because two full tunnels must not make identical rules: the mark chooses the priority in it.
 constexpr std::uint32_t kConnectedPriority = 32500;
 constexpr std::uint32_t kConnectedPriorities = 199;
 
-/// With its address the kernel makes a route to the interface's own network, in the main table.
+/// The kernel makes the route to the interface's own network itself when the address is added, in the main
+/// table.
 bool is_connected(const HostPlan& plan, const net::IpPrefix& network) {
   return plan.table == net::kMainTable && std::ranges::any_of(plan.addresses, [&](const auto& address) {
            return address.length <= network.length && address.contains(network.address);
          });
 }
 
-/// The route first and the rule that leads to it last, so that there is no moment without a way.
+/// The route comes first and the rule that leads to it last, so that there is a route at every moment.
 void add_full_tunnel(const HostPlan& plan, net::Family family, std::vector<HostChange>& changes) {
   const bool v4 = family == net::Family::kIpv4;
-  // Without it, a strict reverse path filter would look for the answers' way back without their mark.
+  // Otherwise a strict reverse path filter ignores the mark when it looks up the route back for an answer.
   if (v4) changes.emplace_back(SysctlSet{.name = "net/ipv4/conf/all/src_valid_mark", .value = "1"});
   changes.emplace_back(
       RouteAdded{.interface = {plan.place()},
@@ -69,7 +70,7 @@ void add_full_tunnel(const HostPlan& plan, net::Family family, std::vector<HostC
                                   .invert = true}});
 }
 
-/// In a table of its own a default route has no rules beside it: what stays local is no part of the route.
+/// A default route in another table comes without rules, so local networks are cut out of the route itself.
 std::vector<net::IpPrefix> around_local_networks(const HostPlan& plan, const net::IpPrefix& network) {
   std::vector<net::IpPrefix> pieces{network};
   if (network.length != 0) return pieces;
@@ -77,7 +78,7 @@ std::vector<net::IpPrefix> around_local_networks(const HostPlan& plan, const net
   return pieces;
 }
 
-/// The device last: whatever it lets in finds the bridge complete.
+/// The device comes last, so that the bridge is complete when the first frame arrives through it.
 void add_bridge(const HostPlan& plan, std::vector<HostChange>& changes) {
   const Interface bridge{plan.bridge->name.value};
   if (plan.bridge->create) {
@@ -91,7 +92,7 @@ void add_bridge(const HostPlan& plan, std::vector<HostChange>& changes) {
 
 void add_routes(const HostPlan& plan, std::vector<HostChange>& changes) {
   if (!plan.table) return;
-  // As wg-quick does: one route for each allowed IP that is not reached anyway.
+  // As wg-quick does: one route for each allowed IP that has no route yet.
   std::set<net::IpPrefix> seen;
   for (const net::IpPrefix& network : plan.allowed_ips) {
     if (plan.is_full_tunnel(network.address.family())) continue;
@@ -108,7 +109,7 @@ void add_routes(const HostPlan& plan, std::vector<HostChange>& changes) {
 
 void add_dns(const HostPlan& plan, std::vector<HostChange>& changes) {
   if (plan.hold_dns || (plan.dns_servers.empty() && plan.dns_search.empty())) return;
-  // Servers that come without a domain of their own are meant for every name.
+  // Servers without search domains are meant for every name.
   const bool all_names = !plan.dns_servers.empty() && (plan.takes_everything() || plan.dns_search.empty());
   changes.emplace_back(DnsSet{.interface = {plan.place()},
                               .servers = plan.dns_servers,
@@ -123,13 +124,13 @@ bool knows(const HostPlan& plan, net::Family family) {
 }
 
 void add_firewall(const HostPlan& plan, std::vector<HostChange>& changes) {
-  // Before the link, so that there is no moment without the rules, and undone after it.
+  // Made before the link comes up and undone after it is gone, so that there is no moment without the rules.
   if (auto table = firewall_of(plan)) changes.emplace_back(std::move(*table));
   if (plan.no_routers || plan.isolates_peers) {
     changes.emplace_back(TapFilter{
         .interface = {plan.interface}, .isolates = plan.isolates_peers, .is_wish = !plan.bridge.has_value()});
   }
-  // The bridge may have its routers elsewhere.
+  // A bridge may have legitimate routers behind its other ports.
   if (plan.no_routers && !plan.bridge) {
     for (const char* name : {"accept_ra", "accept_redirects"}) {
       changes.emplace_back(SysctlSet{.name = "net/ipv6/conf/" + plan.interface + "/" + name,
@@ -145,7 +146,7 @@ void add_firewall(const HostPlan& plan, std::vector<HostChange>& changes) {
   }
 }
 
-/// What a server has been given to route is where its packets come from: rules for it hold there as well.
+/// A server's packets may come from any of the routes accepted from it, so its access rules cover them, too.
 std::vector<config::PeerConfig> with_accepted_routes(std::vector<config::PeerConfig> peers,
                                                      const AcceptedConfig& accepted) {
   for (config::PeerConfig& peer : peers) {
@@ -187,7 +188,7 @@ bool HostPlan::takes_everything() const {
 
 std::uint32_t fwmark_of(const config::Config& config) {
   if (config.interface.fwmark != 0) return config.interface.fwmark;
-  // What a server pushes may become a full tunnel later, and sockets are marked before.
+  // Sockets are marked at the start, and a server may push a full tunnel later.
   if (config.client) return kOwnMark;
   for (const config::PeerConfig& peer : config.peers) {
     for (const auto& network : peer.allowed_ips) {
@@ -234,7 +235,7 @@ HostPlan host_plan(const config::Config& config, const AcceptedConfig& accepted,
     const auto is_it = [&](const net::IpPrefix& own) { return own.address == address; };
     if (std::ranges::none_of(plan.addresses, is_it)) plan.addresses.push_back(net::IpPrefix::of(address));
   }
-  // One route for all that lease from the pool, now and later.
+  // One route for all clients with an address from the pool, now and later.
   if (config.server) {
     for (const auto& network : config.server->value.pool) plan.allowed_ips.push_back(network.value);
   }
@@ -283,7 +284,7 @@ std::vector<HostChange> changes_of(const HostPlan& plan) {
     changes.emplace_back(LinkAddress{.interface = {plan.interface}, .address = *plan.mac_address});
   }
   if (plan.bridge) add_bridge(plan, changes);
-  // Up first: the kernel takes routes only on a link that is up. What is a port has no addresses of its own.
+  // First, because the kernel accepts routes only on a link that is up. A port has no addresses of its own.
   changes.emplace_back(LinkUp{.interface = {plan.interface},
                               .mtu = plan.mtu,
                               .link_local = plan.link_local_stays || (plan.is_tap && !plan.bridge)});

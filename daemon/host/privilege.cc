@@ -25,12 +25,12 @@ namespace tunneld::daemon {
 
 namespace {
 
-/// Capabilities below 32, as bits: all that are of interest here.
+/// A bit for each capability below 32; no other is of interest here.
 using Capabilities = std::uint32_t;
 constexpr Capabilities kNetAdmin = 1U << CAP_NET_ADMIN;
 constexpr Capabilities kLowPorts = 1U << CAP_NET_BIND_SERVICE;
 constexpr Capabilities kOthersFiles = 1U << CAP_DAC_OVERRIDE | 1U << CAP_CHOWN | 1U << CAP_FOWNER;
-/// As the unit's LimitMEMLOCK: root had needed none. Bytes.
+/// As the unit's LimitMEMLOCK, in bytes. Root itself is not limited.
 constexpr rlim_t kLockedMemory = 128U << 20U;
 
 /// None where they cannot be read.
@@ -43,11 +43,12 @@ Capabilities permitted_capabilities() {
 void keep_only(Capabilities kept) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
-  // A service's system call filter may forbid the call where there is nothing to give up.
+  // The call is avoided if there is nothing to give up, because a service's system call filter may forbid it.
   if (syscall(SYS_capget, &header, sets) == 0 && sets[0].permitted == kept && sets[0].effective == kept &&
       sets[1].permitted == 0)
     return;
-  // The shipped unit's filter, where a drop-in lets it be root's: what is left then is what the unit gives.
+  // With a drop-in that lets the shipped unit run as root, its filter forbids the call. The capabilities that
+  // remain are those of the unit.
   const bool is_units = sets[1].permitted == 0 && (sets[0].permitted & ~(kept | kLowPorts)) == 0;
   sets[1] = {};
   sets[0] = {.effective = kept, .permitted = kept, .inheritable = 0};
@@ -55,35 +56,35 @@ void keep_only(Capabilities kept) {
     fail(errno, "giving up capabilities");
 }
 
-/// Programs that we start (nftables' child process) have it as they have under the unit: of root they would
-/// inherit it, of another user only so.
+/// For the programs that we start (nftables' child process): root's child processes would inherit the
+/// capabilities, those of another user need ambient ones. It is the same under the unit.
 void hand_on(Capabilities kept) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
   sets[0] = {.effective = kept, .permitted = kept, .inheritable = kept};
-  if (syscall(SYS_capset, &header, sets) != 0) fail(errno, "handing on capabilities");
+  if (syscall(SYS_capset, &header, sets) != 0) fail(errno, "passing capabilities on to child processes");
   for (unsigned one = 0; one < 32; ++one) {
     if (((kept >> one) & 1U) != 0 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, one, 0, 0) != 0)
-      fail(errno, "handing on capabilities");
+      fail(errno, "passing capabilities on to child processes");
   }
 }
 
-/// What a program that we start would get back as root.
+/// Limits the bounding set: otherwise a program that we start as root would get all capabilities back.
 void bound_to(Capabilities kept) {
   for (int one = 0;; ++one) {
     const int is_in = prctl(PR_CAPBSET_READ, one, 0, 0, 0);
     if (is_in < 0) return;
     const bool stays = one < 32 && ((kept >> one) & 1U) != 0;
-    // A container may have taken CAP_SETPCAP away, with most of the others.
+    // In a container, CAP_SETPCAP may be missing, like most of the others.
     if (is_in == 1 && !stays && prctl(PR_CAPBSET_DROP, one, 0, 0, 0) != 0 && errno != EPERM)
       fail(errno, "giving up capabilities");
   }
 }
 
-/// If that is the service's user, and we could become it.
+/// The service's user, if it owns the run directory and we are root.
 std::optional<config::ServiceUser> service_in_its_run_directory() {
   struct stat directory {};
-  // The user database is not asked without need: that may take its time.
+  // The user database is asked only if necessary, because that may take long.
   if (::geteuid() != 0 || ::stat(run_directory().c_str(), &directory) != 0 || directory.st_uid == 0)
     return std::nullopt;
   const auto service = config::service_user();
@@ -97,7 +98,7 @@ void become(const config::ServiceUser& service) {
     fail(errno, "becoming user " + std::to_string(service.user));
 }
 
-/// Root's memory was locked without a limit.
+/// Root could lock any amount of memory; another user is limited.
 void raise_limit_of_locked_memory() {
   rlimit limit{};
   if (::getrlimit(RLIMIT_MEMLOCK, &limit) != 0 || limit.rlim_cur >= kLockedMemory) return;
@@ -112,7 +113,8 @@ void go_on_with(Capabilities kept, const std::optional<config::ServiceUser>& ser
   if (service) become(*service);
   keep_only(kept);
   if (service) hand_on(kept);
-  // The change of user, and of what it may do, has made it open to others of that user again.
+  // Changing the user or the capabilities has reset it to fs.suid_dumpable, which may allow other processes of
+  // that user to trace this one.
   prctl(PR_SET_DUMPABLE, 0);
 }
 
@@ -127,21 +129,21 @@ void give_up_low_ports() {
     return;
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_NET_BIND_SERVICE, 0, 0) != 0)
     fail(errno, "giving up capabilities");
-  // What is permitted to who is not root is, after this, what is ambient.
+  // After execve(), a process that is not root has only its ambient capabilities.
   std::ifstream file("/proc/self/cmdline");
   std::vector<std::string> words;
   for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  // By its path, after which the kernel names a process.
+  // By its real path, because the kernel names the process after it.
   std::error_code unknown;
   ::execv(std::filesystem::read_symlink("/proc/self/exe", unknown).c_str(), arguments.data());
-  fail(errno, "beginning anew without CAP_NET_BIND_SERVICE");
+  fail(errno, "starting again without CAP_NET_BIND_SERVICE");
 }
 
 void give_up_power(bool has_low_port) {
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(errno, "giving up programs that are setuid");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(errno, "setting no_new_privs");
   if (::geteuid() != 0) return;
   remember_first_process();
   raise_limit_of_locked_memory();
@@ -153,7 +155,7 @@ bool has_power_for_names() {
 }
 
 void keep_power_for_names() {
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(errno, "giving up programs that are setuid");
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(errno, "setting no_new_privs");
   go_on_with(kOthersFiles, std::nullopt);
 }
 
@@ -174,10 +176,10 @@ std::string missing_for_root(const std::vector<HostChange>& wanted) {
       if (!command.empty() && !is_as_wished(change, netlink)) commands += "\n    " + command;
     }
   } catch (const std::exception&) {
-    // What was found out so far is better than nothing.
+    // The commands found so far are better than none.
   }
   if (commands.empty()) return ": run as root, or with CAP_NET_ADMIN";
-  return "; root has to do this before:" + commands;
+  return "; root has to run this first:" + commands;
 }
 
 }  // namespace tunneld::daemon

@@ -14,7 +14,7 @@ def run(lab):
     a.ip("route", "add", "203.0.113.2/32", "via", "192.0.2.9", "dev", "br0")
     machine.ip("address", "add", "192.0.2.9/24", "dev", "wire")
     warning = a.run(lab.tunneld, "check", "--config", a.config_path, "--plan").stdout
-    check("the way to it is through br0" in warning, f"check --plan warns: {warning}")
+    check("the route to it leads through br0" in warning, f"check --plan warns: {warning}")
 
     seen = machine.directory / "seen"
     capture = machine.popen("tcpdump", "-n", "-l", "-i", "wire", "udp", stdout=open(seen, "wb"))
@@ -22,7 +22,7 @@ def run(lab):
     daemon = lab.start(a, a.config_path)
     a.ping("10.9.0.2", count=3, wait=1)
     check(
-        "peer b" in daemon.log() and "the way to it is through br0, the bridge of tap0" in daemon.log(), "the log names it"
+        "peer b" in daemon.log() and "the route to it leads through br0, the bridge of tap0" in daemon.log(), "the log names it"
     )
     peer = daemon.peer("b")
     check(peer["state"] == "refused" and "through br0" in peer["note"], f"status: {peer}")

@@ -95,7 +95,7 @@ def run(lab):
     for path in a.run_directory.iterdir():
         os.chown(path, NOBODY, NOBODY)
     write(persist=True)
-    log = fails("root has to do this before", code=3, wrapper=unprivileged)
+    log = fails("root has to run this first", code=3, wrapper=unprivileged)
     for command in ("ip address add 10.9.0.1/24 dev tun0", "ip address add fd09::1/64 dev tun0"):
         check(command in log, f"the log does not name '{command}':\n{log}")
         a.run(*command.split())

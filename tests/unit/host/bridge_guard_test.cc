@@ -34,14 +34,14 @@ class BridgeGuardTest : public net::NamespaceTest {
 };
 
 TEST_F(BridgeGuardTest, AWayOverTheBridgeIsRefusedAndNamed) {
-  EXPECT_EQ(refusal(at("10.1.0.7")), "the way to it is through br0, the bridge of tap0");
+  EXPECT_EQ(refusal(at("10.1.0.7")), "the route to it leads through br0, the bridge of tap0");
   EXPECT_EQ(refusal(at("10.9.0.7")), "");
 }
 
 TEST_F(BridgeGuardTest, SoIsAWayThroughAPortOrTheTunnelItself) {
   net::shell("ip route add 192.0.2.0/24 dev eth1 && ip route add 198.51.100.0/24 dev tap0");
   EXPECT_NE(refusal(at("192.0.2.1")).find("eth1"), std::string::npos);
-  EXPECT_EQ(refusal(at("198.51.100.1")), "the way to it is through tap0, the tunnel itself");
+  EXPECT_EQ(refusal(at("198.51.100.1")), "the route to it leads through tap0, the tunnel itself");
 }
 
 TEST_F(BridgeGuardTest, ALinkThatStandsOnThePortLeadsThereToo) {
@@ -56,7 +56,7 @@ TEST_F(BridgeGuardTest, ALinkThatStandsOnThePortLeadsThereToo) {
 
 TEST_F(BridgeGuardTest, WhoCallsInByTheBridgeIsRefusedWhereverTheWayBackLeads) {
   const std::uint32_t bridge = net::interface_index("br0").value();
-  EXPECT_EQ(refusal(at("10.9.0.7", bridge)), "it comes in by br0, the bridge of tap0");
+  EXPECT_EQ(refusal(at("10.9.0.7", bridge)), "its packets come in through br0, the bridge of tap0");
   EXPECT_EQ(refusal(at("10.9.0.7", net::interface_index("eth0").value())), "");
 }
 
@@ -76,7 +76,7 @@ TEST_F(BridgeGuardTest, TheMarkOfTheOuterPacketsDecidesTheWay) {
   net::shell("ip rule add fwmark 7 table 77 && ip route add 10.9.0.0/24 dev br0 table 77");
   EXPECT_EQ(refusal(at("10.9.0.7")), "");
   guard_->set_mark(7);
-  EXPECT_EQ(refusal(at("10.9.0.7")), "the way to it is through br0, the bridge of tap0");
+  EXPECT_EQ(refusal(at("10.9.0.7")), "the route to it leads through br0, the bridge of tap0");
 }
 
 }  // namespace
