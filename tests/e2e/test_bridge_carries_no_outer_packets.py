@@ -22,7 +22,8 @@ def run(lab):
     daemon = lab.start(a, a.config_path)
     a.ping("10.9.0.2", count=3, wait=1)
     check(
-        "peer b" in daemon.log() and "the route to it leads through br0, the bridge of tap0" in daemon.log(), "the log names it"
+        "peer b" in daemon.log() and "the route to it leads through br0, the bridge of tap0" in daemon.log(),
+        "the log names it",
     )
     peer = daemon.peer("b")
     check(peer["state"] == "refused" and "through br0" in peer["note"], f"status: {peer}")

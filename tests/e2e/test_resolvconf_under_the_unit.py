@@ -61,7 +61,7 @@ def run(lab):
     ):
         check(f"\n{words} \n" in text, f"{words}:\n{text}")
     check(
-        "-a has done what tunneld needs, and failed at something else" in text and "Read-only file system" in text,
+        "-a has set our name servers, but reports an error" in text and "Read-only file system" in text,
         f"what the hook said:\n{text}",
     )
     check("\nMISSING" not in text and "cannot be put back" not in text, text)

@@ -23,9 +23,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// How often a silent child is asked whether it has ended, milliseconds.
+/// How often we check whether a silent child has ended, in milliseconds.
 constexpr int kLook = 10;
-/// Of its output, in a line of the log, bytes.
+/// How much of its output a log line quotes, in bytes.
 constexpr std::size_t kTold = 400;
 
 net::FileDescriptor input_with(const std::string& text) {
@@ -37,7 +37,7 @@ net::FileDescriptor input_with(const std::string& text) {
   return input;
 }
 
-/// A process group of its own, so that its children can be ended with it.
+/// The child gets its own process group, so that its children can be killed with it.
 pid_t start(const std::vector<std::string>& words, int input, int output) {
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
@@ -61,7 +61,7 @@ pid_t start(const std::vector<std::string>& words, int input, int output) {
   std::string path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   std::array<char*, 2> environment{path.data(), nullptr};
   pid_t child = 0;
-  // What it writes is for everybody to read, whatever a service's umask keeps for itself.
+  // The files that it writes must be readable for everybody, even if the service's umask is stricter.
   const mode_t own_mask = ::umask(022);
   const int error =
       ::posix_spawn(&child, words.front().c_str(), &files, &attributes, arguments.data(), environment.data());
@@ -72,8 +72,8 @@ pid_t start(const std::vector<std::string>& words, int input, int output) {
   return child;
 }
 
-/// What the pipe holds now, at most: a program that prints without end must not keep us here. False: nobody
-/// holds the other end any more.
+/// Reads at most what the pipe holds now, so that a program that prints without end cannot block us. False:
+/// all writers have closed the pipe.
 bool take(int pipe, std::string& text) {
   std::array<char, 65536> part;
   const ssize_t length = ::read(pipe, part.data(), part.size());
@@ -130,13 +130,13 @@ ProgramEnd run_program(const std::vector<std::string>& words, const std::string&
 std::string in_words(const ProgramEnd& end) {
   std::string words;
   if (!end.in_time) {
-    words = "killed, because it took too long";
+    words = "killed because it took too long";
   } else if (WIFEXITED(end.status)) {
     words = "exit code " + std::to_string(WEXITSTATUS(end.status));
   } else {
     words = "ended by signal " + std::to_string(WTERMSIG(end.status));
   }
-  // One line of the log, whatever a program prints.
+  // Joined, because it must stay one log line whatever the program prints.
   std::string said;
   for (const char c : end.output) {
     if (c == '\n' || c == '\r') {

@@ -23,16 +23,18 @@ namespace {
 constexpr const char* kResolvConf = "/etc/resolv.conf";
 constexpr const char* kResolvconfRecords = "/run/resolvconf";
 
-/// Somebody else's name servers must not be asked to follow our tunnel. Throws std::system_error.
+/// Programs in other network namespaces must not get our tunnel's name servers. Throws std::system_error.
 void expect_ours(const std::string& path) {
   const Whose whose = whom_serves(path);
   if (whose == Whose::kOurs) return;
   const char* why =
       whose == Whose::kOthers
-          ? " belongs to another network namespace; give this one its own (ip-netns(8), "
+          ? " belongs to another network namespace: give this namespace its own (ip-netns(8), "
             "/etc/netns/NAME/resolv.conf)"
-          : " may belong to another network namespace, which cannot be told here; give this one its own "
-            "(ip-netns(8), /etc/netns/NAME/resolv.conf), or say that it is (`dns: { own_resolver: true }`)";
+          : " may belong to another network namespace, and tunneld cannot find out: give this namespace its "
+            "own (ip-netns(8), /etc/netns/NAME/resolv.conf), or, if it does not, set `dns: { own_resolver: "
+            "true "
+            "}`";
   throw std::system_error(EXDEV, std::generic_category(), path + why);
 }
 
@@ -42,17 +44,19 @@ void apply_to_file(const DnsSet& set) {
   });
 }
 
-/// From one file. False: they are not in it.
+/// False: our lines are not in `file`.
 bool remove_lines(const DnsSet& set, const std::string& file) {
   bool is_ours = false;
   const auto edit = [&](const std::optional<std::string>& present) -> std::optional<std::string> {
     is_ours = present && has_dns_lines(*present, set.interface.name);
     if (!is_ours) return std::nullopt;
-    // Not where `ip netns exec` has not put us this time: these are of another tunnel with the same name.
+    // If this run was not started by the same `ip netns exec` as the last one, these lines belong to another
+    // tunnel of the same name.
     if (!set.own_resolver) expect_ours(file);
     return without_dns_lines(*present, set.interface.name);
   };
-  // A tunneld that hangs with the lock must not leave the host with the name servers of a tunnel that is gone.
+  // kWrites: the host must not keep the name servers of a dead tunnel because another tunneld hangs with the
+  // lock.
   edit_resolv_conf(file, edit, set.made_file && file == set.file ? Emptied::kGoes : Emptied::kStays,
                    LockedOut::kWrites);
   return is_ours;
@@ -61,7 +65,7 @@ bool remove_lines(const DnsSet& set, const std::string& file) {
 Undone undo_in_file(const DnsSet& set) {
   bool was_there = false;
   std::exception_ptr first;
-  // What keeps us from one must not leave our lines in the other.
+  // An error with one file must not leave our lines in the other one.
   const auto attempt = [&](const auto& remove) {
     try {
       was_there = remove() || was_there;
@@ -70,7 +74,7 @@ Undone undo_in_file(const DnsSet& set) {
     }
   };
   attempt([&] { return remove_lines(set, set.file); });
-  // Links may lead elsewhere now, and somebody may have taken our lines along.
+  // /etc/resolv.conf may lead to another file now, into which somebody may have copied our lines.
   attempt([&] { return real_resolv_conf(set.place) != set.file && remove_lines(set, set.place); });
   if (first) std::rethrow_exception(first);
   return was_there ? Undone::kDone : Undone::kNotOurs;
@@ -82,8 +86,8 @@ bool is_link(const std::string& path) {
 }
 
 Standing standing_in_file(const DnsSet& set) {
-  // Who re-points a link takes the whole matter over (systemd-resolved, NetworkManager); who puts a file in
-  // its place has only written the file, as a DHCP client does.
+  // A program that changes the link takes over the management of name servers (systemd-resolved,
+  // NetworkManager). One that replaces it by a file has only written the file, like a DHCP client.
   if (real_resolv_conf(set.place) != set.file)
     return is_link(set.place) ? Standing::kOthersKeep : Standing::kMissing;
   const auto text = read_resolv_conf(set.file);
@@ -92,7 +96,7 @@ Standing standing_in_file(const DnsSet& set) {
 }
 
 Standing standing_at_resolvconf(const DnsSet& set) {
-  // The program writes it in place: empty for a moment.
+  // resolvconf writes the file in place, so it is empty for a moment.
   if (read_resolv_conf(kResolvConf).value_or("").empty()) return Standing::kStands;
   if (find_resolvconf(kResolvConf) != set.program) return Standing::kOthersKeep;
   const Record record = record_state(set.place, set.servers);
@@ -144,7 +148,8 @@ Followed follow_dns(DnsSet& set) {
         remove_lines(set, set.file);
       }
     } catch (const std::system_error& error) {
-      log::warn("our lines stay in {}, which nothing leads to any more: {}", set.file, error.what());
+      log::warn("cannot remove our name servers from {}, to which /etc/resolv.conf no longer leads: {}",
+                set.file, error.what());
       is_left = true;
     }
   }
@@ -156,7 +161,7 @@ Followed follow_dns(DnsSet& set) {
 
 bool is_at_same_place(const DnsSet& one, const DnsSet& other) {
   if (one.keeper != other.keeper || one.interface.name != other.interface.name) return false;
-  // Links have numbers there, and files and records our name.
+  // systemd-resolved identifies a link by its index; files and records have our interface's name.
   if (one.keeper == DnsKeeper::kResolved) return one.interface.index == other.interface.index;
   return one.place == other.place && one.file == other.file;
 }
@@ -222,7 +227,7 @@ Standing dns_standing(const DnsSet& set) {
 }
 
 std::string dns_taker(const DnsSet& set, Standing standing) {
-  // What its keeper has written says nothing of who has asked for that.
+  // resolvconf and systemd-resolved write the file for others, so its author says nothing about who asked.
   if (set.keeper != DnsKeeper::kFile && standing != Standing::kOthersKeep) return {};
   try {
     return author_of(read_resolv_conf(kResolvConf).value_or(""));
@@ -236,8 +241,8 @@ std::vector<std::string> dns_places(const DnsSet& set) {
   if (set.keeper == DnsKeeper::kResolvconf) {
     for (std::string& place : resolvconf_places(set.place)) places.push_back(std::move(place));
   }
-  // It writes them whenever a link's settings change, and when it starts; what it keeps of each link is in a
-  // directory that only its own user may look into.
+  // systemd-resolved writes these files when a link's settings change, and at its start. Its records of the
+  // links are in a directory that only its own user may read.
   if (set.keeper == DnsKeeper::kResolved) {
     places.emplace_back("/run/systemd/resolve/stub-resolv.conf");
     places.emplace_back("/run/systemd/resolve/resolv.conf");

@@ -41,26 +41,26 @@ using Milliseconds = std::chrono::milliseconds;
 
 constexpr const char* kHelperSocket = "/run/tunneld-names.socket";
 constexpr const char* kHostsFile = "/etc/resolv.conf";
-/// Where NetworkManager's is, to which /etc/resolv.conf may have led when our lines were written.
+/// NetworkManager's file: /etc/resolv.conf may have led to it when our lines were written.
 constexpr const char* kNetworkManagersFile = "/run/NetworkManager/resolv.conf";
-/// Bytes; the largest set of servers and domains that a configuration can have is well below.
+/// In bytes; well above the largest set of servers and domains that a configuration can have.
 constexpr std::size_t kLongestLine = 256U << 10U;
-/// For the other side to speak, which has its words ready.
+/// How long we wait for a line from the other side, which has it ready.
 constexpr Milliseconds kWords{2000};
-/// Longer than anybody asks for.
+/// Longer than any daemon asks for.
 constexpr Milliseconds kMostPatience{15'000};
 constexpr Milliseconds kIdle{30'000};
-/// After a connection that could not be accepted, which is still there.
+/// The pause after a failed accept(): the connection stays in the queue, so an immediate retry would fail, too.
 constexpr Milliseconds kPause{200};
 
-/// Device and inode of /etc/resolv.conf as this process sees it; null if there is none.
+/// Device and inode of /etc/resolv.conf in this process' mount namespace; null if there is no such file.
 Json identity_of_file() {
   struct stat status {};
   if (::stat(kHostsFile, &status) != 0) return nullptr;
   return {status.st_dev, status.st_ino};
 }
 
-/// A number that only the sockets of one network namespace have (socket(7)); nullopt before Linux 5.14.
+/// The cookie of a socket's network namespace (socket(7)), which identifies it; nullopt before Linux 5.14.
 std::optional<std::uint64_t> namespace_of(int socket) {
   std::uint64_t cookie = 0;
   socklen_t length = sizeof cookie;
@@ -103,7 +103,7 @@ struct Address {
   socklen_t length = sizeof(sockaddr_un);
 };
 
-/// Of the helper that we have started.
+/// The address of the helper that we have started ourselves.
 std::optional<Address> own_helper;
 
 Address helper_address() {
@@ -114,16 +114,15 @@ Address helper_address() {
   return address;
 }
 
-/// The answer to a request.
 Json ask_helper(const char* what, const DnsSet& set, Milliseconds patience) {
   const net::FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.is_open()) fail(errno, kHelperSocket);
-  // It has others to serve, and may have to be started.
+  // The helper may have to be started first, and may be busy with other daemons.
   set_patience(socket.get(), patience + kWords);
   const Address address = helper_address();
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address.name), address.length) != 0) {
     const int error = errno;
-    // Our own has died: from the next time on we do it ourselves.
+    // Our own helper has died: from the next request on, we try without it.
     if (error == ECONNREFUSED) own_helper.reset();
     fail(error == EAGAIN ? ETIMEDOUT : error, kHelperSocket);
   }
@@ -138,7 +137,7 @@ Json ask_helper(const char* what, const DnsSet& set, Milliseconds patience) {
   return answer;
 }
 
-/// Without the words that every std::system_error of that number ends with.
+/// The message without the standard text of its errno at the end, which the daemon adds again.
 std::string own_words(const std::system_error& error) {
   std::string words = error.what();
   const std::string end = ": " + error.code().message();
@@ -151,22 +150,25 @@ Json failure(int error, const std::string& words) {
 }
 
 Json answer_to(const Json& request) {
-  // Whoever asks has looked at its own file, and from another mount namespace means that.
+  // A daemon in another mount namespace sees, and means, another file.
   if (request.at("file") != identity_of_file())
-    return failure(EXDEV, "the helper for name servers sees another /etc/resolv.conf than the daemon");
+    return failure(
+        EXDEV,
+        "the helper for name servers (tunneld-names.service) sees another /etc/resolv.conf than this "
+        "daemon");
   const auto asked = DnsSet::from_json(request.at("set"));
   const auto set = asked ? vetted(*asked) : std::nullopt;
-  if (!set) return failure(EINVAL, "not a request of tunneld's");
+  if (!set) return failure(EINVAL, "the helper for name servers has refused an invalid request");
   const auto patience =
       std::clamp(Milliseconds(request.at("patience").get<std::int64_t>()), Milliseconds(100), kMostPatience);
   const std::string what = request.at("do").get<std::string>();
   if (what == "undo") return {{"undone", static_cast<int>(undo_dns(*set, patience))}};
-  if (what != "apply") return failure(EINVAL, "not a request of tunneld's");
+  if (what != "apply") return failure(EINVAL, "the helper for name servers has refused an invalid request");
   apply_dns(*set, patience);
   return {{"undone", static_cast<int>(Undone::kDone)}};
 }
 
-/// Whether anybody has a journal, with name servers to take back perhaps.
+/// Whether any tunneld has a journal, and so perhaps name servers to remove.
 bool is_still_needed() {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(run_directory(), error)) {
@@ -182,7 +184,7 @@ bool is_served(int socket) {
          config::is_trusted_owner(peer.uid);
 }
 
-/// Whose requests a helper takes.
+/// Whose requests a helper accepts: those from its network namespace, or those of its parent process.
 enum class Serves : std::uint8_t { kItsNetwork, kItsParent };
 
 void serve_one(int socket, Serves serves) {
@@ -190,12 +192,14 @@ void serve_one(int socket, Serves serves) {
   Json answer;
   try {
     const Json request = Json::parse(receive_line(socket)).value_or(nullptr);
-    // Only sockets of the parent's network see the own helper's, which has no file.
-    answer = serves == Serves::kItsParent || is_of_our_network(socket)
-                 ? answer_to(request)
-                 : failure(EXDEV,
-                           "the helper for name servers serves another network namespace: where a tunneld in "
-                           "this one is to set `dns`, start it as root with a TUNNELD_RUN_DIR of root's");
+    // A helper of one daemon needs no check: its socket has no file, so only its own namespace can reach it.
+    answer =
+        serves == Serves::kItsParent || is_of_our_network(socket)
+            ? answer_to(request)
+            : failure(EXDEV,
+                      "the helper for name servers (tunneld-names.service) is in another network "
+                      "namespace: to use `dns` in this one, start tunneld as root with a TUNNELD_RUN_DIR "
+                      "that belongs to root");
   } catch (const std::system_error& error) {
     answer = failure(error.code().value(), own_words(error));
   } catch (const std::exception& error) {
@@ -208,7 +212,7 @@ void serve_one(int socket, Serves serves) {
   }
 }
 
-/// False: nobody has come for a while.
+/// False: nobody has connected for a while.
 bool serve_next(int listener, Serves serves) {
   pollfd waiting{.fd = listener, .events = POLLIN, .revents = 0};
   const int ready = ::poll(&waiting, 1, static_cast<int>(kIdle.count()));
@@ -223,23 +227,24 @@ bool serve_next(int listener, Serves serves) {
   return true;
 }
 
-/// A socket with a name of the kernel's choice, which nobody has to remove.
+/// A socket with an abstract name that the kernel chooses, so there is no file to remove.
 net::FileDescriptor listen_for_us(Address& address) {
   net::FileDescriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const sockaddr any{.sa_family = AF_UNIX, .sa_data = {}};
   if (!listener.is_open() || ::bind(listener.get(), &any, sizeof any.sa_family) != 0 ||
       ::listen(listener.get(), 8) != 0 ||
       ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address.name), &address.length) != 0)
-    fail(errno, "the helper for name servers");
+    fail(errno, "cannot listen for the helper for name servers");
   return listener;
 }
 
 [[noreturn]] void serve_parent(int listener, pid_t parent, const std::function<void()>& begin) {
   try {
-    // What ends the parent also comes to us; but it still has something to take back then.
+    // Signals that end the parent also come to this process, but the parent still needs it to remove its name
+    // servers.
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) ::signal(number, SIG_IGN);
     keep_power_for_names();
-    // What systemd has kept of the device is the daemon's alone.
+    // The descriptors of the device that systemd has kept are for the daemon alone.
     constexpr int kOnly = SD_LISTEN_FDS_START;
     if (listener != kOnly && ::dup3(listener, kOnly, O_CLOEXEC) < 0) fail(errno, "dup3");
     ::close_range(kOnly + 1, ~0U, 0);
@@ -257,13 +262,13 @@ net::FileDescriptor listen_for_us(Address& address) {
 
 void start_own_names_helper(const std::function<void()>& begin) {
   if (::geteuid() != 0 || is_roots_work_the_services() || !find_resolvconf(kHostsFile)) return;
-  // It could do nothing that we cannot.
+  // Without these capabilities, a helper could do no more than we can.
   if (!has_power_for_names()) return;
   Address address;
   const net::FileDescriptor listener = listen_for_us(address);
   const pid_t parent = ::getpid();
   const pid_t child = ::fork();
-  if (child < 0) fail(errno, "the helper for name servers");
+  if (child < 0) fail(errno, "cannot start the helper for name servers");
   if (child == 0) serve_parent(listener.get(), parent, begin);
   own_helper = address;
 }
@@ -290,7 +295,7 @@ Undone undo_by_helper(const DnsSet& set, Milliseconds patience) {
 }
 
 std::optional<DnsSet> vetted(DnsSet set) {
-  // A program could take a name that begins with a dash for an option.
+  // A program could mistake a name that begins with a dash for an option.
   if (!config::is_interface_name(set.interface.name) || set.interface.name.front() == '-')
     return std::nullopt;
   switch (set.keeper) {
@@ -299,7 +304,7 @@ std::optional<DnsSet> vetted(DnsSet set) {
       return set;
     case DnsKeeper::kResolvconf:
       set.place = resolvconf_record(set.interface.name);
-      // Gone, or not in charge any more, it has something to take back all the same.
+      // If there is none any more, or another keeper, the old program's record still has to be removed.
       if (const auto program = find_resolvconf(kHostsFile)) set.program = *program;
       return is_resolvconf(set.program) ? std::optional(set) : std::nullopt;
     case DnsKeeper::kFile:
@@ -313,7 +318,7 @@ std::optional<DnsSet> vetted(DnsSet set) {
 }
 
 void serve_names() {
-  if (::sd_listen_fds(1) != 1) fail(ENOTSOCK, "tunneld-names.socket starts this");
+  if (::sd_listen_fds(1) != 1) fail(ENOTSOCK, "only tunneld-names.socket can start this command");
   const int listener = SD_LISTEN_FDS_START;
   while (serve_next(listener, Serves::kItsNetwork) || is_still_needed()) {
   }

@@ -26,9 +26,9 @@ namespace {
 
 /// include/uapi/linux/nsfs.h from Linux 6.18 on.
 constexpr ino_t kInitialNamespace = 0xEFFFFFF9U;
-/// Of the thread: setns(2) moves threads, not processes.
+/// The thread's, because setns(2) moves threads, not processes.
 constexpr const char* kOurs = "/proc/thread-self/ns/net";
-/// What systemd binds itself as process 1, before it starts anything.
+/// Sockets that systemd binds as process 1, before it starts other programs.
 constexpr std::array kSystemdSockets{"/run/systemd/private", "/run/systemd/notify"};
 
 bool is_same(const struct stat& one, const struct stat& other) {
@@ -47,7 +47,7 @@ std::string namespace_of_mount(const std::string& path) {
     std::string id, parent, device, root, place;
     fields >> id >> parent >> device >> root >> place;
     if (place != real) continue;
-    // The last one is on top. /etc may be a mount of its own, or lie in a subvolume.
+    // The last mount is on top. /etc may be a separate mount, or be in a subvolume.
     constexpr std::string_view kDirectory = "/netns/";
     const std::size_t start = root.rfind(kDirectory);
     const std::size_t first = start == std::string::npos ? root.size() : start + kDirectory.size();
@@ -57,7 +57,7 @@ std::string namespace_of_mount(const std::string& path) {
   return name;
 }
 
-/// nullopt where that is no named namespace (any more).
+/// nullopt if there is no namespace of that name (any more).
 std::optional<bool> is_our_namespace(const std::string& name) {
   struct stat ours {};
   struct stat named {};
@@ -65,7 +65,7 @@ std::optional<bool> is_our_namespace(const std::string& name) {
   return is_same(ours, named);
 }
 
-/// What remember_first_process() has seen: its network namespace, and its root.
+/// What remember_first_process() has found: the network namespace and root directory of process 1.
 struct FirstProcess {
   std::optional<struct stat> network_namespace;
   net::FileDescriptor root;
@@ -76,11 +76,11 @@ FirstProcess& first_process() {
   return first;
 }
 
-/// kUnknown where process 1 may not be looked at, and could not before.
+/// kUnknown if we may not look at process 1, and could not earlier either.
 Whose namespace_of_first_process() {
   struct stat ours {};
   struct stat first {};
-  // Where we are process 1 ourselves, in a PID namespace of our own, it proves nothing.
+  // If we are process 1 ourselves, in our own PID namespace, its network namespace proves nothing.
   if (::getpid() == 1 || ::stat(kOurs, &ours) != 0) return Whose::kUnknown;
   if (::stat("/proc/1/ns/net", &first) != 0) {
     if (!first_process().network_namespace) return Whose::kUnknown;
@@ -89,7 +89,7 @@ Whose namespace_of_first_process() {
   return is_same(ours, first) ? Whose::kOurs : Whose::kOthers;
 }
 
-/// As process 1 sees it.
+/// stat(2) as process 1 sees the path.
 bool stat_of_first_process(const std::string& path, struct stat& there) {
   if (::stat(("/proc/1/root" + path).c_str(), &there) == 0) return true;
   const net::FileDescriptor& root = first_process().root;
@@ -164,7 +164,7 @@ Whose find_whom_serves(const std::string& path) {
   }
   const Whose host = find_host_namespace();
   if (host != Whose::kOthers) return host;
-  // Process 1 may have another file there.
+  // Process 1 may see another file under this path.
   struct stat here {};
   struct stat there {};
   if (::stat(path.c_str(), &here) != 0 || !stat_of_first_process(path, there)) return Whose::kUnknown;

@@ -24,21 +24,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// glibc reads a few lines; whatever is larger is something else.
+/// glibc reads a few lines; a larger file is no resolv.conf.
 constexpr std::size_t kLargest = 1U << 20;
-/// So often is a file tried that changes while it is edited.
+/// The number of tries if the file changes while it is edited.
 constexpr int kEdits = 5;
-/// For other tunnelds, which write for some milliseconds.
+/// Other tunnelds hold the lock for some milliseconds only.
 constexpr auto kLockPatience = 1000ms;
-/// No interface's file: those end in .lock, .journal or .sock.
+/// It cannot be an interface's file: those end in .lock, .journal or .sock.
 constexpr const char* kLock = "resolv.conf-lock";
 
-/// Where the links lead, also if there is no file yet.
+/// The file that the links lead to, whether or not it exists.
 std::filesystem::path real_path(const std::string& path) {
   std::error_code error;
   auto real = std::filesystem::canonical(path, error);
   if (error) real = std::filesystem::weakly_canonical(std::filesystem::path(path), error);
-  // Where there is no file, asking what it is sets an error as well.
+  // Separate, because symlink_status() also sets it if there is no file, which is no error here.
   std::error_code no_file;
   if (!error && std::filesystem::is_symlink(std::filesystem::symlink_status(real, no_file))) {
     const auto target = std::filesystem::read_symlink(real, error);
@@ -54,11 +54,11 @@ void write_whole_file(int fd, const std::string& text, const std::string& path) 
   if (::fsync(fd) != 0) fail(errno, path);
 }
 
-/// Whether other tunnelds are kept away meanwhile.
+/// Whether the lock keeps other tunnelds away from the file in the meantime.
 enum class Kept : std::uint8_t { kAway, kNot };
 
-/// One name for all of us, so that what a kill leaves is taken up by the next; and another for who writes
-/// without the lock, so that nobody renames a file that somebody else is writing.
+/// All tunnelds use one name, so that the next one cleans up after a kill. A tunneld without the lock uses
+/// another one, so that nobody renames a file that somebody else is writing.
 std::filesystem::path hidden_name(const std::filesystem::path& path, Kept kept) {
   return path.parent_path() /
          ("." + path.filename().string() + (kept == Kept::kAway ? ".tunneld" : ".tunneld-late"));
@@ -66,11 +66,11 @@ std::filesystem::path hidden_name(const std::filesystem::path& path, Kept kept) 
 
 enum class Replaced : std::uint8_t {
   kYes,
-  kNo,       ///< the directory does not let us
-  kChanged,  ///< it is not `expected` any more, and was left alone
+  kNo,       ///< impossible in this directory
+  kChanged,  ///< the file differs from `expected` and was left alone
 };
 
-/// What is to be there; nullopt: no file.
+/// The text that the file must still have; nullopt: no file.
 using Expected = std::optional<std::string>;
 
 Replaced replace(const std::filesystem::path& path, const std::string& text, const Expected& expected,
@@ -87,7 +87,7 @@ Replaced replace(const std::filesystem::path& path, const std::string& text, con
     if (existed && ::fchown(file.get(), before.st_uid, before.st_gid) != 0) fail(errno, hidden);
     if (::fchmod(file.get(), mode) != 0) fail(errno, hidden);
     write_whole_file(file.get(), text, hidden);
-    // As late as can be: writing to a disk takes its time.
+    // As late as possible, because writing to a disk takes time.
     if (read_resolv_conf(path) != expected) {
       ::unlink(hidden.c_str());
       return Replaced::kChanged;
@@ -102,7 +102,7 @@ Replaced replace(const std::filesystem::path& path, const std::string& text, con
   return Replaced::kYes;
 }
 
-/// False: it is not `expected` any more, and was left alone.
+/// False: the file differs from `expected` and was left alone.
 bool write_real(const std::filesystem::path& real, const std::string& text, const Expected& expected,
                 Kept kept) {
   const Replaced replaced = is_mounted_upon(real) ? Replaced::kNo : replace(real, text, expected, kept);
@@ -112,16 +112,15 @@ bool write_real(const std::filesystem::path& real, const std::string& text, cons
   return true;
 }
 
-/// As write_real(). One that its directory does not let go (a mount of its own, a service's sandbox) is
-/// emptied.
+/// As write_real(). A file that cannot be removed (a mount, a service's sandbox) is emptied.
 bool remove_real(const std::filesystem::path& real, const Expected& expected) {
   if (read_resolv_conf(real) != expected) return false;
   if (::unlink(real.c_str()) != 0 && errno != ENOENT) write_in_place(real, "");
   return true;
 }
 
-/// Other tunnelds are kept away while it lives; nullopt: they do not let us, and we write all the same. One
-/// lock for all files: who shares one may reach it by different paths.
+/// Keeps other tunnelds away while the lock lives. nullopt: another one holds it, and we write without it.
+/// There is one lock for all files, because tunnelds may reach the same file by different paths.
 std::optional<SharedLock> lock_edits(const std::string& path, LockedOut locked_out) {
   auto lock = SharedLock::take(kLock, kLockPatience);
   if (lock || locked_out == LockedOut::kWrites) return lock;
@@ -130,7 +129,7 @@ std::optional<SharedLock> lock_edits(const std::string& path, LockedOut locked_o
 
 struct Content {
   std::string text;
-  /// Bytes after the text that a kill has left there, see write_in_place().
+  /// The number of zeros after the text, which a kill has left there (see write_in_place()).
   std::size_t zeros = 0;
 };
 
@@ -165,14 +164,15 @@ bool has_hidden(const std::filesystem::path& real) {
          ::lstat(hidden_name(real, Kept::kNot).c_str(), &info) == 0;
 }
 
-/// And it can be taken away: nobody waits for a lock to find out that a directory is read-only.
+/// Whether a kill has left something that we can remove. A read-only directory counts as nothing, so that
+/// nobody waits for the lock in vain.
 bool has_half_written(const std::filesystem::path& real, const std::optional<Content>& content) {
   if ((content && content->zeros > 0) || is_written_in_part(real)) return true;
   return has_hidden(real) && ::access(real.parent_path().c_str(), W_OK) == 0;
 }
 
-/// What a kill has left. Only under the lock: otherwise it is what another tunneld is writing. Other programs
-/// may write at any time: what has no zeros at its end, or has grown meanwhile, is not touched.
+/// Removes what a kill has left. Only with the lock, because it could be what another tunneld is writing. Other
+/// programs may write at any time, so a file without zeros at its end, or of another size by now, is left alone.
 void remove_half_written(const std::filesystem::path& real) {
   for (const Kept kept : {Kept::kAway, Kept::kNot}) ::unlink(hidden_name(real, kept).c_str());
   complete_write_in_place(real);
@@ -198,7 +198,7 @@ std::optional<std::string> read_resolv_conf(const std::string& path) {
 void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit, Emptied emptied,
                       LockedOut locked_out) {
   const std::filesystem::path real = real_path(path);
-  // Who has nothing to change may be somebody who may not lock either.
+  // First without the lock: a process that has nothing to change may not be permitted to take it.
   const std::optional<Content> unlocked = read_content(real);
   if (!edit(unlocked ? std::optional(unlocked->text) : std::nullopt) && !has_half_written(real, unlocked))
     return;
@@ -212,7 +212,7 @@ void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit, Empti
     const bool goes = text->empty() && emptied == Emptied::kGoes;
     if (goes ? remove_real(real, present) : write_real(real, *text, present, kept)) return;
   }
-  fail(EBUSY, path + ": another program keeps writing it");
+  fail(EBUSY, path + ": another program keeps changing this file");
 }
 
 void tidy_resolv_conf(const std::string& path) noexcept {

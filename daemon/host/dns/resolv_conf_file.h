@@ -1,5 +1,4 @@
-// Reading and replacing /etc/resolv.conf, whatever it is: a file, a link to one, or a file that is mounted
-// there.
+// Reads and replaces /etc/resolv.conf, which may be a file, a link to one, or a mounted file.
 #pragma once
 
 #include <cstdint>
@@ -9,43 +8,42 @@
 
 namespace tunneld::daemon {
 
-/// nullopt if there is none, or a link to none. Throws std::system_error, also for one that is larger than
-/// any.
+/// nullopt: there is no such file, or a link to none. Throws std::system_error, also if the file is too large
+/// for a resolv.conf.
 [[nodiscard]] std::optional<std::string> read_resolv_conf(const std::string& path);
 
-/// Where its links lead now, also if there is no file yet. Throws std::system_error.
+/// The file that its links lead to now, whether or not it exists. Throws std::system_error.
 [[nodiscard]] std::string real_resolv_conf(const std::string& path);
 
-/// Whether nothing can take its place (ip-netns(8), containers, a service's sandbox): it is a mount of its
-/// own.
+/// Whether the file itself is a mount (ip-netns(8), containers, a service's sandbox), so that no other file can
+/// be renamed over it.
 [[nodiscard]] bool is_mounted_upon(const std::string& path);
 
-/// What to make of what is there (nullopt: no file); nullopt: nothing.
+/// Makes the new text from the present one (nullopt: no file). Returns nullopt if nothing has to change.
 using ResolvConfEdit = std::function<std::optional<std::string>(const std::optional<std::string>& present)>;
 
-/// What becomes of a file that `edit` leaves without a byte. One that cannot be removed stays, empty.
+/// What happens to a file that is empty after the edit. kGoes: removed, or left empty if that is impossible.
 enum class Emptied : std::uint8_t { kStays, kGoes };
 
-/// What another tunneld that does not let go of the lock (it hangs, or was stopped in the middle) means for us.
+/// What to do if another tunneld does not release the lock, because it hangs or was stopped in the middle.
 enum class LockedOut : std::uint8_t {
   kFails,
-  /// Written after a second all the same. The other one, going on, reads the file again before it replaces
-  /// it, as always; so what we write is lost only if it was stopped between that look and its rename, two
-  /// system calls apart, or in the middle of writing over a file that is a mount of its own.
+  /// Writes without the lock after a second. If the other tunneld continues, it reads the file again before it
+  /// replaces it, as always. So our text is lost only if it was stopped between that read and its rename, two
+  /// system calls apart, or while it was overwriting a mounted file.
   kWrites,
 };
 
-/// Writes what `edit` makes of the file, and takes away what a kill in the middle of that has left. `edit` is
-/// called again when another program has written the file meanwhile, so that this loses nothing; other
-/// tunnelds wait for a lock that they alone can hold.
+/// Applies `edit` to the file, and removes what a kill in the middle of an earlier edit has left. If another
+/// program writes the file in the meantime, `edit` is called again, so nothing is lost. Other tunnelds wait for
+/// a lock that only they can hold.
 ///
-/// Links stay, and so do mode and owner. The new text is on disk when this returns; readers see the old or
-/// the new one, except where the file is a mount of its own (ip-netns(8), containers, a service's sandbox),
-/// which nothing can take the place of. Throws std::system_error.
+/// Links, mode and owner are kept. The new text is on disk when this returns. Readers see the old text or the
+/// new one, except if the file itself is a mount, which can only be overwritten. Throws std::system_error.
 void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit, Emptied emptied = Emptied::kStays,
                       LockedOut locked_out = LockedOut::kFails);
 
-/// Takes away what a kill has left beside or in the file, and nothing else. Never throws: the next one tries
+/// Only removes what a kill has left beside or in the file. Never throws: if it fails, the next edit tries
 /// again.
 void tidy_resolv_conf(const std::string& path) noexcept;
 

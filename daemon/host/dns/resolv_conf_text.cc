@@ -16,12 +16,12 @@ std::string begin_of(std::string_view interface) {
 std::string end_of(std::string_view interface) {
   return std::string(kMark).append(interface).append(kEnd);
 }
-/// In front of a line that `interface` has turned into a comment.
+/// The prefix of a line that `interface` has turned into a comment.
 std::string comment_of(std::string_view interface) {
   return std::string(kComment).append(interface).append("# ");
 }
 
-/// Each with its line's end, so that joined they are the text again.
+/// Each line keeps its newline, so that the lines can be joined to the same text again.
 std::vector<std::string_view> lines_of(std::string_view text) {
   std::vector<std::string_view> lines;
   while (!text.empty()) {
@@ -33,13 +33,13 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
-/// As glibc's resolver reads it: the word at the line's start, and a space or tab behind it.
+/// As glibc's resolver reads it: the word at the start of the line, followed by a space or tab.
 bool is_directive(std::string_view line, std::string_view word) {
   return line.starts_with(word) && line.size() > word.size() &&
          (line[word.size()] == ' ' || line[word.size()] == '\t');
 }
 
-/// Whose block a line begins; empty if it is no such line.
+/// The interface whose block begins with this line; empty if none does.
 std::string_view whose_block(std::string_view line) {
   if (!line.starts_with(kMark)) return {};
   line.remove_prefix(kMark.size());
@@ -53,7 +53,7 @@ std::string block_of(std::string_view interface, const std::vector<net::IpAddres
   return out + resolver_lines(servers, search) + end_of(interface) + '\n';
 }
 
-/// Whether the block that begins at `lines[begin]` has its last line still, which somebody may have removed.
+/// Whether the block that begins at `lines[begin]` still has its last line, which somebody may have removed.
 bool has_end(const std::vector<std::string_view>& lines, std::size_t begin, std::string_view end) {
   for (std::size_t i = begin + 1; i < lines.size() && whose_block(lines[i]).empty(); ++i) {
     if (lines[i].starts_with(end)) return true;
@@ -61,13 +61,13 @@ bool has_end(const std::vector<std::string_view>& lines, std::size_t begin, std:
   return false;
 }
 
-/// What others' lines must not say beside ours.
+/// Whether a line of others conflicts with ours.
 bool is_replaced(std::string_view line, const std::vector<net::IpAddress>& servers) {
   return (!servers.empty() && is_directive(line, "nameserver")) || is_directive(line, "search") ||
          is_directive(line, "domain");
 }
 
-/// Without the marks of those who have turned it into a comment.
+/// Without the prefixes of all interfaces that have turned it into a comment.
 std::string_view uncommented(std::string_view line) {
   while (line.starts_with(kComment)) {
     const std::size_t end = line.find("# ");
@@ -77,15 +77,15 @@ std::string_view uncommented(std::string_view line) {
   return line;
 }
 
-/// Whether a line can be one of a block of ours. `own_comment`: no line of a block is turned into a comment
-/// by its own interface.
+/// Whether a line can be part of one of our blocks. `own_comment`: an interface never turns a line of its own
+/// block into a comment.
 bool is_of_block(std::string_view line, std::string_view own_comment) {
   const std::string_view words = uncommented(line);
   return (is_directive(words, "nameserver") || is_directive(words, "search")) &&
          line.find(own_comment) == std::string_view::npos;
 }
 
-/// Punctuation and whatever else a sentence ends with.
+/// Without punctuation and the like at the end of a sentence.
 std::string trimmed(std::string_view words) {
   constexpr std::string_view kEdge = " \t\r\n.!,;:#*'\"";
   const std::size_t first = words.find_first_not_of(kEdge);
@@ -121,8 +121,8 @@ std::string with_dns_lines(std::string_view text, std::string_view interface,
 
 std::string without_dns_lines(std::string_view text, std::string_view interface) {
   const std::vector<std::string_view> lines = lines_of(text);
-  // What we have turned into a comment for ourselves stays one while somebody else's lines stand in its
-  // place.
+  // Lines that this interface has turned into comments stay comments while another interface has lines in the
+  // file: they become that one's.
   std::string_view heir;
   for (const std::string_view line : lines) {
     const std::string_view whose = whose_block(line);
@@ -164,7 +164,7 @@ bool dns_lines_stand(std::string_view text, std::string_view interface,
   for (const std::string_view line : lines_of(text)) {
     if (whose.empty()) whose = whose_block(line);
     if (whose.empty() && is_replaced(line, servers)) return false;
-    // The lines of another interface in front of ours have turned these into comments.
+    // An interface that came later has turned some of our lines into comments.
     if (whose == interface) ours += uncommented(line);
     if (line.starts_with(kMark) && line.find(kEnd) != std::string_view::npos) whose = {};
   }
@@ -199,7 +199,7 @@ std::string author_of(std::string_view text) {
       std::string_view words = line.substr(found + phrase.size());
       words = words.substr(0, words.find(". "));
       if (words.starts_with("man:")) words.remove_prefix(4);
-      // A program's path, but not what follows it.
+      // Only the name of a program that is given by its path, without its arguments.
       const std::size_t slash = words.substr(0, words.find(' ')).rfind('/');
       if (slash != std::string_view::npos) words.remove_prefix(slash + 1);
       std::string author = trimmed(words.substr(0, kLongest));

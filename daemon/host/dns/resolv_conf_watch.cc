@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 constexpr std::uint32_t kInDirectory =
     IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF;
 constexpr std::uint32_t kAtFile = IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF;
-/// As the kernel follows at most (path_resolution(7)).
+/// The kernel follows no more (path_resolution(7)).
 constexpr int kMostLinks = 40;
 
 bool has_directory(const fs::path& path) {
@@ -57,7 +57,7 @@ void ResolvConfWatch::follow(Watched& watched, const std::string& path) const {
   for (int i = 0; i < kMostLinks; ++i) {
     fs::path directory = at.parent_path();
     fs::path name = at.filename();
-    // One that does not exist yet begins with its first part.
+    // If the directory does not exist yet, the part of its path that exists is watched.
     while (!has_directory(directory) && directory.has_relative_path()) {
       name = directory.filename();
       directory = directory.parent_path();
@@ -93,7 +93,7 @@ ResolvConfWatch::Notice ResolvConfWatch::read() {
 ResolvConfWatch::Notice ResolvConfWatch::meaning(int number, std::uint32_t mask, const std::string& name) {
   if ((mask & IN_Q_OVERFLOW) != 0) return Notice::kDone;
   const auto watched = watched_.find(number);
-  // Of a watch that was taken away meanwhile.
+  // The watch has been removed in the meantime.
   if (watched == watched_.end()) return Notice::kNone;
   if ((mask & IN_IGNORED) != 0) {
     watched_.erase(watched);

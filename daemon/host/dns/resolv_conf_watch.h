@@ -1,10 +1,9 @@
-// Tells when /etc/resolv.conf, or another file that holds the host's name servers, may have become another
-// one.
+// Reports when /etc/resolv.conf, or another file with the host's name servers, may have changed.
 //
-// Programs write it in three ways: over it (the file is closed after writing), by another file that takes its
-// name (rename), and by another link. So what is watched is the directory of each link on the way and of the
-// file at its end, for these names; and the file itself where it is a mount of its own, whose directory is
-// another. What happened is not told: it only leads to a comparison.
+// Programs change it in three ways: they overwrite the file (and close it), rename another file to its name, or
+// change the link. So we watch, by name, the directories of each link on the way and of the file at the end. If
+// the file itself is a mount, we watch the file, because its directory is elsewhere. A notice does not say what
+// happened: it only leads to a comparison.
 #pragma once
 
 #include <cstdint>
@@ -26,25 +25,25 @@ class ResolvConfWatch {
   /// inotify(7), non-blocking.
   [[nodiscard]] int fd() const { return inotify_.get(); }
 
-  /// These files and no others, by the links that lead to them now; so call it again after each notice. What
-  /// cannot be watched is left out. False: nothing can.
+  /// Watches these files and no others, following their present links; so call it again after each notice.
+  /// Skips files that cannot be watched. False: none can.
   bool watch(const std::vector<std::string>& paths);
 
   enum class Notice : std::uint8_t {
     kNone,
-    kUnfinished,  ///< removed, or made and not yet written: whoever does that may go on
+    kUnfinished,  ///< removed, or created and not yet written: the program may not be done yet
     kDone,
   };
-  /// Takes all that there are; the most of them.
+  /// Reads all pending notices and returns the strongest one.
   Notice read();
 
  private:
   struct Place {
     std::filesystem::path path;
-    /// In a directory; "" stands for the watched file itself.
+    /// File names in a directory; "" stands for the watched file itself.
     std::set<std::string> names;
   };
-  /// By inotify's number.
+  /// By inotify's watch descriptor.
   using Watched = std::map<int, Place>;
 
   void follow(Watched& watched, const std::string& path) const;

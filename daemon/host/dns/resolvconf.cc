@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::array kPlaces{"/usr/sbin/resolvconf", "/usr/bin/resolvconf", "/sbin/resolvconf",
                              "/usr/local/sbin/resolvconf"};
-/// Debian's; openresolv's up to 3.13, and after.
+/// Those of Debian's resolvconf, of openresolv up to 3.13, and of later versions.
 constexpr std::array kRecordDirectories{"/run/resolvconf/interface/", "/run/resolvconf/interfaces/",
                                         "/run/resolvconf/keys/"};
 
@@ -34,7 +34,7 @@ bool is_loopback(const std::string& server) {
   return server.starts_with("127.") || server == "::1";
 }
 
-/// Whether programs ask one of `servers` now.
+/// Whether programs use one of `servers` now.
 bool are_asked(const std::vector<net::IpAddress>& servers, const std::string& resolv_conf) {
   const std::vector<std::string> asked = name_servers_in(read_resolv_conf(resolv_conf).value_or(""));
   return std::ranges::any_of(servers, [&asked](const net::IpAddress& server) {
@@ -42,7 +42,7 @@ bool are_asked(const std::vector<net::IpAddress>& servers, const std::string& re
   });
 }
 
-/// It says so in a comment, or the file is one in its directory.
+/// A comment in the file says so, or the file is in resolvconf's directory.
 bool is_its_work(const std::string& resolv_conf) {
   std::error_code error;
   const std::string real = std::filesystem::weakly_canonical(resolv_conf, error);
@@ -68,7 +68,7 @@ bool is_resolvconf(const std::string& program) {
 }
 
 std::string resolvconf_record(const std::string& interface) {
-  // Debian's takes the order of servers from a list of names' beginnings (tun*, tap*, …), not from a metric.
+  // Debian's resolvconf orders servers by a list of name patterns (tun*, tap*, …), not by a metric.
   std::ifstream order("/etc/resolvconf/interface-order");
   std::string line;
   while (std::getline(order, line)) {
@@ -110,23 +110,23 @@ void add_to_resolvconf(const std::string& program, const std::string& record,
   const ProgramEnd end = run_program(words, resolver_lines(servers, search), patience);
   const bool is_asked = servers.empty() || are_asked(servers, resolv_conf);
   if (!end.is_success()) {
-    // One hook of many may have failed (/etc/resolvconf/update.d), and not the one that writes the file.
+    // The failed hook (/etc/resolvconf/update.d) need not be the one that writes the file.
     if (!is_asked || record_state(record, servers) != Record::kThere) failed(words, end);
-    log::warn("{} -a has done what tunneld needs, and failed at something else: {}", program, in_words(end));
+    log::warn("{} -a has set our name servers, but reports an error: {}", program, in_words(end));
     return;
   }
   const auto asked = name_servers_in(read_resolv_conf(resolv_conf).value_or(""));
-  // A name server of this host's own, which resolvconf tells of ours.
+  // A local name server forwards to ours: resolvconf tells it about them.
   if (is_asked || std::ranges::any_of(asked, is_loopback)) return;
   log::warn(
-      "{} has our name servers, but does not name them in {}: another record goes before, or updates "
-      "are off (see resolvconf(8))",
+      "{} has our name servers, but has not written them to {}: another record takes precedence, or updates "
+      "are disabled (see resolvconf(8))",
       program, resolv_conf);
 }
 
 namespace {
 
-/// After the program: nobody else would.
+/// For a program that is gone and cannot do it itself.
 void remove_record(const std::string& record) {
   for (const std::string& place : resolvconf_places(record)) {
     if (::unlink(place.c_str()) != 0 && errno != ENOENT && errno != ENOTDIR) fail(errno, place);
@@ -145,15 +145,15 @@ void remove_from_resolvconf(const std::string& program, const std::string& recor
   } catch (const std::system_error& error) {
     if (error.code() != std::errc::no_such_file_or_directory) throw;
     remove_record(record);
-    log::warn("{} is gone, and so is what it was told{}", program,
-              are_asked(servers, resolv_conf) ? "; " + resolv_conf + " still names our name servers" : "");
+    log::warn("{} is no longer installed: removed its record of our name servers{}", program,
+              are_asked(servers, resolv_conf) ? "; they are still in " + resolv_conf : "");
     return;
   }
   if (end.is_success()) return;
   if (record_state(record, servers) != Record::kGone) failed(words, end);
   log::warn(
-      "{} -d has taken our name servers back, and failed at something else: {}{}", program, in_words(end),
-      are_asked(servers, resolv_conf) ? "; " + resolv_conf + " still names them: run `resolvconf -u`" : "");
+      "{} -d has removed our name servers, but reports an error: {}{}", program, in_words(end),
+      are_asked(servers, resolv_conf) ? "; they are still in " + resolv_conf + ": run `resolvconf -u`" : "");
 }
 
 }  // namespace tunneld::daemon

@@ -24,14 +24,14 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr const char* kService = "org.freedesktop.resolve1";
-/// Its own, bound when it starts.
+/// systemd-resolved's own socket, bound when it starts.
 constexpr const char* kSocket = "/run/systemd/resolve/io.systemd.Resolve";
 constexpr const char* kPath = "/org/freedesktop/resolve1";
 constexpr const char* kManager = "org.freedesktop.resolve1.Manager";
 constexpr const char* kLink = "org.freedesktop.resolve1.Link";
-/// For the bus, and for each call.
+/// For the connection to the bus, and for each call.
 constexpr auto kTimeout = 2s;
-/// resolved hears of a new link by netlink, as everybody does.
+/// resolved learns of a new link by netlink, so it may not know it yet.
 constexpr auto kAnswerPatience = 1s;
 
 constexpr const char* kResolvedWords = "systemd-resolved: ";
@@ -116,7 +116,7 @@ void set_default_route(sd_bus* bus, std::uint32_t interface_index, bool on) {
   call(bus, message, kMethod);
 }
 
-/// Answers from before must not be believed now.
+/// Cached answers of the old servers must not be used any more.
 void flush_caches(sd_bus* bus) {
   sd_bus_call_method(bus, kService, kPath, kManager, "FlushCaches", nullptr, nullptr, "");
 }
@@ -168,10 +168,10 @@ std::set<net::IpAddress> servers_of(sd_bus* bus, const std::string& link) {
   return servers;
 }
 
-/// It keeps each once.
+/// A set, because resolved removes duplicates.
 using Domains = std::set<std::pair<std::string, bool /*route only*/>>;
 
-/// As it writes names.
+/// resolved writes names without the dot at the end.
 std::string without_end(std::string domain) {
   if (domain.size() > 1 && domain.ends_with('.')) domain.pop_back();
   std::ranges::transform(domain, domain.begin(),
@@ -198,7 +198,7 @@ bool is_default_route(sd_bus* bus, const std::string& link) {
   return on != 0;
 }
 
-/// Of its process. kUnknown: there is none yet, or it may not be looked at.
+/// The network namespace of resolved's process. kUnknown: it does not run yet, or we may not look at it.
 Whose namespace_of_process(sd_bus* bus) {
   sd_bus_creds* raw = nullptr;
   if (sd_bus_get_name_creds(bus, kService, SD_BUS_CREDS_PID, &raw) < 0) return Whose::kUnknown;
@@ -213,24 +213,23 @@ Whose namespace_of_process(sd_bus* bus) {
   return theirs == ours ? Whose::kOurs : Whose::kOthers;
 }
 
-/// The system bus may be shared with other network namespaces; a link's number means nothing there, or
-/// another link.
+/// Several network namespaces may share the system bus. In another one, a link's index means another link, or
+/// none.
 void expect_same_namespace(sd_bus* bus) {
   const Whose whose = namespace_of_process(bus);
   if (whose == Whose::kOurs || (whose == Whose::kUnknown && is_bound_in_our_namespace(kSocket))) return;
   if (whose == Whose::kOthers) refused(ENXIO, "it runs in another network namespace");
-  // It is a service of process 1, and runs where that does.
+  // It is a service of process 1, and runs in the same network namespace.
   if (host_namespace() == Whose::kOurs) return;
-  refused(
-      EXDEV,
-      "it may run in another network namespace, which cannot be told here: if it does not, say so (`dns: { "
-      "own_resolver: true }`)");
+  refused(EXDEV,
+          "it may run in another network namespace, and tunneld cannot find out: if it does not, set `dns: { "
+          "own_resolver: true }`");
 }
 
 }  // namespace
 
 bool leads_to_resolved(const std::string& resolv_conf) {
-  // Also where the link leads to nothing yet: resolved is started by the first question to it.
+  // A link to a missing file counts as well, because resolved may be started by the first query.
   std::error_code error;
   const std::string real = std::filesystem::weakly_canonical(resolv_conf, error);
   const auto link = std::filesystem::read_symlink(resolv_conf, error);
@@ -260,7 +259,7 @@ void expect_resolved(std::uint32_t interface_index, bool is_known) {
 void set_resolved_link(std::uint32_t interface_index, const std::vector<net::IpAddress>& servers,
                        const std::vector<std::string>& search, bool all_names) {
   const Bus bus = open_bus();
-  // Which names come this way first: no question must go to a server that is not yet meant for it.
+  // Domains first, so that no query goes to a server that is not meant for it.
   set_domains(bus.get(), interface_index, search, all_names);
   set_default_route(bus.get(), interface_index, all_names);
   set_servers(bus.get(), interface_index, servers);

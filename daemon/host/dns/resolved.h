@@ -1,9 +1,9 @@
 // systemd-resolved, over D-Bus: a link's name servers and domains (org.freedesktop.resolve1(5)).
 //
-// Its settings belong to the link and go with it, so a killed daemon leaves nothing; and resolved keeps them
-// over a restart of its own, in /run/systemd/resolve/netif. What others revert, or a lost directory, is
-// noticed by the files that resolved writes after each change (dns_places()). Called at start, reload and
-// end, and for comparisons; each call waits for its answer, 2 s at most.
+// The settings belong to the link and disappear with it, so a killed daemon leaves nothing behind. resolved
+// keeps them over its own restart, in /run/systemd/resolve/netif. If another program reverts them, or that
+// directory is lost, the files that resolved writes after each change show it (dns_places()). These functions
+// are called at start, reload and end, and for comparisons. Each call waits 2 s at most for its answer.
 #pragma once
 
 #include <cstdint>
@@ -15,20 +15,20 @@
 
 namespace tunneld::daemon {
 
-/// Whether `resolv_conf` leads the host's programs to it.
+/// Whether programs that read `resolv_conf` use systemd-resolved.
 [[nodiscard]] bool leads_to_resolved(const std::string& resolv_conf);
 
-/// Throws std::system_error if it is not there, not known to be in our network namespace, or has no such
-/// link. `is_known`: that it is, the user says.
+/// Throws std::system_error if resolved is not there, is not known to be in our network namespace, or has no
+/// such link. `is_known`: the user says that it is in our namespace.
 void expect_resolved(std::uint32_t interface_index, bool is_known);
 
-/// `all_names`: every name is asked for on this link, and on no other. Otherwise those of `search` alone.
-/// Throws std::system_error.
+/// `all_names`: every name is looked up on this link, and on no other; otherwise only those of `search`. Throws
+/// std::system_error.
 void set_resolved_link(std::uint32_t interface_index, const std::vector<net::IpAddress>& servers,
                        const std::vector<std::string>& search, bool all_names);
 
-/// Whether the link still has what set_resolved_link() has given it; nullopt: systemd-resolved does not run,
-/// and is not started by being asked. Throws std::system_error.
+/// Whether the link still has the settings of set_resolved_link(). nullopt: systemd-resolved does not run; this
+/// does not start it. Throws std::system_error.
 [[nodiscard]] std::optional<bool> resolved_link_stands(std::uint32_t interface_index,
                                                        const std::vector<net::IpAddress>& servers,
                                                        const std::vector<std::string>& search,

@@ -23,18 +23,18 @@
 namespace tunneld::daemon {
 namespace {
 
-/// What one write puts there whole or not at all, bytes.
+/// In bytes: up to this size, one write is done completely or not at all.
 constexpr std::size_t kOnePage = 4096;
-/// Of both texts, bytes: twice what a resolv.conf may have.
+/// In bytes, for both texts: more than twice the largest resolv.conf.
 constexpr std::size_t kLargestPair = 3U << 20;
 
-/// What is to become of a file, until it has.
+/// A write that may not be complete yet.
 struct Change {
   std::string before;
   std::string after;
 };
 
-/// By its number, which writing in place keeps, and not by its name, which is /etc/resolv.conf in every mount
+/// Identifies the file by its inode, which a write in place keeps. Its path is /etc/resolv.conf in every mount
 /// namespace.
 std::filesystem::path change_path(const struct stat& file) {
   return run_directory() /
@@ -62,7 +62,7 @@ std::string read_all(int fd, std::size_t most, const std::filesystem::path& path
   }
 }
 
-/// Never throws: with nothing kept, a kill in the middle is what it is.
+/// Never throws: if this fails, only a kill in the middle of the write does harm.
 void keep_change(const std::filesystem::path& path, const Change& change) {
   ::unlink(path.c_str());
   try {
@@ -78,11 +78,11 @@ void keep_change(const std::filesystem::path& path, const Change& change) {
   }
 }
 
-/// nullopt: there is none, or not all of it, or it is not what we have written.
+/// nullopt: there is none, or it is incomplete, or somebody else has written it.
 std::optional<Change> read_change(const std::filesystem::path& path) {
   const net::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
-  // In a run directory of the service's, root believes itself alone.
+  // In the service's run directory, root trusts its own files only.
   if (!file.is_open() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) ||
       status.st_uid != ::geteuid())
     return std::nullopt;
@@ -100,7 +100,7 @@ std::string filled_up(std::string text, std::size_t size) {
   return text;
 }
 
-/// The new text's beginning and the old one's rest, and neither of them alone.
+/// The beginning of the new text and the rest of the old one, and not just one of them.
 bool is_mixture(const std::string& present, const Change& change) {
   const std::size_t size = std::max(change.before.size(), change.after.size());
   if (present.size() > size) return false;
@@ -113,9 +113,9 @@ bool is_mixture(const std::string& present, const Change& change) {
          std::string_view(before).substr(static_cast<std::size_t>(differs));
 }
 
-/// The file's bytes, in one write where the kernel takes them in one.
+/// In a single write if the kernel accepts that.
 void write_over(int fd, const std::string& text, std::size_t old_size, const std::filesystem::path& path) {
-  // Room first, which shows as zeros too: a full disk must not be noticed half way.
+  // Space is reserved first (it reads as zeros), so that a full disk is noticed before the write.
   if (text.size() > old_size) {
     const int error = ::posix_fallocate(fd, 0, static_cast<off_t>(text.size()));
     if (error != 0 && error != EOPNOTSUPP && error != EINVAL) {
@@ -132,7 +132,7 @@ void write_over(int fd, const std::string& text, std::size_t old_size, const std
     if (count < 0) fail(errno, path);
     written += static_cast<std::size_t>(count);
   }
-  // On disk before it is cut: a power failure must not leave the old text's beginning.
+  // On disk before it is truncated: otherwise a power failure could leave the beginning of the old text.
   if (::fdatasync(fd) != 0) fail(errno, path);
   if (::ftruncate(fd, static_cast<off_t>(text.size())) != 0) fail(errno, path);
   if (::fsync(fd) != 0) fail(errno, path);
@@ -144,7 +144,7 @@ void write_in_place(const std::filesystem::path& path, const std::string& text) 
   net::FileDescriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   if (!file.is_open() && errno == ENOENT) {
     file = net::FileDescriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    // Everybody may read it, whatever a service's umask keeps for itself.
+    // It must be readable for everybody, even if the service's umask is stricter.
     if (file.is_open() && ::fchmod(file.get(), 0644) != 0) fail(errno, path);
   }
   if (!file.is_open()) fail(errno, path);
@@ -169,7 +169,7 @@ void complete_write_in_place(const std::filesystem::path& path) {
     const net::FileDescriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     if (!file.is_open()) fail(errno, path);
     const std::string present = read_all(file.get(), kLargestPair, path);
-    // Forwards, because a kill in the middle of this leaves such a mixture again.
+    // Forwards, because a kill in the middle of this write leaves the same kind of mixture.
     if (is_mixture(present, *change))
       write_over(file.get(), change->after, std::max(present.size(), change->before.size()), path);
   }

@@ -1,10 +1,10 @@
-// Writing over a resolv.conf that nothing can take the place of: a mount of its own (ip-netns(8), containers, a
-// service's sandbox).
+// Overwrites a resolv.conf that cannot be replaced by a rename, because the file itself is a mount (ip-netns(8),
+// containers, a service's sandbox).
 //
-// What a kill must not leave is a mixture of two texts. One write of the whole is cut by no kill within a page
-// of 4096 bytes, which is larger than most. For a larger one the old and the new text are in the run directory
-// until it is done; who finds them there later completes the write, if the file is still a mixture of the two
-// and no other program's work.
+// A kill must not leave a mixture of two texts. It cannot interrupt a single write within a page of 4096 bytes,
+// and most files are smaller. For a larger one, the old and the new text are kept in the run directory until the
+// write is complete. A later run that finds them there completes the write, unless another program has changed
+// the file.
 #pragma once
 
 #include <filesystem>
@@ -12,14 +12,14 @@
 
 namespace tunneld::daemon {
 
-/// Makes the file where there is none. What is shorter than before is filled up with zeros and then cut, so
-/// that no old line is left behind the new ones. Throws std::system_error.
+/// Creates the file if there is none. A text that is shorter than the old one is padded with zeros first and
+/// then truncated, so that no old line can follow the new ones. Throws std::system_error.
 void write_in_place(const std::filesystem::path& path, const std::string& text);
 
-/// Whether a write of this file has begun of which nobody knows whether it has been completed.
+/// Whether a write of this file has begun and may be incomplete.
 [[nodiscard]] bool is_written_in_part(const std::filesystem::path& path);
 
-/// Completes it; only for who knows that it is nobody's any more. Throws std::system_error.
+/// Completes it. The caller makes sure that nobody else is still writing. Throws std::system_error.
 void complete_write_in_place(const std::filesystem::path& path);
 
 }  // namespace tunneld::daemon

@@ -52,7 +52,7 @@ TEST(ChildProgram, WhatTakesTooLongIsKilledWithItsChildren) {
   const ProgramEnd end = shell("sleep 1000 & echo $! > " + file + "; yes", 300ms);
   EXPECT_FALSE(end.in_time);
   EXPECT_FALSE(end.is_success());
-  EXPECT_THAT(in_words(end), StartsWith("killed, because it took too long: y; y"));
+  EXPECT_THAT(in_words(end), StartsWith("killed because it took too long: y; y"));
   // Reaped by somebody else, or a zombie until then: no process of it runs.
   std::string number = read_file(file);
   number.pop_back();
