@@ -25,8 +25,8 @@ class ClockMark {
   /// A timestamp beyond the mark is about to be sent: returns the new mark. It is on disk by then, unless a
   /// warning was logged.
   WallTime reserve(WallTime timestamp, WallTime clock);
-  /// The run ends, and `last` was its last timestamp. What was reserved beyond it is given back, so that the
-  /// next run begins with the clock and not ahead of it. A run that was killed gives nothing back.
+  /// The run ends, and `last` was its last timestamp. Lowers the mark to it, so that the next run starts at the
+  /// clock's time and not ahead of it. After a kill, the mark stays where it was.
   void settle(WallTime last) const;
 
  private:

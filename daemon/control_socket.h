@@ -22,7 +22,7 @@ class ControlSocket {
  public:
   using Handler = std::function<Json()>;
   struct Patience {
-    /// With a connection that says nothing.
+    /// How long a connection may be silent.
     Duration idle = std::chrono::seconds(5);
     /// The pause after a failed accept. The connection stays in the queue, so an immediate retry would fail
     /// as well.

@@ -24,7 +24,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// Between two writes: a daemon that is killed has peers whose moves it has not written down.
+/// The pause between two writes. After a kill, the file lacks the moves of peers since the last one.
 constexpr std::chrono::seconds kHandoverPause{5};
 
 bool stays_closed_after(StopReason reason) {
@@ -124,12 +124,12 @@ void Daemon::follow_tunnel() {
 
 void Daemon::take_handover() {
   if (!before_) return;
-  // The peers come before the host: what is kept depends on where they are. While the host is set up, they
-  // answer; unless a kill switch does not know our port yet.
+  // Peers before the host, because what the host keeps depends on their endpoints. They can answer while the
+  // host is being set up, unless a kill switch does not permit our port yet.
   driver_.set_peers(desired_state(inputs_).peers);
   for (const auto& [peer, address, session] : before_->places) driver_.remember_place(peer, address, session);
   if (sockets_.front().port() == before_->port) driver_.send_now();
-  // A server that nobody can find would not be found through its own tunnel either.
+  // Without a known address of the server, its configuration would lead every search for it into its own tunnel.
   const auto& given = before_->configuration;
   if (client_ && given && is_taken_over_ && driver_.has_endpoint(given->server)) client_->resume(*given);
 }

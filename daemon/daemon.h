@@ -53,7 +53,7 @@ class Daemon {
   /// reload. Throws JournalError, net::TunError, net::NetlinkError, std::system_error.
   Daemon(std::string config_path, config::Config configuration, config::Keys keys);
 
-  /// Until a signal, `tunneld down`, or the device's end.
+  /// Returns after a signal, `tunneld down`, or when the device has been deleted.
   ExitCode run();
 
  private:
@@ -61,12 +61,13 @@ class Daemon {
   void open_push();
   /// Registers handlers for what the tunnel and the host's network report.
   void follow_tunnel();
-  /// Calls the peers that the run before had sessions with, and keeps what its server had configured.
+  /// Connects to the peers that the last run had sessions with, and keeps the configuration that it had from its
+  /// server.
   void take_handover();
-  /// Keeps the file for the next run as things are now.
+  /// Updates the handover file for the next run.
   void keep_handover();
   void keep_handover_soon();
-  /// Whether the file as it is now leads to a next run that can take this one's device over.
+  /// Whether the next run, with the present configuration file, can take over this run's device.
   [[nodiscard]] bool goes_on_with_this_device() const;
   void start_workers();
 
@@ -74,7 +75,7 @@ class Daemon {
   void obey_signals();
   void answer_requests();
   [[nodiscard]] Json status();
-  /// SIGTERM may be the first half of a restart, which leaves a kill switch closed.
+  /// SIGTERM may be the first half of a restart, during which a kill switch stays closed.
   void stop_by_signal(int signal);
   void stop(ExitCode code, const std::string& why, StopReason reason = StopReason::kAsked);
 
@@ -84,17 +85,16 @@ class Daemon {
     /// What did not take effect, one line each.
     std::vector<std::string> notes{};
   };
-  /// Makes host and tunnel what `next` asks for, the host first. Where the host refuses, both are as before.
+  /// Applies `next` to the host, then to the tunnel. If the host refuses a change, both keep their last state.
   /// Throws as HostChanges::become does.
   Became become(Inputs next);
-  /// The same, with the refusal as a value.
+  /// As become(), but returns a refusal instead of throwing.
   [[nodiscard]] std::optional<ClientPush::Refusal> try_become(Inputs next, Became* became = nullptr);
-  /// The same of inputs_now() with a change.
+  /// try_become() with inputs_now() after `change`.
   [[nodiscard]] std::optional<ClientPush::Refusal> try_change(const std::function<void(Inputs&)>& change);
   /// The current inputs, with the surroundings as they are now. Throws net::NetlinkError.
   [[nodiscard]] Inputs inputs_now() const;
   [[nodiscard]] Inputs::Surroundings surroundings(const config::Config& next) const;
-  /// Carries the desired state to the host, and to the tunnel.
   void change_host(const DesiredState& wanted);
   Became change_tunnel(const DesiredState& wanted);
   void go_back();
@@ -117,16 +117,16 @@ class Daemon {
   /// Unless the configuration sets the port, moves all sockets to another one. False: the port stays.
   [[nodiscard]] bool take_new_port();
   [[nodiscard]] std::vector<std::uint16_t> outer_ports(const std::vector<net::UdpSocket>& sockets) const;
-  /// Of the tunnel's addresses and networks, those that another interface has as well, one line each. Throws
+  /// One line for each address or network of the tunnel that another interface has as well. Throws
   /// std::system_error.
   [[nodiscard]] std::vector<std::string> addresses_elsewhere() const;
-  /// Warns of those that have not been told of.
+  /// Logs a warning for those that are new.
   void tell_addresses_elsewhere();
 
   // --- A tap
-  /// The tunnel's own packets stay off the bridge that the device is a port of.
+  /// Keeps the tunnel's own packets off the bridge that the device is a port of.
   void guard_bridge();
-  /// No peer of a tap has any address of this host.
+  /// Keeps peers of a tap from using an Ethernet address of this host.
   void follow_stations();
   /// The name of a switch port, for people.
   [[nodiscard]] std::string name_of_port(net::MacTable::Port port) const;
@@ -135,7 +135,7 @@ class Daemon {
   [[nodiscard]] const config::Config& config() const { return *inputs_.config; }
 
   const std::string config_path_;
-  /// Those that state_ was worked out from.
+  /// state_ was computed from these.
   Inputs inputs_;
   const Instant started_;
   std::optional<DampedMtu> damped_mtu_;
@@ -147,27 +147,27 @@ class Daemon {
   boost::asio::steady_timer mtu_timer_{io_};
   boost::asio::steady_timer handover_timer_{io_};
   HandoverFile handover_{config().interface.name.value};
-  /// Of the run before.
+  /// From the last run.
   const std::optional<Handover> before_ = handover_.load();
   bool handover_is_due_ = false;
-  /// Of the device, if it is the one of the run before.
+  /// The device's queues, if we take over the last run's device.
   std::vector<net::FileDescriptor> kept_queues_;
   const bool is_taken_over_;
   HostChanges host_;
   /// The current state of host and tunnel.
   DesiredState state_;
-  /// What the host refused when become() threw the last time.
+  /// The change that the host refused when become() threw the last time.
   std::optional<HostChange> refused_;
-  /// As found last.
+  /// The last result of addresses_elsewhere().
   std::vector<std::string> told_elsewhere_;
-  /// Of the sockets; nullopt where one of them could not be given it.
+  /// The mark of all sockets; nullopt if it could not be set on one of them.
   std::optional<std::uint32_t> mark_;
   LoopLog loop_log_;
   const std::unique_ptr<crypto::AeadEngine> engine_;
   net::TunDevice device_;
   /// One for each queue of the device; a device that somebody else made may have only one.
   const std::size_t worker_count_;
-  /// Without CAP_NET_ADMIN the device stays as it was found where the configuration does not insist.
+  /// False without CAP_NET_ADMIN: then the device keeps the settings that the configuration leaves open.
   const bool may_configure_;
   std::vector<net::UdpSocket> sockets_;
   std::vector<net::UdpSocket> lane_sockets_;  ///< one for each worker; none where there is one worker

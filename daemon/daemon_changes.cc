@@ -62,7 +62,7 @@ Daemon::Became Daemon::change_tunnel(const DesiredState& wanted) {
         const std::error_code error = socket.set_mark(mark);
         if (!error) continue;
         became.notes.push_back("interface.fwmark: " + error.message());
-        mark_.reset();  // tried again, and said again, by the next change
+        mark_.reset();  // the next change tries again, and reports again
       }
     }
   }
@@ -80,7 +80,7 @@ Daemon::Became Daemon::change_tunnel(const DesiredState& wanted) {
 }
 
 void Daemon::go_back() {
-  // What the run before has left goes at the end of this one, and not between two tries.
+  // Changes taken over from the last run are undone when this run ends, not between two tries of a start.
   if (workers_.empty() && is_taken_over_) return;
   try {
     host_.become(state_.changes);
@@ -164,7 +164,7 @@ void Daemon::become_at_start() {
     throw net::NetlinkError(error.reason(), error.what() + missing_for_root(desired_state(next).changes));
   }
   if (held) client_->reconfigured(inputs_.config, std::move(*held));
-  // What others have taken away meanwhile.
+  // Others may have removed something between the two runs.
   if (is_taken_over_) (void)host_watch_.repair_now();
   tell_addresses_elsewhere();
 }
@@ -252,7 +252,7 @@ void Daemon::follow_path_mtu(protocol::PeerId peer) {
   // Lowered at once, raised when the search is complete.
   const protocol::PathMtu& path = tunnel_.peer(peer).path().mtu();
   if (path.limit() > state_.mtu && path.phase() == protocol::PathMtu::Phase::kSearching) return;
-  // Below 1280 the kernel would take IPv6 off the device; the limit of the peer does the rest.
+  // Below 1280 the kernel would disable IPv6 on the device; smaller paths are handled by the peer's limit.
   const std::uint32_t mtu = std::max<std::uint32_t>(path.limit(), net::kIpv6LeastMtu);
   if (!damped_mtu_) damped_mtu_.emplace(state_.mtu);
   set_path_mtu(damped_mtu_->follow(mtu, net::boot_now()));
@@ -263,7 +263,7 @@ void Daemon::set_path_mtu(std::optional<std::uint32_t> mtu) {
     if (const auto refusal = try_change([&](Inputs& next) { next.found_mtu = mtu; })) {
       log::warn("the MTU of {} stays {}: {}", device_.name(), state_.mtu, refusal->why);
     } else {
-      log::info("{} has an MTU of {} now: that is what the path carries", device_.name(), *mtu);
+      log::info("the MTU of {} is {} now, to fit the path to the peer", device_.name(), *mtu);
     }
   }
   if (damped_mtu_->deadline() == kNever) {
@@ -281,7 +281,7 @@ bool Daemon::take_new_port() {
   bool has_let_out = false;
   try {
     const auto fresh = open_sockets_elsewhere(config(), sockets_.size());
-    // A kill switch lets out these ports only.
+    // First, because a kill switch lets only these ports out.
     Inputs next = inputs_now();
     next.surroundings.outer_ports = outer_ports(fresh);
     become(std::move(next));
@@ -290,13 +290,13 @@ bool Daemon::take_new_port() {
       if (const auto error = sockets_[i].become(fresh[i])) throw std::system_error(error);
       workers_[i]->socket_is_another();
     }
-    log::info("nobody answers: sending from udp port {} from now on", sockets_.front().port());
+    log::info("a peer does not answer: sending from udp port {} from now on", sockets_.front().port());
     return true;
   } catch (const std::exception& error) {
-    log::warn("the UDP port stays: {}", error.what());
+    log::warn("cannot change the UDP port: {}", error.what());
     if (!has_let_out) return false;
     if (const auto refusal = try_change([](Inputs&) {}))
-      log::warn("the kill switch may not let it out: {}", refusal->why);
+      log::warn("the kill switch may block the tunnel's own packets: {}", refusal->why);
     return false;
   }
 }

@@ -23,8 +23,8 @@
 
 namespace tunneld::daemon {
 
-/// What the data threads report to the control thread in addition to notices through their doors. Shared by
-/// all of them.
+/// Reports from the data threads to the control thread, in addition to the notices through their doors. Shared
+/// by all data threads.
 struct WorkerSignals {
   /// eventfd: there are notices, or one of the flags below was set.
   int wake_fd;
@@ -44,7 +44,7 @@ class DataWorker {
   void socket_is_another();
   /// Wakes the worker, so that it makes a turn. May be called by any thread.
   void poke();
-  /// How often each thread has made a turn. nullopt while the outbound one has no device: then it makes none.
+  /// The number of turns of each thread. nullopt while the outbound thread has no device, and so makes none.
   [[nodiscard]] std::uint64_t inbound_turns() const { return inbound_turns_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::optional<std::uint64_t> outbound_turns() const {
     if (device_reader_.load() != DeviceReader::kOutbound) return std::nullopt;
@@ -56,7 +56,7 @@ class DataWorker {
  private:
   /// The thread that reads from the device.
   enum class DeviceReader : std::uint8_t { kInbound, kOutbound, kNobody };
-  /// How much a turn has moved, to distinguish a quiet worker from a busy one.
+  /// How much a turn has moved, which tells a quiet worker from a busy one.
   struct Moved {
     std::size_t bytes = 0;
     /// The device may have more.

@@ -38,7 +38,7 @@ bool has_descriptor_store() {
 
 void store_descriptors(const std::string& name, std::span<const int> descriptors) {
   if (!has_descriptor_store()) return;
-  // FDPOLL=0: the manager would wake up for what happens to them.
+  // FDPOLL=0: otherwise the manager would wake up for events of these descriptors.
   while (!descriptors.empty()) {
     const std::size_t count = std::min(descriptors.size(), kMostInAMessage);
     notify_with("FDSTORE=1\nFDPOLL=0\nFDNAME=" + name, descriptors.first(count));
@@ -49,7 +49,7 @@ void store_descriptors(const std::string& name, std::span<const int> descriptors
 void drop_stored(const std::string& name) {
   if (!has_descriptor_store()) return;
   notify_with("FDSTOREREMOVE=1\nFDNAME=" + name, {});
-  // The manager closes its end of the pipe when it has read all messages before (sd_notify_barrier(3)).
+  // The manager closes its end of the pipe once it has read all earlier messages (sd_notify_barrier(3)).
   std::array<int, 2> ends{-1, -1};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
   const net::FileDescriptor wait_end(ends[0]);

@@ -1,7 +1,7 @@
-// systemd's file descriptor store (sd_notify(3), FileDescriptorStoreMax= of systemd.service(5)). What is in
-// it stays open while the service restarts, whatever ended it; a stop for good closes it. Only the system's own
-// systemd is given any: a manager that does not read what it is told would keep the device open for as long as
-// it lives.
+// systemd's file descriptor store (sd_notify(3), FileDescriptorStoreMax= of systemd.service(5)). Descriptors in
+// it stay open while the service restarts, whatever ended it. If the service is stopped for good, systemd closes
+// them. We store descriptors with the system's own systemd only: another manager that ignores our messages would
+// keep the device open as long as it runs.
 #pragma once
 
 #include <span>
@@ -13,13 +13,12 @@
 namespace tunneld::daemon {
 
 [[nodiscard]] bool has_descriptor_store();
-/// Has the manager keep copies under this name. Nothing tells whether it does. `name`: without ':'. Throws
-/// nothing.
+/// Asks the manager to keep copies under this name; it does not confirm that. `name`: without ':'. Never throws.
 void store_descriptors(const std::string& name, std::span<const int> descriptors);
-/// The manager's copies under this name are closed when this returns, or it has not answered for a second.
+/// Has the manager close its copies under this name. Waits until it has, but no longer than a second.
 void drop_stored(const std::string& name);
-/// What was kept for this start under this name; anything else that was handed to this process at its start
-/// is closed. The first call only has any.
+/// The descriptors that were kept under this name. Closes all others that this process has inherited from the
+/// manager. Only the first call returns any.
 [[nodiscard]] std::vector<net::FileDescriptor> take_stored(const std::string& name);
 
 }  // namespace tunneld::daemon

@@ -8,7 +8,7 @@ namespace tunneld::daemon {
 
 struct DesiredPeer {
   config::PeerConfig config;
-  /// nullptr: none. Lives as long as the Inputs that the peer was worked out from.
+  /// nullptr: none. Belongs to the Inputs from which the peer was computed.
   const crypto::PresharedKey* preshared_key = nullptr;
   /// Packets between two isolated peers are dropped.
   bool isolated = false;

@@ -10,10 +10,10 @@
 namespace tunneld::daemon {
 namespace {
 
-/// Jumbo frames are as far as the search goes; the loopback device would allow more.
+/// The search stops at jumbo frames; the loopback device would allow more.
 constexpr std::uint32_t kLargestFound = 9216;
 
-/// Its endpoint is a name, and nobody has looked it up yet.
+/// Its endpoint is a name that has not been looked up yet.
 bool waits_for_its_name(const config::PeerConfig& peer, const Inputs& inputs) {
   const bool has_only_names =
       !peer.endpoints.empty() && std::ranges::none_of(peer.endpoints, [](const auto& endpoint) {
@@ -46,7 +46,7 @@ bool mtu_is_set(const Inputs& inputs) {
   return inputs.config->interface.mtu || inputs.accepted.mtu;
 }
 
-/// Where the configuration is silent, a device that was there before us keeps its settings.
+/// A device that existed before keeps the settings that the configuration leaves open.
 void keep_as_found(const net::Link& found, const config::Config& config, HostPlan& plan) {
   if (!config.interface.mtu) plan.mtu = found.mtu;
   if (!config.interface.mac_address) plan.mac_address.reset();

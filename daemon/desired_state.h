@@ -1,7 +1,7 @@
-// The desired state of host and tunnel as one value, and the pure function that works it out.
+// The desired state of host and tunnel as one value, and the pure function that computes it.
 //
-// Start, reload, lease, push, path MTU, another network and the end of a hold change an Inputs and hand it to
-// Daemon::become(); nothing else decides what is wanted.
+// A start, a reload, a lease, a push, a new path MTU, another network and the end of a hold each change an Inputs
+// and pass it to Daemon::become(). Nothing else decides what is wanted.
 #pragma once
 
 #include <cstdint>
@@ -31,22 +31,22 @@ struct Inputs {
   std::shared_ptr<const config::Config> config;
   std::shared_ptr<const PresharedKeys> preshared_keys;
   crypto::PublicKey public_key;
-  /// What a server has given to its clients.
+  /// On a server: the addresses that it has leased to its clients.
   Leases leases;
-  /// What a client has taken from its server.
+  /// On a client: what it has accepted from its server.
   AcceptedConfig accepted;
   /// The path MTU of a single peer, where it is known.
   std::optional<std::uint32_t> found_mtu;
 
-  /// The host around us.
+  /// The state of the host apart from the tunnel.
   struct Surroundings {
-    /// The peers with endpoints of which one is known: a name that has not been looked up yet is none.
+    /// The peers with a known address. A name that has not been looked up yet does not count.
     std::set<crypto::PublicKey> located;
-    /// What other interfaces are connected to.
+    /// The networks that other interfaces are connected to.
     std::vector<net::IpPrefix> connected_networks;
-    /// Of our sockets.
+    /// The ports of our sockets.
     std::vector<std::uint16_t> outer_ports;
-    /// The device as it was found; nullopt where we may configure it.
+    /// The device as it was found; nullopt if we may configure it.
     std::optional<net::Link> found_device;
   };
   Surroundings surroundings;
@@ -54,7 +54,7 @@ struct Inputs {
 
 struct DesiredState {
   HostPlan plan;
-  /// In the order in which they are to be made.
+  /// In the order in which they have to be made.
   std::vector<HostChange> changes;
   std::vector<DesiredPeer> peers;
   /// Inner bytes: the limit of the device, and of the search for path MTUs.
@@ -63,14 +63,14 @@ struct DesiredState {
   protocol::PathPolicy path;
   /// The device's MTU follows the path MTU of a single peer.
   bool follows_path = false;
-  /// Of a tap.
+  /// Taps only.
   protocol::SwitchSettings ethernet;
 };
 
 /// Pure. The result's preshared keys are those of `inputs`.
 [[nodiscard]] DesiredState desired_state(const Inputs& inputs);
 
-/// By the peers' public keys. `keys`: in the order of config.peers.
+/// Maps `keys`, which are in the order of config.peers, to the peers' public keys.
 [[nodiscard]] PresharedKeys preshared_keys_of(const config::Config& config,
                                               std::vector<std::optional<crypto::PresharedKey>> keys);
 

@@ -35,7 +35,7 @@ class EndpointResolver {
  public:
   /// Called on the io_context's thread when a peer has a (new) address to try.
   using Found = std::function<void(protocol::PeerId, const net::SocketAddress&)>;
-  /// What a name has led to; with no addresses, why not.
+  /// The addresses of a name, or the reason why there are none.
   struct Answer {
     std::vector<net::SocketAddress> addresses{};
     std::string failure{};
@@ -51,9 +51,9 @@ class EndpointResolver {
 
   void add(protocol::PeerId peer, std::string peer_name, std::vector<config::PeerEndpoint> endpoints);
   void remove(protocol::PeerId peer);
-  /// The address may be wrong: look the names up; report only if `current` is no longer among the answers.
+  /// The address may be outdated: looks up the names, and reports only if `current` is not among the answers.
   void refresh(protocol::PeerId peer, const std::optional<net::SocketAddress>& current);
-  /// Nobody answers at `current`: report the next candidate, or look the names up again.
+  /// Nobody answers at `current`: reports the next candidate, or looks up the names again.
   void next(protocol::PeerId peer, const std::optional<net::SocketAddress>& current);
 
   /// Called with all of a peer's candidates, in order, whenever they have been looked up.
@@ -73,7 +73,7 @@ class EndpointResolver {
   void look_up(protocol::PeerId peer, Entry& entry);
   /// `entry`: by its number, since the peer may have got other endpoints meanwhile.
   void answered(protocol::PeerId peer, std::uint64_t entry, std::size_t endpoint, Answer answer);
-  /// Reports what is to be called, unless that waits for other lookups.
+  /// Reports the address to call, unless other lookups have to finish first.
   void decide(protocol::PeerId peer, Entry& entry);
   void look_up_later(protocol::PeerId peer, Entry& entry);
 

@@ -1,5 +1,5 @@
-// The driver's part in the routes to peers' endpoints: whom to tell when one has changed, when to send from
-// another port, and which endpoints nothing may be sent to.
+// The part of the driver that deals with the routes to peers: which peers to tell when a route has changed, when
+// to send from another port, and which endpoints are forbidden.
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -14,8 +14,8 @@
 namespace tunneld::daemon {
 namespace {
 
-/// After this many unanswered initiations, the next one leaves from another port. The pauses are there
-/// because one peer that is off must not make us roam for all others again and again.
+/// After this many unanswered initiations, the next one leaves from another port. There is a pause after that,
+/// because one peer that is off must not make us change the port for all others again and again.
 constexpr unsigned kAttemptsPerPort = 4;
 constexpr Duration kPauseBetweenPorts = std::chrono::seconds(20);
 constexpr Duration kPauseBetweenPortsOfMany = std::chrono::minutes(10);
@@ -73,7 +73,7 @@ bool TunnelDriver::may_send(const net::Endpoint& to) {
     if (!knows(peer)) continue;
     const protocol::PeerLink& link = tunnel_.peer(peer).link();
     const net::Endpoint* endpoint = link.endpoint.get();
-    // Sending goes on without a lookup: a peer that forges its address must not hold back others' datagrams.
+    // Sent without a lookup, because a peer that forges its address must not delay the datagrams of others.
     if (endpoint != nullptr && endpoint->remote == to.remote && !link.loops.load()) return true;
   }
   if (!endpoint_guard_(to)) return true;
@@ -84,7 +84,7 @@ bool TunnelDriver::may_send(const net::Endpoint& to) {
 }
 
 bool TunnelDriver::is_worth_a_look(ByteView message) {
-  // A cookie reply that leaves by the bridge makes no loop: it is smaller than what it answers, and nobody
+  // A cookie reply over the bridge cannot loop: it is smaller than the message that it answers, and nobody
   // answers it.
   const bool is_cookie = protocol::classify(message) == protocol::MessageType::kCookie;
   return !is_cookie || looks_for_strangers_.allow(net::boot_now());

@@ -1,4 +1,4 @@
-// One thing that `tunneld doctor` says.
+// A result of `tunneld doctor`.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@ enum class Health : std::uint8_t { kGood, kUnclear, kBad };
 
 struct Finding {
   Health health = Health::kGood;
-  /// A peer's name; empty for what concerns the whole interface.
+  /// A peer's name; empty if it concerns the whole interface.
   std::string peer;
   std::string words;
   bool operator==(const Finding&) const = default;

@@ -88,7 +88,9 @@ void HandoverFile::save(const Handover& handover) noexcept {
     saved_ = handover;
   } catch (const std::exception& error) {
     if (!std::exchange(told_failed_, true))
-      log::warn("after a restart, peers will have to call first: {}", error.what());
+      log::warn(
+          "cannot store the peers' addresses for the next start, so they will have to connect first: {}",
+          error.what());
   }
 }
 

@@ -1,7 +1,7 @@
-// What a run tells the next one of the same service, besides the host's changes (the journal) and the device
-// (descriptor_store.h): where its peers were, and what its server had configured. RUN_DIRECTORY/IF.handover,
-// JSON, without secrets. The next run has no session of this one; it calls the peers, and until its server
-// answers, it keeps what that had given.
+// What a run leaves for the next one after a restart of the service, besides the host's changes (the journal) and
+// the device (descriptor_store.h): the addresses of its peers, and the configuration from its server. It is in
+// RUN_DIRECTORY/IF.handover, JSON, without secrets. Sessions are not handed over: the next run connects to the
+// peers, and keeps the server's configuration until the server answers.
 #pragma once
 
 #include <filesystem>
@@ -26,10 +26,10 @@ struct Handover {
     bool operator==(const Place&) const = default;
   };
   std::vector<Place> places;
-  /// Of a client.
+  /// On a client: the configuration from its server.
   struct Configuration {
     crypto::PublicKey server;
-    /// Which run of the server has sent it.
+    /// The run of the server that has sent it.
     std::uint64_t instance = 0;
     protocol::ConfigMessage message;
     /// See ConfigTerm.
@@ -37,23 +37,23 @@ struct Handover {
     bool operator==(const Configuration&) const = default;
   };
   std::optional<Configuration> configuration;
-  /// Of the sockets, where the choice is ours: with the same one, a NAT on the way and the firewall here know
-  /// the next run already. 0: none.
+  /// The port of the sockets, if the configuration does not set it. The next run uses the same one, because NATs
+  /// on the path and the firewall of this host already know it. 0: none.
   std::uint16_t port = 0;
   bool operator==(const Handover&) const = default;
 };
 
 [[nodiscard]] Json to_json(const Handover& handover);
-/// nullopt for what to_json() does not write. Places of interfaces that are gone are left out.
+/// nullopt if it is not what to_json() writes. Skips addresses on interfaces that are gone.
 [[nodiscard]] std::optional<Handover> handover_from(const Json& json);
 
 class HandoverFile {
  public:
   explicit HandoverFile(const std::string& interface);
 
-  /// nullopt: there is none of this boot, or it could have been written by others. Never throws.
+  /// nullopt: there is none from this boot, or others could have written it. Never throws.
   [[nodiscard]] std::optional<Handover> load() const noexcept;
-  /// What does not differ from the last time is not written. A failure is a warning, once.
+  /// Writes the file if it has changed. A failure is logged once, as a warning.
   void save(const Handover& handover) noexcept;
   void remove() noexcept;
 

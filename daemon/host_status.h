@@ -1,4 +1,4 @@
-// What others have taken away of what the daemon made on the host: for `status` and `doctor`.
+// Which of the daemon's changes on the host others have removed, for `status` and `doctor`.
 #pragma once
 
 #include <string>
@@ -11,11 +11,11 @@ namespace tunneld::daemon {
 
 class HostWatch;
 
-/// The status document's `host` (docs/control_socket.md). Compares with the kernel now. Never throws.
+/// `host` of the status document (docs/control_socket.md), after a comparison with the kernel. Never throws.
 [[nodiscard]] Json host_status(HostWatch& watch);
-/// A line for people; empty where all is as it should be.
+/// A line for people; empty if nothing is missing.
 [[nodiscard]] std::string render_host(const Json& status);
-/// From two status documents.
+/// Compares two status documents.
 [[nodiscard]] std::vector<Finding> diagnose_host(const Json& before, const Json& after);
 
 }  // namespace tunneld::daemon

@@ -1,5 +1,5 @@
-// Lines for systemd's journal with fields of their own, by its native protocol
-// (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): one datagram for each, without ever waiting for its reader.
+// Writes log lines with fields to systemd's journal, by its native protocol
+// (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): one datagram per line, without ever waiting for the journal.
 #pragma once
 
 #include <cstdint>
@@ -14,19 +14,18 @@ namespace tunneld::daemon {
 struct JournalField {
   /// Upper-case letters, digits and underscores.
   std::string_view name;
-  /// Any bytes. A field without any is left out.
+  /// Any bytes. An empty field is left out.
   std::string_view value;
 };
 
-/// The datagram.
 [[nodiscard]] std::string journal_entry(std::span<const JournalField> fields);
 
 class JournaldStream {
  public:
   explicit JournaldStream(std::string path = "/run/systemd/journal/socket");
 
-  /// Drops and counts the line if the journal has no room; how many were dropped comes before the next line, in
-  /// one with `notice` instead of the fields. False: nobody is there, and the line has to go elsewhere.
+  /// Drops and counts the line if the journal has no room. A line with the number of dropped ones, and with the
+  /// fields in `notice`, comes before the next line. False: there is no journal, so the line must go elsewhere.
   [[nodiscard]] bool write(std::span<const JournalField> fields, std::span<const JournalField> notice);
 
   [[nodiscard]] std::uint64_t dropped() const { return dropped_; }

@@ -1,9 +1,9 @@
-// Whether one key is used in two places: a client's file was copied to a second machine, and both run.
+// Detects that one key is used in two places: a client's file was copied to a second machine, and both run.
 //
 // WireGuard cannot tell them apart. The peer's endpoint follows whoever sent last, so they take the tunnel
-// from each other, several times a minute, and both people see a bad connection. What gives it away is an
-// address that comes back: somebody who roams leaves an address behind, or returns to it after a while, but
-// does not go to and fro all the time.
+// from each other several times a minute, and both have a bad connection. The sign is an address that keeps
+// coming back. A roaming peer leaves an address behind, or returns to it after a while, but does not alternate
+// all the time.
 #pragma once
 
 #include <algorithm>
@@ -24,20 +24,20 @@ class KeyUse {
     bool operator==(const Places&) const = default;
   };
 
-  /// The peer is heard from here now. Cheap: called for each move.
+  /// The peer's packets come from `place` now. Must be cheap, because it is called for each move.
   void heard_from(const net::SocketAddress& place, Instant now) {
     if (here_ && *here_ == place) return;
     if (std::ranges::find(known_, std::optional(place)) != known_.end()) {
       returns_[next_return_++ % returns_.size()] = now;
     } else {
-      returns_.fill(std::nullopt);  // somewhere new: it travels
+      returns_.fill(std::nullopt);  // a new address: it roams
       known_[next_known_++ % known_.size()] = place;
     }
     before_ = here_;
     here_ = place;
   }
 
-  /// The last two places, while it goes to and fro between these, or around among a few more.
+  /// The last two places, while the peer alternates between these or a few more.
   [[nodiscard]] std::optional<Places> two_places(Instant now) const {
     const bool to_and_fro = std::ranges::all_of(
         returns_, [now](const auto& at) { return at.has_value() && now - *at < kWithin; });

@@ -43,7 +43,7 @@ void append(std::string& text, const Lease& lease) {
   text.append(std::to_string(seen.count())) += '}';
 }
 
-/// nullopt where it is not what save() writes. Throws Json::Error for wrong types.
+/// nullopt if it is not what save() writes. Throws Json::Error for wrong types.
 std::optional<Lease> lease_from(const Json& json) {
   const auto key = crypto::PublicKey::from_base64(json.at("public_key").get<std::string>());
   if (!key) return std::nullopt;

@@ -1,8 +1,8 @@
 // The file of leases, STATE_DIRECTORY/IF.leases: JSON with a checksum, read once and replaced as a whole.
 //
-// Replaced so that whoever looks, after whatever end, finds the old file or the new one: written beside it,
-// synced, renamed over it, and the directory synced. A full disk fails before the rename, and the old file
-// stays as it was.
+// After a crash or a power failure, there is either the old file or the new one. The new file is written beside
+// the old one, synced and renamed over it; then the directory is synced. If the disk is full, it fails before the
+// rename, and the old file stays.
 #pragma once
 
 #include <filesystem>
@@ -14,8 +14,7 @@
 
 namespace tunneld::daemon {
 
-/// A file that must not be replaced: a later version's, or one that is not ours to trust. what() says the
-/// fix.
+/// The file must not be replaced: a later version has written it, or others could have. what() says the fix.
 class LeaseStoreError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -25,10 +24,10 @@ class LeaseStore {
  public:
   explicit LeaseStore(std::filesystem::path path) : path_(std::move(path)) {}
 
-  /// The leases of before; none where there is no file. A file that is damaged is moved aside, with a
-  /// warning. Throws LeaseStoreError; std::system_error where it cannot be read.
+  /// The stored leases; none if there is no file. A damaged file is moved aside, with a warning. Throws
+  /// LeaseStoreError, or std::system_error if the file cannot be read.
   [[nodiscard]] std::vector<Lease> load() const;
-  /// When it returns, they are on disk. Throws std::system_error: the file is as before.
+  /// The leases are on disk when this returns. Throws std::system_error; then the old file is still there.
   void save(const Leases& leases) const;
 
  private:

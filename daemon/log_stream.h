@@ -15,7 +15,7 @@
 
 namespace tunneld::daemon {
 
-/// How a log says that it has lost lines.
+/// The log line about dropped lines.
 [[nodiscard]] std::string lines_dropped_in_words(std::uint64_t count);
 
 class LogStream {

@@ -16,21 +16,21 @@
 namespace tunneld::daemon {
 namespace {
 
-/// In systemd's store.
+/// The queues' name in systemd's descriptor store.
 constexpr const char* kQueues = "tun";
 
 std::size_t wanted_workers(const config::Config& config) {
   return config.workers.value_or(std::max(1U, std::thread::hardware_concurrency()));
 }
 
-/// A persistent device has as many as the user says; any other has one for each worker.
+/// The user sets the number for a persistent device; any other has one for each worker.
 unsigned queue_count(const config::Config& config) {
   const auto& persist = config.interface.persist;
   const auto workers = static_cast<unsigned>(wanted_workers(config));
   return persist && persist->queues ? std::min(*persist->queues, workers) : workers;
 }
 
-/// A persistent device is for other programs, too, most of which ask for one queue.
+/// Other programs use a persistent device, too, and most of them ask for one queue.
 std::optional<bool> multi_queue(const config::Config& config) {
   const auto& persist = config.interface.persist;
   return persist ? std::optional(persist->queues.value_or(1) > 1) : std::nullopt;
@@ -97,11 +97,12 @@ net::TunOptions device_options(
 std::vector<net::FileDescriptor> take_kept_queues(const config::Config& config) {
   std::vector<net::FileDescriptor> kept = take_stored(kQueues);
   if (kept.empty() || net::TunDevice::are_queues_of(device_options(config, nullptr), kept)) {
-    // A queue that nobody reads would swallow its share of the packets.
+    // Packets in a queue that nobody reads would be lost.
     if (kept.size() > queue_count(config)) drop_kept_queues();
     return kept;
   }
-  log::info("{} is made anew: it was of another kind, or is elsewhere now", config.interface.name.value);
+  log::info("creating {} again: the last run's device has other settings, or was renamed or moved",
+            config.interface.name.value);
   kept.clear();
   drop_kept_queues();
   return kept;

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Peers that are compared at once, about 3 ms of the control thread, and the pause before the next ones.
+/// How many peers are compared at once, which takes the control thread about 3 ms, and the pause after them.
 constexpr std::size_t kPeersPerTurn = 200;
 constexpr auto kPause = 50ms;
 

@@ -1,6 +1,6 @@
-// Tells the tunnel what the host knows of the route to each peer: the outgoing interface's MTU, and the path
-// MTU that ICMP has told the kernel. The protocol's own search (protocol/path_mtu.h) does the rest. Also
-// tells it when the route to a peer that we call has changed.
+// Tells the tunnel what the host knows of the route to each peer: the MTU of the outgoing interface, and the path
+// MTU that the kernel has learned from ICMP. The protocol's own search (protocol/path_mtu.h) does the rest. It
+// also tells the tunnel when the route to a peer that we call has changed.
 //
 // Many changes on a host do not matter here: containers come and go, each with a link, addresses and routes,
 // and our own routes are announced to us as well. So a notice is only a reason to compare. The kernel is
@@ -37,7 +37,7 @@ class PathWatch {
   void routes_changed(const std::string& why);
 
  private:
-  /// What packets to a peer leave by, if there is a route and its link is running.
+  /// How packets to a peer leave, if there is a route and its link is running.
   struct Egress {
     std::uint32_t interface = 0;
     std::optional<net::IpAddress> source{}, gateway{};

@@ -1,4 +1,4 @@
-// Where the sans-IO sides of a push (daemon/push) meet the running daemon: frames and events come from the
+// Connects the sans-IO sides of a push (daemon/push) to the running daemon: frames and events come from the
 // tunnel driver and go back to it, deadlines become a timer, and leases a file.
 #pragma once
 
@@ -24,9 +24,8 @@ class PushTimer {
  public:
   PushTimer(boost::asio::io_context& io, TunnelDriver& driver, std::function<void()> due)
       : driver_(driver), due_(std::move(due)), timer_(io) {}
-  /// Sends what a side wants sent, and wakes it at its deadline.
   void follow(const PushFrames& frames, Instant deadline);
-  /// Runs `call`, which calls the side, and follows what it wants then.
+  /// Runs `call`, which calls `side`, and sends the resulting frames.
   template <typename Side, typename Call>
   void call(const Side& side, const Call& call) {
     PushFrames frames;

@@ -27,7 +27,7 @@ class RefusalHearing {
 
   /// An initiation is about to be sent.
   void expect() {
-    // Each time, because a socket may have been replaced meanwhile.
+    // Each time, because a socket may have been replaced in the meantime.
     hear(true);
     over_.expires_after(kHearing);
     over_.async_wait([this](const boost::system::error_code& error) {

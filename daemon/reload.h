@@ -1,4 +1,4 @@
-// Reading the configuration again while the interface runs: what may change, and what waits for a restart.
+// Reads the configuration again while the interface runs, and decides what may change and what needs a restart.
 #pragma once
 
 #include <optional>
@@ -11,18 +11,18 @@
 
 namespace tunneld::daemon {
 
-/// The new configuration is not taken; what() says why, with file, line and fix.
+/// The new configuration is rejected; what() says why, with file, line and fix.
 class ReloadError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
 struct ReadAgain {
-  /// The new configuration; what cannot change while running keeps its old value.
+  /// The new configuration; settings that need a restart keep their old values.
   config::Config config;
   /// In the order of config.peers.
   std::vector<std::optional<crypto::PresharedKey>> preshared_keys;
-  /// One line for each setting that waits for a restart.
+  /// One line for each changed setting that needs a restart.
   std::vector<std::string> notes;
 };
 

@@ -14,7 +14,7 @@ struct RunOptions {
   std::optional<log::Level> log_level;
 };
 
-/// The daemon's life, in the foreground, until a signal, `tunneld down`, or the device's end.
+/// Runs the daemon in the foreground until a signal, `tunneld down`, or the deletion of the device.
 [[nodiscard]] ExitCode run_daemon(const RunOptions& options);
 
 }  // namespace tunneld::daemon

@@ -66,7 +66,7 @@ void notify(const std::string& text, std::chrono::milliseconds patience,
 }  // namespace
 
 void notify_ready(const std::string& status) {
-  // If this message is lost, the start has failed.
+  // It waits, because without this message the start counts as failed.
   notify("READY=1\nSTATUS=" + status, 1s);
 }
 void notify_stopping() {
@@ -88,7 +88,7 @@ bool is_notified() {
 }
 
 std::optional<Duration> watchdog_limit() {
-  // Set for another process, which has started us: not ours (sd_watchdog_enabled(3)).
+  // A watchdog for the process that has started us does not concern us (sd_watchdog_enabled(3)).
   const char* const process = std::getenv("WATCHDOG_PID");
   if (process != nullptr && process != std::to_string(::getpid())) return std::nullopt;
   const char* const text = std::getenv("WATCHDOG_USEC");

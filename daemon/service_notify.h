@@ -1,4 +1,4 @@
-// The notifications of a Type=notify service to systemd (sd_notify(3)). Without systemd, nothing happens.
+// The notifications of a Type=notify service to systemd (sd_notify(3)). Without systemd, these do nothing.
 #pragma once
 
 #include <optional>
@@ -11,16 +11,16 @@ namespace tunneld::daemon {
 
 void notify_ready(const std::string& status);
 void notify_stopping();
-// These may be lost: the next one comes.
+// These two may be lost, because they are repeated.
 void notify_status(const std::string& status);
 void notify_watchdog();
 
-/// A message with descriptors, of which the manager gets copies. Waits for a second at most.
+/// Sends copies of the descriptors with the message. Waits for a second at most.
 void notify_with(const std::string& text, std::span<const int> descriptors);
 
-/// Whether there is a manager that listens.
+/// Whether a service manager expects notifications.
 [[nodiscard]] bool is_notified();
-/// How long it waits for notify_watchdog() before it kills us (WatchdogSec=); nullopt: it does not.
+/// How long it waits for notify_watchdog() before it kills us (WatchdogSec=); nullopt: there is no watchdog.
 [[nodiscard]] std::optional<Duration> watchdog_limit();
 
 }  // namespace tunneld::daemon

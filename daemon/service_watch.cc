@@ -16,10 +16,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// systemd sends a signal on D-Bus for each line.
+/// Limited, because systemd sends a D-Bus signal for each line.
 constexpr std::chrono::seconds kStatusPause = 5s;
 
-/// In steps, so that the line does not change each time.
+/// Rounded, so that the line does not change all the time.
 std::string ago(Duration age) {
   if (age < 1min) return fmt::format("{} s", std::chrono::duration_cast<std::chrono::seconds>(age).count());
   if (age < 1h) return fmt::format("{} min", std::chrono::duration_cast<std::chrono::minutes>(age).count());
@@ -91,7 +91,7 @@ void ServiceWatch::feed() {
   const Watchdog::Answer answer = watchdog_->ask(turns, net::boot_now());
   if (answer.feed) notify_watchdog();
   if (answer.stuck) {
-    log::error("data thread {}-{} stands still: unless it moves, systemd's watchdog restarts this daemon",
+    log::error("data thread {}-{} is stuck: systemd's watchdog will restart this daemon unless it recovers",
                *answer.stuck % 2 == 0 ? "in" : "out", *answer.stuck / 2);
   }
   for (const auto& worker : workers_) worker->poke();

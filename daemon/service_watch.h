@@ -1,4 +1,4 @@
-// What systemd is told while the interface runs: that the daemon is alive, and a line for `systemctl status`.
+// Tells systemd, while the interface runs, that the daemon is alive, and updates the line in `systemctl status`.
 #pragma once
 
 #include <functional>
@@ -25,14 +25,14 @@ struct PeerInBrief {
   /// Since the last handshake; nullopt: there was none.
   std::optional<Duration> silent_for{};
 };
-/// "tun0: 2 of 3 peers connected; office last seen 3 min ago": of those that are not connected, the one that
-/// was seen last.
+/// "tun0: 2 of 3 peers connected; office last seen 3 min ago". Names the one of the unconnected peers that was
+/// seen last.
 [[nodiscard]] std::string status_line(const std::string& interface, const std::vector<PeerInBrief>& peers);
 
 class ServiceWatch {
  public:
   using Workers = std::vector<std::unique_ptr<DataWorker>>;
-  /// Says READY. All arguments must outlive it.
+  /// Sends READY=1. All arguments must outlive it.
   ServiceWatch(boost::asio::io_context& io, std::string interface, const Workers& workers,
                protocol::Tunnel& tunnel, const TunnelDriver& driver);
 

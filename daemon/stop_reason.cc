@@ -121,7 +121,7 @@ StopReason stop_reason(std::chrono::milliseconds patience) noexcept {
     if (systemd.system_state() == "stopping") return StopReason::kShutdown;
     return job == "stop" ? StopReason::kAsked : StopReason::kByItself;
   } catch (const std::exception& error) {
-    log::warn("systemd does not say why this service ends: {}", error.what());
+    log::warn("cannot ask systemd why this service is being stopped: {}", error.what());
     return StopReason::kUnknown;
   }
 }

@@ -17,7 +17,7 @@ namespace tunneld::daemon {
 /// The name of a port for people: "peer site-b", "the bridge br0".
 using PortName = std::function<std::string(net::MacTable::Port)>;
 
-/// Names the two ports, one of the stations, the likely cause and what to do.
+/// Names the two ports, one of the stations, the likely cause and the fix.
 [[nodiscard]] std::string in_words(const protocol::Loop& loop, const PortName& name);
 
 /// For `interface.switch.loops` of the status document.

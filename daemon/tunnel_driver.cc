@@ -251,7 +251,9 @@ void TunnelDriver::drain_doors() {
   if (signals_.device_gone.load()) return on_device_gone_();
   if (signals_.segmentation_lost.load() && !std::exchange(told_segmentation_lost_, true)) {
     log::warn(
-        "the outer interface cannot segment UDP: sending packets one by one, and trying again now and then");
+        "the outer interface cannot segment UDP (GSO): sending packets one by one, and trying again from "
+        "time to "
+        "time");
   }
   const Now now = net::now();
   const auto handle = [&](const protocol::DoorRecord& record, MutableBytes payload) {

@@ -1,5 +1,5 @@
-// Drives the sans-IO Tunnel on the control thread, from the workers' doors and a timer, and does what it asks
-// for: sends its datagrams, logs its events, asks the resolver.
+// Drives the sans-IO Tunnel on the control thread. Input comes from the workers' doors and a timer. The driver
+// carries out the tunnel's actions: it sends datagrams, logs events and asks the resolver.
 #pragma once
 
 #include <functional>
@@ -27,9 +27,8 @@ namespace tunneld::daemon {
 
 class TunnelDriver {
  public:
-  /// `sockets`: of the workers. The first is for handshakes and keepalives, too (sending is thread-safe).
-  /// `lane_sockets`: by worker.
-  /// `on_device_gone` is called when somebody has deleted the device.
+  /// `sockets`: one for each worker. The first one also sends handshakes and keepalives (sending is thread-safe).
+  /// `lane_sockets`: indexed by worker. `on_device_gone` is called when somebody has deleted the device.
   TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel, protocol::DataPlane& plane,
                std::vector<net::UdpSocket>& sockets, std::vector<net::UdpSocket>& lane_sockets,
                std::function<void()> on_device_gone);
@@ -41,29 +40,29 @@ class TunnelDriver {
     std::size_t removed = 0;
     std::size_t changed = 0;
   };
-  /// Replaces the peers, which are identified by their public keys: others are removed with their sessions,
-  /// new ones are added, and the sessions of those that stay go on. May be called while actions are carried
-  /// out: what it causes to be sent leaves afterwards.
+  /// Replaces the peers, which are identified by their public keys. Peers that are not listed are removed with
+  /// their sessions, new ones are added, and those that stay keep their sessions. May be called while actions are
+  /// carried out; then the resulting packets are sent afterwards.
   PeersChanged set_peers(const std::vector<DesiredPeer>& peers);
-  /// Where a run before has found the peer. `calls`: begins a handshake there. Nothing where there is no such
-  /// peer.
+  /// Sets the address at which the last run has found the peer. `calls`: starts a handshake with it. Does nothing
+  /// if there is no such peer.
   void remember_place(const crypto::PublicKey& peer, const net::SocketAddress& address, bool calls);
-  /// What set_peers() and remember_place() would send a moment later.
+  /// Sends the packets of set_peers() and remember_place() at once.
   void send_now() { carry_out(actions_); }
-  /// The half of set_peers() that takes away: allowed IPs that a peer will not have any more. For what has to
-  /// happen before somebody else gets them.
+  /// Removes the allowed IPs that peers will lose in set_peers(), so that the host can be changed before other
+  /// peers get them.
   void withdraw(const std::vector<DesiredPeer>& peers);
   /// The host has slept: the routes to all peers that we call may have changed.
   void network_changed();
   /// The route to this peer has changed.
   void route_changed(protocol::PeerId peer);
-  /// There may be a resolver now.
+  /// A resolver may have become available.
   void retry_lookups() { resolver_.retry_failed(); }
   [[nodiscard]] bool knows(protocol::PeerId peer) const { return peers_.contains(peer); }
-  /// Whether the configuration says where the peer is.
+  /// Whether the configuration has an endpoint of the peer.
   [[nodiscard]] bool calls(protocol::PeerId peer) const;
   using EndpointGuard = std::function<std::optional<std::string>(const net::Endpoint&)>;
-  /// The guard says, in words, why nothing may be sent to an endpoint.
+  /// The guard returns the reason, in words, if nothing may be sent to an endpoint.
   void guard_endpoints(EndpointGuard guard) { endpoint_guard_ = std::move(guard); }
   /// The guard's answers may have changed.
   void recheck_endpoints();
@@ -79,16 +78,16 @@ class TunnelDriver {
   void on_frame(protocol::FrameType type, FrameHandler handler) {
     frame_handlers_[type] = std::move(handler);
   }
-  /// What a peer that is removed is told before its session ends; nullopt: nothing.
+  /// Sets the callback for the last frame to a removed peer, sent before its session ends; nullopt: none.
   void on_removal(std::function<std::optional<protocol::ControlFrame>(protocol::PeerId)> last_word) {
     last_word_ = std::move(last_word);
   }
-  /// Who else wants to know of events. Of a peer's moves, which cause questions to the kernel, no more are
-  /// told than those are worth; the last one is told as AskRoute.
+  /// Adds a handler for events. A peer's moves lead to queries to the kernel, so only a limited number of them is
+  /// reported; the last one comes as AskRoute.
   void on_event(EventHandler handler) { event_handlers_.push_back(std::move(handler)); }
-  /// What the host knows of the route to the peer's address.
+  /// Passes on what the host knows of the route to the peer's address.
   void learn_route(protocol::PeerId peer, const protocol::RouteMtu& route);
-  /// To a peer that has a session; false if it has none. Sent at once.
+  /// Sends the frame at once. False: the peer has no session.
   bool send_frame(protocol::PeerId peer, const protocol::ControlFrame& frame, std::size_t plain_size = 0);
 
   struct PeerInfo {
@@ -97,24 +96,24 @@ class TunnelDriver {
     std::string note;
     /// Why nothing is exchanged with the peer although there may be a session; empty as a rule.
     std::string refused{};
-    /// Why it is not even called, in words; empty as a rule.
+    /// Why we do not even call it, in words; empty as a rule.
     std::string forbidden_endpoint{};
-    /// Its key is used by two hosts at once, in words; empty as a rule.
+    /// That two hosts use its key at once, in words; empty as a rule.
     std::string two_places{};
   };
   [[nodiscard]] bool has_endpoint(const crypto::PublicKey& peer) const;
-  /// Called when nobody answers a peer's handshakes, before the next one is sent: a NAT may keep a stale
-  /// entry for our port. True: they leave from another port from now on.
+  /// Called when a peer's handshakes stay unanswered, before the next one is sent, because a NAT may have a stale
+  /// entry for our port. True: packets leave from another port from now on.
   void on_port_useless(std::function<bool()> call) { on_port_useless_ = std::move(call); }
   /// Called each time the lookup of an endpoint's name has given an address.
   void on_endpoint_found(std::function<void()> call) { on_endpoint_found_ = std::move(call); }
   [[nodiscard]] PeerInfo info(protocol::PeerId peer) const;
-  /// In the configuration; empty if there is no such peer. Valid until the peers change.
+  /// Its name in the configuration; empty if there is no such peer. Valid until the peers change.
   [[nodiscard]] std::string_view name(protocol::PeerId peer) const;
 
  private:
   struct PeerState;
-  /// Returns whether anything has changed; what the routing table needs goes to `changes`.
+  /// Returns whether anything has changed. Adds to `changes` what has to change in the routing table.
   bool change_peer(protocol::PeerId id, const DesiredPeer& wanted, protocol::Tunnel::PeerChanges& changes,
                    Now now);
   void look_up_endpoints(protocol::PeerId id);
@@ -122,19 +121,19 @@ class TunnelDriver {
   void wait_for_timer();
   void drain_doors();
   void advance();
-  /// Does what the tunnel asks for, and sets the timer to what the tunnel waits for now.
+  /// Carries out the tunnel's actions, and sets the timer to its next deadline.
   void carry_out(protocol::Actions& actions);
-  /// Called before an initiation is repeated that has had no answer for long.
+  /// Called before an initiation is repeated that has stayed unanswered for long.
   void change_port_if_useless(protocol::Actions& actions);
   [[nodiscard]] bool may_send(const net::Endpoint& to);
-  /// Whether the route of this message is looked up. Not for every cookie: strangers with false addresses
-  /// cause those.
+  /// Whether the route of this message is looked up. Not for every cookie reply, because strangers with forged
+  /// addresses can cause any number of them.
   [[nodiscard]] bool is_worth_a_look(ByteView message);
   void check_endpoint(protocol::PeerId peer);
-  /// Whether the route to a peer that has moved is looked up now. One that moves with each packet is looked up
-  /// at a pace of its own, and keeps its last result until then.
+  /// Whether the route to a peer that has moved is looked up now. If a peer moves with each packet, lookups are
+  /// limited to a fixed rate, and the last result stays valid in between.
   [[nodiscard]] bool may_look(protocol::PeerId peer);
-  /// Looks up the peers whose turn was put off.
+  /// Makes the lookups that were put off.
   void look_after_all();
   void send_probe(const protocol::Actions::Datagram& probe, ByteView bytes);
   void report(const protocol::Event& event);
@@ -143,7 +142,7 @@ class TunnelDriver {
   void arm_timer();
   void heard_from(protocol::PeerId peer, const net::SocketAddress& place);
   [[nodiscard]] std::string label(protocol::PeerId peer) const;
-  /// For a line that the peer can cause: those beyond a limited rate are for debugging only.
+  /// The level of a line that the peer can cause: beyond a limited rate, lines are for debugging only.
   [[nodiscard]] static log::Level level_of(log::Level usual, PeerState& state);
   [[nodiscard]] std::optional<net::SocketAddress> current_address(protocol::PeerId peer);
 
@@ -157,7 +156,7 @@ class TunnelDriver {
   Instant next_port_at_{};
   EndpointGuard endpoint_guard_;
   Pace looks_for_strangers_{20, std::chrono::milliseconds(100)};
-  /// Peers that have moved too often for a lookup each time, and when they are looked up after all.
+  /// Peers that have moved too often for a lookup each time, and the time of the next lookup.
   std::set<protocol::PeerId> looks_put_off_;
   Instant look_at_ = kNever;
   boost::asio::posix::stream_descriptor wake_;   ///< eventfd
@@ -184,7 +183,7 @@ class TunnelDriver {
     KeyUse key_use{};
     Instant tell_two_places_at{};
     Pace looks{20, std::chrono::milliseconds(100)};
-    /// Limits lines about sessions, which the peer can begin and end as it likes.
+    /// Limits log lines about sessions, because the peer can start and end any number of them.
     Pace tell{20, std::chrono::seconds(10)};
   };
   std::map<protocol::PeerId, PeerState> peers_;

@@ -1,4 +1,4 @@
-// What the driver says of peers: log lines of the tunnel's events, and notes for status.
+// The driver's reports about peers: log lines for the tunnel's events, and notes for `status`.
 #include <chrono>
 #include <string>
 #include <utility>
@@ -13,14 +13,14 @@
 namespace tunneld::daemon {
 namespace {
 
-/// What one would have to be told again, if nobody has done anything about it.
+/// After this time, a warning about a persistent problem is repeated.
 constexpr Duration kTellAgain = std::chrono::minutes(10);
-/// The names are looked up again after each of the first tries that nobody answers, and later so often.
+/// Endpoint names are looked up again after each of the first unanswered tries, and later after every third.
 constexpr unsigned kFirstAttempts = 4, kAttemptsPerLookup = 3;
-/// What a peer's packets cause is logged for people at most so often.
+/// A peer may move with every packet, so its moves are logged at level info no more often than this.
 constexpr Duration kPauseBetweenMoves = std::chrono::seconds(10);
 
-/// One function for each kind of event: the compiler says which has none.
+/// One function for each kind of event, so that the compiler reports a missing one.
 template <typename... Functions>
 struct Reporter : Functions... {
   using Functions::operator()...;
@@ -63,7 +63,6 @@ void TunnelDriver::report(const protocol::Event& event) {
           [&](const Event::SessionUp&) { report_session(peer, state); },
           [&](const Event::EndpointMoved& moved) {
             heard_from(peer, moved.endpoint.remote);
-            // A peer may move with every packet; people need not hear of each.
             const Instant now = net::boot_now();
             const bool tell = now >= state.tell_moves_at;
             if (tell) state.tell_moves_at = now + kPauseBetweenMoves;
@@ -91,7 +90,7 @@ void TunnelDriver::report(const protocol::Event& event) {
             log::debug("peer {}: is a tunneld{}", label(peer), hello.restarted ? "" : ", as before");
             if (tunnel_.peer(peer).link().layer2.load() != protocol::Layer2::kRefused) state.refused.clear();
           },
-          [&](const Event::HelloLost&) { log::debug("peer {}: says no HELLO any more", label(peer)); },
+          [&](const Event::HelloLost&) { log::debug("peer {}: no longer sends HELLO", label(peer)); },
           [&](const Event::Layer2Refused&) { report_layer2_refused(peer, state); },
           [&](const Event::PathMtu&) {
             log::debug("peer {}: packets of up to {} bytes pass", label(peer),
@@ -106,7 +105,8 @@ void TunnelDriver::report(const protocol::Event& event) {
           [&](const Event::Bye&) {
             state.up = false;
             log::line(level_of(log::Level::kInfo, state), "peer {}: has ended the session", label(peer));
-            // Elsewhere at once; where there is no elsewhere, it may be back soon, or its name lead there.
+            // Tries another endpoint at once. With a single one, the peer may be back soon, or its name may have
+            // another address.
             if (state.config.endpoints.size() > 1) {
               resolver_.next(peer, current_address(peer));
             } else {

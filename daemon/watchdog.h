@@ -1,9 +1,9 @@
-// When systemd's watchdog is fed: only if the control loop and every data thread have made a turn since the
-// last time.
+// Decides when systemd's watchdog is fed: only if the control loop and every data thread have made a turn since
+// the last feed.
 //
-// The control loop proves that it runs by asking. A data thread counts its turns; one that waits for packets
-// is woken (DataWorker::poke), so that an idle tunnel makes turns, too. Threads are asked four times within
-// systemd's limit, so one may be late three times before systemd kills us.
+// The control loop shows that it runs by calling this. A data thread counts its turns; one that waits for packets
+// is woken (DataWorker::poke), so that an idle tunnel makes turns, too. There are four checks within systemd's
+// limit, so a thread may be late three times before systemd kills us.
 #pragma once
 
 #include <cstddef>
@@ -24,7 +24,7 @@ class Watchdog {
 
   struct Answer {
     bool feed = false;
-    /// The index in `turns` of a thread that has made no turn for half of the limit; told once until it moves
+    /// The index in `turns` of a thread that has made no turn for half of the limit. Reported once until it runs
     /// again.
     std::optional<std::size_t> stuck{};
   };

@@ -130,7 +130,8 @@ void HostChanges::give_to_new_keeper(Present& present) {
   try {
     undo_one(before, HostChange(journal_.pending().at(before)), false);
   } catch (const std::exception& error) {
-    log::warn("{} stays with who kept them before, and is tried again: {}", in_words(made), error.what());
+    log::warn("{}: cannot be removed from the program that managed name servers before; trying again: {}",
+              in_words(made), error.what());
   }
   present.id = journal_and_make(std::move(made));
   present.was_named = false;

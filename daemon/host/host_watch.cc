@@ -191,7 +191,7 @@ bool HostWatch::has_names() noexcept {
     return !host_.names_places().empty();
   } catch (const std::exception& error) {
     // As if there were some, and looked at again: the comparison says what it cannot see.
-    log::debug("where name servers stand: {}", error.what());
+    log::debug("cannot find out which files have the host's name servers: {}", error.what());
     return true;
   }
 }
@@ -290,12 +290,12 @@ void HostWatch::tell(const HostChanges::Repair& repair, const std::string& who, 
     const auto seconds = [](Duration pause) {
       return std::chrono::duration_cast<std::chrono::seconds>(pause).count();
     };
-    const std::string pause = std::to_string(seconds(HostChanges::kRepairPause)) + " s at most";
-    log::warn("{} keeps taking away: {}; put back once in {}, and missing in between", by,
+    const std::string pause = std::to_string(seconds(HostChanges::kRepairPause)) + " s";
+    log::warn("{} keeps taking away: {}; put back at most once every {}, and missing in between", by,
               listed(repair.fought_over),
               part == HostChanges::Part::kKernel
                   ? pause
-                  : pause + " and in the end " + std::to_string(seconds(HostChanges::kLongestPause)) + " s");
+                  : pause + ", later every " + std::to_string(seconds(HostChanges::kLongestPause)) + " s");
   }
   for (const auto& refusal : repair.refused) {
     log::error("{} has taken away: {}; it cannot be put back: {}", by, refusal.what, refusal.why);
@@ -312,13 +312,15 @@ void HostWatch::tell_out_of_reach(const std::vector<HostChanges::Lack>& lacks, c
         break;
       case Standing::kOthersKeep:
         log::warn(
-            "{}: {} keeps /etc/resolv.conf now, which is left alone, and names are no longer looked up "
+            "{}: {} manages /etc/resolv.conf now, so tunneld leaves it alone, and names are no longer looked "
+            "up "
             "through the tunnel; `tunneld reload` gives the name servers to that program",
             lack.what, by);
         break;
       case Standing::kNoAnswer:
         log::warn(
-            "{}: the program that keeps the host's name servers does not answer; asking again until it does",
+            "{}: the program that manages the host's name servers does not answer; asking again until it "
+            "does",
             lack.what);
         break;
       default:
@@ -326,7 +328,7 @@ void HostWatch::tell_out_of_reach(const std::vector<HostChanges::Lack>& lacks, c
     }
   }
   if (!gone.empty()) {
-    log::warn("the device has another name now, or is in another network namespace: left there, and so is {}",
+    log::warn("the device was renamed or moved to another network namespace: it is left there, and so is {}",
               listed(gone));
   }
 }

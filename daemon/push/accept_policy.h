@@ -1,5 +1,5 @@
-// Which parts of a server's configuration a client accepts. Pure: the message and our own configuration in, a
-// decision and text for the log out.
+// Decides which parts of a server's configuration a client accepts. Pure: the message and our own configuration
+// in, a decision and texts for the log out.
 #pragma once
 
 #include <optional>
@@ -19,9 +19,9 @@ struct Acceptance {
   std::vector<std::string> refused;
 };
 
-/// `server`: the peer that sent it. `endpoints`: known addresses of servers; a route to one of them would
-/// lead the tunnel into itself. `host`: networks that must stay reachable. Precondition: config.client is
-/// set.
+/// `server`: the peer that has sent the message. `endpoints`: known addresses of servers; a route to one of them
+/// would send the tunnel's own packets into the tunnel. `host`: networks that must stay reachable. Precondition:
+/// config.client is set.
 [[nodiscard]] Acceptance decide(const protocol::ConfigMessage& message, const config::Config& config,
                                 const crypto::PublicKey& server, const std::vector<net::IpAddress>& endpoints,
                                 const HostNetworks& host = {});

@@ -1,16 +1,16 @@
 // Assigns addresses to clients. Pure: no file, no clock, no log; lease_store.h keeps the leases over a
 // restart.
 //
-// A client is identified by its public key. It always gets the same address of each family that the pool has:
-// its place in the pool follows from a hash of the key, and if that is taken, the next free address is used.
-// So even a server that has lost its leases hands out nearly all of them again as before.
+// A client is identified by its public key. It always gets the same address of each family in the pool: a hash of
+// the key selects it, and if that address is taken, the next free one is used. So even a server that has lost its
+// leases gives nearly all clients their old addresses again.
 //
 // A lease is in use while its client is connected. An address that has been unused for `lease_time` may be
-// given to another client, but only when no fresh one is left, and the longest unused goes first. So a laptop
-// that comes back after a year gets its old address unless the pool was too small.
+// given to another client, but only when no fresh one is left; then the one that was unused for longest is taken.
+// So a laptop that comes back after a year gets its old address, unless the pool was too small.
 //
-// The pool is a value: a caller that must first do something else (write the lease to disk) changes a copy
-// and assigns it afterwards.
+// The pool is a value. A caller that has to do something else first (write the lease to disk) changes a copy and
+// assigns it afterwards.
 #pragma once
 
 #include <map>
@@ -51,7 +51,7 @@ class AddressPool {
   /// Applies a new plan. Removes addresses that it does not contain from their leases and returns the clients
   /// concerned.
   std::vector<crypto::PublicKey> replan(PoolPlan plan);
-  /// Restores an earlier lease without addresses that are reserved, outside of the pool or another client's
+  /// Restores an earlier lease, except addresses that are reserved, outside of the pool, or given to another client
   /// by now.
   void restore(const Lease& lease);
 
@@ -62,9 +62,8 @@ class AddressPool {
     /// Clients that have lost their lease to this one.
     std::vector<crypto::PublicKey> lost;
   };
-  /// The client's addresses of each family in the pool, except for families in `without` (where it has fixed
-  /// ones). nullopt if a family has no address left; then nothing has changed, and exhausted() names the
-  /// networks.
+  /// Gives the client an address of each family in the pool, except families in `without` (where it has fixed
+  /// ones). nullopt if a family has no address left; then nothing has changed, and exhausted() names the networks.
   [[nodiscard]] std::optional<Grant> grant(const crypto::PublicKey& key, WallTime now,
                                            const std::set<net::Family>& without = {});
   /// Whether grant() would only give the client what it already has.

@@ -15,7 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using protocol::ConfigMessage;
 
-/// A CONFIG is sent so often, and then left alone until its client asks.
+/// A CONFIG is sent this many times at most; then its client has to ask again.
 constexpr unsigned kMostSends = 5;
 constexpr auto kLookAtLeasesEvery = 1min;
 
@@ -201,7 +201,7 @@ void ServerPush::send(protocol::PeerId id, Client& client, Instant now, PushFram
   client.repeat_at = kNever;
   protocol::ControlFrame frame = client.told.to_frame();
   if (!encode(frame)) {
-    log::error("peer {}: what is to be pushed does not fit into one message: push fewer routes",
+    log::error("peer {}: its configuration does not fit into one message: push fewer routes",
                name_of(client.key));
     return;
   }
@@ -225,7 +225,7 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
     const auto [known, is_new] = refused_.try_emplace(id, Refused{.key = key, .why = refusal});
     if (is_new || known->second.why != refusal) {
       const log::About about("refused", peer.name.value);
-      log::error("peer {}: no address: {}", peer.name.value, words);
+      log::error("peer {}: cannot give it an address: {}", peer.name.value, words);
     }
     known->second.why = refusal;
     return message;
@@ -299,7 +299,7 @@ bool ServerPush::take_pool(AddressPool next, const Grants& grants, Now now) {
   try {
     host_.take(next.leases());
   } catch (const std::exception& error) {
-    log::error("a lease is not given: {}", error.what());
+    log::error("cannot apply new leases: {}", error.what());
     // The file contains it already.
     save(pool_, now.wall);
     return false;
@@ -311,7 +311,7 @@ bool ServerPush::take_pool(AddressPool next, const Grants& grants, Now now) {
     if (grant.is_new)
       log::info("peer {}: leased {}", name, joined(grant.addresses, &net::IpAddress::to_string));
     for (const crypto::PublicKey& loser : grant.lost)
-      log::info("peer {}: its lease had expired, and went to {}", name_of(loser), name_of(key));
+      log::info("peer {}: its expired lease was given to {}", name_of(loser), name_of(key));
   }
   return true;
 }

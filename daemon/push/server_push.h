@@ -46,8 +46,8 @@ class ServerPush {
   void on_event(const PushPeer& from, const protocol::Event& event);
   /// Handles CONFIG_REQUEST and CONFIG_ACK; other frames are not for this side.
   void on_frame(const PushPeer& from, const protocol::ControlFrame& frame, Now now, PushFrames& out);
-  /// What a client hears last that is removed: what it was given is nobody's, or somebody else's soon. nullopt
-  /// for a peer that has been given nothing in its present session.
+  /// The last frame to a client that is removed: it must give up what it was given, because others may get it.
+  /// nullopt for a peer that was given nothing in its present session.
   [[nodiscard]] std::optional<protocol::ControlFrame> last_word(protocol::PeerId peer);
   /// When on_timer() is due. Each function above and below may move it.
   [[nodiscard]] Instant deadline() const;
@@ -57,8 +57,8 @@ class ServerPush {
 
   /// The pool under another configuration, without leases that do not fit it. Changes nothing.
   [[nodiscard]] AddressPool pool_for(const config::Config& next) const;
-  /// The configuration has changed, and the tunnel has the leases of pool_for(). Sends connected clients
-  /// what has changed for them.
+  /// The configuration has changed, and the tunnel has the leases of pool_for(). Sends connected clients their
+  /// changed configuration.
   void reconfigured(std::shared_ptr<const config::Config> config, AddressPool pool, Now now, PushFrames& out);
   [[nodiscard]] const AddressPool& pool() const { return pool_; }
   /// For status: leases, and which clients have acknowledged their configuration.

@@ -198,7 +198,7 @@ def run(lab):
     says("REVERTED", "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (taken away again and again")
     says(
         "LOST",
-        "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (the program that keeps the host's name servers does not answer)",
+        "MISSING on this host: dns 10.9.0.2 for all names dev tun0 (the program that manages the host's name servers does not answer)",
     )
     says_not("LOST", "\nAT-ONCE")
     says("LOST", "\ninactive\n")

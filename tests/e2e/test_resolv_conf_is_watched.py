@@ -129,7 +129,7 @@ def run(lab):
     wait_for(asks_us, 3, "put back where the link leads")
     # Led elsewhere: taken over.
     link_to("/run/two/resolv.conf")
-    wait_for(lambda: "keeps /etc/resolv.conf now" in daemon.log(), 3, "the log says so")
+    wait_for(lambda: "manages /etc/resolv.conf now" in daemon.log(), 3, "the log says so")
     check_text("left alone", DHCP.format(22))
     host = daemon.status()["host"]
     check("another program keeps" in host["missing"][0], f"status: {host}")
@@ -139,7 +139,7 @@ def run(lab):
     check(daemon.status()["host"]["missing"] == [], "nothing is missing then")
     # Back, by a link: taken over once more. At the end both are as others have them.
     link_to("/run/one/resolv.conf")
-    wait_for(lambda: daemon.log().count("keeps /etc/resolv.conf now") == 2, 3, "led elsewhere again")
+    wait_for(lambda: daemon.log().count("manages /etc/resolv.conf now") == 2, 3, "led elsewhere again")
     daemon.stop()
     check_text("where it led", DHCP.format(22), "/run/two/resolv.conf")
     check_text("where it leads", DHCP.format(23), "/run/one/resolv.conf")

@@ -81,7 +81,7 @@ replace 12 /run/NetworkManager/resolv.conf
 is_set && echo PUT-BACK-4
 replace 13 /run/other.conf
 ln -s /run/other.conf /etc/new; mv -T /etc/new /etc/resolv.conf
-timeout 30 sh -c 'until journalctl -u tunneld@near | grep "keeps /etc/resolv.conf now"; do sleep 0.1; done'
+timeout 30 sh -c 'until journalctl -u tunneld@near | grep "manages /etc/resolv.conf now"; do sleep 0.1; done'
 sleep 1
 cp /etc/resolv.conf /led-elsewhere
 systemctl stop tunneld@near
@@ -126,7 +126,7 @@ def run(lab):
     ):
         check(f"\n{words}\n" in text, f"{words}:\n{text}")
     check("NetworkManager has taken away: dns 10.9.0.2" in text, f"the log says by whom:\n{text}")
-    check("NetworkManager keeps /etc/resolv.conf now" in text, f"a link that was led elsewhere is left alone:\n{text}")
+    check("NetworkManager manages /etc/resolv.conf now" in text, f"a link that was led elsewhere is left alone:\n{text}")
     check("\nMOUNTS: 0\n" in text, f"nothing is mounted upon the file, however often it is written:\n{text}")
     check("\nfailed\n" not in text, f"nothing of it is a failure of the helper's:\n{text}")
     check("\nMISSING" not in text, f"nothing is missing once it is set:\n{text}")

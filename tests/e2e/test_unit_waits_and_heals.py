@@ -82,7 +82,7 @@ def run(lab):
         "FROZEN",
         "STUCK-IS-HEALED",
         "AGAIN 0",
-        "data thread in-0 stands still: ",
+        "data thread in-0 is stuck: ",
         "active",
     ):
         check(f"\n{words}" in text, f"{words!r} is missing:\n{text}")

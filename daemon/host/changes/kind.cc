@@ -7,13 +7,13 @@ namespace tunneld::daemon {
 const char* in_words(Standing standing) {
   switch (standing) {
     case Standing::kNoDevice:
-      return " (the device has another name now, or is in another network namespace)";
+      return " (the device was renamed or moved to another network namespace)";
     case Standing::kTaken:
       return " (it belongs to something else now)";
     case Standing::kOthersKeep:
-      return " (another program keeps the host's name servers now; `tunneld reload` gives them to it)";
+      return " (another program manages the host's name servers now; `tunneld reload` gives them to it)";
     case Standing::kNoAnswer:
-      return " (the program that keeps the host's name servers does not answer)";
+      return " (the program that manages the host's name servers does not answer)";
     case Standing::kStands:
     case Standing::kMissing:
       break;
