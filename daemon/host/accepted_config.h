@@ -1,5 +1,5 @@
-// What a client has accepted of what its server pushes. Together with the client's own configuration it
-// decides what the host should look like.
+// The parts of a server's push that a client has accepted. Together with the client's own configuration, they
+// determine the desired state of the host.
 #pragma once
 
 #include <optional>

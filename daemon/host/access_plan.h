@@ -1,4 +1,4 @@
-// Who may reach what: the peers' source networks, and the rules that hold for them.
+// Access rules: the peers' source networks, and what each peer may reach.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,5 @@
-// Whether an address or network of the tunnel is another interface's as well: a container bridge that took
-// the VPN's range, a second VPN, a LAN at both ends. The kernel allows it, and then one of them gets no
-// answers.
+// Finds addresses or networks of the tunnel that another interface has as well: a container bridge in the VPN's
+// range, a second VPN, the same LAN at both ends. The kernel allows it, but then one of them gets no answers.
 #pragma once
 
 #include <string>

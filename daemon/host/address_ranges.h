@@ -1,5 +1,5 @@
-// Networks within networks as ranges that do not overlap, each with the owner of the longest prefix: what
-// interval sets of nftables take.
+// Turns nested networks into ranges that do not overlap, each with the owner of the longest prefix, because nftables'
+// interval sets need that.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ struct OwnedRange {
   bool operator==(const OwnedRange&) const = default;
 };
 
-/// In ascending order, IPv4 first; neighbours of the same owner are one range.
+/// In ascending order, IPv4 first. Adjacent ranges of the same owner are joined.
 [[nodiscard]] std::vector<OwnedRange> disjoint_ranges(std::vector<OwnedNetwork> networks);
 
 }  // namespace tunneld::daemon

@@ -1,7 +1,7 @@
 // A file that one process holds at a time, by flock(2): the kernel drops the lock however its holder ends.
 //
-// The file has no other purpose, and only its owner can open it: on something that others may open (a
-// directory, a configuration), they can hold a lock for ever.
+// The file has no other purpose, and only its owner can open it. If others could open it (a directory, a
+// configuration), they could hold the lock for ever.
 #pragma once
 
 #include <chrono>
@@ -15,15 +15,15 @@ namespace tunneld::daemon {
 
 class FileLock {
  public:
-  /// Makes the file (0600) where it is not there. nullopt: another process holds it, and did for `patience`.
+  /// Creates the file (0600) if necessary. nullopt: another process has held it for all of `patience`.
   /// Throws std::system_error (no permission, no directory, a link).
   [[nodiscard]] static std::optional<FileLock> take(const std::filesystem::path& path,
                                                     std::chrono::milliseconds patience);
   /// False: still held after `patience`. Makes no file.
   [[nodiscard]] static bool wait_until_free(const std::filesystem::path& path,
                                             std::chrono::milliseconds patience);
-  /// Who holds it, as "tunneld (pid 4711)", by the kernel's list (proc_locks(5)); "another process" where
-  /// that does not tell.
+  /// The holder according to the kernel's list (proc_locks(5)), as "tunneld (pid 4711)"; "another process" if it is
+  /// not in the list.
   [[nodiscard]] static std::string holder(const std::filesystem::path& path);
 
   FileLock(FileLock&&) = default;
@@ -31,7 +31,7 @@ class FileLock {
   /// Removes the file while still holding it.
   ~FileLock();
 
-  /// Open for writing: what is noted there is for people, the lock does not need it.
+  /// Open for writing, to leave notes for people. The lock does not need them.
   [[nodiscard]] int fd() const { return file_.get(); }
 
  private:

@@ -1,29 +1,30 @@
-// Where the chains stand, and why:
+// The chains, and what they are for:
 //
-//   input, forward     what comes out of the tunnel from a restricted peer goes to the chain of that peer or
-//                      its group, every packet of it: a rule that is taken away ends the connections that it
-//                      had allowed. Only answers to what others began are let through by connection tracking.
+//   input, forward     Each packet from a restricted peer goes to the chain of that peer or its group, so
+//                      removing a rule also ends the connections that it had allowed. Connection tracking
+//                      only lets answers through, for connections that others have opened to the peer.
 //   from-peers, own, between-peers
-//                      peers of a tap do not become this host's routers, and those that are not to see each
-//                      other do not do so through this host either. Whatever stands on the tap, what peers
-//                      have sent is known by its mark (changes/tap_filter.h), which must not go over to what
-//                      this host answers (sysctl fwmark_reflect).
-//   leak-*             the kill switch. Chains of their own, since an `accept` ends the chain it stands in.
-//                      The outer packets are known by their mark, the owner of their socket and its port: a
-//                      program of another user that may send raw packets (mtr's helper) can have the first
-//                      alone. What a host needs on its link (DHCP, neighbour discovery) goes out for the
-//                      kernel and for users of the system, not for people: an address can be a message.
-//   outside-*          connections that come in by another interface than a full tunnel get the mark, so that
-//                      their answers leave outside of it as well: what comes in before it is routed, because of
-//                      strict reverse path filters, answers of this host when they leave, those of containers
-//                      when they come through. Only to this host's own addresses: what is forwarded goes into
-//                      the tunnel. Marks of others stay. With a kill switch there is nothing of this.
-//   injected           packets to the tunnel's addresses that come from outside of it (CVE-2019-14899).
-//   mark-*             answers to outer packets get their mark too: where the kernel checks whether a source
-//                      could be reached through the interface it came from, it must not look into the tunnel.
+//                      Peers of a tap do not become this host's routers, and isolated peers do not reach each
+//                      other through this host. Their packets are identified by a mark, whatever is on top of
+//                      the tap (changes/tap_filter.h). This host's answers must not inherit the mark (sysctl
+//                      fwmark_reflect).
+//   leak-*             The kill switch. It needs its own chains, because an `accept` ends only the chain that
+//                      it is in. Outer packets are identified by their mark, and by their socket's owner and
+//                      port: a program of another user that may send raw packets (mtr's helper) could set the
+//                      mark. The kernel and system users may send what a host needs on its link (DHCP,
+//                      neighbour discovery). Other users may not, because addresses can carry messages.
+//   outside-*          Answers to connections that come in outside of a full tunnel must leave outside of it,
+//                      so these connections get the mark. Incoming packets get it before they are routed,
+//                      because of strict reverse path filters; answers of this host when they leave; answers
+//                      of containers when they are forwarded. This holds only for connections to this host's
+//                      own addresses: what is forwarded goes into the tunnel. Marks of others are kept. A kill
+//                      switch disables all this.
+//   injected           Drops packets to the tunnel's addresses that come from outside of it (CVE-2019-14899).
+//   mark-*             Answers to outer packets get their mark, too. Otherwise the kernel's reverse path check
+//                      would look up their source in the tunnel's table.
 //
-// All policies are `accept` and what is dropped is dropped by a rule: a chain takes effect a moment before
-// its rules when a table is replaced, and a policy would drop everything then.
+// All policies are `accept`, and rules drop what has to be dropped. When a table is replaced, a chain takes
+// effect a moment before its rules, and in that moment a policy of `drop` would drop everything.
 #include "daemon/host/firewall.h"
 
 #include <algorithm>
@@ -45,7 +46,7 @@ using Protocol = config::AccessRule::Protocol;
 
 constexpr std::size_t kUnrestricted = static_cast<std::size_t>(-1);
 
-/// Statements of a table, with their indentation.
+/// The statements of a table.
 class Rules {
  public:
   void line(const std::string& text) { text_ += "  " + text + "\n"; }
@@ -76,7 +77,7 @@ std::string list(const std::vector<net::IpPrefix>& prefixes, net::Family family)
   return text;
 }
 
-/// The family's own words: "ip", "ipv4_addr".
+/// nft's words for a family: "ip", "ipv4_addr".
 struct Words {
   net::Family family;
   const char* header;
@@ -85,7 +86,7 @@ struct Words {
 constexpr std::array kFamilies{Words{net::Family::kIpv4, "ip", "ipv4_addr"},
                                Words{net::Family::kIpv6, "ip6", "ipv6_addr"}};
 
-/// By number (RFC 5237): a small host has no /etc/protocols, and newer libnftables know no name without it.
+/// Protocol numbers (RFC 5237), because newer libnftables look up names in /etc/protocols, which may be missing.
 constexpr const char* kIcmp = "1";
 constexpr const char* kTcp = "6";
 constexpr const char* kUdp = "17";
@@ -124,8 +125,8 @@ void add_chain(const std::string& chain, const std::vector<config::AccessRule>& 
   rules.chain(chain, statements);
 }
 
-/// Source addresses to the chains of their owners, or past them. An address of nobody is refused: its owner's
-/// lease may just have gone, and the packet be on its way.
+/// Sends packets to the chain of their source address's owner, or accepts them. Unknown addresses are refused: a
+/// peer may have lost its lease while the packet was on its way.
 void add_sources(const AccessPlan& access, Rules& rules) {
   std::vector<std::string> chains;
   std::map<std::string, std::size_t> chain_numbers;
@@ -185,7 +186,7 @@ void add_masquerade(const HostPlan& plan, Rules& rules) {
                    {"iifname \"" + plan.place() + "\" oifname { " + names + " } masquerade"});
 }
 
-/// Of a tap. Advertisements are refused only where they are for this host: machines behind it get them.
+/// For taps. Only advertisements to this host are refused: machines behind it get them.
 void add_no_routers(const HostPlan& plan, Rules& rules) {
   if (!plan.no_routers) return;
   rules.counter("advertised");
@@ -196,8 +197,8 @@ void add_no_routers(const HostPlan& plan, Rules& rules) {
                    kPeersMarkBits, peers_mark(plan.interface))});
 }
 
-/// What the switch refuses, the host would pass on as a router: TapFilter drops it, and this where a kernel
-/// has no such filter.
+/// The switch keeps peers apart, but the host could still forward their packets as a router. TapFilter drops
+/// these; this does so on kernels without such filters.
 void add_isolation(const HostPlan& plan, Rules& rules) {
   if (!plan.isolates_peers) return;
   rules.base_chain("own", "filter", "output priority mangle",
@@ -212,7 +213,7 @@ void add_isolation(const HostPlan& plan, Rules& rules) {
 
 // --- full tunnel
 
-/// Smaller user numbers are the system's, among them those of DHCP clients that are not root.
+/// Lower user IDs are system users, for example DHCP clients that do not run as root.
 constexpr unsigned kFirstPerson = 1000;
 
 void add_kill_switch(const HostPlan& plan, Rules& rules) {
@@ -239,12 +240,12 @@ void add_kill_switch(const HostPlan& plan, Rules& rules) {
       ours,
       fmt::format("meta mark {:#x} meta skuid {} udp sport @outer-ports accept", plan.fwmark,
                   plan.outer_owner),
-      // A lease is renewed with the server itself, which may be behind routers.
+      // To any address, because a lease is renewed directly with the server, which may be behind routers.
       of_system + "meta nfproto ipv4 udp sport 68 udp dport 67 accept",
       of_system + "ip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept",
       of_system + discovery + "ip6 daddr { fe80::/10, ff02::/16 } accept"};
   output.insert(output.end(), local.begin(), local.end());
-  // Whatever a program sends ends here: a packet of the kernel's own has no owner.
+  // All other packets of programs are dropped here. The kernel's own packets have no owner, so they go on.
   output.push_back("meta skuid 0-4294967294 " + drop);
   output.push_back(discovery + "accept");
   output.push_back(
@@ -288,7 +289,7 @@ void add_full_tunnel(const HostPlan& plan, Rules& rules) {
 void add_answers_outside(const HostPlan& plan, Rules& rules) {
   if (plan.kill_switch || !plan.is_full_tunnel() || plan.fwmark == 0) return;
   const std::string mark = fmt::format("{:#x}", plan.fwmark);
-  // What a tap's peers have sent has a mark of its own.
+  // Packets from a tap's peers have their own mark.
   const std::string from_outside =
       fmt::format("iifname != {{ \"lo\", \"{}\" }} meta mark & {:#x} == 0 ", plan.place(), ~kPeersMarkBits);
   rules.base_chain(
@@ -311,7 +312,7 @@ std::string peer_chain(const std::string& peer) {
 }
 
 std::string allowed_counter(const std::string& chain, const config::AccessRule& rule) {
-  // Two slashes stand in no name, so that no two rules have the same.
+  // No name contains two slashes, so counter names are unique.
   std::string name = chain + "//" + rule.to_string();
   std::ranges::replace(name, ':', '_');
   std::erase_if(name, [](char c) { return c == '[' || c == ']'; });
@@ -330,7 +331,7 @@ std::optional<NftTable> firewall_of(const HostPlan& plan) {
   add_kill_switch(plan, rules);
   add_full_tunnel(plan, rules);
   add_answers_outside(plan, rules);
-  // Of a tap alone, the device's settings say the same.
+  // For a tap without a bridge, the device's sysctl settings have the same effect, so the table may fail.
   const bool is_wish = rules.is_empty() && !plan.bridge;
   add_no_routers(plan, rules);
   if (rules.is_empty()) return std::nullopt;

@@ -25,15 +25,15 @@
 
 namespace tunneld::daemon {
 
-/// In a plan's order, in which repairs are made, too: nothing is let in before the rules stand, and the
-/// kernel takes routes only on a link that is up.
+/// In the order of a plan and of repairs: rules before anything that lets packets in, and the link before routes,
+/// which the kernel accepts only on a link that is up.
 using HostChange = OneOf<DeviceOpened, NftTable, TapFilter, BridgeMade, LinkAddress, BridgePort, LinkUp,
                          AddressAdded, RouteAdded, RuleAdded, SysctlSet, ForwardingOn, DnsSet>;
 
 /// Whether the tunnel is useful without it: then a failure is only a warning.
 [[nodiscard]] bool can_do_without(const HostChange& change);
 
-/// The device that it is about; nullptr where there is none.
+/// The device that it changes; nullptr: none.
 [[nodiscard]] const Interface* interface_of(const HostChange& change);
 [[nodiscard]] Interface* interface_of(HostChange& change);
 
@@ -43,7 +43,7 @@ using HostChange = OneOf<DeviceOpened, NftTable, TapFilter, BridgeMade, LinkAddr
 
 /// One line for `check --plan` and the log: "route 10.20.0.0/16 dev tun0".
 [[nodiscard]] std::string in_words(const HostChange& change);
-/// The command by which root can do it before tunneld starts; empty where there is none.
+/// The command with which root can do it before tunneld starts; empty if there is none.
 [[nodiscard]] std::string command_of(const HostChange& change);
 [[nodiscard]] Json to_json(const HostChange& change);
 /// nullopt for a kind or shape that this version does not know.

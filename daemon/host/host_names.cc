@@ -1,16 +1,16 @@
-// The part of HostChanges for name servers: the one change that other programs of the host take part in. Such
-// a program may hang, fail half way, fail to take back what it did, or be replaced by another one.
+// The part of HostChanges for name servers, the only change in which other programs of the host take part. Such
+// a program may hang, fail half way, fail to undo what it did, or be replaced by another one.
 //
-// We wait for programs, because what they do must be journaled before and checked after. At a start, a reload
-// and an end that may take seconds. A repair comes by itself, while the loop that waits has handshakes to
-// answer: it gives a program little more time than it is known to take, and one that hangs is tried less and
-// less (kHangingPause). A program in the background would hold up nothing at all; but each change of the host
-// that comes meanwhile (a reload, an MTU, the end) would have to wait for it or end it half way, and a tunnel
-// loses nothing by 2 s: a handshake is repeated after 5, and sessions are renewed a minute before they end.
+// We wait for these programs, because a change must be journaled before and checked afterwards. At a start, a
+// reload and an end, that may take seconds. A repair comes by itself, while the same loop has handshakes to
+// answer. So it gives a program little more time than it is known to take, and tries one that hangs less and less
+// often (kHangingPause). A program in the background would not block the loop. But every other change of the host
+// (a reload, an MTU, the end) would have to wait for it or kill it half way. And 2 s do no harm to a tunnel: a
+// handshake is repeated after 5 s, and sessions are renewed a minute before they end.
 //
-// A try that fails and cannot be taken back is left in the journal without a Present that has it. There is at
-// most one such entry for each place: the next try at the same place takes it over or takes it back first,
-// and at any other place it does no harm. It is tried again as all that is missing is.
+// If a try fails and cannot be undone, its entry stays in the journal without a Present. There is at most one such
+// entry for each place. The next try at the same place takes it over, or undoes it first; elsewhere it does no harm.
+// Undoing it is tried again like all other repairs.
 #include <algorithm>
 #include <exception>
 #include <system_error>
@@ -23,13 +23,13 @@
 namespace tunneld::daemon {
 namespace {
 
-/// For a program in a repair, where it is not known to take longer.
+/// For a program during a repair, unless it is known to take longer.
 constexpr std::chrono::milliseconds kShortPatience{2000};
 
 }  // namespace
 
-/// Measures how long the program takes, while this lives. A program that has done what is wanted and does not
-/// end counts as hanging, too.
+/// Measures how long the program takes while this object lives. A program that has done its work but does not end
+/// counts as hanging, too.
 class HostChanges::ProgramWatch {
  public:
   ProgramWatch(HostChanges& host, const DnsSet& names)
@@ -124,7 +124,7 @@ void HostChanges::give_to_new_keeper(Present& present) {
   HostChange made = present.change;
   if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
   const std::uint64_t before = present.id.value();
-  // If the new keeper does not take them, they are as any that could not be set.
+  // If the new keeper does not accept them, they count as name servers that could not be set.
   present.id.reset();
   present.is_unmade = true;
   try {
@@ -139,7 +139,7 @@ void HostChanges::give_to_new_keeper(Present& present) {
 
 bool HostChanges::take_left_back(std::uint64_t id) noexcept {
   HostChange left = journal_.pending().at(id);
-  // A link may lead to another file by now, in which our current name servers are.
+  // The link may lead to another file by now, which has our current name servers.
   auto& names = std::get<DnsSet>(left);
   if (names.keeper == DnsKeeper::kFile && !names.file.empty()) names.place = names.file;
   try {
@@ -164,7 +164,7 @@ std::optional<Instant> HostChanges::take_names_left_back(Instant now, Pauses pau
     left_tried_.reset();
     return std::nullopt;
   }
-  // The next try of those first takes back what is left at its place.
+  // The next try of an unset change first undoes what is left at its place.
   if (std::ranges::any_of(present_, &Present::is_unmade)) return std::nullopt;
   if (pauses == Pauses::kKept && left_tried_ && now - *left_tried_ < left_pause_)
     return *left_tried_ + left_pause_;

@@ -29,14 +29,14 @@ bool matters(const net::IpAddress& address) {
   return net::is_host_address(address);
 }
 
-/// A route straight out of an interface leads to neighbours; one for half of the Internet, as other tunnels
-/// and serial lines have it, does not.
+/// A route without a gateway leads to neighbours, but not one for half of the Internet, as other tunnels and
+/// serial lines have it.
 void add_route(const std::string& interface, const net::IpPrefix& destination, HostNetworks& host) {
   if (matters(destination.address) && !net::is_default_like(destination))
     host.connected.push_back({interface, destination});
 }
 
-/// Empty where this kernel has no such family.
+/// Not open if the kernel lacks the family.
 std::ifstream open_table(const char* path) {
   errno = 0;
   std::ifstream file(path);
@@ -44,7 +44,7 @@ std::ifstream open_table(const char* path) {
   return file;
 }
 
-/// The main table as /proc shows it: numbers in hexadecimal, IPv4's as they lie in memory.
+/// /proc has addresses in hexadecimal, for IPv4 in the byte order of memory.
 net::IpAddress ipv4_of(const std::string& word) {
   const auto number = static_cast<std::uint32_t>(std::strtoul(word.c_str(), nullptr, 16));
   return net::IpAddress::v4(std::bit_cast<std::array<std::uint8_t, 4>>(number));
@@ -60,7 +60,7 @@ net::IpAddress ipv6_of(const std::string& word) {
 void read_ipv4_routes(const std::string& place, const std::string& device, HostNetworks& host) {
   std::ifstream file = open_table("/proc/net/route");
   std::string line;
-  std::getline(file, line);  // the columns' names
+  std::getline(file, line);  // the headings
   while (std::getline(file, line)) {
     std::istringstream words(line);
     std::string interface, destination, gateway, flags, skipped, mask;
@@ -74,7 +74,7 @@ void read_ipv4_routes(const std::string& place, const std::string& device, HostN
   }
 }
 
-/// Of all tables: here the kernel does not say which.
+/// Reads the routes of all tables, because this file does not name the table.
 void read_ipv6_routes(const std::string& place, const std::string& device, HostNetworks& host) {
   std::ifstream file = open_table("/proc/net/ipv6_route");
   std::string line;

@@ -1,5 +1,4 @@
-// What this host is connected to beside the tunnel: asked before something that a server wants is put beside
-// it.
+// The networks that this host is connected to apart from the tunnel. A client checks a server's push against them.
 #pragma once
 
 #include <string>
@@ -16,16 +15,17 @@ struct HostNetworks {
     net::IpPrefix address;
   };
   std::vector<Connected> connected;
-  /// Next hops of routes that do not lead into the tunnel, but to its bridge, too: who had such an address
-  /// there would be taken for the gateway.
+  /// Next hops of routes outside of the tunnel, including those on its bridge: if we used such an address there,
+  /// others would take us for the gateway.
   std::vector<net::IpAddress> gateways;
-  /// Whether the tunnel's own interface takes IPv6.
+  /// Whether IPv6 is enabled on the tunnel's own interface.
   bool has_ipv6 = true;
 };
 
-/// `place`: where the tunnel's addresses are, which has only gateways. `device`: its own, which is left out.
-/// Throws std::system_error where the host cannot be asked, no descriptor being left, for example: nothing may be taken for not there,
-/// or a server's route could lead into the tunnel what belongs to this host's own networks.
+/// `place`: the interface with the tunnel's addresses, of which only gateways count. `device`: the tunnel's device,
+/// which is left out. Throws std::system_error if the host cannot be asked, for example because no descriptor is
+/// left. An incomplete answer would be dangerous: a server's route could divert packets for this host's networks
+/// into the tunnel.
 [[nodiscard]] HostNetworks host_networks(const std::string& place, const std::string& device);
 
 }  // namespace tunneld::daemon

@@ -1,8 +1,8 @@
-// Repairs: finds what others have taken away of what HostChanges has made, and makes it again.
+// Repairs: finds the changes of HostChanges that others have removed, and makes them again.
 //
-// Each thing has a pause of its own between repairs. Programs take things away one after another (`ip rule
-// del` twice, a flush of addresses), and the second must not wait for the first one's pause; but a program
-// that takes the same thing away again and again would otherwise meet one that puts it back as fast.
+// Each change has its own pause between repairs. Programs remove one thing after another (`ip rule del` twice, a
+// flush of addresses), and the second one must not wait for the pause of the first. But if a program removes the
+// same thing again and again, the pause keeps us from restoring it just as fast.
 #include <algorithm>
 #include <chrono>
 #include <system_error>

@@ -1,7 +1,7 @@
-// The kernel's tables at one moment: for one comparison with what was made.
+// The kernel's tables at one moment, for a comparison with our changes.
 //
-// Each of them is read once, and only those that are asked for: a host may have 10,000 of our routes, and a
-// comparison follows every notice that something has changed.
+// Each table is read once, and only if it is needed: a host may have 10,000 of our routes, and a comparison follows
+// every notice.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace tunneld::daemon {
 
-/// All methods throw NetlinkError where the kernel cannot be asked.
+/// All methods throw NetlinkError if the kernel cannot be asked.
 class HostState {
  public:
   explicit HostState(net::Netlink& netlink) : netlink_(netlink) {}
@@ -25,7 +25,7 @@ class HostState {
   /// nullopt: there is none of this name and index.
   [[nodiscard]] const std::optional<net::Link>& link(const Interface& interface);
   [[nodiscard]] bool has_address(std::uint32_t interface_index, const net::IpPrefix& address);
-  /// One to the same destination, with the same table and metric, out of the same interface: whoever made it.
+  /// A route with the same destination, table, metric and interface, whoever made it.
   [[nodiscard]] bool has_route(const net::Route& route);
   [[nodiscard]] bool has_rule(const net::Rule& rule);
 

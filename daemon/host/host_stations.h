@@ -1,9 +1,9 @@
-// Finds the Ethernet addresses of this host on the network that a tap is on, and tells when they change. The
-// switch (common/protocol/ethernet_switch.cc) lets no peer send from them.
+// Finds this host's Ethernet addresses on the network of a tap, and reports when they change. The switch
+// (common/protocol/ethernet_switch.cc) lets no peer send from them.
 //
-// Not only the device's own: on a bridge the host answers with the bridge's address, which is that of one of
-// its ports unless somebody has set it, and a peer that sends from it gets what others send to this host. The
-// bridge may be of tunneld's making, the system's, or one that somebody puts the device into later.
+// The device's own address is not enough. On a bridge, the host answers with the bridge's address, which is that of
+// one of its ports unless somebody has set it. A peer that sent from it would get packets that are for this host.
+// The bridge may be tunneld's or the system's, or one that somebody puts the device into later.
 #pragma once
 
 #include <chrono>
@@ -20,8 +20,8 @@
 
 namespace tunneld::daemon {
 
-/// Of all links of this host that are on one Ethernet with `device`, sorted: the bridge that it is a port of,
-/// that bridge's other ports, and what stands on any of them (VLANs, macvlans, the other ends of veth pairs).
+/// The addresses of all links of this host on the same Ethernet as `device`, sorted: its bridge, that bridge's
+/// other ports, and links on top of any of these (VLANs, macvlans, the other ends of veth pairs).
 [[nodiscard]] std::vector<net::MacAddress> host_stations(const std::vector<net::Link>& links,
                                                          std::uint32_t device);
 

@@ -1,15 +1,15 @@
-// Notices what others take away of what this daemon has made on the host, and has it made again.
+// Notices when others remove this daemon's changes on the host, and has them made again.
 //
-// The kernel tells of our link, addresses, routes, rules and nft table. What a notice says is not acted on:
-// it only leads to a comparison of all that was made with the kernel (HostChanges::repair), which is silent
-// where nothing is missing. So our own changes need no exception, and a lost notice costs nothing.
+// The kernel reports changes of our link, addresses, routes, rules and nft table. The content of a notice is not
+// used: it only triggers a comparison of all our changes with the kernel (HostChanges::repair), which is silent if
+// nothing is missing. So our own changes need no exception, and a lost notice costs nothing.
 //
-// The host's name servers are in files (/etc/resolv.conf, or what resolvconf or systemd-resolved write),
-// which are watched in the same way (daemon/host/dns/resolv_conf_watch.h) while name servers of ours are set,
-// and compared apart.
+// The host's name servers are in files (/etc/resolv.conf, or files that resolvconf or systemd-resolved write).
+// While name servers of ours are set, these files are watched in the same way
+// (daemon/host/dns/resolv_conf_watch.h) and compared separately.
 //
-// Without its rule or table, packets may leave in clear, so the comparison follows at once. After anything
-// else it waits for the end of the burst: `ip address flush` goes on for as long as it finds an address.
+// Without our rule or table, packets may leave unencrypted, so the comparison follows at once. In all other cases
+// it waits for the end of the burst, because `ip address flush` goes on for as long as it finds an address.
 #pragma once
 
 #include <cstdint>
@@ -40,14 +40,14 @@ class HostWatch {
   HostWatch(const HostWatch&) = delete;
   HostWatch& operator=(const HostWatch&) = delete;
 
-  /// The same for the device that has the addresses, where it is a bridge.
+  /// The same for the bridge, if a bridge has the addresses.
   void watch_also(std::uint32_t index) { indices_.insert(index); }
 
-  /// After each change of what `host` has made: name servers may have come or gone, or could not be set.
+  /// Call it after each change of `host`: name servers may have been added or removed, or could not be set.
   void follow_names();
 
-  /// Compares and puts back now, whenever that was done last. What is missing still, in words; empty where
-  /// nothing is. Never throws.
+  /// Compares and repairs now, without a pause. Returns what is still missing, in words; empty if nothing is. Never
+  /// throws.
   std::string repair_now();
 
   struct History {
@@ -70,9 +70,9 @@ class HostWatch {
   [[nodiscard]] Urgency urgency(const net::NetworkEvent& event) const;
   void compare_after(Urgency urgency);
   void compare();
-  /// Whether there are name servers of ours, or the rest of a failed try.
+  /// Whether name servers of ours are set, or a failed try has left something.
   bool has_names() noexcept;
-  /// False: what others do to name servers of ours is not noticed, and is to be looked for.
+  /// False: changes by others cannot be noticed, so the caller has to poll.
   bool watch_names();
   void compare_names_after(Duration rest);
   void compare_names();
@@ -82,7 +82,7 @@ class HostWatch {
   std::optional<Instant> try_repair(HostChanges::Part part);
   void look_again(boost::asio::steady_timer& pause, const std::optional<Instant>& at,
                   void (HostWatch::*look)());
-  /// Logs the result, and who has made the repair necessary.
+  /// Logs the result, and which program has made the repair necessary.
   void tell(const HostChanges::Repair& repair, const std::string& by, HostChanges::Part part);
   static void tell_out_of_reach(const std::vector<HostChanges::Lack>& lacks, const std::string& by);
 
@@ -105,7 +105,7 @@ class HostWatch {
   /// The program that has changed something since the last comparison; empty: not known.
   std::string by_;
   std::map<HostChanges::Part, std::string> last_failure_;
-  /// Why the files are not watched; empty where they are.
+  /// Why the files are not watched; empty if they are.
   std::string unwatched_;
   History history_;
 };

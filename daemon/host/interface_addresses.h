@@ -15,8 +15,8 @@ struct InterfaceAddress {
   bool is_up = true;
 };
 
-/// Those of all interfaces but `place`, where the tunnel's addresses are, and `device`, its own. Throws
-/// std::system_error where the host cannot be asked, no descriptor being left, for example.
+/// Leaves out `place`, the interface with the tunnel's addresses, and `device`, the tunnel's own. Throws
+/// std::system_error if the host cannot be asked, for example because no descriptor is left.
 [[nodiscard]] std::vector<InterfaceAddress> interface_addresses(const std::string& place,
                                                                 const std::string& device);
 

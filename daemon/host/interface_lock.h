@@ -1,8 +1,8 @@
-// One daemon per interface: a lock that is taken before anything else, and that the kernel releases however
-// we end.
+// Ensures that there is one daemon per interface, with a lock that is taken first. The kernel releases it however
+// the daemon ends.
 //
-// A lock, not a pid file: it cannot be stale. Neither the device nor the UDP port could take its place,
-// because a multi-queue tun and SO_REUSEPORT let a second process of the same user in.
+// Unlike a pid file, a lock cannot be stale. The device or the UDP port could not serve as a lock, because a
+// multi-queue tun and SO_REUSEPORT let in a second process of the same user.
 #pragma once
 
 #include <chrono>
@@ -16,10 +16,10 @@ namespace tunneld::daemon {
 
 class InterfaceLock {
  public:
-  /// flock(2) on RUN_DIRECTORY/IF.lock. nullopt: another process holds it, and did for 0.7 s. Throws
+  /// flock(2) on RUN_DIRECTORY/IF.lock. nullopt: another process has held it for 0.7 s. Throws
   /// std::system_error (no permission, no directory).
   [[nodiscard]] static std::optional<InterfaceLock> take(const std::string& interface);
-  /// Who holds it, for people: "process 4711", with its network namespace if that is not the caller's.
+  /// The holder, for people: "process 4711", with its network namespace if that is not the caller's.
   [[nodiscard]] static std::string holder(const std::string& interface);
   /// False: still held after `patience`.
   [[nodiscard]] static bool wait_until_free(const std::string& interface, std::chrono::milliseconds patience);

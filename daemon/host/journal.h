@@ -6,18 +6,17 @@
 //
 // HostChanges undoes what is pending in it.
 //
-// A line with an id that was there before replaces that change.
+// A later line with the same id replaces the change.
 //
-// A change is written before it is made, in one write(2). So wherever the daemon is killed, the file names at
-// least everything that was done. If a crash or a full disk has torn a line, its change was never made.
+// A change is written before it is made, in one write(2). So whenever the daemon is killed, the file contains at
+// least everything that was done. If a crash or a full disk has left an incomplete line, its change was never made.
 //
-// Whoever holds the interface's lock and opens the journal takes it over, with what a dead owner has left
-// pending in it. There is no other reader: the next start, `tunneld cleanup` and a reload all work on this
-// one object.
+// Whoever holds the interface's lock and opens the journal takes it over, with the pending changes of a dead owner.
+// There is no other reader: the next start, `tunneld cleanup` and a reload all work on this one object.
 //
-// Changes that come and go all the time (a server may push another configuration every moment) must not fill
-// the file system. So a long journal is rewritten with what is pending, into a file beside it that is then
-// renamed over it: the journal is complete at every moment.
+// Changes that come and go all the time (a server may push new configurations again and again) must not fill the
+// file system. So if the journal is long, its pending changes are written to a new file, which is then renamed over
+// it. The journal is complete at every moment.
 //
 // The directory is on tmpfs: a reboot removes the journal together with what it describes, and no fsync is
 // needed. If it is on a disk, the boot ID in the owner's line shows that the changes are gone.
@@ -51,7 +50,7 @@ class Journal {
   /// interface's lock is held. Throws std::system_error.
   static void set_aside_of_other_namespaces(const std::string& interface);
 
-  /// By id, in the order in which they were made.
+  /// Ordered by id, which is the order in which they were made.
   [[nodiscard]] const std::map<std::uint64_t, HostChange>& pending() const { return pending_; }
   /// Returns the id. Throws std::system_error: the change must not be made then.
   std::uint64_t record(const HostChange& change);

@@ -1,10 +1,9 @@
-// Notices that the host's network may have changed under the tunnels: an address came or went, a link, a
-// route, a rule; or that the host has slept. Whether the route to a peer has changed is path_watch.h's to
-// find out.
+// Notices that the host's network may have changed (addresses, links, routes, rules), or that the host has slept.
+// path_watch.h then finds out whether the route to a peer has changed.
 //
-// The kernel tells of such things in bursts (a link that comes up brings its addresses, their routes, and
-// then the default route), so a burst is one change: told shortly after its last notice, and at the latest
-// half a second after its first.
+// The kernel sends notices in bursts: a link that comes up brings its addresses, their routes, and then the default
+// route. A burst counts as one change. It is reported shortly after its last notice, and at the latest half a second
+// after its first one.
 #pragma once
 
 #include <chrono>
@@ -31,7 +30,7 @@ class NetworkWatch {
   NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
                std::function<void(const std::string&)> on_change,
                std::function<Duration()> slept = slept_so_far);
-  /// Called at once after anything at all that may lead packets elsewhere: a link, a route, a rule.
+  /// Called at once after any event that may change where packets go: a link, a route, a rule.
   void on_routes(std::function<void()> call) { on_routes_ = std::move(call); }
   NetworkWatch(const NetworkWatch&) = delete;
   NetworkWatch& operator=(const NetworkWatch&) = delete;
@@ -39,8 +38,8 @@ class NetworkWatch {
   /// Describes an event that matters to the route to a peer; nullopt for one that does not.
   [[nodiscard]] static std::optional<std::string> significance(const net::NetworkEvent& event,
                                                                std::uint32_t own_index);
-  /// Describes an event that may lead packets elsewhere, such as a more specific route or a rule; nullopt for
-  /// any other.
+  /// Describes an event that may change where packets go, such as a more specific route or a rule; nullopt for any
+  /// other.
   [[nodiscard]] static std::optional<std::string> may_lead_elsewhere(const net::NetworkEvent& event,
                                                                      std::uint32_t own_index);
   /// Whether the host may be connected to other networks after this event.

@@ -1,5 +1,5 @@
-// A lock that all tunnelds of a machine share, whatever run directories they have, and that nobody else can
-// hold: in /run/tunneld, where only root can write.
+// A lock that all tunnelds of a machine share, whatever their run directories. Nobody else can hold it, because it
+// is in /run/tunneld, where only root can write.
 //
 // A tunneld that has a run directory of its own and finds no /run/tunneld makes it for the lock, and removes
 // it together with the lock. A directory that others made (systemd's RuntimeDirectory=) is left alone, even

@@ -1,4 +1,4 @@
-// The directory for what outlives a run: leases, and the latest timestamp of a handshake. /run has the rest.
+// The directory for files that outlive a run: leases, and the latest timestamp of a handshake. /run has the rest.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// Reading and writing what outlives a run (state_directory.h).
+// Reads and writes files that outlive a run (state_directory.h).
 #pragma once
 
 #include <filesystem>
@@ -12,21 +12,21 @@
 
 namespace tunneld::daemon {
 
-/// For reading only, and no link followed; not open: errno.
+/// Opens it for reading, without following links. If it is not open afterwards, errno says why.
 [[nodiscard]] net::FileDescriptor open_state_file(const std::filesystem::path& path);
-/// Its size; nullopt where it is no file, or others could have written it. Throws std::system_error with `path`
-/// in its words where it cannot be told.
+/// Its size; nullopt if it is no regular file, or others could have written it. Throws std::system_error with
+/// `path` in its message.
 [[nodiscard]] std::optional<off_t> size_if_trusted(const net::FileDescriptor& file,
                                                    const std::filesystem::path& path);
-/// At most `size` bytes. Throws std::system_error with `path` in its words.
+/// Reads at most `size` bytes. Throws std::system_error with `path` in its message.
 [[nodiscard]] std::string read_up_to(const net::FileDescriptor& file, off_t size,
                                      const std::filesystem::path& path);
 
-/// All of `text`, however many calls it takes. Throws std::system_error with `path` in its words.
+/// Writes all of `text`. Throws std::system_error with `path` in its message.
 void write_all(int fd, std::string_view text, const std::filesystem::path& path);
 
-/// The file has the new text or the old one, whatever happens meanwhile, and the new one is on disk when this
-/// returns. Nobody else may read it. Its directory is made where there is none. Throws std::system_error.
+/// Replaces the file: it has the old text or the new one, even after a crash. The new text is on disk when this
+/// returns. Only the owner may read the file. Creates its directory if there is none. Throws std::system_error.
 void write_state_file(const std::filesystem::path& path, std::string_view text);
 
 }  // namespace tunneld::daemon

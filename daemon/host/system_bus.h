@@ -1,4 +1,4 @@
-// The system bus (sd-bus), with limits: a bus that hangs must not keep its caller for a minute and a half.
+// The system bus (sd-bus), with time limits: a bus that hangs must not block its caller for a minute and a half.
 #pragma once
 
 #include <chrono>
@@ -26,8 +26,8 @@ struct SdUnref {
 using Bus = std::unique_ptr<sd_bus, SdUnref>;
 using Message = std::unique_ptr<sd_bus_message, SdUnref>;
 
-/// Waits until the bus has answered hello: a call would wait for that without a limit of ours. Throws
-/// std::system_error. `what`: for its words.
+/// Waits until the bus has answered hello, because a call would wait for that without our limit. Throws
+/// std::system_error with `what` in its message.
 void wait_until_ready(sd_bus* bus, std::chrono::steady_clock::time_point until, const std::string& what);
 
 }  // namespace tunneld::daemon
