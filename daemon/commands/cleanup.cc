@@ -116,7 +116,7 @@ std::size_t remove_lost_tables() {
   try {
     return remove_all_nft_tables();
   } catch (const net::NetlinkError& error) {
-    // Without permission to list them nobody can have made any, nor in a kernel without them.
+    // If listing them is not permitted, or the kernel has no nftables, nobody can have made any.
     if (error.reason() == net::NetlinkError::Reason::kNotPermitted ||
         error.reason() == net::NetlinkError::Reason::kNotSupported) {
       return 0;
@@ -173,14 +173,14 @@ ExitCode reporting(const Action& action) {
 
 ExitCode refuse_because_up(const std::string& interface) {
   std::cerr << "tunneld: " << interface << " is up (" << InterfaceLock::holder(interface)
-            << "): nothing of it is left behind\n";
+            << "): nothing to clean up\n";
   return ExitCode::kRuntimeFailure;
 }
 
 ExitCode clean_up_one(const std::string& interface, Cleanup what) {
   return reporting([&] {
     become_owner_of_run_directory();
-    // Where no journal tells of it any more.
+    // No journal has it any more.
     tidy_dns();
     if (!std::filesystem::exists(run_directory())) {
       std::cout << interface << ": nothing to undo\n";
@@ -200,7 +200,7 @@ ExitCode clean_up_all(Cleanup what) {
   });
   std::optional<std::string> running;
   const ExitCode became = reporting([&running] {
-    // Root sees what the service's user does not.
+    // Root sees processes that the service's user does not.
     if (is_roots_work_the_services()) running = tunneld_that_runs_here();
     become_owner_of_run_directory();
     return ExitCode::kFine;
@@ -215,7 +215,8 @@ ExitCode clean_up_all(Cleanup what) {
   }
   const ExitCode tagged = reporting([&] {
     if (const std::string pid = running ? *running : tunneld_that_runs_here(); !pid.empty()) {
-      std::cout << "routes and rules in no journal: left alone, because process " << pid << " is a tunneld\n";
+      std::cout << "routes and rules in no journal: left alone, because a tunneld is running (process " << pid
+                << ")\n";
       return ExitCode::kFine;
     }
     const std::size_t removed = remove_by_their_marks();
@@ -260,7 +261,7 @@ ExitCode clean_up_on_stop(const std::string& interface) {
     become_owner_of_run_directory();
     const End end = end_of_daemon(interface);
     if (end == End::kTooLate) return refuse_because_up(interface);
-    // The next daemon may be starting already, and is not to meet our lock where nothing is left.
+    // The next daemon may be starting already, so we do not take the lock if there is nothing to undo.
     const bool is_left = Journal::exists(interface) || std::filesystem::exists(control_path(interface));
     if (end == End::kReplaced || !is_left) {
       std::cout << interface << ": nothing to undo\n";

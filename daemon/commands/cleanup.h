@@ -10,7 +10,7 @@ namespace tunneld::daemon {
 
 enum class Cleanup : std::uint8_t {
   kEverything,
-  kAllButKillSwitch,  ///< which stays as the killed run has left it
+  kAllButKillSwitch,  ///< the kill switch stays as the killed run has left it
 };
 
 /// Undoes the journal of `interface`, or all journals if it is empty, unless a live daemon owns them. With
@@ -19,8 +19,8 @@ enum class Cleanup : std::uint8_t {
 /// what failed.
 [[nodiscard]] ExitCode clean_up(const std::string& interface, Cleanup what = Cleanup::kEverything);
 
-/// The same for what systemd stops together with the daemon: what is undone, and whether anything is, follows
-/// from the reason that systemd gives. Waits until the daemon has ended.
+/// The same for a unit that systemd stops together with the daemon's. The reason that systemd gives decides what is
+/// undone. Waits until the daemon has ended.
 [[nodiscard]] ExitCode clean_up_on_stop(const std::string& interface);
 
 /// A service that is refused because of its configuration is not started again (RestartPreventExitStatus= of our

@@ -21,7 +21,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// What a client calls its way to the server. A server that is just called "server" says nothing about itself.
+/// The client's name for the connection to the server. The name "server" would say nothing.
 std::string connection_of(const std::string& config) {
   const std::string server = std::filesystem::path(config).stem().string();
   return server == "server" ? "client" : server;
@@ -164,7 +164,7 @@ void report(const ClientAddOptions& options, const NewClient& client, const NewF
   std::cout.flush();
 }
 
-/// What the server still lacks to carry everything of this client.
+/// Warns of settings that the server lacks to carry all traffic of this client.
 void warn_of_missing(const ClientAddOptions& options, const config::ServerConfig& server) {
   std::vector<std::string> missing;
   const auto& routes = server.push.routes;
@@ -172,9 +172,9 @@ void warn_of_missing(const ClientAddOptions& options, const config::ServerConfig
     const bool is_pushed = routes && std::ranges::any_of(*routes, [all](const auto& route) {
                              return route.value == net::IpPrefix::parse(all);
                            });
-    // Into a file for another WireGuard they are written in any case.
+    // A file for another WireGuard contains them in any case.
     if (!is_pushed && !options.wg && !options.qr)
-      missing.push_back(config::in_quotes(all) + " in 'push.routes', so that the client is told to");
+      missing.push_back(config::in_quotes(all) + " in 'push.routes', so that the client gets the route");
   }
   if (!server.push.dns || server.push.dns->servers.empty())
     missing.emplace_back("'push.dns', because its own name servers may not answer from here");
@@ -184,10 +184,10 @@ void warn_of_missing(const ClientAddOptions& options, const config::ServerConfig
   else if (server.forwarding.masquerade.empty())
     missing.emplace_back("'forwarding.masquerade', unless the Internet has a route back to the clients");
   if (missing.empty()) return;
-  std::cerr << "tunneld: warning: --all-traffic needs more of the server than " << options.config
-            << " says. Missing in its section 'server':\n";
+  std::cerr << "tunneld: warning: --all-traffic needs settings that are missing in section 'server' of "
+            << options.config << ":\n";
   for (const std::string& one : missing) std::cerr << "  - " << one << "\n";
-  std::cerr << "Add that, then `tunneld reload`; `tunneld init server --internet` writes all of it.\n";
+  std::cerr << "Add them, then run `tunneld reload`. `tunneld init server --internet` writes all of them.\n";
 }
 
 /// After a failure: restores the configuration, and has the daemon follow if possible.
@@ -197,7 +197,7 @@ void take_back(const PeerFolder& folder, const std::string& name, const std::str
     (void)folder.remove(name, PeerFolder::KeyFile::kGoes);
     (void)reload_with(interface, key, false);
   } catch (const std::exception& error) {
-    std::cerr << "tunneld: taking " << name << " back: " << error.what() << "\n";
+    std::cerr << "tunneld: cannot undo the changes for " << name << ": " << error.what() << "\n";
   }
 }
 

@@ -9,7 +9,7 @@
 
 namespace tunneld::daemon {
 
-/// Where it does not exist, the only other server in its directory is meant.
+/// If it does not exist, the only other server in its directory is used.
 inline constexpr const char* kDefaultServerConfig = "/etc/tunneld/server.yaml";
 
 struct ClientAddOptions {

@@ -14,7 +14,7 @@ namespace tunneld::daemon {
 
 struct NewClient {
   std::string name;
-  /// What the client calls its way to the server: its files are CONNECTION.yaml, .key and .psk.
+  /// The client's name for the connection to the server: its files are CONNECTION.yaml, .key and .psk.
   std::string connection{};
   /// The client's own addresses; none for a tunneld that gets them from the pool.
   std::vector<net::IpAddress> addresses;
@@ -27,7 +27,7 @@ struct NewClient {
   bool all_traffic = false;
 };
 
-/// What all clients have in common.
+/// The settings that all clients have in common.
 struct ServerSide {
   const config::Config& config;
   crypto::PublicKey public_key;

@@ -24,7 +24,7 @@ ExitCode remove(const ClientOptions& asked) {
                     [&path](const config::PeerConfig& other) { return *other.name.at.file == path; });
   if (*peer->name.at.file != path || peers_of_file != 1) {
     throw CommandError(ExitCode::kBadUsage,
-                       options.name + " does not have a file of its own: take it out of " +
+                       options.name + " does not have a file of its own: remove it from " +
                            to_string(peer->name.at) + " by hand and run `tunneld reload`");
   }
   const std::string key_path = folder.preshared_key_path(options.name);

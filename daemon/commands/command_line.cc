@@ -78,12 +78,13 @@ void FileCommandLine::add_init() {
   init_site_ =
       init_->add_subcommand("site", "Both ends of a site-to-site link, in DIR/site-a and DIR/site-b");
   init_site_->add_option("--dir", site_.directory)->type_name("DIR")->required();
-  const char* const kNameWords = "Of the connection: its files and its interface are called so";
+  const char* const kNameWords = "Name of the connection, of its files and of its interface";
   init_site_->add_option("--name", site_.name, kNameWords)->type_name("NAME")->capture_default_str();
   init_server_ = init_->add_subcommand("server", "A server for clients");
   init_server_->add_option("--dir", server_.directory)->type_name("DIR")->required();
   init_server_->add_option("--name", server_.name, kNameWords)->type_name("NAME")->capture_default_str();
-  init_server_->add_option("--endpoint", server_.endpoint, "The name or address that clients call")
+  init_server_
+      ->add_option("--endpoint", server_.endpoint, "The name or address at which clients reach this server")
       ->type_name("HOST[:PORT]");
   init_server_
       ->add_option(
@@ -93,7 +94,7 @@ void FileCommandLine::add_init() {
   init_server_
       ->add_option(
           "--internet", server_.internet,
-          "Lead clients to the Internet by this interface: forward, masquerade, push a default route")
+          "Give clients Internet access through this interface: forward, masquerade, push a default route")
       ->type_name("IF");
   CLI::App* client =
       init_->add_subcommand("client", "A client that makes its own key; see also `client add`");
@@ -259,25 +260,27 @@ ExitCode run_command_line(int argc, char** argv) {
   CLI::App* reload_command =
       add_interface_command(app, "reload", "Read the configuration again, without dropping sessions",
                             "Required if several are up", interface, its_config);
-  CLI::App* cleanup = add_interface_command(app, "cleanup", "Undo what a killed run left behind",
+  CLI::App* cleanup = add_interface_command(app, "cleanup", "Undo the changes that a killed run has left",
                                             "Default: all", interface, its_config);
   bool kept_closed = false;
   cleanup->add_flag("--keep-closed", kept_closed, "Undo everything except a kill switch");
   bool on_stop = false;
   cleanup->add_flag("--on-stop", on_stop,
-                    "For a unit: once the daemon has ended, as systemd's reason for the stop asks for");
+                    "For a unit that is stopped together with the daemon's");
 
   // Of a unit alone, so not in the help.
   CLI::App* names =
-      app.add_subcommand("names-helper", "Tell the host's name servers for daemons that are not root");
+      app.add_subcommand("names-helper", "Set the host's name servers for daemons that are not root");
   names->group("");
 
   WaitOptions wait;
   CLI::App* wait_command =
-      add_interface_command(app, "wait", "Wait until a tunnel stands; may begin before its daemon",
+      add_interface_command(app, "wait", "Wait until a tunnel is up; may be started before its daemon",
                             "Required if several are up", interface, its_config);
   std::string awaited = "session";
-  wait_command->add_option("--for", awaited, "session: with any peer; configured: by the server")
+  wait_command
+      ->add_option("--for", awaited,
+                   "session: a session with any peer; configured: a configuration from the server")
       ->check(CLI::IsMember({"session", "configured"}))
       ->capture_default_str();
   wait_command->add_option("--timeout", wait.timeout, "Such as 30s or 2m; default: without limit")

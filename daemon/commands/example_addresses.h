@@ -5,8 +5,8 @@
 
 namespace tunneld::daemon {
 
-/// Warnings for addresses and names of the ranges that are for documents only (RFC 5737, 3849, 9637, 2606):
-/// what a recipe or `init` has put where one's own belongs.
+/// Warnings for addresses and names from the ranges for documentation (RFC 5737, 3849, 9637, 2606), which a recipe
+/// or `init` has put in the place of real ones.
 [[nodiscard]] config::Diagnostics example_addresses(const config::Config& config);
 
 }  // namespace tunneld::daemon

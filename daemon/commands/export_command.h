@@ -13,8 +13,8 @@ struct ExportOptions {
   std::string output;
 };
 
-/// `tunneld export`: the interface as a file for wg-quick, with its keys. What wg-quick has no words for is
-/// named on stderr. Never overwrites a file.
+/// `tunneld export`: the interface as a file for wg-quick, with its keys. Settings that wg-quick does not have are
+/// listed on stderr. Never overwrites a file.
 [[nodiscard]] ExitCode export_wg_quick(const ExportOptions& options);
 
 /// The same words for the file of a client.

@@ -86,11 +86,11 @@ void read_line(std::string_view line, const std::string& interface, Chain& chain
 Finding finding_of(const Chain& chain, const std::string& interface, Forwards forwards) {
   const bool is_asked = forwards == Forwards::kAsked;
   return {chain.rules == 0 && is_asked ? Health::kBad : Health::kUnclear, "",
-          std::string(is_asked ? "this host is to forward for the tunnel"
-                               : "this host forwards, for the tunnel too perhaps") +
-              ", and its firewall drops what is forwarded: chain " + chain.name + " of table " + chain.table +
-              " " + chain.drops + (chain.rules == 0 ? "" : ", unless one of its rules lets it pass") +
-              "; accept there what comes from " + interface + ", and the answers to it"};
+          std::string(is_asked ? "this host should forward packets for the tunnel"
+                               : "this host forwards packets, perhaps for the tunnel too") +
+              ", but its firewall drops them: chain " + chain.name + " of table " + chain.table + " " +
+              chain.drops + (chain.rules == 0 ? "" : ", unless one of its rules lets them pass") +
+              "; add rules there that accept packets from " + interface + " and the answers to them"};
 }
 
 /// Networks behind a peer: neither the tunnel's own nor everything.

@@ -14,8 +14,8 @@ namespace tunneld::daemon {
 /// Whether this host forwards for the tunnel.
 enum class Forwards : std::uint8_t { kNot, kPerhaps, kAsked };
 
-/// `status`: as of docs/control_socket.md; `host_forwards`: whether the kernel does, whoever has told it to.
-/// That a client's host does, for containers mostly, says nothing of the tunnel.
+/// `status`: see docs/control_socket.md. `host_forwards`: whether the kernel forwards, whoever has enabled it. On a
+/// client, that is mostly for containers, and says nothing about the tunnel.
 [[nodiscard]] Forwards forwards_for_tunnel(const Json& status, bool host_forwards);
 /// As the kernel has it now, for either family.
 [[nodiscard]] bool host_forwards();

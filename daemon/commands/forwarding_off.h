@@ -1,4 +1,4 @@
-// Detects whether the kernel drops what the tunnel brings for other machines, because it does not forward.
+// Detects whether the kernel drops the tunnel's packets for other machines because forwarding is off.
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,11 @@ struct Forwarding {
   FamilyForwarding ipv6{};
 };
 
-/// As it is now; IPv4's packets are counted for the whole host, IPv6's for `interface`.
+/// The present state. IPv4 packets are counted for the whole host, IPv6 packets for `interface`.
 [[nodiscard]] Forwarding read_forwarding(const std::string& interface);
 
-/// `status`: of the daemon. Says nothing of a host that is not to forward and was not asked to meanwhile.
+/// `status`: the daemon's. No finding if the host is not meant to forward and got nothing to forward during the
+/// check.
 [[nodiscard]] std::vector<Finding> forwarding_findings(const Json& status, const Forwarding& before,
                                                        const Forwarding& after);
 

@@ -9,8 +9,8 @@ namespace tunneld::daemon {
 
 struct InitOptions {
   std::string directory;
-  /// Of the connection: its files are NAME.yaml, NAME.key and NAME.psk, and its interface is NAME where that is
-  /// a free name of an interface.
+  /// The connection's name: its files are NAME.yaml, NAME.key and NAME.psk, and its interface is NAME if that is a
+  /// valid name and free.
   std::string name;
 };
 
@@ -31,7 +31,7 @@ struct InitServerOptions {
   std::string endpoint;
   /// Networks; empty: 10.8.0.0/24 or a random one, and a random IPv6 network (RFC 4193).
   std::vector<std::string> pools;
-  /// The interface that leads to the Internet, where clients send everything through this server.
+  /// The interface that leads to the Internet, if clients send all traffic through this server.
   std::string internet;
 };
 

@@ -25,7 +25,7 @@ namespace {
 
 constexpr const char* kExampleEndpoint = "vpn.example.org";
 constexpr const char* kUsualName = "server";
-/// For clients, where this host's own resolver answers itself only.
+/// For clients, if this host's own resolver answers only this host.
 constexpr const char* kPublicResolver = "9.9.9.9";
 
 /// A random private network (RFC 4193 section 3.2): two sites that are joined later will hardly have the same
@@ -127,7 +127,8 @@ std::string push_yaml(const NewServer& server) {
            "  #   routes: [192.168.10.0/24]     # networks that they reach through this server\n"
            "  #   dns: { servers: [192.168.10.1], search: [corp.example] }\n"
            "  #   keepalive: 25s\n"
-           "  # To reach them, this host forwards; masquerade where they have no route back to the clients:\n"
+           "  # To reach them, this host must forward; masquerade if they have no route back to the "
+           "clients:\n"
            "  # forwarding: { enabled: true, masquerade: eth0 }\n";
   }
   std::string servers;
@@ -141,7 +142,7 @@ std::string push_yaml(const NewServer& server) {
          "    dns: { servers: [" +
          servers +
          "] }     # what clients ask for names, through the tunnel\n"
-         "  # As long as this server runs, it passes their packets on, behind its own address.\n"
+         "  # As long as this server runs, it forwards their packets with its own address (masquerade).\n"
          "  forwarding: { enabled: true, masquerade: " +
          config::yaml_scalar(server.internet) + " }\n";
 }
@@ -226,13 +227,13 @@ void report_server(const NewServer& server, const std::string& path) {
   if (!server.endpoint) {
     std::cout << std::flush;
     std::cerr << "tunneld: warning: --endpoint is missing, so no client can be added yet: set 'endpoint' in "
-              << path << " to the name or address that clients call.\n";
+              << path << " to the name or address at which clients reach this server.\n";
   }
   if (!server.internet.empty()) {
-    std::cout << "Clients that send everything here ask " << resolvers_of(server) << " for names, "
-              << (server.resolvers.empty() ? "a public resolver, since this host's own answers itself only"
+    std::cout << "Clients that send all traffic here use the name servers " << resolvers_of(server) << " ("
+              << (server.resolvers.empty() ? "public, because this host's own answer this host only"
                                            : "as this host does")
-              << ": 'push.dns' in " << path << ".\n";
+              << "); to change them, edit 'push.dns' in " << path << ".\n";
   }
   std::cout << "next: tunneld client add NAME --config " << path << "\n";
 }
@@ -285,7 +286,7 @@ ExitCode write_client(const InitOptions& options) {
   for (const std::string& file : files.paths()) std::cout << "wrote " << file << "\n";
   files.keep();
   std::cout << "On the server: tunneld client add NAME --public-key " << key.public_key().to_base64() << "\n"
-            << "Then put what it prints in the place of the examples.\n";
+            << "Then replace the examples by what it prints.\n";
   return ExitCode::kFine;
 }
 

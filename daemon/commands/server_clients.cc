@@ -38,7 +38,7 @@ std::string server_configuration(const std::string& given) {
   std::ranges::sort(servers);
   std::string all;
   for (const std::string& server : servers) all += (all.empty() ? "" : ", ") + server;
-  throw CommandError(ExitCode::kBadUsage, "this host has several servers: say which by --config: " + all);
+  throw CommandError(ExitCode::kBadUsage, "this host has several servers: choose one with --config: " + all);
 }
 
 config::Config read_server(const std::string& path) {
@@ -117,7 +117,7 @@ Reloaded reload_with(const std::string& interface, const crypto::PublicKey& key,
     });
     if (has_it == is_known) return Reloaded::kYes;
     throw CommandError(ExitCode::kRuntimeFailure,
-                       "the daemon of " + interface + " runs with another configuration than this one");
+                       "the daemon of " + interface + " runs with a different configuration file");
   } catch (const NotRunning&) {
     return Reloaded::kNobodyRuns;
   } catch (const ControlError& error) {

@@ -1,5 +1,5 @@
-// What is taken on this host already: by other configurations, by running daemons, in the kernel. `init` keeps
-// out of its way, and `check --plan` names it.
+// Finds names, addresses, routes and ports that are already in use on this host: by other configurations, by running
+// daemons, or in the kernel. `init` avoids them, and `check --plan` reports them.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,7 @@ struct Taken {
     auto operator<=>(const RouteKey&) const = default;
   };
 
-  /// Each with who has it, like "/etc/tunneld/office.yaml".
+  /// Each with its user, like "/etc/tunneld/office.yaml".
   std::map<std::string, std::string> interfaces{};
   std::map<std::uint16_t, std::string> ports{};  ///< empty for a program that is yet to be found
   std::map<RouteKey, std::string> routes{};
@@ -40,17 +40,17 @@ struct Taken {
 
   /// What a start with this configuration would take.
   void add(const config::Config& config, const std::string& path);
-  /// Every configuration in the directory that can be read, but for the file `own`.
+  /// Every readable configuration in the directory, except the file `own`.
   void add_directory(const std::string& directory, const std::string& own = "");
-  /// The kernel's interfaces, addresses, routes and UDP ports, and daemons' journals, but for what the running
-  /// daemon of `own` has. Says on stderr what could not be looked up.
+  /// The kernel's interfaces, addresses, routes and UDP ports, and daemons' journals, except those of the running
+  /// daemon of `own`. Prints to stderr what could not be looked up.
   void add_host(const config::InterfaceConfig* own = nullptr);
 
   /// In words; `port` is one of `ports`.
   [[nodiscard]] std::string user_of_port(std::uint16_t port) const;
-  /// Whether some address, pool or route is in `network` or around it; default routes do not count.
+  /// Whether an address, pool or route overlaps `network`; default routes do not count.
   [[nodiscard]] bool overlaps(const net::IpPrefix& network) const;
-  /// The same, but for what is larger than `network`.
+  /// The same, except those that are larger than `network`.
   [[nodiscard]] bool has_within(const net::IpPrefix& network) const;
 
  private:
@@ -59,17 +59,18 @@ struct Taken {
 
 /// What is taken on this host, and by the files in `directory`.
 [[nodiscard]] Taken all_taken(const std::string& directory);
-/// The same for `check`: without what this configuration itself has, in its file or as a running daemon.
+/// The same for `check`: without what this configuration's own file or running daemon uses.
 [[nodiscard]] Taken taken_by_others(const config::Config& config, const std::string& path);
 
 /// `wanted` if that is a valid name and free, otherwise the first free one of tun0, tun1 and so on.
 [[nodiscard]] std::string free_interface(const Taken& taken, const std::string& wanted);
 /// 51820, or the first free one after it.
 [[nodiscard]] std::uint16_t free_port(const Taken& taken);
-/// The first of `candidates` that overlaps nothing, or at least has nothing within; otherwise the first of all.
+/// The first of `candidates` that overlaps nothing; if there is none, the first that contains nothing; otherwise the
+/// first one.
 [[nodiscard]] net::IpPrefix free_network(const Taken& taken, const std::vector<net::IpPrefix>& candidates);
 
-/// Warnings: how a start would fail, or hurt others, because of what is taken. `plan`: of `config`.
+/// Warnings about conflicts with which a start would fail or harm others. `plan`: of `config`.
 [[nodiscard]] config::Diagnostics collisions(const config::Config& config, const HostPlan& plan,
                                              const Taken& taken);
 

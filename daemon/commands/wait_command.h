@@ -19,8 +19,8 @@ struct WaitOptions {
   std::string timeout;
 };
 
-/// What keeps `status` from being what is waited for, in words; nullopt: it is. Throws ControlError where
-/// waiting is useless.
+/// Why `status` does not fulfil the condition yet, in words; nullopt: it does. Throws ControlError if waiting is
+/// useless.
 [[nodiscard]] std::optional<std::string> missing_in(const Json& status, bool configured);
 
 /// kTimedOut after the timeout. May begin before the daemon does. Throws ControlError.

@@ -143,7 +143,7 @@ def run(lab):
 
     # Everything of alice's goes through the provider, and comes out with its address; names are asked there, too.
     said = server_and_client(provider, alice, "internet", "vpn.example.org", " --internet eth0", " --all-traffic")
-    check(f"ask {RESOLVER} for names, as this host does" in said, said)
+    check(f"use the name servers {RESOLVER} (as this host does)" in said, said)
     check("warning" not in said, said)
     way = alice.host
     wait_for(lambda: "dev internet" in way.ip("route", "get", "198.51.100.80"), 10, "a full tunnel")
@@ -163,7 +163,7 @@ def run(lab):
     check("eve" in shop.type("tunneld client list"), "its list")
     shop.type("tunneld init server --dir /etc/tunneld --name depot --endpoint shop.example.org")
     output = shop.type("tunneld client add mallory", code=2)
-    check("several servers: say which by --config: /etc/tunneld/depot.yaml, /etc/tunneld/store.yaml" in output, output)
+    check("several servers: choose one with --config: /etc/tunneld/depot.yaml, /etc/tunneld/store.yaml" in output, output)
 
     # Where somebody switches forwarding off, doctor says so.
     branch.host.run("sysctl", "-qw", "net.ipv4.ip_forward=0")
