@@ -85,7 +85,7 @@ TunnelDriver::TunnelDriver(boost::asio::io_context& io, protocol::Tunnel& tunnel
                 }),
       refusals_(io, sockets) {
   resolver_.on_candidates([this](protocol::PeerId peer, const std::vector<net::SocketAddress>& addresses) {
-    tunnel_.change(peer)->set_addresses(addresses);
+    tunnel_.change(peer)->caller().set_addresses(addresses);
   });
   wait_for_notices();
   wait_for_timer();
@@ -107,7 +107,7 @@ TunnelDriver::PeersChanged TunnelDriver::set_peers(const std::vector<DesiredPeer
       isolation_changed = isolation_changed || known->options().isolated != peer.isolated;
       {
         const auto changing = tunnel_.change(id);
-        changing->set_preshared_key(preshared_key_of(peer));
+        changing->options().preshared_key = preshared_key_of(peer);
         changing->options().isolated = peer.isolated;
       }
       if (change_peer(id, peer, changes, now)) ++result.changed;
@@ -169,7 +169,7 @@ void TunnelDriver::remember_place(const crypto::PublicKey& peer, const net::Sock
   const Now now = net::now();
   const auto changing = tunnel_.change(id);
   changing->try_endpoint({.remote = address, .local = std::nullopt, .local_interface = 0}, now, actions_);
-  if (calls) changing->begin_handshake(now, actions_);
+  if (calls) changing->caller().begin(now, actions_);
   boost::asio::post(wake_.get_executor(), [this, id] {
     if (knows(id)) check_endpoint(id);
     carry_out(actions_);
@@ -322,7 +322,7 @@ void TunnelDriver::carry_out(protocol::Actions& actions) {
     for (std::size_t i = 0; i < datagrams_.size(); ++i) {
       if (!initiations_[i] || datagrams_[i].status != net::SendStatus::kUnreachable) continue;
       if (!knows(*initiations_[i])) continue;  // removed meanwhile
-      tunnel_.change(*initiations_[i])->initiation_unsent(net::now());
+      tunnel_.change(*initiations_[i])->caller().unsent(net::now());
     }
   }
   // An event or a frame may lead to further actions, so they are taken out first.

@@ -86,7 +86,7 @@ class Actions {
     /// Set for a probe of the path, which must not be fragmented: its peer and the size of its inner packet,
     /// for PeerPath::refused().
     std::optional<std::pair<PeerId, std::uint32_t>> probe = std::nullopt;
-    /// Set for an initiation that is sent to one address only: its peer, for Peer::initiation_unsent().
+    /// Set for an initiation that is sent to one address only: its peer, for Caller::unsent().
     std::optional<PeerId> initiation = std::nullopt;
   };
 

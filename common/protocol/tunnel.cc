@@ -192,7 +192,7 @@ void Tunnel::receive_cookie(const CookieMessage& message, Now now) {
 void Tunnel::refused(ByteView quotation, const net::SocketAddress& at, Now now, Actions& actions) {
   const auto index = quoted_initiation(quotation);
   const auto owner = index ? owner_of(*index) : std::nullopt;
-  if (owner) change(*owner)->refused(*index, at, now, actions);
+  if (owner) change(*owner)->caller().refused(*index, at, now, actions);
 }
 
 std::optional<PeerId> Tunnel::owner_of(std::uint32_t index) const {

@@ -265,8 +265,7 @@ ExitCode run_command_line(int argc, char** argv) {
   bool kept_closed = false;
   cleanup->add_flag("--keep-closed", kept_closed, "Undo everything except a kill switch");
   bool on_stop = false;
-  cleanup->add_flag("--on-stop", on_stop,
-                    "For a unit that is stopped together with the daemon's");
+  cleanup->add_flag("--on-stop", on_stop, "For a unit that is stopped together with the daemon's");
 
   // Of a unit alone, so not in the help.
   CLI::App* names =

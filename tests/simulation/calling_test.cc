@@ -39,7 +39,8 @@ TEST(Calling, ADeadFirstAddressCostsTwoSeconds) {
   protocol::Actions actions;
   pair.a.tunnel->change(pair.b_at_a)->try_endpoint(endpoint("192.0.2.77:7"), pair.network.now(), actions);
   pair.a.tunnel->change(pair.b_at_a)
-      ->set_addresses(addresses({"192.0.2.77:7", "192.0.2.78:7", pair.b.outside}));
+      ->caller()
+      .set_addresses(addresses({"192.0.2.77:7", "192.0.2.78:7", pair.b.outside}));
   pair.a.send(pair.b, 7);
   pair.network.run_for(2500ms);
   EXPECT_EQ(pair.b.delivered, std::vector<std::uint64_t>{7});
@@ -53,7 +54,8 @@ TEST(Calling, AllAddressesGetTheSameInitiation) {
   calls.caller = &pair.a;
   pair.network.loss = 1;
   pair.a.tunnel->change(pair.b_at_a)
-      ->set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
+      ->caller()
+      .set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
   pair.a.send(pair.b, 7);
   pair.network.run_for(8s);
   ASSERT_EQ(calls.times.size(), 6U);
@@ -74,7 +76,7 @@ TEST(Calling, AnAddressThatIsBeingCalledIsNotCalledAgainWhenANameLeadsThere) {
   calls.caller = &pair.a;
   protocol::Actions actions;
   pair.a.tunnel->change(pair.b_at_a)->try_endpoint(endpoint("192.0.2.77:7"), pair.network.now(), actions);
-  pair.a.tunnel->change(pair.b_at_a)->set_addresses(addresses({"192.0.2.78:7"}));
+  pair.a.tunnel->change(pair.b_at_a)->caller().set_addresses(addresses({"192.0.2.78:7"}));
   pair.a.send(pair.b, 7);
   pair.network.run_for(2500ms);
   ASSERT_EQ(calls.to_whom.back(), "192.0.2.78:7");
@@ -87,7 +89,7 @@ TEST(Calling, AnAddressThatIsBeingCalledIsNotCalledAgainWhenANameLeadsThere) {
 
 TEST(Calling, ALostRenewalDoesNotLeaveAPeerThatIsHeard) {
   Pair pair(3);
-  pair.a.tunnel->change(pair.b_at_a)->set_addresses(addresses({pair.b.outside, "192.0.2.78:7"}));
+  pair.a.tunnel->change(pair.b_at_a)->caller().set_addresses(addresses({pair.b.outside, "192.0.2.78:7"}));
   pair.a.send(pair.b, 0);
   pair.network.run_for(1s);
   Calls calls(pair.network);
@@ -304,7 +306,8 @@ TEST(Calling, ARefusalAtOneOfSeveralAddressesWaitsForTheOthers) {
   calls.caller = &pair.a;
   pair.network.loss = 1;
   pair.a.tunnel->change(pair.b_at_a)
-      ->set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
+      ->caller()
+      .set_addresses(addresses({pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));
   pair.a.send(pair.b, 1);
   pair.network.run_for(2500ms);
   ASSERT_EQ(calls.to_whom, (std::vector<std::string>{pair.b.outside, "192.0.2.78:7", "192.0.2.79:7"}));

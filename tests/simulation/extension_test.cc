@@ -190,7 +190,8 @@ TEST(Silence, OfAPeerThatHasGoneIsNoticedInFourSeconds) {
 TEST(Silence, AHandshakeThatHasOtherAddressesToTryWaitsForLess) {
   Answering two(10);
   two.a.tunnel->change(two.b_at_a)
-      ->set_addresses({endpoint(two.b.outside).remote, endpoint("192.0.2.8:8").remote});
+      ->caller()
+      .set_addresses({endpoint(two.b.outside).remote, endpoint("192.0.2.8:8").remote});
   two.network.on_wire = [&two](const Node& from, ByteView) { return &from != &two.b; };
   two.a.send(two.b, 1);
   two.network.run_for(6500ms);

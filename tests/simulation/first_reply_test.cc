@@ -193,7 +193,8 @@ TEST(FirstReply, AnAddressFromTheResolverDoesNotEndMoving) {
   const auto where = [&pair] { return pair.b.tunnel->peer(pair.a_at_b).link().endpoint.get()->remote; };
   pair.b.receive(next_datagram(pair), endpoint("203.0.113.1:1"));
   // Before the control thread has heard of it.
-  pair.b.tunnel->change(pair.a_at_b)->set_endpoint(endpoint("198.51.100.5:5"));
+  pair.b.tunnel->change(pair.a_at_b)
+      ->try_endpoint(endpoint("198.51.100.5:5"), pair.network.now(), pair.b.actions);
   pair.b.turn();
   EXPECT_EQ(where(), endpoint("198.51.100.5:5").remote);
   pair.b.receive(next_datagram(pair), endpoint("203.0.113.2:2"));

@@ -263,7 +263,7 @@ TEST(TooLarge, ASuperpacketOfOversizeDatagramsStaysWithinTheBuffer) {
   // Over jumbo frames and IPv6 each datagram that leaves in outer fragments is padded to nine kilobytes.
   NarrowPair pair;
   const auto peer = pair.a.tunnel->change(pair.b_at_a);
-  peer->set_endpoint(endpoint("[2001:db8::2]:2222"));
+  peer->try_endpoint(endpoint("[2001:db8::2]:2222"), pair.network.now(), pair.a.actions);
   peer->link().fragmented_from.store(8921);
 
   constexpr std::size_t kPiece = 1232;

@@ -37,6 +37,8 @@ class Caller {
   Caller(const Caller&) = delete;
   Caller& operator=(const Caller&) = delete;
 
+  /// All addresses that the peer's names resolve to. The first try of a handshake goes to the endpoint, the
+  /// others to all of them.
   void set_addresses(std::vector<net::SocketAddress> addresses) { list_.set(std::move(addresses)); }
   /// Begins a handshake unless one is under way; at the earliest 5 s after the last initiation.
   void begin(Now now, Actions& actions);
@@ -58,9 +60,11 @@ class Caller {
                                                 const std::optional<crypto::PresharedKey>& preshared_key,
                                                 Now now);
   void answered_with_cookie(Now now);
-  /// See Peer::refused().
+  /// ICMP says that nothing listens at `at`, where the initiation `index` went. Not authenticated: the next
+  /// try comes sooner, once per session, and that is all.
   void refused(std::uint32_t index, const net::SocketAddress& at, Now now, Actions& actions);
-  /// The host could not send the initiation anywhere.
+  /// The host could not send the initiation anywhere: it does not count as sent, and other addresses are tried
+  /// at once.
   void unsent(Now now);
   /// The peer has said BYE: it may be back soon.
   void peer_left(Now now);

@@ -49,6 +49,8 @@ class HelloExchange {
 
   /// What the peer said of itself last; nullopt for a stock WireGuard peer and before its HELLO.
   [[nodiscard]] const std::optional<Hello>& remote() const { return remote_; }
+  /// Silence can be looked into early.
+  [[nodiscard]] bool peer_answers_probes() const { return remote_ && remote_->capabilities.probe; }
   [[nodiscard]] Instant deadline() const { return std::min(say_at_, expires_at_); }
 
  private:

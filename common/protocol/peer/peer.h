@@ -1,7 +1,11 @@
-// One peer as the control thread sees it: handshakes, keypairs, timers, packets that wait for a session.
+// One peer as the control thread sees it. A state machine without I/O: messages and `Now` in, Actions out. The
+// data workers see only its PeerLink.
 //
-// A state machine without I/O: messages and `Now` in, Actions out. The data workers see only its PeerLink.
-// Timers follow section 6 of the whitepaper; deadline() says when advance() wants to be called next.
+// It is made of parts, each of which owns its state and has a file of its own: whom to call (caller.h), where
+// the peer is (peer_place.h), what waits (peer_queue.h), what is sent (peer_sender.h), HELLO (peer_hello.h),
+// lanes (peer_lanes.h), the path (peer_path.h), silence (silence_watch.h). Peer is where they meet: a message
+// comes, a session begins or ends, a timer fires. Timers follow section 6 of the whitepaper; deadline() says
+// when advance() wants to be called next.
 #pragma once
 
 #include <optional>
@@ -17,12 +21,13 @@
 #include "common/protocol/peer/caller.h"
 #include "common/protocol/peer/hello_exchange.h"
 #include "common/protocol/peer/initiation_filter.h"
-#include "common/protocol/peer/lane_opening.h"
-#include "common/protocol/peer/layer2_agreement.h"
+#include "common/protocol/peer/peer_hello.h"
+#include "common/protocol/peer/peer_lanes.h"
 #include "common/protocol/peer/peer_path.h"
 #include "common/protocol/peer/peer_place.h"
+#include "common/protocol/peer/peer_queue.h"
+#include "common/protocol/peer/peer_sender.h"
 #include "common/protocol/peer/silence_watch.h"
-#include "common/protocol/peer/waiting_packets.h"
 #include "common/protocol/services.h"
 
 namespace tunneld::protocol {
@@ -69,165 +74,105 @@ struct PeerStatus {
   std::optional<Path> path;
 };
 
-/// How a message of the control thread is sent, if not in the usual way.
-struct Leaving {
-  /// The lane whose port it is sent from; it has a counter of lane 0.
-  unsigned lane = 0;
-  /// Set for a probe of the path, which is not padded any further: its inner size, or 0 for any.
-  std::optional<std::uint32_t> probe{};
-};
-
 class Peer {
  public:
   Peer(PeerId id, PeerOptions options, std::size_t threads, Services& services, Now now);
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;
 
-  /// Begins a handshake unless one is under way; at the earliest 5 s after the last initiation.
-  void begin_handshake(Now now, Actions& actions) { caller_.begin(now, actions); }
+  // For the tunnel: what comes from the peer and from the data workers, and time.
   /// An initiation that names this peer's key; false if it is refused (forged, replayed, too fast).
   [[nodiscard]] bool accept_initiation(OpenedInitiation opened, const net::Endpoint& from, Now now,
                                        Actions& actions);
   [[nodiscard]] bool accept_response(const ResponseMessage& message, const net::Endpoint& from, Now now,
                                      Actions& actions);
   [[nodiscard]] bool accept_cookie(const CookieMessage& message, Now now);
-  /// ICMP says that nothing listens at `at`, where the initiation `index` went. Not authenticated: the next
-  /// try comes sooner, once per session, and that is all.
-  void refused(std::uint32_t index, const net::SocketAddress& at, Now now, Actions& actions) {
-    caller_.refused(index, at, now, actions);
-  }
-
   /// A notice of a data worker about this peer.
   void handle(const DoorRecord& record, ByteView payload, Now now, Actions& actions);
+  [[nodiscard]] Instant deadline() const;
+  void advance(Now now, Actions& actions);
+  /// Forgets session and handshake; the link stays known.
+  void reset();
+  [[nodiscard]] std::unique_ptr<PeerLink> release_link() { return std::move(link_); }
 
+  // For the daemon: what it decides about the peer, and what it finds out for it.
   /// Seals a control frame under the live keypair, padded with zeros to a plaintext of at least `plain_size`
   /// bytes. False without a session, with the extension turned off, or for a frame that is too large.
-  bool send_frame(const ControlFrame& frame, Now now, Actions& actions, std::size_t plain_size = 0);
+  bool send_frame(const ControlFrame& frame, Now now, Actions& actions, std::size_t plain_size = 0) {
+    return sender_.send_frame(frame, now, actions, plain_size);
+  }
   /// Tells a tunneld that the session ends here, and ends it.
   void say_bye(Now now, Actions& actions);
   /// The path to the peer has changed: a peer with a session is sent a keepalive, so that it learns our new
   /// address; one that is being called is called again as soon as 5 s have passed since the last initiation.
   void network_changed(Now now, Actions& actions);
-
-  // Configuration, changed while running.
-  void set_endpoint(const net::Endpoint& endpoint) { place_.set(endpoint); }
-  /// All addresses that its names resolve to. The first try of a handshake goes to the endpoint, the others
-  /// to all of them.
-  void set_addresses(std::vector<net::SocketAddress> addresses) {
-    caller_.set_addresses(std::move(addresses));
-  }
-  /// The host could not send the initiation anywhere: it does not count as sent, and other addresses are
-  /// tried at once.
-  void initiation_unsent(Now now) { caller_.unsent(now); }
   /// Sets the endpoint. If the address is a new one, a handshake that is under way or wanted begins there at
   /// once.
   void try_endpoint(const net::Endpoint& endpoint, Now now, Actions& actions);
-  void set_preshared_key(std::optional<crypto::PresharedKey> key) { options_.preshared_key = std::move(key); }
   /// Turning it on sends one at once.
   void set_persistent_keepalive(Duration interval, Now now, Actions& actions);
+  [[nodiscard]] PeerStatus status(Instant now) const;
+  /// What the peer said of itself in its last HELLO; nullopt for a stock WireGuard peer and before the HELLO.
+  [[nodiscard]] const std::optional<Hello>& remote() const { return hellos_.remote(); }
 
-  [[nodiscard]] Instant deadline() const;
-  void advance(Now now, Actions& actions);
-  /// Forgets session and handshake; the link stays known.
-  void reset();
-
+  // What it is made of.
   [[nodiscard]] const PeerOptions& options() const { return options_; }
+  /// All but `persistent_keepalive` and `endpoint` may be changed here; some of it is also in the tunnel's
+  /// routing table (Tunnel::change_peers).
   [[nodiscard]] PeerOptions& options() { return options_; }
   [[nodiscard]] const PeerLink& link() const { return *link_; }
   [[nodiscard]] PeerLink& link() { return *link_; }
-  [[nodiscard]] std::unique_ptr<PeerLink> release_link() { return std::move(link_); }
+  /// Its handshakes: begin one, say where it may be called, and what became of the calls.
+  [[nodiscard]] Caller& caller() { return caller_; }
   [[nodiscard]] const Keypairs& keypairs() const { return keypairs_; }
-  /// What the peer said of itself in its last HELLO; nullopt for a stock WireGuard peer and before the HELLO.
-  [[nodiscard]] const std::optional<Hello>& remote() const { return hellos_.remote(); }
-  [[nodiscard]] PeerStatus status(Instant now) const;
-  [[nodiscard]] const PeerPath& path() const { return path_; }
   [[nodiscard]] PeerPath& path() { return path_; }
+  [[nodiscard]] const PeerPath& path() const { return path_; }
 
  private:
-  // Notices of the data workers.
   /// Takes note of what workers have changed since: a confirmation, a move.
   void catch_up(Now now, Actions& actions);
-  /// An inner packet that found no session: kept (bounded, oldest dropped) while a handshake is made.
-  void queue_packet(ByteView packet, Now now, Actions& actions);
   /// An authenticated plaintext of the keypair `index` that is no IP packet. What is malformed is ignored.
   void control_frame(std::uint32_t index, ByteView plain, Now now, Actions& actions);
-  void confirmed(std::uint32_t index, Now now, Actions& actions);
-  void moved(const net::Endpoint& endpoint, std::uint32_t index, Actions& actions);
-  /// A worker has much to send under the keypair `index`, and its lane is not open.
-  void lane_wanted(std::uint32_t index, unsigned lane, Now now, Actions& actions);
-  void watch(Now now);
-
-  void advance_calling(Now now, Actions& actions);
-  void session_up(Keypair& keypair, Now now, Actions& actions);
-  void seal(Keypair& keypair, ByteView plain, Now now, Actions& actions, Leaving leaving = {});
-  void send_keepalive(Now now, Actions& actions);
-  void send_waiting(Keypair& keypair, Now now, Actions& actions);
-  void give_up_waiting(Drop reason);
-  void count_drop(Drop reason, std::uint64_t n);
-  [[nodiscard]] bool wants_session(Instant now) const;
-  [[nodiscard]] Keypair* live_keypair(Instant now) const { return link_->live_keypair(now); }
-  void look_at_activity(Now now, Actions& actions);
-  void advance_persistent(Now now, Actions& actions);
-  /// Whether the peer answers PROBE, so that silence can be looked into early.
-  [[nodiscard]] bool answers_when_asked() const;
-
-  // Place.
-  /// Lets the kernel choose where to send from, until the peer is heard again.
-  void forget_local_address();
-  void update_endpoint(const net::Endpoint& endpoint, Actions& actions);
-  void note_endpoint(Actions& actions);
-  void tell_move(const net::Endpoint& to, Actions& actions);
-
-  // Lanes.
-  void offer_lanes(Keypair& keypair, unsigned theirs);
-  void ask_for_lanes(Now now, Actions& actions);
-  void accept_lane_frame(Keypair& keypair, const ControlFrame& frame, Now now, Actions& actions);
-  /// Sends on lane 0 now and then, because only lane 0 shows the peer our address.
-  void beat_on_lane_0(Now now, Actions& actions);
-  /// The path to the peer has changed: what was found out about lanes no longer holds.
-  void close_lanes();
-
-  // What two tunnelds say.
-  void begin_hello(const Keypair& keypair, Now now, Actions& actions);
-  void say_hello(bool is_answer, Keypair& keypair, Now now, Actions& actions);
-  void repeat_hello(Now now, Actions& actions);
-  void accept_hello(Keypair& keypair, const Hello& hello, Now now, Actions& actions);
-  void forget_remote(Actions& actions);
-  void decide_layer2(Actions& actions);
   void accept_bye(Now now, Actions& actions);
+  void session_up(Keypair& keypair, Now now, Actions& actions);
+  /// There are packets to send, or a keepalive is due, and no session.
+  [[nodiscard]] bool wants_session(Instant now) const;
+
+  // Parts of advance().
+  void advance_calling(Now now, Actions& actions);
+  void advance_silence(Now now, Actions& actions);
+  void advance_persistent(Now now, Actions& actions);
   void advance_path(Now now, Actions& actions);
   void tell_path_mtu(Actions& actions);
-  void answer_probe(const ControlFrame& probe, Now now, Actions& actions);
 
-  const PeerId id_;
   PeerOptions options_;
   Services& services_;
   std::unique_ptr<PeerLink> link_;
+
+  // Handshakes and what comes of them.
   /// DH of the two static keys, or nullopt when the peer's key is a low-order point: then nothing is ever
   /// sent.
   const std::optional<crypto::SymmetricKey> static_static_;
   CookieJar cookies_;
-
-  // Each with its own deadline().
+  InitiationFilter initiations_;
   Caller caller_;
   Keypairs keypairs_;
-  SilenceWatch silence_;
-  HelloExchange hellos_;
-  Layer2Agreement layer2_;
-  LaneOpening lane_opening_;
-  PeerPath path_;
-
-  InitiationFilter initiations_;
-  PeerPlace place_;
-  FrameBudget frame_budget_;
-  WaitingPackets waiting_;
   std::optional<Instant> latest_handshake_;
-
-  // Timers; kNever when off.
-  Instant waiting_until_ = kNever;  ///< for packets that wait without a handshake that would give up
-  Instant persistent_at_ = kNever;
   Instant forget_session_at_ = kNever;
-  Instant lane_beat_at_ = kNever;
+
+  // What is known of the peer, and when to find out more.
+  HelloExchange hellos_;
+  SilenceWatch silence_;
+  PeerPath path_;
+  FrameBudget frame_budget_;
+
+  // What acts on it. Each uses those above it.
+  PeerSender sender_;
+  PeerLanes lanes_;
+  PeerQueue queue_;
+  PeerPlace place_;
+  PeerHello hello_;
+  Instant persistent_at_ = kNever;  ///< the next persistent keepalive
 };
 
 }  // namespace tunneld::protocol

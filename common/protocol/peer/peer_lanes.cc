@@ -1,8 +1,6 @@
-// The peer's side of lanes (lanes.h): offered in HELLO, opened one by one when a worker has much to send.
-#include <algorithm>
+#include "common/protocol/peer/peer_lanes.h"
 
 #include "common/protocol/constants.h"
-#include "common/protocol/peer/peer.h"
 
 namespace tunneld::protocol {
 namespace {
@@ -23,58 +21,68 @@ std::optional<unsigned> lane_in(const ControlFrame& frame) {
 
 }  // namespace
 
-void Peer::offer_lanes(Keypair& keypair, unsigned theirs) {
+void PeerLanes::offer(Keypair& keypair, unsigned theirs) {
   const unsigned lanes = std::min({services_.extension.capabilities.lanes, theirs, kMostLanes});
   if (lanes > 1) keypair.send_lanes.offer(lanes);
 }
 
-void Peer::lane_wanted(std::uint32_t index, unsigned lane, Now now, Actions& actions) {
-  Keypair* keypair = live_keypair(now.boot);
+void PeerLanes::want(std::uint32_t index, unsigned lane, Now now, Actions& actions) {
+  Keypair* keypair = link_.live_keypair(now.boot);
   // Only the newest keypair needs the lane.
   if (keypair == nullptr || keypair->local_index != index || lane == 0 || lane > keypair->send_lanes.count())
     return;
-  lane_opening_.want(lane, now.boot);
-  ask_for_lanes(now, actions);
+  opening_.want(lane, now.boot);
+  ask(now, actions);
 }
 
-void Peer::ask_for_lanes(Now now, Actions& actions) {
-  Keypair* keypair = live_keypair(now.boot);
-  while (const auto lane = lane_opening_.next(now.boot)) {
-    if (keypair == nullptr) return lane_opening_.forget();
-    if (const auto bytes = encode(lane_frame(FrameType::kLane, *lane)))
-      seal(*keypair, *bytes, now, actions, {.lane = *lane});
-  }
-}
-
-void Peer::accept_lane_frame(Keypair& keypair, const ControlFrame& frame, Now now, Actions& actions) {
+void PeerLanes::accept(Keypair& keypair, const ControlFrame& frame, Now now, Actions& actions) {
   const auto lane = lane_in(frame);
   if (!lane) return;
   if (frame.type == FrameType::kLane) {
     if (*lane > services_.extension.capabilities.lanes) return;
     keypair.receive_lanes.hear(*lane);  // before the answer: data may follow at once
     if (const auto bytes = encode(lane_frame(FrameType::kLaneAck, *lane)))
-      seal(keypair, *bytes, now, actions);
-  } else if (&keypair == live_keypair(now.boot) && lane_opening_.answered(*lane)) {
+      sender_.seal(keypair, *bytes, now, actions);
+  } else if (&keypair == link_.live_keypair(now.boot) && opening_.answered(*lane)) {
     keypair.send_lanes.open(*lane);
-    lane_beat_at_ = std::min(lane_beat_at_, now.boot + kLaneBeat);
+    beat_at_ = std::min(beat_at_, now.boot + kLaneBeat);
   }
 }
 
-void Peer::beat_on_lane_0(Now now, Actions& actions) {
-  if (now.boot < lane_beat_at_) return;
-  lane_beat_at_ = kNever;
-  Keypair* keypair = live_keypair(now.boot);
-  if (keypair == nullptr || keypair->send_lanes.open_count() == 0) return;
-  lane_beat_at_ = now.boot + kLaneBeat;
-  const Instant last(Duration(link_->activity.last_traversal.load()));
-  if (now.boot - last < kLaneBeat) seal(*keypair, {}, now, actions);
-}
-
-void Peer::close_lanes() {
-  lane_opening_.forget();
-  Keypair* keypair = link_->sending.load();
+void PeerLanes::close() {
+  opening_.forget();
+  Keypair* keypair = link_.sending.load();
   if (keypair == nullptr) return;
   for (unsigned lane = 1; lane <= keypair->send_lanes.count(); ++lane) keypair->send_lanes.close(lane);
+}
+
+void PeerLanes::forget() {
+  opening_.forget();
+  beat_at_ = kNever;
+}
+
+void PeerLanes::advance(Now now, Actions& actions) {
+  ask(now, actions);
+  beat_on_lane_0(now, actions);
+}
+
+void PeerLanes::ask(Now now, Actions& actions) {
+  Keypair* keypair = link_.live_keypair(now.boot);
+  while (const auto lane = opening_.next(now.boot)) {
+    if (keypair == nullptr) return opening_.forget();
+    if (const auto bytes = encode(lane_frame(FrameType::kLane, *lane)))
+      sender_.seal(*keypair, *bytes, now, actions, {.lane = *lane});
+  }
+}
+
+void PeerLanes::beat_on_lane_0(Now now, Actions& actions) {
+  if (now.boot < beat_at_) return;
+  beat_at_ = kNever;
+  Keypair* keypair = link_.live_keypair(now.boot);
+  if (keypair == nullptr || keypair->send_lanes.open_count() == 0) return;
+  beat_at_ = now.boot + kLaneBeat;
+  const Instant last(Duration(link_.activity.last_traversal.load()));
+  if (now.boot - last < kLaneBeat) sender_.seal(*keypair, {}, now, actions);
 }
 
 }  // namespace tunneld::protocol

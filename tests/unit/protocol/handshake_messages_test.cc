@@ -59,7 +59,7 @@ class HandshakeMessages : public testing::Test {
     psk_ = crypto::PresharedKey::generate();
     initiator_.know(responder_.key.public_key(), psk_->clone());
     responder_.know(initiator_.key.public_key(), psk_->clone());
-    initiator_.tunnel.change(initiator_.peer)->begin_handshake(initiator_.now, initiator_.actions);
+    initiator_.tunnel.change(initiator_.peer)->caller().begin(initiator_.now, initiator_.actions);
     initiation_ = initiator_.take();
   }
 
@@ -167,7 +167,7 @@ TEST_F(HandshakeMessages, ADifferentPresharedKeyMakesNoSession) {
   stranger.know(initiator_.key.public_key());  // none
   End caller(initiator_.key.clone());
   caller.know(stranger.key.public_key(), crypto::PresharedKey::generate());
-  caller.tunnel.change(caller.peer)->begin_handshake(caller.now, caller.actions);
+  caller.tunnel.change(caller.peer)->caller().begin(caller.now, caller.actions);
   stranger.receive(caller.take());
   caller.receive(stranger.take());
   EXPECT_EQ(caller.tunnel.peer(caller.peer).keypairs().current(), nullptr);
@@ -191,7 +191,7 @@ TEST_F(HandshakeMessages, LowOrderPeersAreNeverCalled) {
   for (const Bytes& point : points) {
     End end;
     end.know(crypto::PublicKey(std::span<const std::uint8_t, 32>(point.data(), 32)));
-    end.tunnel.change(end.peer)->begin_handshake(end.now, end.actions);
+    end.tunnel.change(end.peer)->caller().begin(end.now, end.actions);
     EXPECT_TRUE(end.actions.datagrams().empty());
   }
 }

@@ -36,7 +36,7 @@ class TunnelTest : public testing::Test {
 TEST_F(TunnelTest, AChangeOfAPeerMovesItsDeadline) {
   const Instant before = tunnel_.next_deadline();
   ASSERT_GT(before, now_.boot + kRekeyTimeout + kRekeyTimeoutJitterMax);
-  tunnel_.change(peer_)->begin_handshake(now_, actions_);
+  tunnel_.change(peer_)->caller().begin(now_, actions_);
   EXPECT_LE(tunnel_.next_deadline(), now_.boot + kRekeyTimeout + kRekeyTimeoutJitterMax) << "its repetition";
   tunnel_.change(peer_)->reset();
   tunnel_.advance(now_, actions_);
@@ -47,7 +47,7 @@ TEST_F(TunnelTest, AChangeIsOverWhenItsHandleGoes) {
   const Instant before = tunnel_.next_deadline();
   {
     const auto peer = tunnel_.change(peer_);
-    peer->begin_handshake(now_, actions_);
+    peer->caller().begin(now_, actions_);
     EXPECT_EQ(tunnel_.next_deadline(), before);
   }
   EXPECT_LT(tunnel_.next_deadline(), before);
