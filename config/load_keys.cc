@@ -23,19 +23,24 @@ std::optional<Key> take(KeyFileResult<Key> result, const Location& at, NotPermit
 
 }  // namespace
 
+const crypto::PresharedKey* find_preshared_key(const PresharedKeys& keys, const PeerConfig& peer) {
+  const auto found = keys.find(peer.public_key.value);
+  return found == keys.end() ? nullptr : &found->second;
+}
+
 KeysResult load_keys(const Config& config, NotPermitted not_permitted) {
   Diagnostics diagnostics;
   const Located<KeyFile>& private_file = config.interface.private_key_file;
   auto private_key = take(read_private_key(private_file.value), private_file.at, not_permitted, diagnostics);
 
-  std::vector<std::optional<crypto::PresharedKey>> preshared_keys;
+  PresharedKeys preshared_keys;
   bool all_read = private_key.has_value();
   for (const PeerConfig& peer : config.peers) {
-    auto& preshared_key = preshared_keys.emplace_back();
     if (!peer.preshared_key_file) continue;
     const auto& [file, at] = *peer.preshared_key_file;
-    preshared_key = take(read_preshared_key(file), at, not_permitted, diagnostics);
+    auto preshared_key = take(read_preshared_key(file), at, not_permitted, diagnostics);
     all_read = all_read && preshared_key.has_value();
+    if (preshared_key) preshared_keys.insert_or_assign(peer.public_key.value, *std::move(preshared_key));
   }
 
   if (private_key) {

@@ -4,6 +4,7 @@
 // warns of keys that it could not read; for the daemon the same is an error.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -13,11 +14,17 @@
 
 namespace tunneld::config {
 
+/// By the peers' public keys; a peer without one is not in it.
+using PresharedKeys = std::map<crypto::PublicKey, crypto::PresharedKey>;
+
 struct Keys {
   crypto::PrivateKey private_key;
-  /// One for each peer, in the order of Config::peers.
-  std::vector<std::optional<crypto::PresharedKey>> preshared_keys;
+  PresharedKeys preshared_keys{};
 };
+
+/// nullptr: the peer has none.
+[[nodiscard]] const crypto::PresharedKey* find_preshared_key(const PresharedKeys& keys,
+                                                             const PeerConfig& peer);
 
 struct KeysResult {
   /// nullopt unless every key was read and fits.

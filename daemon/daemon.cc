@@ -33,8 +33,8 @@ bool stays_closed_after(StopReason reason) {
 
 Inputs first_inputs(config::Config config, config::Keys& keys) {
   Inputs inputs;
-  inputs.preshared_keys = std::make_shared<const PresharedKeys>(
-      preshared_keys_of(config, std::exchange(keys.preshared_keys, {})));
+  inputs.preshared_keys =
+      std::make_shared<const config::PresharedKeys>(std::exchange(keys.preshared_keys, {}));
   inputs.public_key = keys.private_key.public_key();
   inputs.config = std::make_shared<const config::Config>(std::move(config));
   return inputs;

@@ -173,8 +173,7 @@ Json Daemon::reload() {
   try {
     ReadAgain read = read_again(config_path_, config(), inputs_.public_key);
     Inputs next = inputs_;
-    next.preshared_keys =
-        std::make_shared<const PresharedKeys>(preshared_keys_of(read.config, std::move(read.preshared_keys)));
+    next.preshared_keys = std::make_shared<const config::PresharedKeys>(std::move(read.preshared_keys));
     next.config = std::make_shared<const config::Config>(std::move(read.config));
     next.surroundings = surroundings(*next.config);
     std::optional<AddressPool> pool;

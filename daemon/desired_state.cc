@@ -67,11 +67,9 @@ std::vector<DesiredPeer> with_keys(std::vector<config::PeerConfig> peers, const 
   std::vector<DesiredPeer> result;
   result.reserve(peers.size());
   for (config::PeerConfig& peer : peers) {
-    const auto key = inputs.preshared_keys->find(peer.public_key.value);
+    const crypto::PresharedKey* key = config::find_preshared_key(*inputs.preshared_keys, peer);
     const bool is_client = peer.endpoints.empty();
-    result.push_back({.config = std::move(peer),
-                      .preshared_key = key == inputs.preshared_keys->end() ? nullptr : &key->second,
-                      .isolated = isolates && is_client});
+    result.push_back({.config = std::move(peer), .preshared_key = key, .isolated = isolates && is_client});
   }
   return result;
 }
@@ -103,15 +101,6 @@ protocol::SwitchSettings switch_settings(const config::Config& config) {
           .stations_per_peer = section.addresses_per_peer,
           .client_to_client = section.client_to_client,
           .floods_per_second = section.flood_limit};
-}
-
-PresharedKeys preshared_keys_of(const config::Config& config,
-                                std::vector<std::optional<crypto::PresharedKey>> keys) {
-  PresharedKeys result;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (keys[i]) result.insert_or_assign(config.peers[i].public_key.value, std::move(*keys[i]));
-  }
-  return result;
 }
 
 DesiredState desired_state(const Inputs& inputs) {

@@ -24,12 +24,10 @@
 
 namespace tunneld::daemon {
 
-using PresharedKeys = std::map<crypto::PublicKey, crypto::PresharedKey>;
-
 /// Everything that decides what is wanted.
 struct Inputs {
   std::shared_ptr<const config::Config> config;
-  std::shared_ptr<const PresharedKeys> preshared_keys;
+  std::shared_ptr<const config::PresharedKeys> preshared_keys;
   crypto::PublicKey public_key;
   /// On a server: the addresses that it has leased to its clients.
   Leases leases;
@@ -69,10 +67,6 @@ struct DesiredState {
 
 /// Pure. The result's preshared keys are those of `inputs`.
 [[nodiscard]] DesiredState desired_state(const Inputs& inputs);
-
-/// Maps `keys`, which are in the order of config.peers, to the peers' public keys.
-[[nodiscard]] PresharedKeys preshared_keys_of(const config::Config& config,
-                                              std::vector<std::optional<crypto::PresharedKey>> keys);
 
 [[nodiscard]] bool is_tap(const config::Config& config);
 [[nodiscard]] protocol::SwitchSettings switch_settings(const config::Config& config);

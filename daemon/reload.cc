@@ -1,6 +1,5 @@
 #include "daemon/reload.h"
 
-#include "config/load_keys.h"
 #include "config/options.h"
 #include "config/parse.h"
 

@@ -1,13 +1,13 @@
 // Reads the configuration again while the interface runs, and decides what may change and what needs a restart.
 #pragma once
 
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "common/crypto/keys.h"
 #include "config/config.h"
+#include "config/load_keys.h"
 
 namespace tunneld::daemon {
 
@@ -20,8 +20,7 @@ class ReloadError : public std::runtime_error {
 struct ReadAgain {
   /// The new configuration; settings that need a restart keep their old values.
   config::Config config;
-  /// In the order of config.peers.
-  std::vector<std::optional<crypto::PresharedKey>> preshared_keys;
+  config::PresharedKeys preshared_keys;
   /// One line for each changed setting that needs a restart.
   std::vector<std::string> notes;
 };

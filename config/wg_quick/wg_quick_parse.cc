@@ -156,7 +156,7 @@ class Parser {
       peer().name = name_before;
       allowed_.clear();
       follows_header_ = true;
-      keys_.preshared_keys.emplace_back();
+      preshared_key_.reset();
       peer_at_ = at(header);
     } else {
       section_ = Section::kNone;
@@ -320,7 +320,7 @@ class Parser {
     if (!key) return error(at(value), "'PresharedKey' must be 44 characters of base64");
     // For wg, a key of zeros means "no key".
     if (key->secret().is_zero()) return;
-    keys_.preshared_keys.back() = std::move(*key);
+    preshared_key_ = std::move(key);
     peer().preshared_key_file = {{}, at(value)};
   }
 
@@ -362,6 +362,8 @@ class Parser {
     if (!last.public_key.at.file && seen_.count("PublicKey") == 0) {
       error(peer_at_, "a [Peer] without a PublicKey", "ask the peer for it");
     }
+    if (preshared_key_)
+      keys_.preshared_keys.insert_or_assign(last.public_key.value, *std::exchange(preshared_key_, {}));
   }
 
   /// Comments may give two peers one name, or give a peer the default name of another.
@@ -405,9 +407,10 @@ class Parser {
   std::shared_ptr<const std::string> file_;
   const std::string& interface_;
   Config config_;
-  Keys keys_{crypto::PrivateKey::from_bytes(std::array<std::uint8_t, crypto::kKeySize>{}), {}};
+  Keys keys_{crypto::PrivateKey::from_bytes(std::array<std::uint8_t, crypto::kKeySize>{})};
   std::set<net::IpAddress> addresses_;
-  /// Of the last peer.
+  // Of the last peer.
+  std::optional<crypto::PresharedKey> preshared_key_;
   std::set<std::pair<net::IpAddress, std::uint8_t>> allowed_;
   Diagnostics diagnostics_;
 

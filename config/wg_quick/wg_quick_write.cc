@@ -52,8 +52,7 @@ void write_interface(const Config& config, const Keys& keys, const DnsConfig& dn
   if (interface.fwmark != 0) out.line("FwMark", std::to_string(interface.fwmark));
 }
 
-void write_peer(const PeerConfig& peer, const std::optional<crypto::PresharedKey>& preshared_key,
-                Writer& out) {
+void write_peer(const PeerConfig& peer, const crypto::PresharedKey* preshared_key, Writer& out) {
   out.raw("\n[Peer]\n# Name = ");
   out.raw(peer.name.value);
   out.raw("\n");
@@ -97,9 +96,8 @@ WgQuickText write_wg_quick(const Config& config, const Keys& keys, const DnsConf
                            WhosePrivateKey whose) {
   Writer out;
   write_interface(config, keys, dns, whose, out);
-  for (std::size_t i = 0; i < config.peers.size(); ++i) {
-    write_peer(config.peers[i], keys.preshared_keys[i], out);
-  }
+  for (const PeerConfig& peer : config.peers)
+    write_peer(peer, find_preshared_key(keys.preshared_keys, peer), out);
   return {out.take(), left_out(config)};
 }
 

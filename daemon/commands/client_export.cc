@@ -19,12 +19,12 @@ ExitCode write_out(const ClientOptions& options, const std::string& endpoint, co
     throw CommandError(ExitCode::kBadUsage, "there is no client called " + config::in_quotes(options.name) +
                                                 ": see `tunneld client list`");
   }
-  config::Keys keys = read_keys(server);
-  const auto index = static_cast<std::size_t>(peer - server.peers.data());
+  const config::Keys keys = read_keys(server);
+  const auto* preshared_key = config::find_preshared_key(keys.preshared_keys, *peer);
   NewClient client{.name = options.name,
                    .addresses = addresses_of(*peer),
                    .private_key = std::nullopt,
-                   .preshared_key = std::move(keys.preshared_keys[index]),
+                   .preshared_key = preshared_key ? std::optional(preshared_key->clone()) : std::nullopt,
                    .push = peer->push,
                    .all_traffic = false};
   const ServerSide side{server, keys.private_key.public_key(), server_endpoint(server, endpoint)};

@@ -79,9 +79,8 @@ config::WgQuickText client_wg_quick(const ServerSide& server, const NewClient& c
   const auto whose = client.private_key ? WhosePrivateKey::kOurs : WhosePrivateKey::kTheirs;
   const crypto::PrivateKey none =
       crypto::PrivateKey::from_bytes(std::array<std::uint8_t, crypto::kKeySize>{});
-  config::Keys keys{client.private_key ? client.private_key->clone() : none.clone(), {}};
-  keys.preshared_keys.emplace_back();
-  if (client.preshared_key) keys.preshared_keys.back() = client.preshared_key->clone();
+  config::Keys keys{client.private_key ? client.private_key->clone() : none.clone()};
+  if (client.preshared_key) keys.preshared_keys.emplace(server.public_key, client.preshared_key->clone());
   return write_wg_quick(client_config(server, client), keys,
                         pushed_to(server, client).dns.value_or(config::DnsConfig()), whose);
 }

@@ -53,10 +53,9 @@ std::string write_all(NewFiles& files, const config::WgQuick& imported, const Im
   files.make_directory(options.directory);
   const config::InterfaceConfig& interface = imported.config.interface;
   write_key(files, (directory / interface.private_key_file.value.name).string(), imported.keys.private_key);
-  for (std::size_t i = 0; i < imported.config.peers.size(); ++i) {
-    const auto& key = imported.keys.preshared_keys[i];
-    if (!key) continue;
-    write_key(files, (directory / imported.config.peers[i].preshared_key_file->value.name).string(), *key);
+  for (const config::PeerConfig& peer : imported.config.peers) {
+    if (const auto* key = config::find_preshared_key(imported.keys.preshared_keys, peer))
+      write_key(files, (directory / peer.preshared_key_file->value.name).string(), *key);
   }
   std::string path = (directory / (interface.name.value + ".yaml")).string();
   files.write(path, write_yaml(imported, options.file));

@@ -88,10 +88,11 @@ TEST(Examples, OfHubAndSpokeConnect) {
   const auto hub = follow("hub.yaml");
   const auto spoke = follow("spoke.yaml");
   ASSERT_TRUE(hub && spoke);
-  ASSERT_TRUE(hub->keys.preshared_keys[0] && spoke->keys.preshared_keys[0]);
-  EXPECT_TRUE(std::equal(hub->keys.preshared_keys[0]->secret().view().begin(),
-                         hub->keys.preshared_keys[0]->secret().view().end(),
-                         spoke->keys.preshared_keys[0]->secret().view().begin()));
+  const auto* hubs = find_preshared_key(hub->keys.preshared_keys, hub->config.peers[0]);
+  const auto* spokes = find_preshared_key(spoke->keys.preshared_keys, spoke->config.peers[0]);
+  ASSERT_TRUE(hubs && spokes);
+  EXPECT_TRUE(std::equal(hubs->secret().view().begin(), hubs->secret().view().end(),
+                         spokes->secret().view().begin()));
 }
 
 TEST(Examples, OfServerAndClientConnect) {

@@ -39,9 +39,9 @@ TEST_F(LoadKeys, ReadsThePrivateKeyAndEachPresharedKey) {
   const KeysResult result = load_keys(config, NotPermitted::kIsError);
   ASSERT_TRUE(result.keys) << to_string(result.diagnostics);
   EXPECT_EQ(result.keys->private_key.public_key().to_base64(), kPublicA);
-  ASSERT_EQ(result.keys->preshared_keys.size(), 2U);
-  EXPECT_FALSE(result.keys->preshared_keys[0]);
-  EXPECT_TRUE(result.keys->preshared_keys[1]);
+  ASSERT_EQ(result.keys->preshared_keys.size(), 1U);
+  EXPECT_FALSE(find_preshared_key(result.keys->preshared_keys, config.peers[0]));
+  EXPECT_TRUE(find_preshared_key(result.keys->preshared_keys, config.peers[1]));
 }
 
 TEST_F(LoadKeys, PointsAtTheLineThatNamesABadFile) {

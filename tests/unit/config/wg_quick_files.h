@@ -38,10 +38,9 @@ inline std::string base64(const auto& key) {
 inline void expect_same_keys(const Keys& a, const Keys& b) {
   EXPECT_EQ(base64(a.private_key), base64(b.private_key));
   ASSERT_EQ(a.preshared_keys.size(), b.preshared_keys.size());
-  for (std::size_t i = 0; i < a.preshared_keys.size(); ++i) {
-    ASSERT_EQ(a.preshared_keys[i].has_value(), b.preshared_keys[i].has_value());
-    if (!a.preshared_keys[i]) continue;
-    EXPECT_EQ(base64(*a.preshared_keys[i]), base64(*b.preshared_keys[i]));
+  for (const auto& [peer, key] : a.preshared_keys) {
+    ASSERT_TRUE(b.preshared_keys.contains(peer));
+    EXPECT_EQ(base64(key), base64(b.preshared_keys.at(peer)));
   }
 }
 

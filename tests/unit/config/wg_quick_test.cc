@@ -43,14 +43,14 @@ TEST(WgQuick, ReadsEveryKey) {
   EXPECT_EQ(berlin.name.value, "berlin");
   EXPECT_EQ(berlin.public_key.value.to_base64(), kPublicB);
   EXPECT_EQ(berlin.preshared_key_file->value, (KeyFile{"wg0-berlin.psk", false}));
-  EXPECT_EQ(base64(*result.file->keys.preshared_keys[0]), kPresharedKey);
+  EXPECT_EQ(base64(result.file->keys.preshared_keys.at(berlin.public_key.value)), kPresharedKey);
   ASSERT_EQ(berlin.allowed_ips.size(), 3U);
   EXPECT_EQ(berlin.allowed_ips[2].value, prefix("10.2.0.7/32"));
   EXPECT_EQ(berlin.endpoints[0].value, (PeerEndpoint{"2001:db8::7", 51820}));
   EXPECT_EQ(berlin.persistent_keepalive, 25s);
   EXPECT_EQ(config.peers[1].name.value, "peer-2");
   EXPECT_TRUE(config.peers[1].allowed_ips.empty());
-  EXPECT_FALSE(result.file->keys.preshared_keys[1]);
+  EXPECT_FALSE(result.file->keys.preshared_keys.contains(config.peers[1].public_key.value));
 }
 
 struct Bad {

@@ -51,7 +51,7 @@ config::Config server_with(std::vector<config::PeerConfig> peers) {
 Inputs inputs_of(config::Config config) {
   Inputs inputs;
   inputs.config = std::make_shared<const config::Config>(std::move(config));
-  inputs.preshared_keys = std::make_shared<const PresharedKeys>();
+  inputs.preshared_keys = std::make_shared<const config::PresharedKeys>();
   return inputs;
 }
 
@@ -77,10 +77,10 @@ TEST(DesiredState, TheSameInputsAreTheSameState) {
 
 TEST(DesiredState, APeerComesWithItsPresharedKeyWhateverItsPlace) {
   const config::Config config = host_with({peer("a", 1), peer("b", 2)});
-  std::vector<std::optional<crypto::PresharedKey>> keys(2);
-  keys[1] = crypto::PresharedKey::generate();
+  config::PresharedKeys keys;
+  keys.emplace(key(2), crypto::PresharedKey::generate());
   Inputs inputs = inputs_of(config);
-  inputs.preshared_keys = std::make_shared<const PresharedKeys>(preshared_keys_of(config, std::move(keys)));
+  inputs.preshared_keys = std::make_shared<const config::PresharedKeys>(std::move(keys));
   const DesiredState state = desired_state(inputs);
   ASSERT_EQ(state.peers.size(), 2U);
   EXPECT_EQ(state.peers[0].preshared_key, nullptr);
