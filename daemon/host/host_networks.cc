@@ -19,12 +19,6 @@ namespace {
 
 constexpr std::uint64_t kAnycast = 0x00100000;  ///< linux/ipv6_route.h: RTF_ANYCAST
 
-std::uint8_t length_of(const net::IpAddress& mask) {
-  int length = 0;
-  for (const std::uint8_t byte : mask.bytes()) length += std::popcount(byte);
-  return static_cast<std::uint8_t>(length);
-}
-
 bool matters(const net::IpAddress& address) {
   return net::is_host_address(address);
 }
@@ -69,7 +63,7 @@ void read_ipv4_routes(const std::string& place, const std::string& device, HostN
     if ((std::strtoul(flags.c_str(), nullptr, 16) & RTF_GATEWAY) != 0) {
       host.gateways.push_back(ipv4_of(gateway));
     } else if (interface != place) {
-      add_route(interface, {ipv4_of(destination), length_of(ipv4_of(mask))}, host);
+      add_route(interface, {ipv4_of(destination), length_of_mask(ipv4_of(mask))}, host);
     }
   }
 }

@@ -26,14 +26,17 @@ std::uint8_t length_of(const sockaddr* mask, const net::IpAddress& address) {
   std::copy_n(bytes, address.is_v4() ? sizeof(sockaddr_in) : sizeof(sockaddr_in6),
               reinterpret_cast<std::uint8_t*>(&whole));
   whole.ss_family = address.is_v4() ? AF_INET : AF_INET6;
-  int length = 0;
-  if (const auto found = net::SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr&>(whole))) {
-    for (const std::uint8_t byte : found->address.bytes()) length += std::popcount(byte);
-  }
-  return static_cast<std::uint8_t>(length);
+  const auto found = net::SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr&>(whole));
+  return found ? length_of_mask(found->address) : std::uint8_t{0};
 }
 
 }  // namespace
+
+std::uint8_t length_of_mask(const net::IpAddress& mask) {
+  int length = 0;
+  for (const std::uint8_t byte : mask.bytes()) length += std::popcount(byte);
+  return static_cast<std::uint8_t>(length);
+}
 
 std::vector<InterfaceAddress> interface_addresses(const std::string& place, const std::string& device) {
   ifaddrs* first = nullptr;

@@ -1,6 +1,7 @@
 // The addresses of this host's other interfaces.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,8 @@ struct InterfaceAddress {
 /// std::system_error if the host cannot be asked, for example because no descriptor is left.
 [[nodiscard]] std::vector<InterfaceAddress> interface_addresses(const std::string& place,
                                                                 const std::string& device);
+
+/// The number of bits in a network's mask: of 255.255.0.0, 16.
+[[nodiscard]] std::uint8_t length_of_mask(const net::IpAddress& mask);
 
 }  // namespace tunneld::daemon
