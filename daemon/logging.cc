@@ -173,19 +173,17 @@ void log_last_words(std::string_view words) {
 }
 
 void print_error(const std::string& words) {
-  const std::string text = "tunneld: " + words + "\n";
-  std::fputs((stderr_is_journal() ? with_priority(text, spdlog::level::err) : text).c_str(), stderr);
+  const std::string line = "tunneld: " + words + "\n";
+  LogStream(STDERR_FILENO).write(stderr_is_journal() ? with_priority(line, spdlog::level::err) : line);
 }
 
 void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
-  if (!stderr_is_journal()) {
-    std::fputs(to_string(diagnostics).c_str(), stderr);
-    return;
-  }
+  const bool is_journal = stderr_is_journal();
+  LogStream stream(STDERR_FILENO);
   for (const config::Diagnostic& diagnostic : diagnostics) {
     const bool is_error = diagnostic.severity == config::Severity::kError;
-    const auto level = is_error ? spdlog::level::err : spdlog::level::warn;
-    std::fputs(with_priority(to_string(std::vector{diagnostic}), level).c_str(), stderr);
+    const std::string line = to_string(diagnostic) + "\n";
+    stream.write(is_journal ? with_priority(line, is_error ? spdlog::level::err : spdlog::level::warn) : line);
   }
 }
 

@@ -29,7 +29,7 @@ journalctl -q -o cat -u tunneld@site | grep 'UDP port 443'
 rm -r /etc/systemd/system/tunneld@site.service.d
 systemctl daemon-reload
 ip route > /before
-systemctl start tunneld@site && echo STARTED
+systemctl start tunneld@site && echo IS-STARTED
 echo "WITH: $(power)"
 systemctl show -p ActiveState -p StatusText tunneld@site
 ip address show dev tun0
@@ -52,7 +52,7 @@ sleep 1
 ip route | cmp - /running && echo KEPT-FOR-THE-NEXT
 sleep 3
 systemctl show -p ActiveState -p NRestarts tunneld@site
-ss -Hlun sport = 443 | grep -q 443 && echo LOW-PORT
+ss -Hlun sport = 443 | grep -q 443 && echo TOOK-LOW-PORT
 systemctl stop tunneld@site
 ls /run/tunneld/tun0.journal || echo CLEANED
 ip netns add far
@@ -149,7 +149,7 @@ def run(lab):
         (machine / "freeze.py").write_text(FREEZE)
         text = boot_and_run(machine, SCRIPT)
     for words in (
-        "STARTED",
+        "IS-STARTED",
         "\nWITHOUT: 1000 1000 1000 tunneld\n",
         "interface.listen_port has changed: it takes effect after a restart",
         "LOW-PORT-REFUSED",
@@ -175,7 +175,7 @@ def run(lab):
         "NO-TABLE",
         "CLOSED-AGAIN",
         "STOP-OPENS-WHAT-HANGS",
-        "LOW-PORT",
+        "TOOK-LOW-PORT",
         "NOT-STARTED",
         "\nWITH: 1400 1400 1400 \n",
         "\nLOW-PORT: NRestarts=0 ActiveState=failed",
