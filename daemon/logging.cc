@@ -183,7 +183,8 @@ void print_diagnostics(const std::vector<config::Diagnostic>& diagnostics) {
   for (const config::Diagnostic& diagnostic : diagnostics) {
     const bool is_error = diagnostic.severity == config::Severity::kError;
     const std::string line = to_string(diagnostic) + "\n";
-    stream.write(is_journal ? with_priority(line, is_error ? spdlog::level::err : spdlog::level::warn) : line);
+    stream.write(is_journal ? with_priority(line, is_error ? spdlog::level::err : spdlog::level::warn)
+                            : line);
   }
 }
 
