@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests: all, or those whose names contain one of the words given.
 
-Each runs in a process of its own, three at a time (most of them wait); tests with ALONE = True have the machine to
-themselves, tests with VARIANTS = True run again with other engines and with offloads off. The last line counts:
-"N passed, N failed, N skipped". What fails is tried a second time, alone: a test that passes only then is named at the end,
-because it needs repair even so.
+Each runs in a process of its own, three at a time (most of them wait), and beside those as many with SLOW = True, which mostly
+do nothing else; tests with ALONE = True have the machine to themselves, tests with VARIANTS = True run again with other engines
+and with offloads off. The last line counts: "N passed, N failed, N skipped". What fails is tried a second time, alone: a test
+that passes only then is named at the end, because it needs repair even so.
 """
 
 import argparse
@@ -98,14 +98,14 @@ def main():
 
     second_tries = {}
     interrupted = False
+    pools = {slow: concurrent.futures.ThreadPoolExecutor(max_workers=3) for slow in (False, True)}
     try:
-        # Slow ones that mostly wait go first, beside the others.
         jobs = [Job(path, {}) for path in paths]
         if not arguments.no_variants:
             jobs += [Job(path, variant) for variant in VARIANTS for path in paths if says(path, "VARIANTS")]
-        together = sorted((job for job in jobs if not says(job.path, "ALONE")), key=lambda job: not says(job.path, "SLOW"))
-        pool = concurrent.futures.ThreadPoolExecutor(max_workers=3)
-        for future in concurrent.futures.as_completed([pool.submit(report, job) for job in together]):
+        together = [job for job in jobs if not says(job.path, "ALONE")]
+        futures = [pools[says(job.path, "SLOW")].submit(report, job) for job in together]
+        for future in concurrent.futures.as_completed(futures):
             future.result()
         for job in jobs:
             if says(job.path, "ALONE"):
@@ -120,10 +120,12 @@ def main():
                     second_tries[name] = said
     except KeyboardInterrupt:
         # The tests have sessions of their own and did not hear it. Asked to end, they clean up.
-        pool.shutdown(wait=False, cancel_futures=True)
+        for pool in pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
         for process in list(running):
             process.send_signal(signal.SIGINT)
-        pool.shutdown(wait=True)
+        for pool in pools.values():
+            pool.shutdown(wait=True)
         interrupted = True
     finally:
         remove_leftovers()
