@@ -1,16 +1,25 @@
 // What the helper, which is root, does of a request: the rest is refused, whoever asks.
 #include "daemon/host/dns/names_helper.h"
 
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
 #include <filesystem>
+#include <string>
+#include <system_error>
 #include <thread>
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "common/net/file_descriptor.h"
 #include "daemon/host/dns/resolv_conf_file.h"
+#include "tests/unit/host/run_directory_fixture.h"
+#include "tests/unit/net/network_namespace.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -83,6 +92,99 @@ TEST(NamesHelper, ServesItsOwnNetworkNamespaceAlone) {
 
 TEST(NamesHelper, IsNotNeededByRoot) {
   EXPECT_FALSE(needs_names_helper());
+}
+
+/// The helper as systemd starts it, in a process of its own, and a daemon that asks it in another. Both see
+/// files of this test in the place of the machine's.
+class ServingNamesHelperTest : public net::NamespaceTest {
+ protected:
+  void SetUp() override {
+    NamespaceTest::SetUp();
+    if (IsSkipped()) return;
+    std::filesystem::create_directory(run_);
+    for (const auto& file : {hosts_file_, other_file_}) write_file(file, kText);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    (run_ / "tunneld-names.socket").string().copy(address.sun_path, sizeof address.sun_path - 1);
+    listener_ = net::FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(listener_.get(), 2), 0);
+    helper_ = ::fork();
+    if (helper_ == 0) serve();
+  }
+  void TearDown() override {
+    if (helper_ > 0) {
+      ::kill(helper_, SIGKILL);
+      ::waitpid(helper_, nullptr, 0);
+    }
+    NamespaceTest::TearDown();
+  }
+
+  /// As errno what a daemon gets that sees `file` as /etc/resolv.conf; 0: its name server is set.
+  int ask(const std::filesystem::path& file, bool from_another_network = false) {
+    std::filesystem::remove(words_);
+    return in_killed_process([&] {
+      if (!see(file) || ::mount(run_.c_str(), "/run", nullptr, MS_BIND, nullptr) != 0) return 98;
+      if (from_another_network && ::unshare(CLONE_NEWNET) != 0) return 97;
+      DnsSet set = request(DnsKeeper::kFile);
+      set.servers = {*net::IpAddress::parse("10.8.0.1")};
+      set.place = set.file = "/etc/resolv.conf";
+      try {
+        apply_by_helper(set, std::chrono::seconds(10));
+      } catch (const std::system_error& error) {
+        write_file(words_, error.what());
+        return error.code().value();
+      }
+      return 0;
+    });
+  }
+  [[nodiscard]] std::string words() const { return read_file(words_); }
+  [[nodiscard]] std::string hosts_text() const { return read_file(hosts_file_); }
+
+  static constexpr const char* kText = "nameserver 192.168.1.1\n";
+  TemporaryRunDirectory directory_;
+  const std::filesystem::path hosts_file_ = directory_.path() / "resolv.conf";
+  const std::filesystem::path other_file_ = directory_.path() / "other.conf";
+  pid_t helper_ = 0;
+
+ private:
+  static bool see(const std::filesystem::path& file) {
+    return ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+           ::mount(file.c_str(), "/etc/resolv.conf", nullptr, MS_BIND, nullptr) == 0;
+  }
+  [[noreturn]] void serve() const {
+    constexpr int kFromSystemd = 3;
+    if (!see(hosts_file_) || ::dup2(listener_.get(), kFromSystemd) < 0) ::_exit(98);
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+    ::setenv("LISTEN_FDS", "1", 1);
+    try {
+      serve_names();
+    } catch (const std::exception& error) {
+      fprintf(stderr, "in the helper: %s\n", error.what());
+    }
+    ::_exit(0);
+  }
+
+  const std::filesystem::path run_ = directory_.path() / "run";
+  const std::filesystem::path words_ = directory_.path() / "words";
+  net::FileDescriptor listener_;
+};
+
+TEST_F(ServingNamesHelperTest, WritesNothingForADaemonInAnotherNetworkNamespace) {
+  EXPECT_EQ(ask(hosts_file_, true), EXDEV);
+  EXPECT_NE(words().find("is in another network namespace"), std::string::npos) << words();
+  EXPECT_EQ(hosts_text(), kText);
+  ASSERT_EQ(ask(hosts_file_), 0) << words();
+  EXPECT_NE(hosts_text().find("nameserver 10.8.0.1"), std::string::npos) << "nothing was tested";
+}
+
+TEST_F(ServingNamesHelperTest, WritesNothingForADaemonThatSeesAnotherFile) {
+  EXPECT_EQ(ask(other_file_), EXDEV);
+  EXPECT_NE(words().find("sees another /etc/resolv.conf"), std::string::npos) << words();
+  EXPECT_EQ(hosts_text(), kText);
+  EXPECT_EQ(read_file(other_file_), kText);
+  ASSERT_EQ(ask(hosts_file_), 0) << words();
+  EXPECT_NE(hosts_text().find("nameserver 10.8.0.1"), std::string::npos) << "nothing was tested";
 }
 
 }  // namespace
