@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -12,6 +13,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -103,11 +105,10 @@ class ServingNamesHelperTest : public net::NamespaceTest {
     if (IsSkipped()) return;
     std::filesystem::create_directory(run_);
     for (const auto& file : {hosts_file_, other_file_}) write_file(file, kText);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    (run_ / "tunneld-names.socket").string().copy(address.sun_path, sizeof address.sun_path - 1);
+    address_.sun_family = AF_UNIX;
+    (run_ / "tunneld-names.socket").string().copy(address_.sun_path, sizeof address_.sun_path - 1);
     listener_ = net::FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    ASSERT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_), 0);
     ASSERT_EQ(::listen(listener_.get(), 2), 0);
     helper_ = ::fork();
     if (helper_ == 0) serve();
@@ -138,6 +139,22 @@ class ServingNamesHelperTest : public net::NamespaceTest {
       return 0;
     });
   }
+  void limit_descriptors(rlim_t most) const {
+    const rlimit limit{.rlim_cur = most, .rlim_max = 64};
+    ASSERT_EQ(::prlimit(helper_, RLIMIT_NOFILE, &limit, nullptr), 0);
+  }
+  [[nodiscard]] net::FileDescriptor connect_to_helper() const {
+    net::FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address_), sizeof address_), 0);
+    return socket;
+  }
+  [[nodiscard]] std::chrono::nanoseconds processor_time() const {
+    clockid_t clock{};
+    timespec time{};
+    EXPECT_EQ(::clock_getcpuclockid(helper_, &clock), 0);
+    EXPECT_EQ(::clock_gettime(clock, &time), 0);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
   [[nodiscard]] std::string words() const { return read_file(words_); }
   [[nodiscard]] std::string hosts_text() const { return read_file(hosts_file_); }
 
@@ -167,6 +184,7 @@ class ServingNamesHelperTest : public net::NamespaceTest {
 
   const std::filesystem::path run_ = directory_.path() / "run";
   const std::filesystem::path words_ = directory_.path() / "words";
+  sockaddr_un address_{};
   net::FileDescriptor listener_;
 };
 
@@ -185,6 +203,19 @@ TEST_F(ServingNamesHelperTest, WritesNothingForADaemonThatSeesAnotherFile) {
   EXPECT_EQ(read_file(other_file_), kText);
   ASSERT_EQ(ask(hosts_file_), 0) << words();
   EXPECT_NE(hosts_text().find("nameserver 10.8.0.1"), std::string::npos) << "nothing was tested";
+}
+
+TEST_F(ServingNamesHelperTest, WithoutADescriptorLeftWaitsInsteadOfSpinning) {
+  using namespace std::chrono_literals;
+  ASSERT_EQ(ask(hosts_file_), 0) << words();
+  limit_descriptors(4);
+  net::FileDescriptor waiting = connect_to_helper();
+  const auto before = processor_time();
+  std::this_thread::sleep_for(1s);
+  EXPECT_LE(processor_time() - before, 100ms) << "of one second";
+  limit_descriptors(64);
+  waiting = {};
+  EXPECT_EQ(ask(hosts_file_), 0) << words();
 }
 
 }  // namespace
