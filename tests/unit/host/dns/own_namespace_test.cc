@@ -115,5 +115,23 @@ TEST_F(OwnNamespaceTest, ASocketIsKnownByTheNamespaceThatItWasBoundIn) {
   EXPECT_EQ(in_service([&] { return is_bound_in_our_namespace(path) ? 1 : 0; }), 0);
 }
 
+TEST_F(OwnNamespaceTest, AProcessThatIsTheFirstOneItselfProvesNothing) {
+  const std::string file = directory_.path() / "resolv.conf";
+  write_file(file, "nameserver 192.168.1.1\n");
+  const auto as_first = [&]() -> int {
+    if (const int failed = cover_resolv_conf(file)) return failed;
+    if (getpid() != 1 || mount("proc", "/proc", "proc", 0, nullptr) != 0) return 92;
+    struct stat ours {};
+    struct stat first {};
+    if (stat("/proc/thread-self/ns/net", &ours) != 0 || stat("/proc/1/ns/net", &first) != 0) return 93;
+    if (ours.st_ino != first.st_ino) return 94;
+    if (whom_serves("/etc/resolv.conf") == Whose::kOurs) return 1;
+    return host_namespace() == Whose::kOurs ? 2 : 0;
+  };
+  // The namespace is that of the children.
+  EXPECT_EQ(in_killed_process([&] { return unshare(CLONE_NEWPID) == 0 ? in_killed_process(as_first) : 90; }),
+            0);
+}
+
 }  // namespace
 }  // namespace tunneld::daemon
