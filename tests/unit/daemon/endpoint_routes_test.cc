@@ -4,6 +4,7 @@
 
 #include "common/protocol/cookie.h"
 #include "tests/unit/daemon/tunnel_driver_fixture.h"
+#include "tests/unit/run_until.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -132,6 +133,104 @@ TEST_F(EndpointRoutesTest, APeerThatMovesNowAndThenIsLookedUpAtOnce) {
     EXPECT_EQ(looks_, n);
     EXPECT_EQ(last_, source(n).remote);
   }
+}
+
+/// A peer that has not answered for so long that its next initiation asks for another port, and one that has a
+/// session.
+class UselessPortTest : public TunnelDriverFixture {
+ protected:
+  UselessPortTest() : far_plane_(1, protocol::ThreadPlan(1), crypto::random_bytes, nullptr) {}
+  void SetUp() override {
+    TunnelDriverFixture::SetUp();
+    if (IsSkipped()) return;
+    driver_->on_port_useless([this] {
+      ++ports_;
+      return true;
+    });
+    far_ = std::make_unique<protocol::Tunnel>(crypto::PrivateKey::generate(), *engine_, crypto::random_bytes,
+                                              far_plane_, protocol::TunnelOptions());
+    live_.name.value = "live";
+    live_.public_key.value = far_->public_key();
+  }
+
+  void set_peers() {
+    driver_->set_peers({{.config = silent_}, {.config = live_}});
+    stay_silent(id_of(silent_));
+    begin_session(id_of(live_));
+  }
+  /// Until the initiation that asks has been sent.
+  [[nodiscard]] bool ask_for_port() {
+    wake();
+    return run_until(io_, [this] { return peer(silent_).handshake_attempts > kAttempts; });
+  }
+  [[nodiscard]] protocol::PeerStatus peer(const config::PeerConfig& config) const {
+    return tunnel_->peer(id_of(config)).status(net::boot_now());
+  }
+
+  const config::PeerConfig silent_ = driven_peer("silent");
+  config::PeerConfig live_;
+  unsigned ports_ = 0;
+
+ private:
+  static constexpr unsigned kAttempts = 3;
+
+  [[nodiscard]] protocol::PeerId id_of(const config::PeerConfig& config) const {
+    return tunnel_->find_peer(config.public_key.value)->link().id;
+  }
+  void call(protocol::PeerId id, std::uint32_t place, Now now) {
+    tunnel_->handle({.notice = protocol::Notice::kMoving, .peer = id, .index = 0, .endpoint = source(place)},
+                    {}, now, actions_);
+    const std::array<std::uint8_t, 60> packet{};
+    tunnel_->handle({.notice = protocol::Notice::kWaitingPacket, .peer = id, .index = 0, .endpoint = {}},
+                    packet, now, actions_);
+  }
+  /// Its calls were a minute ago, so the next one is due.
+  void stay_silent(protocol::PeerId id) {
+    Now then = net::now();
+    then.boot -= 60s;
+    call(id, 1, then);
+    while (tunnel_->peer(id).status(then.boot).handshake_attempts < kAttempts) {
+      then.boot += 1s;
+      ASSERT_LT(then.boot, net::boot_now() - 10s);
+      tunnel_->advance(then, actions_);
+    }
+    actions_.clear();
+  }
+  void begin_session(protocol::PeerId id) {
+    protocol::Tunnel::PeerChanges changes;
+    changes.added.push_back({.public_key = tunnel_->public_key(),
+                             .preshared_key = std::nullopt,
+                             .allowed_ips = {},
+                             .endpoint = std::nullopt});
+    far_->change_peers(std::move(changes), net::now());
+    call(id, 2, net::now());
+    protocol::Actions answer;
+    for (const auto& each : actions_.datagrams())
+      far_->receive(actions_.bytes(each), source(3), net::now(), answer);
+    actions_.clear();
+    for (const auto& each : answer.datagrams())
+      tunnel_->receive(answer.bytes(each), source(2), net::now(), actions_);
+    actions_.clear();
+    ASSERT_TRUE(tunnel_->peer(id).status(net::boot_now()).session_live);
+  }
+
+  protocol::DataPlane far_plane_;
+  std::unique_ptr<protocol::Tunnel> far_;
+};
+
+TEST_F(UselessPortTest, StaysWhereAPeerWithASessionHasCalledIt) {
+  set_peers();
+  ASSERT_TRUE(ask_for_port());
+  EXPECT_EQ(ports_, 0U) << "the peer knows this port alone";
+}
+
+TEST_F(UselessPortTest, IsToldToThePeerWithASessionThatWeCall) {
+  live_.endpoints.push_back({std::get<config::PeerEndpoint>(config::parse_endpoint("127.1.0.2:9")), {}});
+  set_peers();
+  const auto sent = peer(live_).sent_packets;
+  ASSERT_TRUE(ask_for_port());
+  EXPECT_EQ(ports_, 1U);
+  EXPECT_EQ(peer(live_).sent_packets, sent + 1) << "it still sends to the old port";
 }
 
 }  // namespace
