@@ -56,7 +56,7 @@ void ServerPushEdge::reconfigured(std::shared_ptr<const config::Config> config, 
 }
 
 Json ServerPushEdge::status() const {
-  return push_.status(net::now().wall);
+  return push_.status(net::now());
 }
 
 void ServerPushEdge::due() {

@@ -66,7 +66,8 @@ ServerPush::ServerPush(std::shared_ptr<const config::Config> config, const proto
   for (const Lease& lease : leases) {
     if (by_key_.contains(lease.key)) pool_.restore(lease);
   }
-  saved_ = now.wall;
+  started_ = now;
+  saved_ = now.boot;
   look_at_leases_at_ = now.boot + kLookAtLeasesEvery;
 }
 
@@ -106,12 +107,12 @@ void ServerPush::on_timer(Now now, PushFrames& out) {
   renew_leases(now);
   // What the file says of when they were seen may lag behind by a fraction of the lease.
   const Duration lag = std::min<Duration>(1h, pool_.plan().lease_time / 8);
-  if (!pool_.leases().empty() && now.wall - saved_ >= lag) save(pool_, now.wall);
+  if (!pool_.leases().empty() && now.boot - saved_ >= lag) save(pool_, now);
 }
 
 void ServerPush::stop(Now now) {
   renew_leases(now);
-  if (!pool_.leases().empty()) save(pool_, now.wall);
+  if (!pool_.leases().empty()) save(pool_, now);
 }
 
 // --- The configuration
@@ -149,7 +150,7 @@ void ServerPush::reconfigured(std::shared_ptr<const config::Config> config, Addr
   take_peers();
   std::swap(pool_, pool);
   // More leases on disk than in memory are harmless: they are checked when they are read.
-  if (pool_.leases() != pool.leases()) save(pool_, now.wall);
+  if (pool_.leases() != pool.leases()) save(pool_, now);
   std::erase_if(clients_, [this](const auto& client) { return config_of(client.second.key) == nullptr; });
   std::erase_if(refused_, [this](const auto& refused) { return config_of(refused.second.key) == nullptr; });
   lease_to_all(now);
@@ -162,10 +163,10 @@ void ServerPush::lease_to_all(Now now) {
   Grants grants;
   for (const auto& [id, client] : clients_) {
     const config::PeerConfig& peer = *config_of(client.key);
-    const auto grant = next.grant(client.key, now.wall, families_of(fixed_addresses(peer)));
+    const auto grant = next.grant(client.key, by_run(now), families_of(fixed_addresses(peer)));
     if (grant && grant->is_new) grants.emplace_back(client.key, *grant);
   }
-  if (!grants.empty() && save(next, now.wall)) (void)take_pool(std::move(next), grants, now);
+  if (!grants.empty() && save(next, now)) (void)take_pool(std::move(next), grants, now);
 }
 
 const config::PeerConfig* ServerPush::config_of(const crypto::PublicKey& key) const {
@@ -234,18 +235,18 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
   const std::set<net::Family> fixed = families_of(message.addresses);
 
   if (pool_.has_all(key, fixed)) {
-    pool_.renew(key, now.wall);
+    pool_.renew(key, by_run(now));
   } else {
     // A connected client must not lose its address because the clock was set or the minute is not over.
     renew_leases(now);
     AddressPool next = pool_;
-    const auto grant = next.grant(key, now.wall, fixed);
+    const auto grant = next.grant(key, by_run(now), fixed);
     if (!grant) {
       return refuse(ConfigMessage::Refusal::kExhausted, "the pool " + next.exhausted() + " is used up (" +
                                                             counted(next.leases().size(), "lease") +
                                                             "): make 'server.pool' larger");
     }
-    if (grant->is_new && !save(next, now.wall))
+    if (grant->is_new && !save(next, now))
       return refuse(ConfigMessage::Refusal::kStorage, "its lease cannot be written to disk");
     if (!take_pool(std::move(next), {{key, *grant}}, now))
       return refuse(ConfigMessage::Refusal::kStorage, "host and tunnel cannot follow its lease");
@@ -301,7 +302,7 @@ bool ServerPush::take_pool(AddressPool next, const Grants& grants, Now now) {
   } catch (const std::exception& error) {
     log::error("cannot apply new leases: {}", error.what());
     // The file contains it already.
-    save(pool_, now.wall);
+    save(pool_, now);
     return false;
   }
   pool_ = std::move(next);
@@ -320,14 +321,25 @@ bool ServerPush::take_pool(AddressPool next, const Grants& grants, Now now) {
 
 void ServerPush::renew_leases(Now now) {
   tunnel_.for_each_peer([&](protocol::PeerId, const protocol::Peer& peer) {
-    if (peer.status(now.boot).session_live) pool_.renew(peer.options().public_key, now.wall);
+    if (peer.status(now.boot).session_live) pool_.renew(peer.options().public_key, by_run(now));
   });
 }
 
-bool ServerPush::save(const AddressPool& pool, WallTime now) {
+WallTime ServerPush::by_run(Now now) const {
+  return started_.wall + (now.boot - started_.boot);
+}
+
+bool ServerPush::save(const AddressPool& pool, Now now) {
   try {
-    host_.save(pool.leases());
-    saved_ = now;
+    const Duration set_by = now.wall - by_run(now);
+    if (std::chrono::abs(set_by) < 1s) {
+      host_.save(pool.leases());
+    } else {
+      Leases leases = pool.leases();
+      for (auto& [key, lease] : leases) lease.seen += set_by;
+      host_.save(leases);
+    }
+    saved_ = now.boot;
     told_unsaved_ = false;
     return true;
   } catch (const std::exception& error) {
@@ -337,18 +349,18 @@ bool ServerPush::save(const AddressPool& pool, WallTime now) {
   }
 }
 
-Json ServerPush::status(WallTime now) const {
+Json ServerPush::status(Now now) const {
   Json leases = Json::array();
   for (const auto& [key, lease] : pool_.leases()) {
     const auto peer = by_key_.find(key);
     Json addresses = Json::array();
     for (const net::IpAddress& address : lease.addresses) addresses.push_back(address.to_string());
-    leases.push_back(
-        {{"peer", peer == by_key_.end() ? "" : peer->second->name.value},
-         {"public_key", key.to_base64()},
-         {"addresses", std::move(addresses)},
-         {"seen_seconds_ago",
-          std::chrono::duration_cast<std::chrono::seconds>(std::max(now, lease.seen) - lease.seen).count()}});
+    leases.push_back({{"peer", peer == by_key_.end() ? "" : peer->second->name.value},
+                      {"public_key", key.to_base64()},
+                      {"addresses", std::move(addresses)},
+                      {"seen_seconds_ago", std::chrono::duration_cast<std::chrono::seconds>(
+                                               std::max(by_run(now), lease.seen) - lease.seen)
+                                               .count()}});
   }
   Json told = Json::array();
   for (const auto& [id, client] : clients_) {

@@ -62,7 +62,7 @@ class ServerPush {
   void reconfigured(std::shared_ptr<const config::Config> config, AddressPool pool, Now now, PushFrames& out);
   [[nodiscard]] const AddressPool& pool() const { return pool_; }
   /// For status: leases, and which clients have acknowledged their configuration.
-  [[nodiscard]] Json status(WallTime now) const;
+  [[nodiscard]] Json status(Now now) const;
 
  private:
   struct Client {
@@ -99,7 +99,11 @@ class ServerPush {
   /// changed.
   [[nodiscard]] bool take_pool(AddressPool next, const Grants& grants, Now now);
   void renew_leases(Now now);
-  bool save(const AddressPool& pool, WallTime now);
+  /// The pool's time: wall time at the start, and from then on what the boot clock adds. A wall clock that is set
+  /// makes no lease older or younger.
+  [[nodiscard]] WallTime by_run(Now now) const;
+  /// With the times of the wall clock, which the next run begins with.
+  bool save(const AddressPool& pool, Now now);
   /// nullptr for a peer that is no longer configured.
   [[nodiscard]] const config::PeerConfig* config_of(const crypto::PublicKey& key) const;
   [[nodiscard]] std::string name_of(const crypto::PublicKey& key) const;
@@ -113,7 +117,8 @@ class ServerPush {
   std::map<protocol::PeerId, Refused> refused_;
   std::uint64_t serial_ = 0;
   Instant look_at_leases_at_ = kNever;
-  WallTime saved_{};
+  Now started_{};
+  Instant saved_{};
   /// Logged once until saving works again.
   bool told_unsaved_ = false;
 };

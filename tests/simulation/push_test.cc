@@ -37,6 +37,36 @@ TEST(Push, LeasesReadFromDiskAreTheSameAddresses) {
   }
 }
 
+TEST(Push, TheAgeOfALeaseIsThatOfTheBootClock) {
+  Office office(17, 1);
+  office.run_for(5min, 1s);
+  office.network.on_wire = [](const Node&, ByteView) { return false; };
+  // Until its session is over, it counts as seen.
+  office.run_for(10min, 1s);
+  const auto age = [&office] {
+    return office.server.side->status(office.network.now())["leases"]
+        .at(0)["seen_seconds_ago"]
+        .get<std::int64_t>();
+  };
+  const std::int64_t first = age();
+  EXPECT_GT(first, 300);
+  const auto wherever_the_clock_is = [&](std::int64_t expected, const char* when) {
+    for (const Duration set_by : {Duration(0s), Duration(-2h), Duration(2h)}) {
+      office.network.wall_set_by = set_by;
+      EXPECT_NEAR(static_cast<double>(age()), static_cast<double>(expected), 2) << when;
+    }
+  };
+  wherever_the_clock_is(first, "at once");
+  office.network.wall_set_by = -2h;
+  office.run_for(1h, 5s);
+  wherever_the_clock_is(first + 3600, "an hour later");
+  // The next run has only the wall clock, and what the file says by it.
+  office.network.wall_set_by = -2h;
+  office.server.side->stop(office.network.now());
+  office.server.start();
+  EXPECT_NEAR(static_cast<double>(age()), static_cast<double>(first + 3600), 2);
+}
+
 TEST(Push, WithoutALeaseOnDiskNoAddressIsGiven) {
   Office office(3, 1);
   office.server.disk_is_full = true;
