@@ -98,7 +98,7 @@ def run(lab):
     daemon.stop()
     check_same_state(before, host.state(), "after the end")
 
-    lab.start(host, config(client={"kill_switch": True, "local_networks": ["192.168.1.0/24"]}))
+    daemon = lab.start(host, config(client={"kill_switch": True, "local_networks": ["192.168.1.0/24"]}))
     check(host.reaches("192.168.1.1") and not host.reaches("172.17.0.2"), "with the kill switch: what is listed, no more")
     check(not calls(8000), "with the kill switch nobody outside is answered")
 
@@ -107,6 +107,9 @@ def run(lab):
     (host.directory / "one.yaml").write_text(json.dumps(one))
     said = host.run(lab.tunneld, "check", "--config", host.directory / "one.yaml").stdout
     check("IPv6 passes by it" in said and "into itself" not in said, said)
+    daemon.stop()
+    daemon = lab.start(host, host.directory / "one.yaml")
+    check("IPv6 passes by it" in daemon.log(), f"the log of a start: {daemon.log()}")
 
 
 if __name__ == "__main__":

@@ -67,9 +67,14 @@ def run(lab):
     server.reload()
     wait_for(lambda: "fwmark 0xca6c" not in client.ip("rule"), 5, "the default route is taken away")
     check(client.reaches(INTERNET[0]) and finds("www.corp.example"), "the internet outside, and names inside, after that")
+    words = "full tunnel of one address family only"
+    check(words not in daemon.log(), "both families were pushed until now")
+    server.section["push"] = {"routes": ["0.0.0.0/0"], "dns": DNS}
+    server.reload()
+    wait_for(lambda: words in daemon.log(), 5, "what is pushed leaves IPv6 out, and nobody says so")
     server.section["push"] = {"routes": ["0.0.0.0/0", "::/0"], "dns": DNS}
     server.reload()
-    wait_for(lambda: "fwmark 0xca6c" in client.ip("rule"), 5, "the default route is pushed again")
+    wait_for(lambda: "fwmark 0xca6c" in client.ip("-6", "rule"), 5, "the default route is pushed again")
     check(client.reaches(INTERNET[0]), "the internet through the tunnel again")
 
     daemon.stop()

@@ -67,6 +67,16 @@ TEST(Diagnosis, NamesOurOwnClockWhenItIsBehindOrCannotBeRight) {
   EXPECT_THAT(findings(now, now).at(0).words, HasSubstr("this host's clock is wrong"));
 }
 
+TEST(Diagnosis, NamesAKeyThatIsUsedInTwoPlacesWhateverElseIsRight) {
+  Json copied = peer("a", "up", 5, 5);
+  copied["key_used_twice"] = true;
+  copied["note"] = "its key is used in two places";
+  const auto found = findings(status({}, {peer("a", "up", 1, 1)}), status({}, {copied}));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].health, Health::kBad);
+  EXPECT_THAT(found[0].words, HasSubstr("used in two places"));
+}
+
 TEST(Diagnosis, NamesOurKeyToThoseWhoCallUnderAnother) {
   const auto found = findings(status({{"bad_mac1", 2}}, {}), status({{"bad_mac1", 5}}, {}));
   ASSERT_EQ(found.size(), 1U);
