@@ -61,11 +61,12 @@ void AddressPool::restore(const Lease& lease) {
   leases_.emplace(kept.key, std::move(kept));
 }
 
-std::optional<AddressPool::Grant> AddressPool::grant(const crypto::PublicKey& key, WallTime now,
+std::optional<AddressPool::Grant> AddressPool::grant(const crypto::PublicKey& key, Now now,
                                                      const std::set<net::Family>& without) {
   const auto known = leases_.find(key);
-  Lease lease = known == leases_.end() ? Lease{.key = key, .addresses = {}, .seen = now} : known->second;
-  lease.seen = now;
+  Lease lease = known == leases_.end() ? Lease{.key = key} : known->second;
+  lease.seen = now.wall;
+  lease.seen_in_run = now.boot;
   Grant grant;
   // Addresses that it does not need any more go back to the pool.
   std::vector<net::IpAddress> given_back;
@@ -128,9 +129,11 @@ bool AddressPool::has_all(const crypto::PublicKey& key, const std::set<net::Fami
   });
 }
 
-void AddressPool::renew(const crypto::PublicKey& key, WallTime now) {
+void AddressPool::renew(const crypto::PublicKey& key, Now now) {
   const auto found = leases_.find(key);
-  if (found != leases_.end()) found->second.seen = now;
+  if (found == leases_.end()) return;
+  found->second.seen = now.wall;
+  found->second.seen_in_run = now.boot;
 }
 
 void AddressPool::release(const crypto::PublicKey& key) {
@@ -182,11 +185,11 @@ std::optional<net::IpAddress> AddressPool::fresh(net::Family family, const crypt
   return std::nullopt;
 }
 
-std::optional<net::IpAddress> AddressPool::longest_unseen(net::Family family, WallTime now) const {
+std::optional<net::IpAddress> AddressPool::longest_unseen(net::Family family, Now now) const {
   const Lease* oldest = nullptr;
   for (const auto& [key, lease] : leases_) {
     if (!expired(lease, now) || !has_family(lease.addresses, family)) continue;
-    if (oldest == nullptr || lease.seen < oldest->seen) oldest = &lease;
+    if (oldest == nullptr || lease.age(now) > oldest->age(now)) oldest = &lease;
   }
   if (oldest == nullptr) return std::nullopt;
   return *std::ranges::find(oldest->addresses, family, &net::IpAddress::family);

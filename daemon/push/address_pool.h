@@ -13,6 +13,7 @@
 // assigns it afterwards.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -28,8 +29,15 @@ namespace tunneld::daemon {
 struct Lease {
   crypto::PublicKey key;
   /// At most one of each family.
-  std::vector<net::IpAddress> addresses;
+  std::vector<net::IpAddress> addresses{};
+  /// By the clock of that time, which is all that the next run has.
   WallTime seen{};
+  /// When that was in this run; nullopt for a lease that is only on disk.
+  std::optional<Instant> seen_in_run{};
+  /// A wall clock that is set makes no lease older or younger that was seen in this run.
+  [[nodiscard]] Duration age(Now now) const {
+    return std::max(seen_in_run ? now.boot - *seen_in_run : now.wall - seen, Duration::zero());
+  }
   bool operator==(const Lease&) const = default;
 };
 using Leases = std::map<crypto::PublicKey, Lease>;
@@ -64,28 +72,26 @@ class AddressPool {
   };
   /// Gives the client an address of each family in the pool, except families in `without` (where it has fixed
   /// ones). nullopt if a family has no address left; then nothing has changed, and exhausted() names the networks.
-  [[nodiscard]] std::optional<Grant> grant(const crypto::PublicKey& key, WallTime now,
+  [[nodiscard]] std::optional<Grant> grant(const crypto::PublicKey& key, Now now,
                                            const std::set<net::Family>& without = {});
   /// Whether grant() would only give the client what it already has.
   [[nodiscard]] bool has_all(const crypto::PublicKey& key, const std::set<net::Family>& without = {}) const;
   /// The client is connected: renews its lease, if it has one.
-  void renew(const crypto::PublicKey& key, WallTime now);
+  void renew(const crypto::PublicKey& key, Now now);
   /// The client has been removed from the configuration.
   void release(const crypto::PublicKey& key);
 
   [[nodiscard]] const Lease* find(const crypto::PublicKey& key) const;
   [[nodiscard]] const Leases& leases() const { return leases_; }
   [[nodiscard]] const PoolPlan& plan() const { return plan_; }
-  [[nodiscard]] bool expired(const Lease& lease, WallTime now) const {
-    return now - lease.seen >= plan_.lease_time;
-  }
+  [[nodiscard]] bool expired(const Lease& lease, Now now) const { return lease.age(now) >= plan_.lease_time; }
   /// The networks of the family that grant() failed for last: "10.8.0.0/24, 10.9.0.0/24".
   [[nodiscard]] const std::string& exhausted() const { return exhausted_; }
 
  private:
   [[nodiscard]] bool usable(const net::IpAddress& address) const;
   [[nodiscard]] std::optional<net::IpAddress> fresh(net::Family family, const crypto::PublicKey& key) const;
-  [[nodiscard]] std::optional<net::IpAddress> longest_unseen(net::Family family, WallTime now) const;
+  [[nodiscard]] std::optional<net::IpAddress> longest_unseen(net::Family family, Now now) const;
   void take_away(const net::IpAddress& address);
 
   PoolPlan plan_;

@@ -66,7 +66,6 @@ ServerPush::ServerPush(std::shared_ptr<const config::Config> config, const proto
   for (const Lease& lease : leases) {
     if (by_key_.contains(lease.key)) pool_.restore(lease);
   }
-  started_ = now;
   saved_ = now.boot;
   look_at_leases_at_ = now.boot + kLookAtLeasesEvery;
 }
@@ -163,7 +162,7 @@ void ServerPush::lease_to_all(Now now) {
   Grants grants;
   for (const auto& [id, client] : clients_) {
     const config::PeerConfig& peer = *config_of(client.key);
-    const auto grant = next.grant(client.key, by_run(now), families_of(fixed_addresses(peer)));
+    const auto grant = next.grant(client.key, now, families_of(fixed_addresses(peer)));
     if (grant && grant->is_new) grants.emplace_back(client.key, *grant);
   }
   if (!grants.empty() && save(next, now)) (void)take_pool(std::move(next), grants, now);
@@ -235,12 +234,12 @@ ConfigMessage ServerPush::message_for(protocol::PeerId id, const config::PeerCon
   const std::set<net::Family> fixed = families_of(message.addresses);
 
   if (pool_.has_all(key, fixed)) {
-    pool_.renew(key, by_run(now));
+    pool_.renew(key, now);
   } else {
     // A connected client must not lose its address because the clock was set or the minute is not over.
     renew_leases(now);
     AddressPool next = pool_;
-    const auto grant = next.grant(key, by_run(now), fixed);
+    const auto grant = next.grant(key, now, fixed);
     if (!grant) {
       return refuse(ConfigMessage::Refusal::kExhausted, "the pool " + next.exhausted() + " is used up (" +
                                                             counted(next.leases().size(), "lease") +
@@ -321,22 +320,23 @@ bool ServerPush::take_pool(AddressPool next, const Grants& grants, Now now) {
 
 void ServerPush::renew_leases(Now now) {
   tunnel_.for_each_peer([&](protocol::PeerId, const protocol::Peer& peer) {
-    if (peer.status(now.boot).session_live) pool_.renew(peer.options().public_key, by_run(now));
+    if (peer.status(now.boot).session_live) pool_.renew(peer.options().public_key, now);
   });
-}
-
-WallTime ServerPush::by_run(Now now) const {
-  return started_.wall + (now.boot - started_.boot);
 }
 
 bool ServerPush::save(const AddressPool& pool, Now now) {
   try {
-    const Duration set_by = now.wall - by_run(now);
-    if (std::chrono::abs(set_by) < 1s) {
+    const auto is_off = [now](const auto& each) {
+      const Lease& lease = each.second;
+      return lease.seen_in_run && std::chrono::abs(now.wall - lease.age(now) - lease.seen) >= 1s;
+    };
+    if (std::ranges::none_of(pool.leases(), is_off)) {
       host_.save(pool.leases());
     } else {
       Leases leases = pool.leases();
-      for (auto& [key, lease] : leases) lease.seen += set_by;
+      for (auto& [key, lease] : leases) {
+        if (lease.seen_in_run) lease.seen = now.wall - lease.age(now);
+      }
       host_.save(leases);
     }
     saved_ = now.boot;
@@ -355,12 +355,11 @@ Json ServerPush::status(Now now) const {
     const auto peer = by_key_.find(key);
     Json addresses = Json::array();
     for (const net::IpAddress& address : lease.addresses) addresses.push_back(address.to_string());
-    leases.push_back({{"peer", peer == by_key_.end() ? "" : peer->second->name.value},
-                      {"public_key", key.to_base64()},
-                      {"addresses", std::move(addresses)},
-                      {"seen_seconds_ago", std::chrono::duration_cast<std::chrono::seconds>(
-                                               std::max(by_run(now), lease.seen) - lease.seen)
-                                               .count()}});
+    leases.push_back(
+        {{"peer", peer == by_key_.end() ? "" : peer->second->name.value},
+         {"public_key", key.to_base64()},
+         {"addresses", std::move(addresses)},
+         {"seen_seconds_ago", std::chrono::duration_cast<std::chrono::seconds>(lease.age(now)).count()}});
   }
   Json told = Json::array();
   for (const auto& [id, client] : clients_) {

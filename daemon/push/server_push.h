@@ -99,9 +99,6 @@ class ServerPush {
   /// changed.
   [[nodiscard]] bool take_pool(AddressPool next, const Grants& grants, Now now);
   void renew_leases(Now now);
-  /// The pool's time: wall time at the start, and from then on what the boot clock adds. A wall clock that is set
-  /// makes no lease older or younger.
-  [[nodiscard]] WallTime by_run(Now now) const;
   /// With the times of the wall clock, which the next run begins with.
   bool save(const AddressPool& pool, Now now);
   /// nullptr for a peer that is no longer configured.
@@ -117,7 +114,6 @@ class ServerPush {
   std::map<protocol::PeerId, Refused> refused_;
   std::uint64_t serial_ = 0;
   Instant look_at_leases_at_ = kNever;
-  Now started_{};
   Instant saved_{};
   /// Logged once until saving works again.
   bool told_unsaved_ = false;

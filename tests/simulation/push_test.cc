@@ -67,6 +67,25 @@ TEST(Push, TheAgeOfALeaseIsThatOfTheBootClock) {
   EXPECT_NEAR(static_cast<double>(age()), static_cast<double>(first + 3600), 2);
 }
 
+TEST(Push, AClockThatIsSetAfterTheStartMovesNoLeaseThatIsOnlyOnDisk) {
+  Office office(18, 1);
+  office.run_for(5min, 1s);
+  office.server.side->stop(office.network.now());
+  const auto written = [&office] { return office.server.disk.at(0).seen; };
+  const WallTime before = written();
+  office.network.on_wire = [](const Node&, ByteView) { return false; };
+  office.network.run_for(10min);
+  // A host without a clock chip: a year back at first, and right when it has asked for the time.
+  office.network.wall_set_by = -std::chrono::hours(24 * 365);
+  office.restart_server();
+  office.network.wall_set_by = 0s;
+  EXPECT_NEAR(
+      office.server.side->status(office.network.now())["leases"].at(0)["seen_seconds_ago"].get<double>(), 600,
+      2);
+  office.server.side->stop(office.network.now());
+  EXPECT_EQ(written(), before);
+}
+
 TEST(Push, WithoutALeaseOnDiskNoAddressIsGiven) {
   Office office(3, 1);
   office.server.disk_is_full = true;
