@@ -132,7 +132,7 @@ def run(lab):
     wait_for(lambda: "manages /etc/resolv.conf now" in daemon.log(), 3, "the log says so")
     check_text("left alone", DHCP.format(22))
     host = daemon.status()["host"]
-    check("another program keeps" in host["missing"][0], f"status: {host}")
+    check("another program manages" in host["missing"][0], f"status: {host}")
     # A reload follows.
     a.run(lab.tunneld, "reload")
     check(asks_us() and text("/run/one/resolv.conf") == DHCP.format(23), f"a reload follows: {text()}")
