@@ -93,6 +93,8 @@ systemctl start tunneld@near
 resolvectl dns tun0
 systemctl kill -s KILL tunneld@near; systemctl stop tunneld@near
 resolvectl dns
+# By tunneld-kill-switch@near, which systemctl does not wait for.
+timeout 5 sh -c 'while ls /run/tunneld/*.journal > /dev/null 2>&1; do sleep 0.1; done'
 ls /run/tunneld/*.journal
 resolvectl query -4 --cache=false www.outside.example
 
