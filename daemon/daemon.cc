@@ -107,6 +107,7 @@ void Daemon::open_push() {
 }
 
 void Daemon::follow_tunnel() {
+  if (!plane_.ethernet) accepted_sources_.emplace(tunnel_, driver_);
   // Posted, because it may be found while the tunnel is being changed.
   driver_.on_endpoint_found([this] { boost::asio::post(io_, [this] { leave_hold(); }); });
   driver_.on_port_useless([this] { return take_new_port(); });
@@ -203,7 +204,8 @@ void Daemon::answer_requests() {
 
 Json Daemon::status() {
   Json status = make_status({config(), tunnel_, plane_, driver_, device_, sockets_.front(),
-                             std::string(engine_->name()), workers_.size(), started_});
+                             std::string(engine_->name()), workers_.size(), started_,
+                             accepted_sources_ ? &*accepted_sources_ : nullptr});
   if (plane_.ethernet) {
     status["interface"]["switch"]["loops"] = loops_status(
         plane_.ethernet->loops(), [this](net::MacTable::Port port) { return name_of_port(port); },

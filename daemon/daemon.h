@@ -23,6 +23,7 @@
 #include "common/protocol/tunnel.h"
 #include "config/config.h"
 #include "config/load_keys.h"
+#include "daemon/accepted_sources.h"
 #include "daemon/clock_mark.h"
 #include "daemon/control_socket.h"
 #include "daemon/damped_mtu.h"
@@ -174,9 +175,10 @@ class Daemon {
   protocol::DataPlane plane_;
   protocol::Tunnel tunnel_;
   TunnelDriver driver_;
-  std::unique_ptr<BridgeGuard> bridge_guard_;  ///< with a bridge only
-  std::unique_ptr<ServerPushEdge> server_;     ///< on a server only
-  std::unique_ptr<ClientPushEdge> client_;     ///< on a client only
+  std::optional<AcceptedSources> accepted_sources_;  ///< not at a tap, which has no allowed IPs
+  std::unique_ptr<BridgeGuard> bridge_guard_;        ///< with a bridge only
+  std::unique_ptr<ServerPushEdge> server_;           ///< on a server only
+  std::unique_ptr<ClientPushEdge> client_;           ///< on a client only
   PathWatch path_watch_;
   NetworkWatch network_watch_;
   HostWatch host_watch_;

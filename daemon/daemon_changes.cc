@@ -76,6 +76,7 @@ Daemon::Became Daemon::change_tunnel(const DesiredState& wanted) {
     if (wanted.plan.mac_address) plane_.ethernet->set_own_address(*wanted.plan.mac_address);
   }
   became.peers = driver_.set_peers(wanted.peers);
+  if (accepted_sources_) accepted_sources_->peers_changed();
   return became;
 }
 

@@ -190,6 +190,7 @@ Json make_status(const StatusSources& sources) {
   sources.tunnel.for_each_peer([&](protocol::PeerId id, const protocol::Peer& peer) {
     Json json = peer_json(peer, sources.driver.info(id), now);
     if (sources.plane.ethernet) add_stations(peer, json);
+    json["accepts"] = sources.accepted_sources ? sources.accepted_sources->status(peer) : Json();
     status["peers"].push_back(std::move(json));
   });
   status["drops"] = Json::object();

@@ -8,6 +8,7 @@
 #include "common/net/udp_socket.h"
 #include "common/protocol/tunnel.h"
 #include "config/config.h"
+#include "daemon/accepted_sources.h"
 #include "daemon/tunnel_driver.h"
 
 namespace tunneld::daemon {
@@ -23,6 +24,7 @@ struct StatusSources {
   std::string engine;
   std::size_t workers;
   Instant started;
+  const AcceptedSources* accepted_sources;  ///< nullptr at a tap
 };
 
 [[nodiscard]] Json make_status(const StatusSources& sources);

@@ -22,6 +22,7 @@ bool has_cbor_body(FrameType type) {
     case FrameType::kBye:
     case FrameType::kLane:
     case FrameType::kLaneAck:
+    case FrameType::kAccepts:
       return true;
     case FrameType::kEthernet:
       break;

@@ -22,6 +22,7 @@ enum class FrameType : std::uint8_t {
   kBye = 8,
   kLane = 9,  ///< comes from a lane's port; the answer does not go there but to the peer's endpoint
   kLaneAck = 10,
+  kAccepts = 11,
 };
 
 /// High nibble 0: not an IP version. Low nibble: the version of this format.

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <string_view>
 
 #include "common/counted.h"
+#include "common/joined.h"
 #include "common/json.h"
+#include "common/net/address_class.h"
 #include "daemon/host_status.h"
 #include "daemon/switch_loops.h"
 
@@ -100,6 +103,58 @@ std::string path_of(const Course& peer) {
   return words;
 }
 
+/// The addresses of this host in the tunnel, without those of its links.
+std::vector<net::IpAddress> own_addresses(const Json& status) {
+  std::vector<net::IpAddress> addresses;
+  const auto add = [&addresses](const Json* texts) {
+    if (texts == nullptr || texts->is_null()) return;
+    for (const Json& text : *texts) {
+      const auto prefix = net::IpPrefix::parse(text.get<std::string>());
+      if (prefix && !net::is_link_local(prefix->address)) addresses.push_back(prefix->address);
+    }
+  };
+  add(status.at("interface").find("addresses"));
+  if (const Json* const client = status.find("client")) add(client->find("addresses"));
+  return addresses;
+}
+
+/// What the peer accepts does not fit this host's addresses; one finding for each address family that is
+/// routed to it.
+std::vector<Finding> of_accepted_sources(const Course& peer, const std::vector<net::IpAddress>& own) {
+  std::vector<Finding> findings;
+  const Json accepts = peer.after.value("accepts", Json());
+  if (accepts.is_null() || accepts.at("more").get<bool>()) return findings;
+  const auto networks_of = [](const Json& texts, net::Family family) {
+    std::vector<net::IpPrefix> networks;
+    for (const Json& text : texts) {
+      const auto network = net::IpPrefix::parse(text.get<std::string>());
+      if (network && network->address.family() == family) networks.push_back(*network);
+    }
+    return networks;
+  };
+  for (const net::Family family : {net::Family::kIpv4, net::Family::kIpv6}) {
+    std::vector<net::IpAddress> ours;
+    std::ranges::copy_if(own, std::back_inserter(ours),
+                         [family](const net::IpAddress& address) { return address.family() == family; });
+    if (ours.empty() || networks_of(peer.after.at("allowed_ips"), family).empty()) continue;
+    const std::vector<net::IpPrefix> accepted = networks_of(accepts.at("networks"), family);
+    const auto is_accepted = [&accepted](const net::IpAddress& address) {
+      return std::ranges::any_of(accepted, [&](const net::IpPrefix& one) { return one.contains(address); });
+    };
+    if (std::ranges::any_of(ours, is_accepted)) continue;
+    // Two networks can be connected without the routers' own addresses; a single address is meant to be ours.
+    const bool is_mistake = std::ranges::all_of(accepted, &net::IpPrefix::is_single);
+    findings.push_back(
+        {is_mistake ? Health::kBad : Health::kUnclear, peer.name,
+         "it drops packets from " + ours.front().to_string() + ": there, add " +
+             net::IpPrefix::of(ours.front()).to_string() + " to the 'allowed_ips' of this host (it has " +
+             (accepted.empty() ? std::string("none")
+                               : joined(accepted, [](const net::IpPrefix& one) { return one.to_string(); })) +
+             ")"});
+  }
+  return findings;
+}
+
 Finding of_peer(const Course& peer, bool answers_refused, const Unreachable& unreachable) {
   if (peer.after.value("key_used_twice", false))
     return {Health::kBad, peer.name, peer.after.at("note").get<std::string>()};
@@ -170,6 +225,7 @@ std::vector<Finding> diagnose(const Json& before, const Json& after, const Unrea
 
   const bool refused = new_drops(before, after, "handshake_refused") != 0;
   bool refused_explained = !refused;
+  const std::vector<net::IpAddress> own = own_addresses(after);
   for (const auto& peer : after.at("peers")) {
     const Json* old = find_peer(before, peer.at("public_key"));
     const Course course{.after = peer,
@@ -179,7 +235,11 @@ std::vector<Finding> diagnose(const Json& before, const Json& after, const Unrea
                         .received = grown(old, peer, "rx_packets") != 0};
     const bool is_refusing = refused && course.state == "connecting";
     refused_explained = refused_explained || is_refusing;
-    if (only.empty() || only == course.name) findings.push_back(of_peer(course, is_refusing, unreachable));
+    if (!only.empty() && only != course.name) continue;
+    std::vector<Finding> sources = of_accepted_sources(course, own);
+    // That it has a session is no comfort then.
+    if (sources.empty()) sources.push_back(of_peer(course, is_refusing, unreachable));
+    std::ranges::move(sources, std::back_inserter(findings));
   }
   if (!refused_explained) {
     findings.push_back(

@@ -57,7 +57,10 @@ def fault(lab, n, name):
         on_a = "no-such-host.invalid"
     elif name == "source not allowed":
         configs[b]["peer"]["allowed_ips"] = ["10.9.0.77/32"]
-        on_a, on_b = "there is a session", "from addresses that do not belong to their peer here"
+        on_a = (
+            "it drops packets from 10.9.0.1: there, add 10.9.0.1/32 to the 'allowed_ips' of this host (it has 10.9.0.77/32)"
+        )
+        on_b = "from addresses that do not belong to their peer here"
     elif name == "destination not allowed":
         configs[a]["peer"]["allowed_ips"] = ["10.9.0.77/32"]
         on_a = "for addresses that belong to no peer"
@@ -106,8 +109,17 @@ def run(lab):
             check("on this host forbids" not in result.stdout, f"{name}:\n{result.stdout}")
             if name.startswith("healthy"):
                 check(not sick and "[?]" not in result.stdout, f"a healthy tunnel:\n{result.stdout}")
-            elif words not in ("there is a session", "other: it has not called yet"):
+            elif words != "other: it has not called yet":
                 check(sick, f"{name} is not said to be wrong:\n{result.stdout}")
+    # Both sides are told when that is put right.
+    (a, _), (b, _) = pairs[names.index("source not allowed")][1]
+    at_b = next(daemon for daemon in lab.daemons if daemon.host is b)
+    at_b.config.write_text(at_b.config.read_text().replace("10.9.0.77/32", "10.9.0.1/32"))
+    b.run(lab.tunneld, "reload")
+    at_a = next(daemon for daemon in lab.daemons if daemon.host is a)
+    wait_for(lambda: at_a.peer("other")["accepts"] == {"networks": ["10.9.0.1/32"], "more": False}, 5, "what b accepts now")
+    check("[ok]   other: there is a session" in a.run(lab.tunneld, "doctor", "other").stdout, "a repaired one")
+
     first = pairs[0][1][0][0]
     check(first.run(lab.tunneld, "doctor", "nobody", check_exit=False).returncode == 2, "an unknown peer")
 

@@ -31,6 +31,7 @@ const std::map<FrameType, Json> kGood = {
     {FrameType::kBye, Json::object()},
     {FrameType::kLane, {{"lane", 2}}},
     {FrameType::kLaneAck, {{"lane", 2}}},
+    {FrameType::kAccepts, {{"networks", Json::array({"10.0.0.1/32"})}, {"more", true}}},
 };
 
 Bytes frame(FrameType type, const Bytes& body, std::optional<std::size_t> length = std::nullopt) {

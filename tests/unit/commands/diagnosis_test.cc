@@ -57,6 +57,61 @@ TEST(Diagnosis, SaysWhatThePathCarriesWhereThatIsKnown) {
               HasSubstr("1220 bytes pass and larger ones are lost"));
 }
 
+Json accepting(const Json& networks, const char* allowed_ip = "10.9.0.2/32", bool more = false) {
+  Json json = peer("a", "up", 5, 5);
+  json["allowed_ips"] = Json::array({allowed_ip});
+  json["accepts"] = {{"networks", networks}, {"more", more}};
+  return json;
+}
+
+Json with_addresses(const Json& peer, const Json& addresses) {
+  Json json = status({}, {peer});
+  json["interface"]["addresses"] = addresses;
+  return json;
+}
+
+TEST(Diagnosis, NamesAPeerThatDropsPacketsFromOurAddress) {
+  const Json now = with_addresses(accepting(Json::array({"10.9.0.77/32"})), Json::array({"10.9.0.1/24"}));
+  const auto found = findings(now, now);
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].health, Health::kBad);
+  EXPECT_THAT(found[0].words, HasSubstr("it drops packets from 10.9.0.1: there, add 10.9.0.1/32"));
+  EXPECT_THAT(found[0].words, HasSubstr("(it has 10.9.0.77/32)"));
+  const Json nothing = with_addresses(accepting(Json::array()), Json::array({"10.9.0.1/24"}));
+  EXPECT_THAT(findings(nothing, nothing).at(0).words, HasSubstr("(it has none)"));
+}
+
+TEST(Diagnosis, CountsAddressesThatAServerHasGiven) {
+  Json now = with_addresses(accepting(Json::array({"10.8.0.9/32"})), Json::array());
+  now["client"] = {{"configured_by", "a"}, {"addresses", Json::array({"10.8.0.2"})}};
+  EXPECT_THAT(findings(now, now).at(0).words, HasSubstr("it drops packets from 10.8.0.2"));
+  now["client"] = {{"configured_by", nullptr}};
+  EXPECT_EQ(findings(now, now).at(0).health, Health::kGood);
+}
+
+TEST(Diagnosis, IsContentWhereOneOfOurAddressesIsAcceptedOrNobodyKnows) {
+  const Json two = Json::array({"10.9.0.1/24", "10.9.9.1/24", "fe80::1/64", "fd00::1/64"});
+  const auto health = [](const Json& peer, const Json& addresses) {
+    const Json now = with_addresses(peer, addresses);
+    return findings(now, now).at(0).health;
+  };
+  EXPECT_EQ(health(accepting(Json::array({"10.9.9.0/24"})), two), Health::kGood)
+      << "the second one; and IPv6 is not routed to it";
+  EXPECT_EQ(health(accepting(Json::array({"10.9.0.77/32"}), "10.9.0.2/32", true), two), Health::kGood)
+      << "it accepts more than it says";
+  EXPECT_EQ(health(accepting(Json::array({"10.9.0.77/32"}), "fe80::2/128"), Json::array({"fe80::1/64"})),
+            Health::kGood);
+  EXPECT_EQ(health(accepting(Json::array({"0.0.0.0/0"})), two), Health::kGood);
+  Json stock = peer("a", "up", 5, 5);
+  stock["accepts"] = nullptr;
+  EXPECT_EQ(health(stock, two), Health::kGood);
+}
+
+TEST(Diagnosis, DoubtsAPeerThatAcceptsNetworksButNotTheirRouter) {
+  const Json now = with_addresses(accepting(Json::array({"192.168.7.0/24"})), Json::array({"10.9.0.1/24"}));
+  EXPECT_EQ(findings(now, now).at(0).health, Health::kUnclear);
+}
+
 TEST(Diagnosis, NamesOurOwnClockWhenItIsBehindOrCannotBeRight) {
   Json now = status({}, {});
   now["clock"] = {{"behind_seconds", nullptr}, {"plausible", true}};
