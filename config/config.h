@@ -98,6 +98,8 @@ struct InterfaceConfig {
   std::optional<BridgeConfig> bridge;
   /// The device outlives the daemon; an existing one is taken over.
   std::optional<PersistConfig> persist;
+  /// Members of this group may read the status. nullopt: only root and the daemon's own user.
+  std::optional<std::uint32_t> status_group;
   bool operator==(const InterfaceConfig&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/net/mss_clamp.h"
+#include "config/accounts.h"
 #include "config/names.h"
 #include "config/scalars.h"
 #include "config/sections.h"
@@ -151,6 +152,10 @@ constexpr Option<InterfaceConfig> kInterfaceOptions[] = {
     {.key = "extension",
      .reload = Reload::kNeedsRestart,
      .value = choice<&InterfaceConfig::extension, kAutoOff>()},
+    {.key = "status_group",
+     .values = kGroupValues,
+     .unset = "none",
+     .value = value<&InterfaceConfig::status_group, read_group>()},
 };
 
 }  // namespace

@@ -1,7 +1,11 @@
 #include "daemon/control_socket.h"
 
+#include <algorithm>
+#include <cerrno>
 #include <istream>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/read_until.hpp>
@@ -21,14 +25,26 @@ namespace {
 
 using Socket = boost::asio::local::stream_protocol::socket;
 
+constexpr const char* kNotPermitted =
+    "not permitted: only root, the daemon's user and members of 'status_group' get answers";
+constexpr const char* kMayOnlyRead = "not permitted: members of 'status_group' may only read; run as root";
 constexpr long kMaxConnections = 32;
+constexpr long kMaxReaders = 24;
 constexpr std::size_t kMaxRequest = 4096;
 
-bool is_permitted(Socket& socket) {
-  ucred peer{};
-  socklen_t length = sizeof peer;
-  if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return false;
-  return peer.uid == 0 || peer.uid == geteuid();
+/// Whether the client's process had this group when it connected.
+bool is_member(int socket, const ucred& peer, gid_t group) {
+  if (peer.gid == group) return true;
+  std::vector<gid_t> groups(32);
+  for (;;) {
+    auto length = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &length) == 0) {
+      groups.resize(length / sizeof(gid_t));
+      return std::ranges::find(groups, group) != groups.end();
+    }
+    if (errno != ERANGE || length / sizeof(gid_t) <= groups.size()) return false;
+    groups.resize(length / sizeof(gid_t));
+  }
 }
 
 Json failure(const std::string& words) {
@@ -40,8 +56,13 @@ Json failure(const std::string& words) {
 /// Kept alive by its pending read, write or timer.
 class ControlSocket::Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Socket socket, const ControlSocket& owner, std::weak_ptr<int> alive)
-      : socket_(std::move(socket)), idle_(socket_.get_executor()), owner_(owner), alive_(std::move(alive)) {}
+  Connection(Socket socket, const ControlSocket& owner, Effect permitted)
+      : socket_(std::move(socket)),
+        idle_(socket_.get_executor()),
+        owner_(owner),
+        permitted_(permitted),
+        alive_(owner.token_),
+        reader_(permitted == Effect::kReads ? owner.reader_token_ : nullptr) {}
 
   void read() {
     wait_idle();
@@ -67,7 +88,7 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
     std::istream stream(&input_);
     std::getline(stream, line);
     if (alive_.expired()) return;
-    output_ = owner_.answer(line);
+    output_ = owner_.answer(line, permitted_);
     // The time that the answer took (a reload, a busy host) does not count as the client's silence.
     wait_idle();
     boost::asio::async_write(
@@ -82,7 +103,9 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
   boost::asio::streambuf input_{kMaxRequest};
   std::string output_;
   const ControlSocket& owner_;
+  const Effect permitted_;
   std::weak_ptr<int> alive_;
+  std::shared_ptr<int> reader_;
   std::shared_ptr<int> count_ = alive_.lock();
 };
 
@@ -119,14 +142,39 @@ void ControlSocket::accept() {
       return;
     }
     told_refusal_ = false;
-    if (token_.use_count() <= kMaxConnections && is_permitted(socket)) {
-      std::make_shared<Connection>(std::move(socket), *this, token_)->read();
+    const auto permitted = permission(socket.native_handle());
+    const bool has_room = token_.use_count() <= kMaxConnections &&
+                          (permitted != Effect::kReads || reader_token_.use_count() <= kMaxReaders);
+    if (permitted && has_room) {
+      std::make_shared<Connection>(std::move(socket), *this, *permitted)->read();
+    } else if (!permitted) {
+      const std::string words = failure(kNotPermitted).dump() + "\n";
+      (void)::send(socket.native_handle(), words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     accept();
   });
 }
 
-std::string ControlSocket::answer(const std::string& line) const {
+void ControlSocket::set_readers(std::optional<std::uint32_t> group) {
+  if (group == readers_) return;
+  readers_ = group;
+  // A service may give its file only to groups of its own user. Then anybody may connect, and is refused.
+  const bool is_theirs = group && ::chown(path_.c_str(), static_cast<uid_t>(-1), *group) == 0;
+  const mode_t mode = !group ? 0600 : is_theirs ? 0660 : 0666;
+  if (::chmod(path_.c_str(), mode) != 0)
+    log::warn("cannot change who may open {}: {}", path_, std::generic_category().message(errno));
+}
+
+std::optional<ControlSocket::Effect> ControlSocket::permission(int socket) const {
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) return std::nullopt;
+  if (peer.uid == 0 || peer.uid == ::geteuid()) return Effect::kChanges;
+  if (readers_ && is_member(socket, peer, *readers_)) return Effect::kReads;
+  return std::nullopt;
+}
+
+std::string ControlSocket::answer(const std::string& line, Effect permitted) const {
   Json reply;
   // Requests are flat: nothing nested is accepted, so nothing deep is parsed.
   const Json request = Json::parse(line, 1).value_or(nullptr);
@@ -135,7 +183,13 @@ std::string ControlSocket::answer(const std::string& line) const {
   } else {
     const auto found = handlers_.find(request["command"].get<std::string>());
     try {
-      reply = found == handlers_.end() ? failure("unknown command") : found->second();
+      if (found == handlers_.end()) {
+        reply = failure("unknown command");
+      } else if (found->second.effect == Effect::kChanges && permitted == Effect::kReads) {
+        reply = failure(kMayOnlyRead);
+      } else {
+        reply = found->second.handler();
+      }
     } catch (const std::exception& error) {
       // A request must not end the daemon.
       reply = failure(error.what());

@@ -1,12 +1,17 @@
 // The control socket: RUN_DIRECTORY/IF.sock, a unix stream socket. It reads one JSON object per line and
-// answers with one per line (docs/control_socket.md). Only root and the daemon's own user get answers.
+// answers with one per line (docs/control_socket.md).
 //
-// Limits for every client: 32 connections, 4 KiB per request, 5 s of silence.
+// Root and the daemon's own user may ask everything. Members of a settable group may ask what changes
+// nothing. The kernel tells who a client is (SO_PEERCRED and SO_PEERGROUPS, unix(7)); all others are told so,
+// and their request is not read. Limits for every client: 32 connections (24 for the group, so that it cannot
+// keep root out), 4 KiB per request, 5 s of silence.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <boost/asio/io_context.hpp>
@@ -38,13 +43,24 @@ class ControlSocket {
   ControlSocket(const ControlSocket&) = delete;
   ControlSocket& operator=(const ControlSocket&) = delete;
 
-  /// Sets the handler of {"command": name}.
-  void on(const std::string& name, Handler handler) { handlers_[name] = std::move(handler); }
+  /// Sets the handler of {"command": name}. kChanges: not for readers.
+  enum class Effect : std::uint8_t { kReads, kChanges };
+  void on(const std::string& name, Effect effect, Handler handler) {
+    handlers_[name] = {effect, std::move(handler)};
+  }
+  /// Members of this group become readers; nullopt: nobody.
+  void set_readers(std::optional<std::uint32_t> group);
 
  private:
   class Connection;
+  struct Command {
+    Effect effect;
+    Handler handler;
+  };
   void accept();
-  [[nodiscard]] std::string answer(const std::string& line) const;
+  /// What a client of this socket may ask; nullopt: nothing.
+  [[nodiscard]] std::optional<Effect> permission(int socket) const;
+  [[nodiscard]] std::string answer(const std::string& line, Effect permitted) const;
 
   boost::asio::io_context& io_;
   std::string path_;
@@ -52,9 +68,11 @@ class ControlSocket {
   boost::asio::local::stream_protocol::acceptor acceptor_;
   boost::asio::steady_timer again_;
   bool told_refusal_ = false;
-  std::map<std::string, Handler> handlers_;
-  /// Counts live connections.
+  std::map<std::string, Command> handlers_;
+  std::optional<std::uint32_t> readers_;
+  /// Count live connections: all of them, and those of readers.
   std::shared_ptr<int> token_ = std::make_shared<int>(0);
+  std::shared_ptr<int> reader_token_ = std::make_shared<int>(0);
 };
 
 }  // namespace tunneld::daemon

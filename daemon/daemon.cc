@@ -194,12 +194,13 @@ void Daemon::obey_signals() {
 }
 
 void Daemon::answer_requests() {
-  control_.on("status", [this] { return status(); });
-  control_.on("down", [this] {
+  control_.on("status", ControlSocket::Effect::kReads, [this] { return status(); });
+  control_.on("down", ControlSocket::Effect::kChanges, [this] {
     boost::asio::post(io_, [this] { stop(ExitCode::kFine, "asked by tunneld down"); });
     return Json{{"stopping", device_.name()}};
   });
-  control_.on("reload", [this] { return reload(); });
+  control_.on("reload", ControlSocket::Effect::kChanges, [this] { return reload(); });
+  control_.set_readers(config().interface.status_group);
 }
 
 Json Daemon::status() {

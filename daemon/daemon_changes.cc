@@ -192,6 +192,7 @@ Json Daemon::reload() {
     }
     const TunnelDriver::PeersChanged& changed = became.peers;
     log::set_level(config().log.level);
+    control_.set_readers(config().interface.status_group);
     told_elsewhere_.clear();
     tell_addresses_elsewhere();
     std::vector<std::string>& notes = became.notes;

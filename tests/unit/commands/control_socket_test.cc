@@ -1,22 +1,30 @@
 // The control socket against those who behave and those who do not.
 #include "daemon/control_socket.h"
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <future>
+#include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <vector>
 
+#include <boost/asio/post.hpp>
 #include <fcntl.h>
+#include <grp.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/json.h"
@@ -74,9 +82,11 @@ class ControlSocketTest : public testing::Test {
     end();
     io_.restart();
     server_ = std::make_unique<ControlSocket>(io_, "tun0", patience);
-    server_->on("status", [] { return Json{{"answer", 42}}; });
-    server_->on("fail", []() -> Json { throw std::runtime_error("no luck"); });
-    server_->on("reload", [] { return Json{{"error", "/etc/caf\xe9.yaml: not there"}}; });
+    server_->on("status", ControlSocket::Effect::kReads, [] { return Json{{"answer", 42}}; });
+    server_->on("fail", ControlSocket::Effect::kReads, []() -> Json { throw std::runtime_error("no luck"); });
+    server_->on("reload", ControlSocket::Effect::kChanges, [] {
+      return Json{{"error", "/etc/caf\xe9.yaml: not there"}};
+    });
     thread_ = std::thread([this] { io_.run(); });
   }
   void end() {
@@ -138,6 +148,107 @@ TEST_F(ControlSocketTest, IsForItsOwnerAlone) {
   struct stat status {};
   ASSERT_EQ(stat(control_path("tun0").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0077, 0U);
+}
+
+// --- A group that may read
+
+/// What a process without privileges gets, with these supplementary groups: the first one is `gid`.
+class ReadersTest : public ControlSocketTest {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root, to become somebody else";
+    std::filesystem::permissions(directory_, std::filesystem::perms(0755));
+  }
+  void let_read(std::optional<std::uint32_t> group) {
+    std::promise<void> done;
+    boost::asio::post(io_, [&] {
+      server_->set_readers(group);
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  /// The answer to a request, or why there is none.
+  static std::string as_nobody(std::vector<gid_t> groups, const std::string& command) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(pipe(ends.data()), 0);
+    const pid_t child = fork();
+    if (child == 0) {
+      std::string reply = "cannot become nobody";
+      if (setgroups(groups.size(), groups.data()) == 0 &&
+          setgid(groups.empty() ? 65534 : groups.front()) == 0 && setuid(65534) == 0) {
+        const net::FileDescriptor fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        sockaddr_un address{};
+        address.sun_family = AF_UNIX;
+        control_path("tun0").string().copy(address.sun_path, sizeof address.sun_path - 1);
+        reply = connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0
+                    ? strerror(errno)
+                    : exchange(fd, R"({"command": ")" + command + "\"}\n");
+      }
+      (void)!write(ends[1], reply.data(), reply.size());
+      _exit(0);
+    }
+    close(ends[1]);
+    std::string reply(4096, '\0');
+    const ssize_t got = read(ends[0], reply.data(), reply.size());
+    close(ends[0]);
+    waitpid(child, nullptr, 0);
+    reply.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+    return reply;
+  }
+};
+
+TEST_F(ReadersTest, MayAskForTheStatusAndChangeNothing) {
+  let_read(4242);
+  EXPECT_EQ(as_nobody({4242}, "status"), "{\"answer\":42}\n");
+  EXPECT_EQ(as_nobody({65534, 4242}, "status"), "{\"answer\":42}\n") << "a supplementary group";
+  std::vector<gid_t> many(100);
+  std::iota(many.begin(), many.end(), 5000);
+  many.push_back(4242);
+  EXPECT_EQ(as_nobody(many, "status"), "{\"answer\":42}\n") << "the last of many";
+  EXPECT_NE(as_nobody({4242}, "reload").find("may only read"), std::string::npos);
+  EXPECT_EQ(ask("tun0", "status")["answer"], 42) << "root as ever";
+  EXPECT_THROW((void)ask("tun0", "reload"), ControlError);
+}
+
+TEST_F(ReadersTest, AreTheMembersOfOneGroupAlone) {
+  EXPECT_EQ(as_nobody({4242}, "status"), strerror(EACCES)) << "nobody, unless a group is set";
+  let_read(4242);
+  EXPECT_EQ(as_nobody({4243}, "status"), strerror(EACCES));
+  let_read(4243);
+  EXPECT_EQ(as_nobody({4243}, "status"), "{\"answer\":42}\n");
+  EXPECT_EQ(as_nobody({4242}, "status"), strerror(EACCES)) << "a reload has named another group";
+  let_read(std::nullopt);
+  EXPECT_EQ(as_nobody({4243}, "status"), strerror(EACCES));
+}
+
+TEST_F(ReadersTest, CannotKeepRootOut) {
+  let_read(4242);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    const gid_t group = 4242;
+    if (setgroups(1, &group) != 0 || setgid(group) != 0 || setuid(65534) != 0) _exit(1);
+    std::vector<net::FileDescriptor> silent;
+    for (int i = 0; i < 40; ++i) silent.push_back(connect_raw());
+    (void)!write(ends[1], "x", 1);
+    sleep(10);
+    _exit(0);
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ends[0], &byte, 1), 1);
+  for (int i = 0; i < 5; ++i) EXPECT_NO_THROW(EXPECT_EQ(ask("tun0", "status")["answer"], 42));
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  for (const int end : ends) close(end);
+}
+
+TEST_F(ReadersTest, AreToldApartByTheSocketWhereItsFileIsForAll) {
+  let_read(4242);
+  std::filesystem::permissions(control_path("tun0"), std::filesystem::perms(0666));
+  EXPECT_EQ(as_nobody({4242}, "status"), "{\"answer\":42}\n");
+  EXPECT_NE(as_nobody({4243}, "status").find("not permitted"), std::string::npos);
+  EXPECT_NE(as_nobody({}, "status").find("not permitted"), std::string::npos);
 }
 
 TEST_F(ControlSocketTest, NonsenseGetsAnErrorAndNothingElseHappens) {
@@ -214,7 +325,7 @@ TEST_F(ControlSocketTest, WithoutADescriptorLeftWaitsInsteadOfSpinning) {
 TEST_F(ControlSocketTest, ADaemonThatHangsIsNotWaitedForWithoutLimit) {
   using namespace std::chrono_literals;
   std::promise<void> wake;
-  server_->on("hang", [&wake]() -> Json {
+  server_->on("hang", ControlSocket::Effect::kReads, [&wake]() -> Json {
     wake.get_future().wait();
     return {};
   });
