@@ -20,6 +20,8 @@ endif()
 # What tells systemd-networkd and NetworkManager to leave tunneld's devices alone, firewalld its port, bash its words
 # (docs/hosts.md): by their places below the prefix.
 install(DIRECTORY packaging/files/usr/ DESTINATION .)
+# For editors.
+install(FILES config/tunneld.schema.json DESTINATION ${CMAKE_INSTALL_DATADIR}/tunneld)
 file(GLOB examples ${PROJECT_SOURCE_DIR}/config/*.yaml)
 # As in the source, so that the documents' links lead somewhere.
 install(FILES ${examples} DESTINATION ${CMAKE_INSTALL_DOCDIR}/config)

@@ -12,7 +12,7 @@ build=(g++ cmake ninja-build pkg-config libsodium-dev libb2-dev libboost-dev lib
 demo=(iproute2 iputils-ping iperf3)
 unit_tests=(libgtest-dev libgmock-dev)
 test=(python3 nftables procps tcpdump wireguard-go wireguard-tools strace util-linux systemd-container dbus libcap2-bin
-  ethtool zbar-tools dnsmasq-base udhcpc clang-format black pyflakes3 shellcheck)
+  ethtool zbar-tools dnsmasq-base udhcpc clang-format black pyflakes3 shellcheck python3-jsonschema python3-yaml)
 
 wanted=("${build[@]}")
 case ${1:-build} in

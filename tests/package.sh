@@ -148,6 +148,8 @@ expect 'the files are these' diff - <(inside dpkg-query -L tunneld | grep -vE '^
 /usr/share/lintian/overrides
 /usr/share/lintian/overrides/tunneld
 /usr/share/man
+/usr/share/tunneld
+/usr/share/tunneld/tunneld.schema.json
 END
 expect '/etc/tunneld is for root alone' test "$(stat -c '%a %u' "$root/etc/tunneld")" = '700 0'
 # dead_links: names those of the installed documents that lead nowhere.

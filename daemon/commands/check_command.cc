@@ -5,6 +5,7 @@
 
 #include "config/load_keys.h"
 #include "config/parse.h"
+#include "config/schema.h"
 #include "config/show.h"
 #include "daemon/commands/example_addresses.h"
 #include "daemon/commands/taken.h"
@@ -53,6 +54,10 @@ void find_connected_networks(HostPlan& plan) {
 }  // namespace
 
 ExitCode check_config(const CheckOptions& options) {
+  if (options.schema) {
+    std::cout << config::json_schema().dump(2) << "\n";
+    return ExitCode::kFine;
+  }
   const config::ParseResult parsed = config::parse_file(options.config);
   std::cerr << to_string(parsed.diagnostics);
   if (!parsed.config) return ExitCode::kBadUsage;

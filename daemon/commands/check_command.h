@@ -10,6 +10,8 @@ struct CheckOptions {
   std::string config;
   bool show = false;
   bool plan = false;
+  /// Nothing else, and of no file.
+  bool schema = false;
 };
 
 /// Diagnostics go to stderr, the requested output to stdout. Key files that this user may not read cause only

@@ -5,9 +5,12 @@
 #include <chrono>
 #include <ostream>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "config/parse.h"
+#include "tests/unit/config/only_the_loader.h"
+#include "tests/unit/config/schema_check.h"
 #include "tests/unit/config/temporary_files.h"
 
 namespace tunneld::config {
@@ -452,6 +455,19 @@ TEST_P(BrokenConfig, IsReportedAlone) {
 
 INSTANTIATE_TEST_SUITE_P(Table, BrokenConfig, testing::ValuesIn(kBroken),
                          [](const auto& test) { return std::string(test.param.name); });
+
+TEST(Schema, RefusesWhatIsWrongWithOneValue) {
+  std::map<std::string, std::string> files;
+  std::set<std::string> accepted;
+  for (const Broken& broken : kBroken) {
+    files[broken.name] = take_mark(expand(broken)).text;
+    accepted.insert(broken.name);
+  }
+  const auto refused = refused_by_schema(files);
+  if (!refused) GTEST_SKIP() << "needs python3-jsonschema and python3-yaml";
+  for (const auto& [name, why] : *refused) accepted.erase(name);
+  EXPECT_THAT(accepted, testing::ContainerEq(only_the_loader_refuses()));
+}
 
 TEST(Mistakes, AreAllReportedInOneRunInTheOrderOfTheFile) {
   const TemporaryFiles files;

@@ -1,0 +1,38 @@
+// Those of the broken files (broken_config_test.cc) that only parse_file() can refuse: they are wrong together with
+// something else, on this host, or in the form of a text. The JSON schema refuses all others.
+#pragma once
+
+#include <iterator>
+#include <set>
+#include <sstream>
+#include <string>
+
+namespace tunneld::config {
+
+inline std::set<std::string> only_the_loader_refuses() {
+  std::istringstream names(R"(
+a_peer_takes_the_pool accept_is_no_word accepted_routes_with_host_bits address_is_no_address
+address_is_our_own address_multicast address_of_two_peers address_on_no_server
+address_prefix_too_long address_twice address_unspecified allow_at_a_tap allowed_ips_at_a_tap anchor
+bridge_member_that_is_the_tap bridge_member_twice bridge_members_of_somebody_elses bridge_of_a_tun
+bridge_that_cannot_be_a_name bridge_with_the_interfaces_name client_of_two_peers_names_no_server
+client_server_is_no_peer client_to_client_is_no_word credential_elsewhere credential_without_a_name
+duplicate_key duplicate_key_names_the_first duplicate_peer_key duplicate_peer_name
+endpoint_behind_its_own_bridge endpoint_ipv6_without_brackets endpoint_mistyped_address
+endpoint_multicast endpoint_twice endpoint_with_a_shell extension_is_no_boolean group_at_a_tap
+group_name group_unknown host_bits host_bits_ipv6 include_a_directory include_itself
+include_itself_by_pattern include_missing keepalive_false keepalive_in_milliseconds
+keepalive_too_long keepalive_zero key_in_place_of_its_file lease_time_too_short
+local_network_is_public local_network_too_wide mac_address_at_two_peers mac_address_of_a_group
+mac_address_of_a_tun mac_address_too_short mac_addresses_at_a_tun masquerade_no_interface merge_key
+mtu_below_ipv6 mtu_below_ipv6_of_a_peer mtu_too_large name_of_dots name_of_the_kernel network_twice
+offload_is_no_boolean overlapping_networks overlapping_single_addresses peer_name_with_a_path
+persist_for_a_group_that_is_not persist_for_a_user_that_is_not pool_of_loopback pool_too_small
+pool_with_host_bits pools_overlap push_on_no_server pushed_dns_server_is_loopback
+pushed_route_is_multicast pushed_search_domain_with_shell rule_host_bits rule_protocol rule_twice
+rule_without_a_port switch_client_to_client_yes switch_of_a_tun table_local table_too_large
+table_unknown table_zero tag tap_mtu_without_room tap_without_extension zero_key)");
+  return {std::istream_iterator<std::string>(names), {}};
+}
+
+}  // namespace tunneld::config
