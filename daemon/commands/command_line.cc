@@ -62,8 +62,9 @@ class FileCommandLine {
 
 FileCommandLine::FileCommandLine(CLI::App& app)
     : init_(app.add_subcommand("init", "Write a commented configuration with fresh keys")),
-      import_command_(
-          app.add_subcommand("import", "Make a configuration and its key files from a file for wg-quick")),
+      import_command_(app.add_subcommand("import",
+                                         "Make a configuration and its key files from a file for wg-quick; "
+                                         "says what becomes of an OpenVPN profile")),
       export_command_(
           app.add_subcommand("export", "Print a configuration, with its keys, as a file for wg-quick")) {
   add_init();

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/net/file_descriptor.h"
+#include "config/openvpn_profile.h"
 #include "config/parse.h"
 #include "config/wg_quick/wg_quick.h"
 #include "daemon/commands/new_files.h"
@@ -62,12 +63,23 @@ std::string write_all(NewFiles& files, const config::WgQuick& imported, const Im
   return path;
 }
 
+void say(const config::OpenvpnProfile& profile) {
+  std::cerr << to_string(profile.error) << "\n";
+  if (!profile.options.empty()) std::cerr << "What of it has a place in a configuration of tunneld:\n";
+  for (const std::string& option : profile.options) std::cerr << "  " << option << "\n";
+}
+
 }  // namespace
 
 ExitCode import_wg_quick(const ImportOptions& options) {
   try {
-    const config::WgQuickResult parsed = config::parse_wg_quick(
-        read_secret_text(options.file), options.file, std::filesystem::path(options.file).stem().string());
+    const crypto::SecretText text = read_secret_text(options.file);
+    if (const auto profile = config::find_openvpn_profile(text, options.file)) {
+      say(*profile);
+      return ExitCode::kBadUsage;
+    }
+    const config::WgQuickResult parsed =
+        config::parse_wg_quick(text, options.file, std::filesystem::path(options.file).stem().string());
     std::cerr << to_string(parsed.diagnostics);
     if (!parsed.file) return ExitCode::kBadUsage;
     NewFiles files;

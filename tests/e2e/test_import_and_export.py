@@ -58,6 +58,21 @@ PersistentKeepalive = 25
     check("everybody can read it" in result.stdout, "warns of a file that is open to all")
     check(not out.exists(), "a failed import has left a directory behind")
 
+    # OpenVPN's: named as such with its line, what has a place here is said, the keys are not, and nothing is written.
+    profile = b.directory / "office.conf"
+    profile.write_text(f"client\r\nremote vpn.example.org 1194\r\nredirect-gateway def1\r\n<key>\r\n{private}\r\n</key>\r\n")
+    result = b.run(lab.tunneld, "import", profile, "-o", out, check_exit=False)
+    check(result.returncode == 2, f"exit code of an OpenVPN profile: {result.returncode}")
+    for words in (
+        "office.conf:1:1: this is an OpenVPN profile ('client' in line 1, 'remote' in line 2, ",
+        "docs/from_openvpn.md",
+        "line 2: 'remote' becomes 'endpoints: [\"vpn.example.org:51820\"]'",
+        "line 3: 'redirect-gateway' becomes 'client.accept.default_route: true'",
+    ):
+        check(words in result.stdout, f"'{words}' is not said: {result.stdout}")
+    check(private not in result.stdout and "[Interface]" not in result.stdout, result.stdout)
+    check(not out.exists(), "the import of an OpenVPN profile has left a directory behind")
+
     output = b.run(lab.tunneld, "import", conf, "-o", out).stdout
     check("wg0.conf:6:10: warning: 'PostUp' is not supported" in output, f"names the hook: {output}")
     check("DNS" not in output, f"DNS is taken over: {output}")
