@@ -177,6 +177,11 @@ ExitCode refuse_because_up(const std::string& interface) {
   return ExitCode::kRuntimeFailure;
 }
 
+ExitCode undo_set_aside(const std::string& name, Cleanup what) {
+  const auto lock = InterfaceLock::take(name);
+  return lock ? undo_journal(name, what) : refuse_because_up(name);
+}
+
 ExitCode clean_up_one(const std::string& interface, Cleanup what) {
   return reporting([&] {
     become_owner_of_run_directory();
@@ -187,8 +192,13 @@ ExitCode clean_up_one(const std::string& interface, Cleanup what) {
       return ExitCode::kFine;
     }
     const auto lock = InterfaceLock::take(interface);
-    if (!lock) return refuse_because_up(interface);
-    return undo_journal(interface, what);
+    // The daemon that has the interface may be in another network namespace, where it has found the journal of ours.
+    const std::string aside = Journal::set_aside_for_this_namespace(interface);
+    if (aside.empty()) return lock ? undo_journal(interface, what) : refuse_because_up(interface);
+    const ExitCode undone = undo_set_aside(aside, what);
+    const bool is_more_left = lock && Journal::exists(interface);
+    const ExitCode rest = is_more_left ? undo_journal(interface, what) : ExitCode::kFine;
+    return undone == ExitCode::kFine ? rest : undone;
   });
 }
 

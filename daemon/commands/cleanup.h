@@ -13,7 +13,8 @@ enum class Cleanup : std::uint8_t {
   kAllButKillSwitch,  ///< the kill switch stays as the killed run has left it
 };
 
-/// Undoes the journal of `interface`, or all journals if it is empty, unless a live daemon owns them. With
+/// Undoes the journal of `interface`, with what was set aside for this network namespace, or all journals if it is
+/// empty, unless a live daemon owns them. With
 /// all journals, and if no tunneld runs in this network namespace, it also removes routes and rules that
 /// carry our protocol number but are in no journal. Reports to standard output what it did, to standard error
 /// what failed.

@@ -64,9 +64,12 @@ std::optional<JournalOwner> owner_of(const std::filesystem::path& path) {
 }
 
 /// `network_namespace`: like "net:[4026531840]".
-std::filesystem::path path_aside(const std::string& interface, std::string network_namespace) {
+std::string name_aside(const std::string& interface, std::string network_namespace) {
   std::erase_if(network_namespace, [](char c) { return c < '0' || c > '9'; });
-  return journal_path(interface + "@" + network_namespace);
+  return interface + "@" + network_namespace;
+}
+std::filesystem::path path_aside(const std::string& interface, const std::string& network_namespace) {
+  return journal_path(name_aside(interface, network_namespace));
 }
 
 /// Whether the changes of `owner` still exist and may be undone here. Throws JournalError.
@@ -130,6 +133,11 @@ void Journal::set_aside_of_other_namespaces(const std::string& interface) {
   }
   const std::filesystem::path own = path_aside(interface, self.network_namespace);
   if (std::filesystem::exists(own) && !std::filesystem::exists(path)) std::filesystem::rename(own, path);
+}
+
+std::string Journal::set_aside_for_this_namespace(const std::string& interface) {
+  std::string name = name_aside(interface, JournalOwner::self().network_namespace);
+  return exists(name) ? name : std::string();
 }
 
 bool Journal::exists(const std::string& interface) {

@@ -49,6 +49,9 @@ class Journal {
   /// IF@NAMESPACE.journal, which `tunneld cleanup` and the next start in that namespace find. Precondition: the
   /// interface's lock is held. Throws std::system_error.
   static void set_aside_of_other_namespaces(const std::string& interface);
+  /// IF@NAMESPACE, for `tunneld cleanup IF`: the name under which the constructor opens what was set aside for this
+  /// network namespace; empty if nothing was.
+  [[nodiscard]] static std::string set_aside_for_this_namespace(const std::string& interface);
 
   /// Ordered by id, which is the order in which they were made.
   [[nodiscard]] const std::map<std::uint64_t, HostChange>& pending() const { return pending_; }

@@ -17,7 +17,7 @@ def run(lab):
     config = {host: full_tunnel(lab, host, lab.host(f"far-of-{host.name}")) for host in (first, second)}
     before = {host: host.state() for host in (first, second)}
 
-    for end in ("cleanup", "start"):
+    for end in ("cleanup", "cleanup tun0", "start"):
         lab.start(first, config[first]).stop(signal.SIGKILL, expect=-signal.SIGKILL)
         left = first.ip("rule")
         check("lookup 51820" in left, f"nothing is left to be undone: {left}")
@@ -26,8 +26,8 @@ def run(lab):
         daemon.stop()
         check(first.ip("rule") == left, "undone from another namespace")
         check("lookup 51820" not in second.ip("rule"), "the second run is not undone")
-        if end == "cleanup":
-            said = first.run(lab.tunneld, "cleanup").stdout
+        if end != "start":
+            said = first.run(lab.tunneld, *end.split()).stdout
             check("undone" in said, said)
         else:
             lab.start(first, config[first]).stop()

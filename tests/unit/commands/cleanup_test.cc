@@ -2,16 +2,19 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/prctl.h>
 
 #include "daemon/host/host_changes.h"
 #include "daemon/host/interface_lock.h"
+#include "daemon/host/journal_owner.h"
 #include "tests/unit/commands/every_change.h"
 #include "tests/unit/host/kept_device_fixture.h"
 
 namespace tunneld::daemon {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -46,6 +49,56 @@ TEST_F(CleanupTest, UndoesWhatAKilledRunLeft) {
     EXPECT_THAT(said_, HasSubstr("kept: 14 changes undone"));
     EXPECT_EQ(host_state(), before);
   }
+}
+
+/// What a killed run has changed here, after a start in another network namespace has found its journal.
+class CleanupOfWhatWasSetAside : public CleanupTest {
+ protected:
+  void SetUp() override {
+    CleanupTest::SetUp();
+    if (IsSkipped()) return;
+    before_ = host_state();
+    be_killed_while_up();
+    std::string here = JournalOwner::self().network_namespace;
+    std::erase_if(here, [](char c) { return c < '0' || c > '9'; });
+    aside_ = "kept@" + here;
+    std::filesystem::rename(directory_.path() / "kept.journal", directory_.path() / (aside_ + ".journal"));
+  }
+  std::string before_;
+  std::string aside_;
+};
+
+TEST_F(CleanupOfWhatWasSetAside, FindsItByTheInterface) {
+  EXPECT_EQ(clean("other"), ExitCode::kFine);
+  EXPECT_THAT(said_, HasSubstr("other: 0 changes undone"));
+  EXPECT_EQ(clean("kept"), ExitCode::kFine);
+  EXPECT_THAT(said_, HasSubstr(aside_ + ": 14 changes undone"));
+  EXPECT_EQ(host_state(), before_);
+}
+
+TEST_F(CleanupOfWhatWasSetAside, FindsItWhileTheInterfaceIsUpElsewhere) {
+  const WaitingProcess daemon([] {
+    if (unshare(CLONE_NEWNET) != 0) _exit(1);
+    new auto(InterfaceLock::take("kept"));
+    new HostChanges("kept");
+  });
+  ASSERT_TRUE(daemon.is_ready());
+  EXPECT_EQ(clean("kept"), ExitCode::kFine);
+  EXPECT_THAT(said_, HasSubstr(aside_ + ": 14 changes undone"));
+  EXPECT_EQ(clean("kept"), ExitCode::kRuntimeFailure);
+  EXPECT_THAT(said_, HasSubstr("kept is up (process "));
+}
+
+TEST_F(CleanupOfWhatWasSetAside, UndoesALaterRunsChangesToo) {
+  ASSERT_EQ(in_killed_process([] {
+              new auto(InterfaceLock::take("kept"));
+              (new HostChanges("kept"))->make(AddressAdded{{"kept"}, prefix("10.8.1.1/24")});
+              return 0;
+            }),
+            0);
+  EXPECT_EQ(clean("kept"), ExitCode::kFine);
+  EXPECT_THAT(said_, AllOf(HasSubstr(aside_ + ": 14 changes undone"), HasSubstr("kept: 1 change undone")));
+  EXPECT_EQ(host_state(), before_);
 }
 
 TEST_F(CleanupTest, WithNothingToDoChangesNothingAndIsFine) {
