@@ -35,7 +35,8 @@ struct InitServerOptions {
   std::string internet;
 };
 
-/// `tunneld init server`: DIR/NAME.yaml, NAME.key and an empty folder for `tunneld client add`.
+/// `tunneld init server`: DIR/NAME.yaml, NAME.key and an empty folder for `tunneld client add`. Port, interface and
+/// networks are free on this host, in /etc/tunneld, in DIR and in the folders beside it.
 [[nodiscard]] ExitCode init_server(const InitServerOptions& options);
 /// `tunneld init client`: DIR/NAME.yaml and NAME.key, for a client whose key never leaves its host.
 [[nodiscard]] ExitCode init_client(const InitOptions& options);

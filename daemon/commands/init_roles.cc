@@ -244,7 +244,9 @@ ExitCode write_server(const InitServerOptions& options) {
   // Before the question.
   check_free_files(options.directory, options.name);
   const std::filesystem::path directory(options.directory);
-  const Taken taken = all_taken(options.directory);
+  Taken taken = all_taken(options.directory);
+  // Others that `init` has made here: nothing else knows them before their first start.
+  taken.add_neighbours(options.directory);
   const std::uint16_t port = free_port(taken);
   NewServer server{.name = options.name,
                    .interface = free_interface(taken, options.name),

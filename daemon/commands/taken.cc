@@ -9,6 +9,9 @@
 #include <sstream>
 #include <system_error>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "common/net/holder.h"
 #include "common/net/netlink.h"
 #include "config/names.h"
@@ -188,6 +191,25 @@ void Taken::add_directory(const std::string& directory, const std::string& own) 
     if (path.extension() != ".yaml" || std::filesystem::equivalent(path, own, unequal)) continue;
     const config::ParseResult parsed = config::parse_file(path.string());
     if (parsed.config) add(*parsed.config, path.string());
+  }
+}
+
+void Taken::add_neighbours(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path own = fs::weakly_canonical(fs::absolute(directory, error), error);
+  if (error || own == fs::weakly_canonical(kConfigDirectory, error)) return;
+  // "DIR/" has no name of its own.
+  const fs::path parent = own.has_filename() ? own.parent_path() : own.parent_path().parent_path();
+  std::size_t neighbours = 0;
+  for (const auto& entry :
+       fs::directory_iterator(parent, fs::directory_options::skip_permission_denied, error)) {
+    struct stat status {};
+    if (::lstat(entry.path().c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) continue;
+    const bool is_ours = status.st_uid == 0 || status.st_uid == ::geteuid();
+    if (!is_ours || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) continue;
+    if (++neighbours > kMostNeighbours) break;
+    if (entry.path() != own) add_directory(entry.path().string());
   }
 }
 

@@ -42,6 +42,10 @@ struct Taken {
   void add(const config::Config& config, const std::string& path);
   /// Every readable configuration in the directory, except the file `own`.
   void add_directory(const std::string& directory, const std::string& own = "");
+  /// The configurations in folders beside `directory` that nobody but root and this user can write; of the first
+  /// kMostNeighbours. Of /etc/tunneld, there are none.
+  void add_neighbours(const std::string& directory);
+  static constexpr std::size_t kMostNeighbours = 64;
   /// The kernel's interfaces, addresses, routes and UDP ports, and daemons' journals, except those of the running
   /// daemon of `own`. Prints to stderr what could not be looked up.
   void add_host(const config::InterfaceConfig* own = nullptr);

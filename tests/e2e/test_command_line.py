@@ -1,6 +1,7 @@
 """The commands: exit codes 0 to 3, formats of wg, and `check`, which needs no root and changes nothing."""
 import os
 import pty
+import re
 import shutil
 import subprocess
 
@@ -67,7 +68,19 @@ def run(lab):
         check(asking.wait(timeout=10) == 0, "init with an answer")
     os.close(main_end)
     office = (lab.directory / "asked/office.yaml").read_text()
-    check('endpoint: "198.18.0.1:51820"' in office and 'include: ["office.d/*.yaml"]' in office, office)
+    # Another port than that of the server in "silent", which is there to be started, too.
+    check('endpoint: "198.18.0.1:51821"' in office and 'include: ["office.d/*.yaml"]' in office, office)
+
+    # Servers in folders beside each other can run side by side: nothing is in two of them.
+    servers = []
+    (lab.directory / "beside").mkdir()
+    for directory in ("one", "two", "three"):
+        exits(0, "init", "server", "--dir", directory, "--endpoint", "198.18.0.1", cwd=lab.directory / "beside")
+        servers.append((lab.directory / "beside" / directory / "server.yaml").read_text())
+    for key in ("name", "listen_port", "pool", "addresses", "endpoint"):
+        values = [re.search(rf"^  {key}: (.*?)( +#|$)", text, re.M).group(1) for text in servers]
+        check(len(set(values)) == 3, f"{key} of three servers: {values}")
+    check('pool: ["10.8.0.0/24"' in servers[0], servers[0])
 
     # Names that are none of an interface, or none of a file.
     for name, interface in (("default", "tun0"), ("the.office.in.the.north", "tun0"), ("123", "123"), ("@home", "tun0")):

@@ -98,6 +98,29 @@ TEST(Taken, AFileIsNotInItsOwnWay) {
   EXPECT_TRUE(taken.ports.contains(51821));
 }
 
+TEST(Taken, IsWhatFoldersBesideHaveUnlessOthersCouldWriteThem) {
+  const config::TemporaryFiles files;
+  files.write("a/a.yaml",
+              tunnel_yaml("name: a, addresses: [10.8.0.1/24], listen_port: 51820", "10.20.0.0/16"));
+  files.write("open/open.yaml", tunnel_yaml("name: open, listen_port: 51821", "10.30.0.0/16"));
+  files.write("own/own.yaml", tunnel_yaml("name: own, listen_port: 51822", "10.40.0.0/16"));
+  ASSERT_EQ(::chmod(files.path("open").c_str(), 0777), 0);
+  std::filesystem::create_directory_symlink(files.path("open"), files.path("link"));
+  for (const char* directory : {"own", "own/", "new", "./own/../new"}) {
+    Taken taken;
+    taken.add_neighbours(files.path(directory));
+    EXPECT_EQ(taken.interfaces.contains("own"), !std::string(directory).starts_with("own")) << directory;
+    EXPECT_TRUE(taken.interfaces.contains("a")) << directory;
+    EXPECT_FALSE(taken.interfaces.contains("open")) << directory;
+    EXPECT_EQ(free_port(taken), 51821) << directory;
+    EXPECT_TRUE(taken.overlaps(prefix("10.8.0.0/24"))) << directory;
+  }
+  Taken taken;
+  taken.add_neighbours("/nonexistent/x");
+  taken.add_neighbours(kConfigDirectory);
+  EXPECT_TRUE(taken.interfaces.empty());
+}
+
 TEST(Taken, NamesPortsAndNetworksAreTheFirstThatAreFree) {
   Taken taken;
   EXPECT_EQ(free_interface(taken, "office"), "office");
