@@ -88,7 +88,9 @@ void check_tun(const Config& config, Diagnostics& diagnostics) {
                       "set 'type: tap' in 'interface', or remove it");
   };
   if (config.interface.mac_address) only_tap(config.interface.mac_address->at, "mac_address");
-  if (config.interface.bridge) only_tap(config.interface.bridge->name.at, "bridge");
+  // Without a name it has no place, and its name is asked for already.
+  if (config.interface.bridge && config.interface.bridge->name.at.file)
+    only_tap(config.interface.bridge->name.at, "bridge");
   for (const PeerConfig& peer : config.peers) {
     if (!peer.mac_addresses.empty()) only_tap(peer.mac_addresses.front().at, "mac_addresses");
   }

@@ -5,9 +5,15 @@ import os
 from harness import check, sh, wait_for
 
 SYSTEMCTL = """#!/bin/bash
-# "systemctl enable --now tunneld@NAME": what the unit does.
-[ "$1 $2" = "enable --now" ] || exit 2
-name=${3#tunneld@}
+# "systemctl enable --now tunneld@NAME" and so on: what the units do.
+name=${3#*@}
+case "$*" in
+  "enable --now wg-quick@"*) exec wg-quick up "$name" ;;
+  "disable --now wg-quick@"*) exec wg-quick down "$name" ;;
+  "disable --now tunneld@"*) exec tunneld down --config "/etc/tunneld/$name.yaml" ;;
+  "enable --now tunneld@"*) ;;
+  *) exit 2 ;;
+esac
 setsid tunneld --config "/etc/tunneld/$name.yaml" >"$LOGS/$name.txt" 2>&1 </dev/null &
 # Then the time that it takes to type the next command.
 for _ in {1..100}; do tunneld status --config "/etc/tunneld/$name.yaml" >/dev/null 2>&1 && sleep 2 && exit 0; sleep 0.1; done

@@ -120,6 +120,8 @@ const Broken kBroken[] = {
      "'br/0' cannot be an interface's name"},
     {"bridge_without_a_name",
      "interface: { name: tap0, private_key_file: a.key, type: tap, bridge: ^{ create: true } }\n", "name"},
+    {"bridge_of_a_tun_without_a_name",
+     "interface: { name: tun0, private_key_file: a.key, bridge: ^{ create: true } }\n", "'name' is missing"},
     {"bridge_members_of_somebody_elses",
      "interface:\n  { name: tap0, private_key_file: a.key, type: tap, bridge: { name: br0, members: ^[eth1] "
      "} }\n",
