@@ -4,8 +4,10 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <fcntl.h>
@@ -28,6 +30,9 @@ using namespace std::chrono_literals;
 constexpr std::size_t kLargest = 1U << 20;
 /// The number of tries if the file changes while it is edited.
 constexpr int kEdits = 5;
+/// For a program that is writing the file in place. Most do so within a millisecond; one that keeps the file open
+/// must not stop us.
+constexpr auto kWriterPatience = 1000ms;
 /// Other tunnelds hold the lock for some milliseconds only.
 constexpr auto kLockPatience = 1000ms;
 /// It cannot be an interface's file: those end in .lock, .journal or .sock.
@@ -70,8 +75,42 @@ enum class Replaced : std::uint8_t {
   kChanged,  ///< the file differs from `expected` and was left alone
 };
 
-/// The text that the file must still have; nullopt: no file.
-using Expected = std::optional<std::string>;
+/// Whether a program has the file open for writing. Between its open() and its write(), the file is empty: a text
+/// of ours in that moment would be lost, or the other's. The kernel grants a lease for reading only if nobody
+/// writes (fcntl(2), F_SETLEASE). It grants none to those who do not own the file, who are told "no".
+bool is_being_written(const std::filesystem::path& path) {
+  const net::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!file.is_open()) return false;
+  // Whoever opens it before the lease is gone again would send us SIGIO, which ends a process.
+  if (::fcntl(file.get(), F_SETSIG, SIGURG) != 0) return false;
+  if (::fcntl(file.get(), F_SETLEASE, F_RDLCK) != 0) return errno == EAGAIN;
+  ::fcntl(file.get(), F_SETLEASE, F_UNLCK);
+  return false;
+}
+
+/// Whether programs that write the file are waited for.
+enum class Writers : std::uint8_t { kAwaited, kIgnored };
+
+/// Returns when nobody is writing the file. kIgnored: somebody still is.
+Writers await_writers(const std::filesystem::path& path) {
+  const auto end = std::chrono::steady_clock::now() + kWriterPatience;
+  while (is_being_written(path)) {
+    if (std::chrono::steady_clock::now() >= end) return Writers::kIgnored;
+    std::this_thread::sleep_for(1ms);
+  }
+  return Writers::kAwaited;
+}
+
+/// The state that an edit was made for.
+struct Expected {
+  std::optional<std::string> text;  ///< nullopt: no file
+  Writers writers;
+
+  [[nodiscard]] bool holds(const std::filesystem::path& path) const {
+    // In this order: who opens the file after the first question is seen by the second one.
+    return (writers == Writers::kIgnored || !is_being_written(path)) && read_resolv_conf(path) == text;
+  }
+};
 
 Replaced replace(const std::filesystem::path& path, const std::string& text, const Expected& expected,
                  Kept kept) {
@@ -88,7 +127,7 @@ Replaced replace(const std::filesystem::path& path, const std::string& text, con
     if (::fchmod(file.get(), mode) != 0) fail(errno, hidden);
     write_whole_file(file.get(), text, hidden);
     // As late as possible, because writing to a disk takes time.
-    if (read_resolv_conf(path) != expected) {
+    if (!expected.holds(path)) {
       ::unlink(hidden.c_str());
       return Replaced::kChanged;
     }
@@ -107,14 +146,14 @@ bool write_real(const std::filesystem::path& real, const std::string& text, cons
                 Kept kept) {
   const Replaced replaced = is_mounted_upon(real) ? Replaced::kNo : replace(real, text, expected, kept);
   if (replaced != Replaced::kNo) return replaced == Replaced::kYes;
-  if (read_resolv_conf(real) != expected) return false;
+  if (!expected.holds(real)) return false;
   write_in_place(real, text);
   return true;
 }
 
 /// As write_real(). A file that cannot be removed (a mount, a service's sandbox) is emptied.
 bool remove_real(const std::filesystem::path& real, const Expected& expected) {
-  if (read_resolv_conf(real) != expected) return false;
+  if (!expected.holds(real)) return false;
   if (::unlink(real.c_str()) != 0 && errno != ENOENT) write_in_place(real, "");
   return true;
 }
@@ -206,8 +245,9 @@ void edit_resolv_conf(const std::string& path, const ResolvConfEdit& edit, Empti
   const Kept kept = lock ? Kept::kAway : Kept::kNot;
   if (lock) remove_half_written(real);
   for (int i = 0; i < kEdits; ++i) {
-    const std::optional<std::string> present = read_resolv_conf(real);
-    const std::optional<std::string> text = edit(present);
+    const Writers writers = await_writers(real);
+    const Expected present{.text = read_resolv_conf(real), .writers = writers};
+    const std::optional<std::string> text = edit(present.text);
     if (!text) return;
     const bool goes = text->empty() && emptied == Emptied::kGoes;
     if (goes ? remove_real(real, present) : write_real(real, *text, present, kept)) return;

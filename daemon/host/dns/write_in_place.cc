@@ -134,6 +134,10 @@ void write_over(int fd, const std::string& text, std::size_t old_size, const std
   }
   // On disk before it is truncated: otherwise a power failure could leave the beginning of the old text.
   if (::fdatasync(fd) != 0) fail(errno, path);
+  struct stat now {};
+  if (::fstat(fd, &now) != 0) fail(errno, path);
+  // A disk takes its time, in which others may have written another text: it would be cut to the length of ours.
+  if (now.st_size != static_cast<off_t>(whole.size())) return;
   if (::ftruncate(fd, static_cast<off_t>(text.size())) != 0) fail(errno, path);
   if (::fsync(fd) != 0) fail(errno, path);
 }

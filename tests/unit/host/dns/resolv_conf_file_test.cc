@@ -17,8 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/net/file_descriptor.h"
 #include "tests/unit/host/own_run.h"
 #include "tests/unit/host/run_directory_fixture.h"
+#include "tests/unit/net/asleep.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -116,6 +118,66 @@ TEST_F(ResolvConfFileTest, WhatAnotherProgramWritesDuringAnEditIsNotLost) {
                                 }),
                std::system_error);
   EXPECT_THAT(names(), ::testing::ElementsAre("resolv.conf"));
+}
+
+/// As `echo theirs > file` does, which empties the file first: until write(), it has no text.
+class MiddleOfAWrite {
+ public:
+  explicit MiddleOfAWrite(const std::string& path)
+      : file_(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC)) {}
+  void end() {
+    EXPECT_EQ(::write(file_.get(), "theirs\n", 7), 7);
+    file_ = net::FileDescriptor();
+  }
+
+ private:
+  net::FileDescriptor file_;
+};
+
+TEST_F(ResolvConfFileTest, AProgramInTheMiddleOfAWriteIsWaitedFor) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: a mount";
+  for (const bool is_mounted : {false, true}) {
+    write_file(path(), "old\n");
+    if (is_mounted) ASSERT_EQ(mount(path().c_str(), path().c_str(), nullptr, MS_BIND, nullptr), 0);
+    MiddleOfAWrite other(path());
+    std::thread writer([&other, editor = ::gettid()] {
+      net::wait_until_asleep(editor);
+      other.end();
+    });
+    edit_resolv_conf(path(), [](const auto& present) {
+      return present->starts_with("ours\n") ? std::nullopt : std::optional("ours\n" + *present);
+    });
+    writer.join();
+    EXPECT_EQ(read_file(path()), "ours\ntheirs\n") << (is_mounted ? "in place" : "replaced");
+    if (is_mounted) umount2(path().c_str(), MNT_DETACH);
+  }
+}
+
+TEST_F(ResolvConfFileTest, AProgramThatOpensItDuringAnEditIsWaitedForToo) {
+  write_file(path(), "");
+  std::optional<MiddleOfAWrite> other;
+  std::thread writer;
+  int edits = 0;
+  edit_resolv_conf(path(), [&](const auto& present) {
+    // The first is a look without the lock. Neither shows in the text that the file is open by now.
+    if (++edits == 2) {
+      other.emplace(path());
+      writer = std::thread([&other, editor = ::gettid()] {
+        net::wait_until_asleep(editor);
+        other->end();
+      });
+    }
+    return std::optional("ours\n" + *present);
+  });
+  writer.join();
+  EXPECT_EQ(read_file(path()), "ours\ntheirs\n");
+}
+
+TEST_F(ResolvConfFileTest, AProgramThatKeepsTheFileOpenKeepsNobodyFromWriting) {
+  write_file(path(), "");
+  const MiddleOfAWrite other(path());
+  write(path(), "ours\n");
+  EXPECT_EQ(read_file(path()), "ours\n");
 }
 
 // A file that has grown since it was read looks like one that a kill has left with zeros at its end.
