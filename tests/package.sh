@@ -109,6 +109,8 @@ expect 'the files are these' diff - <(inside dpkg-query -L tunneld | grep -vE '^
 /usr/lib/firewalld
 /usr/lib/firewalld/services
 /usr/lib/firewalld/services/tunneld.xml
+/usr/lib/firewalld/zones
+/usr/lib/firewalld/zones/tunneld.xml
 /usr/lib/systemd
 /usr/lib/systemd/network
 /usr/lib/systemd/network/80-tunneld.network
