@@ -272,6 +272,12 @@ void check_push(const Config& config, Diagnostics& diagnostics) {
   if (!config.server) return;
   const ServerConfig& server = config.server->value;
   check_pushed_default(server.push, server.forwarding, diagnostics);
+  // From one client to another, packets pass this host's kernel.
+  if (server.client_to_client && !server.forwarding.enabled && config.interface.type == DeviceType::kTun) {
+    diagnostics.warning(
+        config.server->at, "clients may reach each other, and tunneld does not have this host forward it",
+        "add 'forwarding: { enabled: true }', unless something else sets net.ipv4.ip_forward");
+  }
   for (const PeerConfig& peer : config.peers) check_pushed_default(peer.push, server.forwarding, diagnostics);
 }
 

@@ -151,7 +151,9 @@ std::string openvpn_option(const Words& words, bool is_pushed) {
   if (name == "server") return pool(network_v4(word(words, 1), word(words, 2)));
   if (name == "server-ipv6") return pool(network_v6(word(words, 1)));
   if (name == "port" || name == "lport") return port(word(words, 1));
-  if (name == "client-to-client") return option("server.client_to_client", "true");
+  if (name == "client-to-client")
+    return option("server.client_to_client", "true") + ", with " +
+           option("server.forwarding.enabled", "true");
   if (name == "keepalive") return keepalive(word(words, 1));
   return "";
 }

@@ -172,7 +172,7 @@ std::string server_yaml(const NewServer& server) {
        << "  private_key_file: " << config::yaml_scalar(server.name + ".key") << "\n"
        << "server:\n"
        << endpoint_yaml(server) << "  pool: [" << networks << "]     # addresses for clients\n"
-       << "  client_to_client: false     # whether clients reach each other\n"
+       << "  client_to_client: false     # whether clients reach each other; takes 'forwarding' as well\n"
        << push_yaml(server) << "\n"
        << "# One file for each client, by `tunneld client add`.\n"
        << "include: [" << config::yaml_scalar(server.folder + "/*.yaml") << "]\n";

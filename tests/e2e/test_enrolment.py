@@ -119,7 +119,8 @@ def run(lab):
     # Clients do not reach each other unless the server says so.
     her = clients[0]["addresses"][0]
     check(not phone.reaches(her), "the phone reaches alice")
-    config.write_text(config.read_text().replace("client_to_client: false", "client_to_client: true"))
+    among = "client_to_client: true\n  forwarding: { enabled: true }"
+    config.write_text(config.read_text().replace("client_to_client: false", among))
     tunneld(server, "reload")
     check(phone.ping(her) == 3, "the phone does not reach alice although client_to_client is true")
 

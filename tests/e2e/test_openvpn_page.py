@@ -12,6 +12,8 @@ def run(lab):
     server, alice = (Machine(lab, name, "203.0.113.1 vpn.example.org") for name in ("server", "alice"))
     bob = lab.host("bob")
     lab.wire(server.host, "203.0.113.1/24", alice.host, "203.0.113.2/24")
+    # New network namespaces have this from the machine's first one.
+    server.host.run("sysctl", "-qw", "net.ipv4.ip_forward=0")
     # OpenVPN's side, with what step 4 has it push.
     lab.wire(server.host, "10.8.0.1/24", bob, "10.8.0.2/24", name_a="tun9")
     bob.ip("route", "add", "10.18.0.0/24", "via", "10.8.0.1")

@@ -115,7 +115,8 @@ TEST(OpenvpnProfile, OfAServerIsNamedWithWhatItBecomes) {
                   "line 7: 'push' becomes 'server.push.routes: [0.0.0.0/0, \"::/0\"]'",
                   "line 8: 'push' becomes 'server.push.dns.servers: [192.168.10.1]'",
                   "line 9: 'push' becomes 'server.push.dns.search: [corp.example]'",
-                  "line 11: 'client-to-client' becomes 'server.client_to_client: true'",
+                  "line 11: 'client-to-client' becomes 'server.client_to_client: true', with "
+                  "'server.forwarding.enabled: true'",
                   "line 12: 'keepalive' becomes 'server.push.keepalive: 10s'",
                   "line 13: 'route' becomes 'allowed_ips: [10.66.0.0/16]' of the peer"));
 }

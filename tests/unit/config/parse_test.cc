@@ -254,5 +254,19 @@ TEST_F(Parse, WarnsOfAPushedDefaultRouteThatCannotWork) {
   EXPECT_TRUE(warnings_.empty());
 }
 
+TEST_F(Parse, WarnsOfClientsThatReachEachOtherOnlyIfThisHostForwards) {
+  const auto with = [this](const std::string& server) {
+    parse("interface: { name: tun0, private_key_file: a.key }\npeers: [ { name: a, public_key: " +
+          key(kPublicA) + " } ]\nserver: { " + server + " }\n");
+  };
+  with("client_to_client: true");
+  ASSERT_EQ(warnings_.size(), 1U);
+  EXPECT_THAT(to_string(warnings_[0]), testing::HasSubstr("add 'forwarding: { enabled: true }'"));
+  with("client_to_client: true, forwarding: { enabled: true }");
+  EXPECT_TRUE(warnings_.empty());
+  with("client_to_client: false");
+  EXPECT_TRUE(warnings_.empty());
+}
+
 }  // namespace
 }  // namespace tunneld::config
