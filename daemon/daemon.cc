@@ -72,13 +72,14 @@ Daemon::Daemon(std::string config_path, config::Config configuration, config::Ke
       driver_(io_, tunnel_, plane_, sockets_, lane_sockets_,
               [this] { stop(ExitCode::kRuntimeFailure, "somebody deleted " + device_.name()); }),
       path_watch_(io_, tunnel_, driver_),
-      network_watch_(io_, device_.interface_index(),
+      network_watch_(io_, clock_, device_.interface_index(),
                      [this](const std::string& what) {
                        driver_.retry_lookups();
                        path_watch_.routes_changed(what);
                      }),
-      host_watch_(io_, host_, device_.name(), device_.interface_index()),
-      connected_(io_, config().interface.bridge ? config().interface.bridge->name.value : device_.name(),
+      host_watch_(io_, clock_, host_, device_.name(), device_.interface_index()),
+      connected_(io_, clock_,
+                 config().interface.bridge ? config().interface.bridge->name.value : device_.name(),
                  [this] { follow_connected_networks(); }),
       control_(io_, device_.name()) {
   obey_signals();

@@ -31,6 +31,7 @@
 #include "daemon/desired_state.h"
 #include "daemon/exit_code.h"
 #include "daemon/handover.h"
+#include "daemon/host/alarm_clock.h"
 #include "daemon/host/bridge_guard.h"
 #include "daemon/host/connected_networks.h"
 #include "daemon/host/host_changes.h"
@@ -180,6 +181,7 @@ class Daemon {
   std::unique_ptr<ServerPushEdge> server_;           ///< on a server only
   std::unique_ptr<ClientPushEdge> client_;           ///< on a client only
   PathWatch path_watch_;
+  LoopClock clock_{io_};
   NetworkWatch network_watch_;
   HostWatch host_watch_;
   std::unique_ptr<HostStations> stations_;  ///< at a tap only

@@ -83,12 +83,13 @@ std::vector<net::IpPrefix> connected_networks(net::Netlink& netlink, const std::
   return connected_networks(routes, net::interface_index(own_name).value_or(0));
 }
 
-ConnectedNetworks::ConnectedNetworks(boost::asio::io_context& io, std::string own_name,
+ConnectedNetworks::ConnectedNetworks(boost::asio::io_context& io, AlarmClock& clock, std::string own_name,
                                      std::function<void()> on_change)
     : own_name_(std::move(own_name)),
       on_change_(std::move(on_change)),
       notices_(io, net::duplicate(monitor_.fd())),
-      pause_(io),
+      clock_(clock),
+      pause_(clock.alarm()),
       networks_(connected_networks(netlink_, own_name_)) {
   wait_for_notices();
 }
@@ -100,10 +101,9 @@ void ConnectedNetworks::wait_for_notices() {
                         events_.clear();
                         monitor_.read(events_);
                         if (std::ranges::any_of(events_, may_matter) && !std::exchange(is_waiting_, true)) {
-                          pause_.expires_after(kNoticesSettle);
-                          pause_.async_wait([this](const boost::system::error_code& stopped) {
+                          pause_->set(clock_.now() + kNoticesSettle, [this] {
                             is_waiting_ = false;
-                            if (!stopped) look_again();
+                            look_again();
                           });
                         }
                         wait_for_notices();

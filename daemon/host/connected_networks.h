@@ -11,15 +11,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "common/net/netlink.h"
 #include "common/net/netlink_monitor.h"
+#include "daemon/host/alarm_clock.h"
 
 namespace tunneld::daemon {
 
@@ -40,7 +41,8 @@ class ConnectedNetworks {
  public:
   /// `own_name`: the interface of the tunnel's own networks. `on_change` is called shortly after the networks
   /// have changed. Throws std::system_error, net::NetlinkError.
-  ConnectedNetworks(boost::asio::io_context& io, std::string own_name, std::function<void()> on_change);
+  ConnectedNetworks(boost::asio::io_context& io, AlarmClock& clock, std::string own_name,
+                    std::function<void()> on_change);
   ConnectedNetworks(const ConnectedNetworks&) = delete;
   ConnectedNetworks& operator=(const ConnectedNetworks&) = delete;
 
@@ -55,7 +57,8 @@ class ConnectedNetworks {
   net::NetlinkMonitor monitor_;
   net::Netlink netlink_;
   boost::asio::posix::stream_descriptor notices_;
-  boost::asio::steady_timer pause_;
+  AlarmClock& clock_;
+  const std::unique_ptr<Alarm> pause_;
   bool is_waiting_ = false;
   std::vector<net::NetworkEvent> events_;
   std::vector<net::IpPrefix> networks_;

@@ -67,18 +67,19 @@ std::string listed(const std::vector<std::string>& things) {
 
 }  // namespace
 
-HostWatch::HostWatch(boost::asio::io_context& io, HostChanges& host, const std::string& interface,
-                     std::uint32_t own_index)
-    : host_(host),
+HostWatch::HostWatch(boost::asio::io_context& io, AlarmClock& clock, HostChanges& host,
+                     const std::string& interface, std::uint32_t own_index)
+    : clock_(clock),
+      host_(host),
       table_(nft_table_name(interface)),
       indices_{own_index},
       network_notices_(io, net::duplicate(network_.fd())),
       nft_notices_(io),
-      quiet_(io),
-      pause_(io),
+      quiet_(clock.alarm()),
+      pause_(clock.alarm()),
       names_notices_(io),
-      names_burst_(io),
-      names_pause_(io) {
+      names_burst_(clock.alarm()),
+      names_pause_(clock.alarm()) {
   wait_for_network();
   if (nft_.fd() < 0) return;
   nft_notices_.assign(net::duplicate(nft_.fd()));
@@ -139,12 +140,9 @@ void HostWatch::wait_for_nft() {
 
 void HostWatch::compare_after(Urgency urgency) {
   if (urgency == Urgency::kNone) return;
-  const Instant now = net::boot_now();
   if (urgency == Urgency::kNow) at_once_ = true;
-  const Instant at = burst_.add(now);
-  quiet_.expires_after(at_once_ ? Duration::zero() : at - now);
-  quiet_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+  const Instant at = burst_.add(clock_.now());
+  quiet_->set(at_once_ ? clock_.now() : at, [this] {
     burst_.end();
     at_once_ = false;
     compare();
@@ -152,14 +150,14 @@ void HostWatch::compare_after(Urgency urgency) {
 }
 
 void HostWatch::compare() {
-  pause_.cancel();
+  pause_->cancel();
   const auto again = try_repair(HostChanges::Part::kKernel);
   by_.clear();
-  look_again(pause_, again, &HostWatch::compare);
+  look_again(*pause_, again, &HostWatch::compare);
 }
 
 std::optional<Instant> HostWatch::repair(HostChanges::Part part, HostChanges::Pauses pauses) {
-  const HostChanges::Repair repair = host_.repair(net::boot_now(), pauses, part);
+  const HostChanges::Repair repair = host_.repair(clock_.now(), pauses, part);
   tell(repair, part == HostChanges::Part::kNames ? repair.by : by_, part);
   return repair.again;
 }
@@ -173,17 +171,12 @@ std::optional<Instant> HostWatch::try_repair(HostChanges::Part part) {
   } catch (const std::exception& error) {
     if (std::exchange(last, error.what()) != error.what())
       log::warn("cannot compare this host with what tunneld has set up: {}", error.what());
-    return net::boot_now() + HostChanges::kRepairPause;
+    return clock_.now() + HostChanges::kRepairPause;
   }
 }
 
-void HostWatch::look_again(boost::asio::steady_timer& pause, const std::optional<Instant>& at,
-                           void (HostWatch::*look)()) {
-  if (!at) return;
-  pause.expires_after(std::max(Duration::zero(), *at - net::boot_now()));
-  pause.async_wait([this, look](const boost::system::error_code& error) {
-    if (!error) (this->*look)();
-  });
+void HostWatch::look_again(Alarm& pause, const std::optional<Instant>& at, void (HostWatch::*look)()) {
+  if (at) pause.set(*at, [this, look] { (this->*look)(); });
 }
 
 bool HostWatch::has_names() noexcept {
@@ -199,8 +192,8 @@ bool HostWatch::has_names() noexcept {
 void HostWatch::follow_names() {
   if (has_names()) return compare_names_after(kQuiet);
   names_notices_.close();
-  names_burst_.cancel();
-  names_pause_.cancel();
+  names_burst_->cancel();
+  names_pause_->cancel();
   names_.reset();
 }
 
@@ -244,28 +237,24 @@ void HostWatch::wait_for_names() {
 }
 
 void HostWatch::compare_names_after(Duration rest) {
-  names_burst_.expires_after(rest);
-  names_burst_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) compare_names();
-  });
+  names_burst_->set(clock_.now() + rest, [this] { compare_names(); });
 }
 
 void HostWatch::compare_names() {
-  names_pause_.cancel();
+  names_pause_->cancel();
   if (!has_names()) return follow_names();
   // First, so that what happens after the comparison is noticed.
   const bool is_watched = watch_names();
   auto again = try_repair(HostChanges::Part::kNames);
-  if (!is_watched)
-    again = std::min(net::boot_now() + HostChanges::kRepairPause, again.value_or(Instant::max()));
-  look_again(names_pause_, again, &HostWatch::compare_names);
+  if (!is_watched) again = std::min(clock_.now() + HostChanges::kRepairPause, again.value_or(Instant::max()));
+  look_again(*names_pause_, again, &HostWatch::compare_names);
 }
 
 std::string HostWatch::repair_now() {
   try {
-    look_again(pause_, repair(HostChanges::Part::kKernel, HostChanges::Pauses::kIgnored),
+    look_again(*pause_, repair(HostChanges::Part::kKernel, HostChanges::Pauses::kIgnored),
                &HostWatch::compare);
-    look_again(names_pause_, repair(HostChanges::Part::kNames, HostChanges::Pauses::kIgnored),
+    look_again(*names_pause_, repair(HostChanges::Part::kNames, HostChanges::Pauses::kIgnored),
                &HostWatch::compare_names);
     std::vector<std::string> missing;
     for (const HostChanges::Lack& lack : host_.lacks()) missing.push_back(lack.in_words());

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -21,12 +22,12 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "common/burst.h"
 #include "common/clock.h"
 #include "common/net/netlink_monitor.h"
 #include "common/net/nft_watch.h"
+#include "daemon/host/alarm_clock.h"
 #include "daemon/host/dns/resolv_conf_watch.h"
 #include "daemon/host/host_changes.h"
 
@@ -34,8 +35,8 @@ namespace tunneld::daemon {
 
 class HostWatch {
  public:
-  /// `host` outlives it. `own_index`: our device. Throws std::system_error.
-  HostWatch(boost::asio::io_context& io, HostChanges& host, const std::string& interface,
+  /// `clock` and `host` outlive it. `own_index`: our device. Throws std::system_error.
+  HostWatch(boost::asio::io_context& io, AlarmClock& clock, HostChanges& host, const std::string& interface,
             std::uint32_t own_index);
   HostWatch(const HostWatch&) = delete;
   HostWatch& operator=(const HostWatch&) = delete;
@@ -80,12 +81,12 @@ class HostWatch {
   std::optional<Instant> repair(HostChanges::Part part, HostChanges::Pauses pauses);
   /// The same, and never throws: a failure is logged once.
   std::optional<Instant> try_repair(HostChanges::Part part);
-  void look_again(boost::asio::steady_timer& pause, const std::optional<Instant>& at,
-                  void (HostWatch::*look)());
+  void look_again(Alarm& pause, const std::optional<Instant>& at, void (HostWatch::*look)());
   /// Logs the result, and which program has made the repair necessary.
   void tell(const HostChanges::Repair& repair, const std::string& by, HostChanges::Part part);
   static void tell_out_of_reach(const std::vector<HostChanges::Lack>& lacks, const std::string& by);
 
+  AlarmClock& clock_;
   HostChanges& host_;
   const std::string table_;
   std::set<std::uint32_t> indices_;
@@ -93,12 +94,12 @@ class HostWatch {
   net::NftMonitor nft_;
   boost::asio::posix::stream_descriptor network_notices_;
   boost::asio::posix::stream_descriptor nft_notices_;  ///< not open where there is nothing to watch
-  boost::asio::steady_timer quiet_;
-  boost::asio::steady_timer pause_;
+  const std::unique_ptr<Alarm> quiet_;
+  const std::unique_ptr<Alarm> pause_;
   std::optional<ResolvConfWatch> names_;
   boost::asio::posix::stream_descriptor names_notices_;  ///< not open where there is nothing to watch
-  boost::asio::steady_timer names_burst_;
-  boost::asio::steady_timer names_pause_;
+  const std::unique_ptr<Alarm> names_burst_;
+  const std::unique_ptr<Alarm> names_pause_;
   std::vector<net::NetworkEvent> events_;
   Burst burst_{std::chrono::milliseconds(10), std::chrono::milliseconds(100)};
   bool at_once_ = false;

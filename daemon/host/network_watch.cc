@@ -35,16 +35,17 @@ void arm_for_ever(int fd) {
 
 }  // namespace
 
-NetworkWatch::NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
+NetworkWatch::NetworkWatch(boost::asio::io_context& io, AlarmClock& clock, std::uint32_t own_index,
                            std::function<void(const std::string&)> on_change, std::function<Duration()> slept)
     : own_index_(own_index),
       on_change_(std::move(on_change)),
       notices_(io, net::duplicate(monitor_.fd())),
-      clock_(io, make_clock_timer()),
-      pause_(io),
+      wall_clock_(io, make_clock_timer()),
+      clock_(clock),
+      pause_(clock.alarm()),
       slept_(std::move(slept)),
       slept_before_(slept_()) {
-  arm_for_ever(clock_.native_handle());
+  arm_for_ever(wall_clock_.native_handle());
   wait_for_notices();
   wait_for_wake_up();
 }
@@ -117,29 +118,26 @@ void NetworkWatch::wait_for_notices() {
 }
 
 void NetworkWatch::wait_for_wake_up() {
-  clock_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                    [this](const boost::system::error_code& error) {
-                      if (error) return;
-                      std::uint64_t count = 0;
-                      [[maybe_unused]] const ssize_t got = read(clock_.native_handle(), &count, sizeof count);
-                      arm_for_ever(clock_.native_handle());
-                      // The timer also fires when somebody sets the clock.
-                      const Duration slept = slept_();
-                      if (slept - std::exchange(slept_before_, slept) >= kWorthCalledSleep) {
-                        has_slept_ = true;
-                        has_other_neighbours_ = true;
-                        happened("slept");
-                      }
-                      wait_for_wake_up();
-                    });
+  wall_clock_.async_wait(
+      boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
+        if (error) return;
+        std::uint64_t count = 0;
+        [[maybe_unused]] const ssize_t got = read(wall_clock_.native_handle(), &count, sizeof count);
+        arm_for_ever(wall_clock_.native_handle());
+        // The timer also fires when somebody sets the clock.
+        const Duration slept = slept_();
+        if (slept - std::exchange(slept_before_, slept) >= kWorthCalledSleep) {
+          has_slept_ = true;
+          has_other_neighbours_ = true;
+          happened("slept");
+        }
+        wait_for_wake_up();
+      });
 }
 
 void NetworkWatch::happened(const std::string& what) {
-  const Instant now = net::boot_now();
   what_ = what;
-  pause_.expires_after(burst_.add(now) - now);
-  pause_.async_wait([this](const boost::system::error_code& error) {
-    if (error) return;
+  pause_->set(burst_.add(clock_.now()), [this] {
     burst_.end();
     if (std::exchange(has_slept_, false) && on_sleep_) on_sleep_();
     on_change_(what_);

@@ -8,17 +8,18 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "common/burst.h"
 #include "common/clock.h"
 #include "common/net/netlink_monitor.h"
+#include "daemon/host/alarm_clock.h"
 
 namespace tunneld::daemon {
 
@@ -27,7 +28,7 @@ class NetworkWatch {
   /// `own_index`: our own device, whose changes are ours. `on_change` gets what happened, in a few words, for
   /// the log. `slept`: how long the host has been suspended since it booted; tests replace it. Throws
   /// std::system_error.
-  NetworkWatch(boost::asio::io_context& io, std::uint32_t own_index,
+  NetworkWatch(boost::asio::io_context& io, AlarmClock& clock, std::uint32_t own_index,
                std::function<void(const std::string&)> on_change,
                std::function<Duration()> slept = slept_so_far);
   /// Called at once after any event that may change where packets go: a link, a route, a rule.
@@ -62,8 +63,10 @@ class NetworkWatch {
   std::function<void()> on_neighbours_;
   net::NetlinkMonitor monitor_;
   boost::asio::posix::stream_descriptor notices_;
-  boost::asio::posix::stream_descriptor clock_;  ///< timerfd that the kernel cancels when the clock is set
-  boost::asio::steady_timer pause_;
+  boost::asio::posix::stream_descriptor
+      wall_clock_;  ///< timerfd that the kernel cancels when the clock is set
+  AlarmClock& clock_;
+  const std::unique_ptr<Alarm> pause_;
   std::vector<net::NetworkEvent> events_;
   std::function<Duration()> slept_;
   Duration slept_before_;

@@ -14,6 +14,7 @@
 #include "common/json.h"
 #include "daemon/host/host_watch.h"
 #include "tests/unit/host/kept_device_fixture.h"
+#include "tests/unit/host/set_clock.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -35,22 +36,22 @@ class HostStatusTest : public KeptDeviceTest {
     host_->become({NftTable{.name = "tunneld-kept", .rules = "chain unused {\n}\n"}, LinkUp{{"kept"}, 1420},
                    RouteAdded{{"kept"}, net::IpPrefix::parse("0.0.0.0/0").value(), 777},
                    RuleAdded{{.priority = 32700, .table = 777, .mark = 1, .invert = true}}});
-    watch_.emplace(io_, *host_, "kept", if_nametoindex("kept"));
-    io_.run_for(100ms);
+    watch_.emplace(io_, clock_, *host_, "kept", if_nametoindex("kept"));
+    SetClock::read_all(io_);
+    clock_.advance(100ms);
   }
   /// Until `words` stands in the status' last; false after 5 s.
   bool put_back(const char* words) {
-    for (int i = 0; i < 100; ++i) {
-      io_.run_for(50ms);
+    return clock_.advance_until(io_, 5s, [&] {
       const auto last = status().at("last");
-      if (!last.is_null() && last.at("what").get<std::string>().find(words) != std::string::npos) return true;
-    }
-    return false;
+      return !last.is_null() && last.at("what").get<std::string>().find(words) != std::string::npos;
+    });
   }
   Json status() { return host_status(*watch_); }
   static Json document(const Json& host) { return {{"host", host}}; }
 
   boost::asio::io_context io_;
+  SetClock clock_;
   std::optional<HostChanges> host_;
   std::optional<HostWatch> watch_;
 };
@@ -104,7 +105,8 @@ TEST_F(HostStatusTest, WhoHasTakenItAwayIsNamed) {
 
 TEST_F(HostStatusTest, ARouteThatWasReplacedInTheMainTableIsPutBackWhenItsPlaceIsFree) {
   host_->become({LinkUp{{"kept"}, 1420}, RouteAdded{{"kept"}, net::IpPrefix::parse("10.70.0.0/16").value()}});
-  io_.run_for(100ms);
+  SetClock::read_all(io_);
+  clock_.advance(100ms);
   net::shell("ip route replace 10.70.0.0/16 dev other; ip route del 10.70.0.0/16 dev other");
   EXPECT_TRUE(put_back("route 10.70.0.0/16"));
 }
@@ -112,7 +114,8 @@ TEST_F(HostStatusTest, ARouteThatWasReplacedInTheMainTableIsPutBackWhenItsPlaceI
 TEST_F(HostStatusTest, WhatIsOthersLeadsToNothing) {
   net::shell("ip rule add pref 32600 table 778; ip rule del pref 32600; ip route del 10.60.0.0/16");
   net::shell("nft add table inet other; nft delete table inet other; ip link set other down");
-  io_.run_for(200ms);
+  SetClock::read_all(io_);
+  clock_.advance(10s);
   EXPECT_EQ(status().at("put_back"), 0);
 }
 

@@ -8,7 +8,7 @@
 
 #include "tests/unit/addresses.h"
 #include "tests/unit/host/kept_device_fixture.h"
-#include "tests/unit/run_until.h"
+#include "tests/unit/host/set_clock.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -67,24 +67,26 @@ class ConnectedNetworksTest : public KeptDeviceTest {};
 
 TEST_F(ConnectedNetworksTest, AreFollowed) {
   boost::asio::io_context io;
+  SetClock clock;
   int changes = 0;
-  const ConnectedNetworks networks(io, "kept", [&changes] { ++changes; });
+  const ConnectedNetworks networks(io, clock, "kept", [&changes] { ++changes; });
   EXPECT_THAT(networks.now(), ElementsAre(prefix("10.50.0.0/24")));
   net::shell(
       "ip address add 10.8.0.1/24 dev kept; ip link set kept up; ip route add 10.61.0.0/16 via 10.50.0.2");
-  io.run_for(std::chrono::milliseconds(300));
+  SetClock::read_all(io);
+  clock.advance(std::chrono::seconds(10));
   EXPECT_EQ(changes, 0) << "neither our own nor routes that somebody sets";
   net::shell("ip address add 10.51.0.1/24 dev other; ip address add 10.52.0.1/24 dev other");
-  EXPECT_TRUE(run_until(io, [&] { return changes == 1; }));
+  EXPECT_TRUE(clock.advance_until(io, std::chrono::seconds(10), [&] { return changes == 1; }));
   EXPECT_THAT(networks.now(), Contains(prefix("10.51.0.0/24")));
   net::shell(
       "ip -6 route add 2001:db8:7::/48 via fe80::1 dev other proto ra;"
       "ip -6 route add 2001:db8:5::/64 dev other proto ra");
-  EXPECT_TRUE(run_until(io, [&] { return changes == 2; }));
+  EXPECT_TRUE(clock.advance_until(io, std::chrono::seconds(10), [&] { return changes == 2; }));
   EXPECT_THAT(networks.now(), Contains(prefix("2001:db8:5::/64")));
   EXPECT_THAT(networks.now(), Not(Contains(prefix("2001:db8:7::/48"))));
   net::shell("ip link set other down");
-  EXPECT_TRUE(run_until(io, [&] { return changes == 3; }));
+  EXPECT_TRUE(clock.advance_until(io, std::chrono::seconds(10), [&] { return changes == 3; }));
   EXPECT_THAT(networks.now(), Not(Contains(prefix("10.50.0.0/24"))));
 }
 
@@ -94,11 +96,12 @@ TEST_F(ConnectedNetworksTest, GoWithTheirLinkWhereNoRouteOfIpv6IsToldOf) {
       " net.ipv6.conf.end2.disable_ipv6=1 && ip link set end2 up &&"
       "ip link set bare up && ip address add 10.53.0.1/24 dev bare");
   boost::asio::io_context io;
+  SetClock clock;
   int changes = 0;
-  const ConnectedNetworks networks(io, "kept", [&changes] { ++changes; });
+  const ConnectedNetworks networks(io, clock, "kept", [&changes] { ++changes; });
   EXPECT_THAT(networks.now(), Contains(prefix("10.53.0.0/24")));
   net::shell("ip link del bare");
-  EXPECT_TRUE(run_until(io, [&] { return changes == 1; }));
+  EXPECT_TRUE(clock.advance_until(io, std::chrono::seconds(10), [&] { return changes == 1; }));
   EXPECT_THAT(networks.now(), Not(Contains(prefix("10.53.0.0/24"))));
 }
 

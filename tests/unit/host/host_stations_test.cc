@@ -7,6 +7,7 @@
 #include <net/if.h>
 
 #include "tests/unit/net/network_namespace.h"
+#include "tests/unit/run_until.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -66,8 +67,7 @@ TEST_F(HostStationsTest, AreFollowedWhenTheyChange) {
   const auto become = [&](Stations wanted) {
     std::ranges::sort(wanted);
     wanted.erase(std::ranges::unique(wanted).begin(), wanted.end());
-    for (int i = 0; i < 100 && told != wanted; ++i) io.run_for(std::chrono::milliseconds(20));
-    return told == wanted;
+    return run_until(io, [&] { return told == wanted; });
   };
   EXPECT_EQ(told, Stations{of("tap0")});
   net::shell("ip link set tap0 master br0 && ip link set port1 master br0");

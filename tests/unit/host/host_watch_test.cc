@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <optional>
 
 #include <gmock/gmock.h>
@@ -14,6 +13,7 @@
 #include "common/net/system_clock.h"
 #include "tests/unit/host/open_fault.h"
 #include "tests/unit/host/own_etc_fixture.h"
+#include "tests/unit/host/set_clock.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -27,7 +27,7 @@ class HostWatchTest : public OwnEtcTest {
     OwnEtcTest::SetUp();
     if (IsSkipped()) return;
     host_.emplace("kept");
-    watch_.emplace(io_, *host_, "kept", 0);
+    watch_.emplace(io_, clock_, *host_, "kept", 0);
   }
   void TearDown() override {
     watch_.reset();
@@ -35,15 +35,12 @@ class HostWatchTest : public OwnEtcTest {
   }
   /// Name servers of ours are asked.
   bool become_set() {
-    const auto end = std::chrono::steady_clock::now() + 60s;
-    while (read_file(kFile).find("nameserver 10.8.0.1\n") == std::string::npos) {
-      if (std::chrono::steady_clock::now() > end) return false;
-      io_.run_for(20ms);
-    }
-    return true;
+    return clock_.advance_until(
+        io_, 60s, [] { return read_file(kFile).find("nameserver 10.8.0.1\n") != std::string::npos; });
   }
 
   boost::asio::io_context io_;
+  SetClock clock_;
   std::optional<HostWatch> watch_;
 };
 
@@ -51,7 +48,7 @@ TEST_F(HostWatchTest, NameServersThatCouldNotBeSetAreTriedAgainByItself) {
   set_read_only(true);
   host_->become(plan());
   watch_->follow_names();
-  io_.run_for(50ms);
+  clock_.advance(50ms);
   set_read_only(false);
   EXPECT_TRUE(become_set());
 }
@@ -70,8 +67,7 @@ TEST_F(HostWatchTest, FilesThatCouldNotBeWatchedAreLookedAtAllTheSame) {
   host_->become(plan());
   copy_fault = EMFILE;
   watch_->follow_names();
-  const auto end = std::chrono::steady_clock::now() + 60s;
-  while (copies_refused == 0 && std::chrono::steady_clock::now() < end) io_.run_for(20ms);
+  clock_.advance(50ms);
   copy_fault = 0;
   ASSERT_GT(copies_refused, 0);
   replace(kOthers);
@@ -83,32 +79,22 @@ TEST_F(HostWatchTest, AProgramThatHangsHoldsUpNothingElseForLong) {
   install_resolvconf(kGoodResolvconf);
   host_->become(plan());
   watch_->follow_names();
-  io_.run_for(200ms);
+  clock_.advance(200ms);
   install_resolvconf("echo $1 >> /etc/hangs; sleep 1000");
   std::filesystem::remove("/run/resolvconf/interface/kept");
   Duration longest{};
-  Instant last = net::boot_now();
-  boost::asio::steady_timer tick(io_);
-  const std::function<void()> wait = [&] {
-    tick.expires_after(50ms);
-    tick.async_wait([&](const boost::system::error_code& error) {
-      if (error) return;
-      const Instant now = net::boot_now();
-      longest = std::max(longest, now - last);
-      last = now;
-      wait();
-    });
-  };
-  wait();
-  io_.run_for(8s);
-  longest = std::max(longest, net::boot_now() - last);
+  for (const Instant end = clock_.now() + 8s; clock_.now() < end;) {
+    const Instant before = net::boot_now();
+    SetClock::read_all(io_);
+    clock_.advance(50ms);
+    longest = std::max(longest, net::boot_now() - before);
+  }
   EXPECT_EQ(read_file("/etc/hangs"), "-a\n");
   // A handshake is repeated after 5 s (kRekeyTimeout).
   EXPECT_LT(longest, 4s);
   // And what the program has done by then counts.
   install_resolvconf(kGoodResolvconf);
   EXPECT_EQ(watch_->repair_now(), "");
-  tick.cancel();
   host_.reset();
   std::filesystem::remove_all("/run/resolvconf");
 }
