@@ -4,7 +4,7 @@
 # a root that mmdebstrap makes, and is reloaded and restarted there (tests/managers_booted.sh). Needs root, mmdebstrap,
 # systemd-nspawn and about 1 GB in TMPDIR.
 #
-#   sudo tests/managers.sh [--package FILE | --tunneld FILE] [--root TAR] [--only MANAGER] [bookworm|trixie]
+#   sudo tests/managers.sh [--package FILE | --tunneld FILE] [--root TAR] [--only MANAGER,...] [bookworm|trixie]
 #     --package  the package to install; without one, packaging/build.sh makes one
 #     --tunneld  a program of a build folder instead, where this machine has the same Debian as the root
 #     --root     the root as a tar file, which is made where there is none, to be used again
@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
     --package) package=$(realpath "$2") && shift ;;
     --tunneld) tunneld=$(realpath "$2") && shift ;;
     --root) tar=$(realpath "$2") && shift ;;
-    --only) managers=("$2") && shift ;;
+    --only) IFS=, read -ra managers <<<"$2" && shift ;;
     *) suite=$1 ;;
   esac
   shift
@@ -63,7 +63,7 @@ install_tunneld() {
     # shellcheck disable=SC2086 # One word for each package.
     inside apt-get install -q -y --no-install-recommends $libraries || return
     DESTDIR=$root cmake --install "$(dirname "$tunneld")" --prefix /usr || return
-    cp -r packaging/files/etc "$root/" && mkdir -p -m 700 "$root/etc/tunneld" && inside systemd-sysusers tunneld.conf
+    cp -r packaging/files/etc "$root/" && mkdir -m 700 "$root/etc/tunneld" && inside systemd-sysusers tunneld.conf
   fi
 }
 install_tunneld >"$work/log" 2>&1 || { tail -n 30 "$work/log" && echo 'tunneld cannot be installed' && exit 77; }

@@ -31,6 +31,10 @@ if [ ! -e "$results" ]; then
 fi
 nightly 'clang-tidy' tests/tidy.sh
 nightly 'Debian 13: build and unit tests' tests/debian13.sh
-nightly 'Package for Debian 12' tests/package.sh
+kept=$(mktemp -d)
+nightly 'Package for Debian 12' tests/package.sh --keep "$kept"
+managers() { tests/managers.sh --package "$(echo "$kept"/*.deb)"; }
+nightly 'Beside what manages a host, Debian 12' managers
+rm -r "$kept"
 nightly 'Package for Debian 13' tests/package.sh --once trixie
 exit $failed

@@ -9,13 +9,16 @@
 #include <memory>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -70,9 +73,50 @@ std::string report_on(const std::string& commands, unsigned flags) {
          (done ? nft_ctx_get_output_buffer(context) : nft_ctx_get_error_buffer(context)) + kEnd;
 }
 
-/// glibc gives main()'s arguments to constructors. Arguments: the parent's process number, flags.
+/// The library's, which it gives to nobody; -1: not found.
+int netlink_socket() {
+  for (int file = STDERR_FILENO + 1; file < 64; ++file) {
+    int protocol = 0;
+    socklen_t length = sizeof protocol;
+    sockaddr_nl address{};
+    socklen_t address_length = sizeof address;
+    if (::getsockopt(file, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == NETLINK_NETFILTER &&
+        ::getsockname(file, reinterpret_cast<sockaddr*>(&address), &address_length) == 0 &&
+        address.nl_family == AF_NETLINK)
+      return file;
+  }
+  return -1;
+}
+
+/// Room for one descriptor in a message.
+union Control {
+  cmsghdr header;
+  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
+};
+
+/// The end of a report, and with it the socket.
+void hand_over(int file, int to) {
+  char byte = kEnd;
+  iovec part{.iov_base = &byte, .iov_len = 1};
+  Control control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes.data();
+  message.msg_controllen = control.bytes.size();
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof file);
+  std::memcpy(CMSG_DATA(header), &file, sizeof file);
+  while (::sendmsg(to, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
+/// glibc gives main()'s arguments to constructors. Arguments: the parent's process number, flags, whether it
+/// wants the socket.
 [[gnu::constructor]] void be_the_child(int count, char** arguments, char** /*environment*/) {
-  if (count != 3 || std::strcmp(arguments[0], kChildName) != 0) return;
+  if (count != 4 || std::strcmp(arguments[0], kChildName) != 0) return;
   const auto number = [arguments](int i) {
     unsigned value = 0;
     std::from_chars(arguments[i], arguments[i] + std::strlen(arguments[i]), value);
@@ -81,7 +125,11 @@ std::string report_on(const std::string& commands, unsigned flags) {
   // What a dead daemon has begun must not take effect after the clean-up.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != static_cast<pid_t>(number(1))) ::_exit(1);
-  write_all(STDOUT_FILENO, report_on(read_all(STDIN_FILENO), number(2)));
+  std::string report = report_on(read_all(STDIN_FILENO), number(2));
+  const int socket = number(3) != 0 ? netlink_socket() : -1;
+  if (socket >= 0 && !report.empty()) report.pop_back();
+  write_all(STDOUT_FILENO, report);
+  if (socket >= 0) hand_over(socket, STDOUT_FILENO);
   ::_exit(0);
 }
 
@@ -133,11 +181,13 @@ class SpawnSettings {
 /// The child is killed at the latest when this is destroyed, and reaped.
 class Child {
  public:
-  Child(unsigned flags, int input, int output) {
+  Child(unsigned flags, NftSocket socket, int input, int output) {
     std::string name = kChildName;
     std::string parent = std::to_string(::getpid());
     std::string numbers = std::to_string(flags);
-    const std::array<char*, 4> arguments{name.data(), parent.data(), numbers.data(), nullptr};
+    std::string wants_socket = socket == NftSocket::kKept ? "1" : "0";
+    const std::array<char*, 5> arguments{name.data(), parent.data(), numbers.data(), wants_socket.data(),
+                                         nullptr};
     const SpawnSettings settings(input, output);
     const int error = ::posix_spawn(&pid_, "/proc/self/exe", settings.files(), settings.attributes(),
                                     arguments.data(), environ);
@@ -163,8 +213,28 @@ class Child {
   pid_t pid_ = 0;
 };
 
+/// As read(2); a descriptor that comes along goes into `socket`.
+ssize_t receive(int file, NftSocket kind, std::array<char, 65536>& part, FileDescriptor& socket) {
+  if (kind == NftSocket::kClosed) return ::read(file, part.data(), part.size());
+  iovec place{.iov_base = part.data(), .iov_len = part.size()};
+  Control control{};
+  msghdr message{};
+  message.msg_iov = &place;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes.data();
+  message.msg_controllen = control.bytes.size();
+  const ssize_t length = ::recvmsg(file, &message, MSG_CMSG_CLOEXEC);
+  const cmsghdr* header = length > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
+  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+    int received = -1;
+    std::memcpy(&received, CMSG_DATA(header), sizeof received);
+    socket = FileDescriptor(received);
+  }
+  return length;
+}
+
 /// Reads until the other end is closed or a report is complete. False: neither happened in time.
-bool collect(int pipe, Clock::time_point until, std::string& text) {
+bool collect(int pipe, NftSocket kind, Clock::time_point until, std::string& text, FileDescriptor& socket) {
   std::array<char, 65536> part{};
   while (!text.ends_with(kEnd)) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
@@ -173,7 +243,7 @@ bool collect(int pipe, Clock::time_point until, std::string& text) {
     if (ready < 0 && errno != EINTR) fail(errno, "poll");
     if (ready == 0) return false;
     if (ready < 0) continue;
-    const ssize_t length = ::read(pipe, part.data(), part.size());
+    const ssize_t length = receive(pipe, kind, part, socket);
     if (length < 0 && errno != EINTR) fail(errno, "read");
     if (length == 0) return true;
     if (length > 0) text.append(part.data(), static_cast<std::size_t>(length));
@@ -183,23 +253,31 @@ bool collect(int pipe, Clock::time_point until, std::string& text) {
 
 }  // namespace
 
-NftReport run_nft_process(const std::string& commands, unsigned flags, std::chrono::milliseconds patience) {
+NftReport run_nft_process(const std::string& commands, unsigned flags, std::chrono::milliseconds patience,
+                          NftSocket socket) {
   const auto until = Clock::now() + patience;
   std::array<int, 2> ends{-1, -1};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail(errno, "pipe2");
+  if (socket == NftSocket::kClosed) {
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail(errno, "pipe2");
+  } else if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    fail(errno, "socketpair");
+  }
   const FileDescriptor output(ends[0]);
   FileDescriptor theirs(ends[1]);
   const FileDescriptor input = input_with(commands);
-  Child child(flags, input.get(), theirs.get());
+  Child child(flags, socket, input.get(), theirs.get());
   theirs = FileDescriptor();
 
   std::string text;
-  const bool in_time = collect(output.get(), until, text);
+  FileDescriptor kept;
+  const bool in_time = collect(output.get(), socket, until, text, kept);
   const int status = child.end();
   const std::size_t begin = text.find(kBegin);
   if (begin != std::string::npos && text.size() >= begin + 3 && text.ends_with(kEnd)) {
-    return {.end = text[begin + 1] == kDone ? NftReport::End::kDone : NftReport::End::kRefused,
-            .text = text.substr(begin + 2, text.size() - begin - 3)};
+    const bool is_done = text[begin + 1] == kDone;
+    return {.end = is_done ? NftReport::End::kDone : NftReport::End::kRefused,
+            .text = text.substr(begin + 2, text.size() - begin - 3),
+            .socket = is_done ? std::move(kept) : FileDescriptor()};
   }
   if (!in_time) return {.end = NftReport::End::kUnknown, .text = "no answer in time"};
   if (!text.empty()) return {.end = NftReport::End::kUnknown, .text = text};

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <string>
 
+#include "common/net/file_descriptor.h"
+
 namespace tunneld::net {
 
 struct NftReport {
@@ -20,13 +22,20 @@ struct NftReport {
   };
   End end = End::kUnknown;
   std::string text;
+  /// With kKept: what the commands were given to the kernel by. Not open where they were not done.
+  FileDescriptor socket{};
 };
+
+/// kKept: tables with `flags owner` stay until the socket is closed.
+enum class NftSocket : std::uint8_t { kClosed, kKept };
+
 
 inline constexpr std::chrono::milliseconds kNftPatience{10'000};
 
 /// `flags`: NFT_CTX_OUTPUT_*. After `patience` the child is killed. Throws std::system_error if no child can
 /// be made. Call it from the main thread: the child dies with the thread that made it.
 [[nodiscard]] NftReport run_nft_process(const std::string& commands, unsigned flags,
-                                        std::chrono::milliseconds patience = kNftPatience);
+                                        std::chrono::milliseconds patience = kNftPatience,
+                                        NftSocket socket = NftSocket::kClosed);
 
 }  // namespace tunneld::net

@@ -44,14 +44,18 @@ std::string first_line(std::string_view words) {
   return std::string(words.substr(0, words.find('\n')));
 }
 
-/// What the commands print. `flags`: NFT_CTX_OUTPUT_*.
-std::string output_of(const std::string& commands, unsigned flags) {
+NftReport report_on(const std::string& commands, unsigned flags, NftSocket socket) {
   check_socket();
-  const NftReport report = run_nft_process(commands, flags);
-  if (report.end == NftReport::End::kDone) return report.text;
+  NftReport report = run_nft_process(commands, flags, kNftPatience, socket);
+  if (report.end == NftReport::End::kDone) return report;
   const std::string words = "nftables: " + first_line(report.text);
   if (report.end == NftReport::End::kUnknown) throw NftProcessDied(reason_of(report.text), words);
   throw NetlinkError(reason_of(report.text), words);
+}
+
+/// What the commands print. `flags`: NFT_CTX_OUTPUT_*.
+std::string output_of(const std::string& commands, unsigned flags) {
+  return report_on(commands, flags, NftSocket::kClosed).text;
 }
 
 /// The same for commands that only read, which may run twice: one message on which the library ends its
@@ -79,6 +83,12 @@ std::string listed(const std::string& what, const std::string& table, const std:
 
 void run_nft(const std::string& commands) {
   static_cast<void>(output_of(commands, 0));
+}
+
+FileDescriptor run_nft_as_owner(const std::string& commands) {
+  FileDescriptor socket = report_on(commands, 0, NftSocket::kKept).socket;
+  if (!socket.is_open()) throw NetlinkError(Reason::kNotSupported, "nftables: the library's socket was not found");
+  return socket;
 }
 
 std::string nft_name(std::string_view text) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/net/file_descriptor.h"
 #include "common/net/netlink.h"
 
 namespace tunneld::net {
@@ -25,6 +26,10 @@ class NftProcessDied : public NetlinkError {
 /// Runs all commands or none. They must consist of our own text: see nft_name() for text from elsewhere.
 /// Throws NetlinkError with the library's message, NftProcessDied, std::system_error.
 void run_nft(const std::string& commands);
+
+/// The same. Nobody else can change, flush or delete tables with `flags owner` that the commands make; the
+/// kernel removes them when what is returned is closed. Throws also where the kernel has none (before 5.12).
+[[nodiscard]] FileDescriptor run_nft_as_owner(const std::string& commands);
 
 /// `text` as part of an nft identifier, unique for each text: characters that identifiers cannot contain
 /// become /XX. Precondition: `text` has no '/'. The whole identifier has to start with a letter.

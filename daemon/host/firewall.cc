@@ -57,7 +57,7 @@ class Rules {
     line("}");
   }
   /// `hook`: "forward priority filter".
-  void base_chain(const std::string& name, const char* type, const char* hook,
+  void base_chain(const std::string& name, const char* type, const std::string& hook,
                   std::vector<std::string> statements) {
     statements.insert(statements.begin(), fmt::format("type {} hook {}; policy accept;", type, hook));
     chain(name, statements);
@@ -216,7 +216,7 @@ void add_isolation(const HostPlan& plan, Rules& rules) {
 /// Lower user IDs are system users, for example DHCP clients that do not run as root.
 constexpr unsigned kFirstPerson = 1000;
 
-void add_kill_switch(const HostPlan& plan, Rules& rules) {
+void add_kill_switch(const HostPlan& plan, Rules& rules, const char* priority) {
   if (!plan.kill_switch) return;
   rules.counter("leaks");
   const std::string ours = "oifname { \"lo\", \"" + plan.place() + "\" } accept";
@@ -252,13 +252,13 @@ void add_kill_switch(const HostPlan& plan, Rules& rules) {
       "ip6 daddr ff02::/16 icmpv6 type { mld-listener-report, mld-listener-done, mld2-listener-report } "
       "accept");
   output.push_back(drop);
-  rules.base_chain("leak-output", "filter", "output priority filter", output);
+  rules.base_chain("leak-output", "filter", std::string("output priority ") + priority, output);
 
   std::vector<std::string> forward{ours,
                                    "iifname \"" + plan.place() + "\" ct state established,related accept"};
   forward.insert(forward.end(), local.begin(), local.end());
   forward.push_back(drop);
-  rules.base_chain("leak-forward", "filter", "forward priority filter", forward);
+  rules.base_chain("leak-forward", "filter", std::string("forward priority ") + priority, forward);
 }
 
 void add_full_tunnel(const HostPlan& plan, Rules& rules) {
@@ -280,8 +280,13 @@ void add_full_tunnel(const HostPlan& plan, Rules& rules) {
   }
   if (plan.fwmark == 0) return;
   const std::string mark = fmt::format("{:#x}", plan.fwmark);
+  // A neighbour's answer comes from an address that packets without the mark reach through the tunnel, so a host's
+  // filter of reverse paths (firewalld's, for IPv6) would drop it, and the endpoint would have no link address.
   rules.base_chain("mark-in", "filter", "prerouting priority mangle",
-                   {std::string("meta l4proto ") + kUdp + " ct mark " + mark + " meta mark set ct mark"});
+                   {std::string("meta l4proto ") + kUdp + " ct mark " + mark + " meta mark set ct mark",
+                    "iifname != \"" + plan.place() +
+                        "\" icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 meta mark set " +
+                        mark});
   rules.base_chain("mark-out", "filter", "postrouting priority mangle",
                    {std::string("meta l4proto ") + kUdp + " meta mark " + mark + " ct mark set meta mark"});
 }
@@ -328,16 +333,20 @@ std::optional<NftTable> firewall_of(const HostPlan& plan) {
   add_access(plan, rules);
   add_masquerade(plan, rules);
   add_isolation(plan, rules);
-  add_kill_switch(plan, rules);
+  add_kill_switch(plan, rules, "filter");
   add_full_tunnel(plan, rules);
   add_answers_outside(plan, rules);
   // For a tap without a bridge, the device's sysctl settings have the same effect, so the table may fail.
   const bool is_wish = rules.is_empty() && !plan.bridge;
   add_no_routers(plan, rules);
   if (rules.is_empty()) return std::nullopt;
+  // Behind the table itself, whose counters so count on.
+  Rules guard;
+  add_kill_switch(plan, guard, "filter + 1");
   return NftTable{.name = nft_table_name(plan.interface),
                   .rules = rules.take(),
                   .fail_closed = plan.kill_switch,
+                  .guard = guard.take(),
                   .is_wish = is_wish};
 }
 

@@ -66,6 +66,7 @@ HostChanges::HostChanges(const std::string& interface, LeftClosed left) : journa
 }
 
 HostChanges::~HostChanges() {
+  guard_ = net::FileDescriptor();
   if (is_left_to_next_) return;
   // A second time for what the kernel refused in passing (out of memory, out of descriptors).
   const bool keep_closed = stays_closed_ || inherited_closed_;
@@ -182,8 +183,27 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   for (const HostChange& change : later) revert(change);
   drop_dummy_address(wanted);
   for (Present& each : present_) each.is_taken_over = false;
+  follow_guard();
   // A start that fails after this must not open what a failure left closed: only a requested end does.
   if (std::exchange(inherited_closed_, false)) stays_closed_ = true;
+}
+
+void HostChanges::follow_guard() {
+  const NftTable* table = nullptr;
+  for (const Present& present : present_) {
+    if (fails_closed(present.change)) table = &std::get<NftTable>(present.change);
+  }
+  const std::string rules = table == nullptr ? "" : table->guard;
+  if (rules == guard_rules_) return;
+  { const net::FileDescriptor old = std::move(guard_); }
+  guard_rules_ = rules;
+  if (rules.empty()) return;
+  try {
+    guard_ = hold_guard(*table);
+  } catch (const std::exception& error) {
+    log::warn("the kill switch has no guard: a firewall that flushes all tables opens it until it is put back: {}",
+              error.what());
+  }
 }
 
 bool HostChanges::has_ipv4_routes(const std::string& interface) const {

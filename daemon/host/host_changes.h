@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "common/clock.h"
+#include "common/net/file_descriptor.h"
 #include "common/net/netlink.h"
 #include "common/net/nft_watch.h"
 #include "common/net/system_clock.h"
@@ -235,12 +236,18 @@ class HostChanges {
   /// All that is left, unless another try does it. Returns when to try again.
   std::optional<Instant> take_names_left_back(Instant now, Pauses pauses);
 
+  /// Makes the guard fit the kill switch that there is now. Without one it is a warning.
+  void follow_guard();
+
   net::Netlink netlink_;
   Journal journal_;
   std::vector<Present> present_;
   /// The routes among them, by table and destination; nullopt until somebody asks after a change.
   std::optional<RouteIndex> route_index_;
   std::optional<HostChange> failed_;
+  /// NftTable::guard is in force while `guard_` is open; `guard_rules_` was the last to be tried.
+  net::FileDescriptor guard_;
+  std::string guard_rules_;
   bool stays_closed_ = false;
   bool is_left_to_next_ = false;
   /// What a dead run left closed is still there.

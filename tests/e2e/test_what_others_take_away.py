@@ -3,6 +3,7 @@ at once, each thing at most once in 5 s; the log says what and by whom; status a
 repairs. A reload that takes the last IPv4 address away keeps the full tunnel."""
 import time
 
+from booted import sender
 from harness import check, check_same_state, main, wait_for
 
 
@@ -63,6 +64,20 @@ def run(lab):
         if 0 < int(rule) < 32766:
             client.ip("rule", "del", "pref", rule)
             wait_for(lambda: tunnelled("198.51.100.7"), 1, f"rule {rule} is back")
+    seen = "table inet seen { counter outside {}; chain in { type filter hook prerouting priority 0; udp dport 4444 counter name outside; }; }"
+    server.run("nft", seen)
+    outside = client.popen("python3", "-c", sender("203.0.113.9", "wire"))
+    for _ in range(5):
+        client.run("nft", "flush", "ruleset")
+        time.sleep(0.3)
+    counted = server.run("nft", "list", "counter", "inet", "seen", "outside").stdout
+    check("packets 0 " in counted, f"nothing leaves while all tables are flushed again and again: {counted}")
+    client.run("nft", "delete", "table", "inet", "tunneld-tun0-guard", check_exit=False)
+    check("tunneld-tun0-guard" in client.run("nft", "list", "tables").stdout, "nobody can take the guard away")
+    outside.kill()
+    outside.wait()
+    server.run("nft", "delete", "table", "inet", "seen")
+    time.sleep(5)
     client.run("nft", "flush", "ruleset")
     wait_for(lambda: "leaks" in client.run("nft", "list", "ruleset").stdout, 1, "the kill switch is back")
     check(client.ping("203.0.113.9", count=1, wait=1) == 0, "and closed")

@@ -8,6 +8,7 @@ namespace tunneld::daemon {
 namespace {
 
 constexpr const char* kPrefix = "tunneld-";
+constexpr const char* kGuardComment = "held by tunneld while it runs";
 constexpr std::string_view kCounter = "counter ";
 
 /// The rules with counters that start where those of the table before them stand.
@@ -106,6 +107,13 @@ Standing nft_table_standing(const std::string& name, net::NftFamily family,
                             const std::optional<net::NftTableState>& as_made) {
   const auto present = net::nft_table_state(name, family);
   return standing_if(as_made ? present == as_made : present.has_value());
+}
+
+net::FileDescriptor hold_guard(const NftTable& table) {
+  // Another comment than ours: it goes with its owner, and a clean-up has to leave it alone.
+  const std::string head = "table inet " + table.name + "-guard {\nflags owner\ncomment \"" + kGuardComment + "\"\n";
+  // `create` alone, which fails where somebody else has one, makes no chains.
+  return net::run_nft_as_owner("create " + head + "}\n" + head + table.guard + "}\n");
 }
 
 std::size_t remove_all_nft_tables() {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "common/net/file_descriptor.h"
 #include "common/net/nft_watch.h"
 #include "daemon/host/changes/kind.h"
 
@@ -18,6 +19,8 @@ struct NftTable {
   std::string rules;
   /// Stays when a run dies, until the next one has its own in place (see HostChanges).
   bool fail_closed = false;
+  /// Rules that hold when somebody flushes all tables, until this one is put back. Not journaled.
+  std::string guard{};
   /// The tunnel is worth having without it. Not journaled.
   bool is_wish = false;
   bool operator==(const NftTable&) const = default;
@@ -48,6 +51,10 @@ bool remove_nft_table(const std::string& name, const std::string& family = "inet
 /// net::NetlinkError.
 [[nodiscard]] Standing nft_table_standing(const std::string& name, net::NftFamily family,
                                           const std::optional<net::NftTableState>& as_made);
+
+/// `table.guard` as a table that nobody can flush or delete while what is returned is open. Throws
+/// net::NetlinkError, std::system_error.
+[[nodiscard]] net::FileDescriptor hold_guard(const NftTable& table);
 
 /// All of ours, for the case that no journal names them. Returns how many. Throws net::NetlinkError.
 std::size_t remove_all_nft_tables();

@@ -106,6 +106,34 @@ TEST_F(HostRepairTest, WhatOthersTakeAwayIsPutBackAndThenUndoneAsEver) {
   EXPECT_THAT(state(), Not(HasSubstr("32701:")));
 }
 
+TEST_F(HostRepairTest, AGuardHoldsWhereAllTablesAreFlushedAndGoesWithItsTable) {
+  const auto guarded_by = [](const std::string& chain) {
+    std::vector<HostChange> wanted = plan();
+    auto& table = std::get<NftTable>(wanted.front());
+    table.fail_closed = true;
+    table.guard = "chain " + chain + " {\n  type filter hook output priority 1\n}\n";
+    return wanted;
+  };
+  host_->become(guarded_by("closed"));
+  net::shell("nft flush ruleset");
+  net::shell("nft delete table inet tunneld-kept-guard || true");
+  EXPECT_THAT(state(), HasSubstr("chain closed"));
+  EXPECT_THAT(state(), Not(HasSubstr("chain unused")));
+  EXPECT_THAT(repair(kStart).put_back, SizeIs(1));
+  EXPECT_EQ(remove_all_nft_tables(), 1U);
+  EXPECT_THAT(state(), HasSubstr("chain closed"));
+  EXPECT_THAT(repair(kStart + 1min).put_back, SizeIs(1));
+
+  host_->become(guarded_by("other"));
+  EXPECT_THAT(state(), HasSubstr("chain other"));
+  EXPECT_THAT(state(), Not(HasSubstr("chain closed")));
+  host_->become(plan());
+  EXPECT_THAT(state(), Not(HasSubstr("chain other")));
+  host_->become(guarded_by("closed"));
+  host_.reset();
+  EXPECT_THAT(state(), Not(HasSubstr("tunneld-kept")));
+}
+
 TEST_F(HostRepairTest, AThingIsPutBackOnceInFiveSecondsAndAnotherMeanwhile) {
   net::shell("ip rule del pref 32700");
   EXPECT_THAT(repair(kStart).put_back, SizeIs(1));
