@@ -80,7 +80,8 @@ int netlink_socket() {
     socklen_t length = sizeof protocol;
     sockaddr_nl address{};
     socklen_t address_length = sizeof address;
-    if (::getsockopt(file, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 && protocol == NETLINK_NETFILTER &&
+    if (::getsockopt(file, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
+        protocol == NETLINK_NETFILTER &&
         ::getsockname(file, reinterpret_cast<sockaddr*>(&address), &address_length) == 0 &&
         address.nl_family == AF_NETLINK)
       return file;

@@ -29,7 +29,6 @@ struct NftReport {
 /// kKept: tables with `flags owner` stay until the socket is closed.
 enum class NftSocket : std::uint8_t { kClosed, kKept };
 
-
 inline constexpr std::chrono::milliseconds kNftPatience{10'000};
 
 /// `flags`: NFT_CTX_OUTPUT_*. After `patience` the child is killed. Throws std::system_error if no child can

@@ -87,7 +87,8 @@ void run_nft(const std::string& commands) {
 
 FileDescriptor run_nft_as_owner(const std::string& commands) {
   FileDescriptor socket = report_on(commands, 0, NftSocket::kKept).socket;
-  if (!socket.is_open()) throw NetlinkError(Reason::kNotSupported, "nftables: the library's socket was not found");
+  if (!socket.is_open())
+    throw NetlinkError(Reason::kNotSupported, "nftables: the library's socket was not found");
   return socket;
 }
 

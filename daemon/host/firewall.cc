@@ -282,11 +282,12 @@ void add_full_tunnel(const HostPlan& plan, Rules& rules) {
   const std::string mark = fmt::format("{:#x}", plan.fwmark);
   // A neighbour's answer comes from an address that packets without the mark reach through the tunnel, so a host's
   // filter of reverse paths (firewalld's, for IPv6) would drop it, and the endpoint would have no link address.
-  rules.base_chain("mark-in", "filter", "prerouting priority mangle",
-                   {std::string("meta l4proto ") + kUdp + " ct mark " + mark + " meta mark set ct mark",
-                    "iifname != \"" + plan.place() +
-                        "\" icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 meta mark set " +
-                        mark});
+  rules.base_chain(
+      "mark-in", "filter", "prerouting priority mangle",
+      {std::string("meta l4proto ") + kUdp + " ct mark " + mark + " meta mark set ct mark",
+       "iifname != \"" + plan.place() +
+           "\" icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 meta mark set " +
+           mark});
   rules.base_chain("mark-out", "filter", "postrouting priority mangle",
                    {std::string("meta l4proto ") + kUdp + " meta mark " + mark + " ct mark set meta mark"});
 }

@@ -201,8 +201,9 @@ void HostChanges::follow_guard() {
   try {
     guard_ = hold_guard(*table);
   } catch (const std::exception& error) {
-    log::warn("the kill switch has no guard: a firewall that flushes all tables opens it until it is put back: {}",
-              error.what());
+    log::warn(
+        "the kill switch has no guard: a firewall that flushes all tables opens it until it is put back: {}",
+        error.what());
   }
 }
 

@@ -111,7 +111,8 @@ Standing nft_table_standing(const std::string& name, net::NftFamily family,
 
 net::FileDescriptor hold_guard(const NftTable& table) {
   // Another comment than ours: it goes with its owner, and a clean-up has to leave it alone.
-  const std::string head = "table inet " + table.name + "-guard {\nflags owner\ncomment \"" + kGuardComment + "\"\n";
+  const std::string head =
+      "table inet " + table.name + "-guard {\nflags owner\ncomment \"" + kGuardComment + "\"\n";
   // `create` alone, which fails where somebody else has one, makes no chains.
   return net::run_nft_as_owner("create " + head + "}\n" + head + table.guard + "}\n");
 }
