@@ -9,6 +9,7 @@
 #include "common/net/dummy_address.h"
 #include "common/net/interface_name.h"
 #include "daemon/host/dns/dns_change.h"
+#include "daemon/host/shared_settings.h"
 
 namespace tunneld::daemon {
 
@@ -268,7 +269,8 @@ void HostChanges::make(const HostChange& wish) {
 
 void HostChanges::make_it(const HostChange& wish) {
   HostChange change = wish;
-  if (prepare(change, netlink_) == Preparation::kAlreadyThere) {
+  const SharedSettingsLock lock(change);
+  if (prepare(change, netlink_) == Preparation::kAlreadyThere && !inherit_setting(change)) {
     log::info("{}: was there already, and stays", in_words(change));
     present_.push_back({wish, std::nullopt, index_of(change)});
     return;
@@ -375,6 +377,12 @@ void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noe
 }
 
 void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool after_kill) {
+  const SharedSettingsLock lock(change);
+  if (is_needed_by_others(change)) {
+    journal_.forget(id);
+    log::info("{}: stays, because another tunneld needs it", in_words(change));
+    return;
+  }
   const Undone undone = take_back(change);
   journal_.forget(id);
   if (undone == Undone::kNotOurs) {

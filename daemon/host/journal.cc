@@ -45,8 +45,8 @@ std::string read_all(const net::FileDescriptor& file, const std::filesystem::pat
   }
 }
 
-/// The last one. nullopt where there is none, or no journal that is to be trusted.
-std::optional<JournalOwner> owner_of(const std::filesystem::path& path) {
+/// nullopt if there is none, or others could have written it.
+std::optional<std::string> read_trusted(const std::filesystem::path& path) {
   const net::FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file.is_open()) return std::nullopt;
   try {
@@ -54,13 +54,46 @@ std::optional<JournalOwner> owner_of(const std::filesystem::path& path) {
   } catch (const JournalError&) {
     return std::nullopt;
   }
+  return read_all(file, path);
+}
+
+/// What one line after the other says.
+struct Lines {
   std::optional<JournalOwner> owner;
-  std::istringstream lines(read_all(file, path));
-  for (std::string line; std::getline(lines, line);) {
+  std::map<std::uint64_t, HostChange> pending;
+  std::uint64_t highest_id = 0;
+
+  /// False: this version does not know such a line.
+  bool read(std::string_view line) {
     const Json json = Json::parse(line).value_or(nullptr);
-    if (json.contains("owner")) owner = JournalOwner::from_json(json["owner"]);
+    if (json.contains("owner")) {
+      owner = JournalOwner::from_json(json["owner"]);
+    } else if (json.contains("undone") && json["undone"].is_number_unsigned()) {
+      pending.erase(json["undone"].get<std::uint64_t>());
+    } else if (auto change = json.contains("id") && json["id"].is_number_unsigned()
+                                 ? from_json(json.value("change", Json()))
+                                 : std::nullopt) {
+      const auto id = json["id"].get<std::uint64_t>();
+      pending.insert_or_assign(id, std::move(*change));
+      highest_id = std::max(highest_id, id);
+    } else {
+      return false;
+    }
+    return true;
   }
-  return owner;
+};
+
+Lines lines_of(const std::string& text) {
+  Lines lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.read(line);
+  return lines;
+}
+
+/// The last one. nullopt where there is none, or no journal that is to be trusted.
+std::optional<JournalOwner> owner_of(const std::filesystem::path& path) {
+  const auto text = read_trusted(path);
+  return text ? lines_of(*text).owner : std::nullopt;
 }
 
 /// `network_namespace`: like "net:[4026531840]".
@@ -140,6 +173,14 @@ std::string Journal::set_aside_for_this_namespace(const std::string& interface) 
   return exists(name) ? name : std::string();
 }
 
+std::optional<Journal::Content> Journal::content_of(const std::filesystem::path& path) {
+  const auto text = read_trusted(path);
+  if (!text) return std::nullopt;
+  Lines lines = lines_of(*text);
+  if (!lines.owner) return std::nullopt;
+  return Content{*std::move(lines.owner), std::move(lines.pending)};
+}
+
 bool Journal::exists(const std::string& interface) {
   std::error_code ignored;
   return std::filesystem::exists(journal_path(interface), ignored);
@@ -147,29 +188,21 @@ bool Journal::exists(const std::string& interface) {
 
 void Journal::read_pending() {
   const std::string text = read_all(file_, path_);
-  std::optional<JournalOwner> owner;
+  Lines lines;
   while (size_ < text.size()) {
     const std::size_t end = text.find('\n', size_);
     if (end == std::string::npos) break;
     const std::string_view line(text.data() + size_, end - size_);
     size_ = end + 1;
 
-    const Json json = Json::parse(line).value_or(nullptr);
-    if (json.contains("owner")) {
-      owner = JournalOwner::from_json(json["owner"]);
-    } else if (json.contains("undone") && json["undone"].is_number_unsigned()) {
-      pending_.erase(json["undone"].get<std::uint64_t>());
-    } else if (auto change = json.contains("id") && json["id"].is_number_unsigned()
-                                 ? from_json(json.value("change", Json()))
-                                 : std::nullopt) {
-      const auto id = json["id"].get<std::uint64_t>();
-      pending_.insert_or_assign(id, std::move(*change));
-      next_id_ = std::max(next_id_, id + 1);
-    } else {
+    if (!lines.read(line)) {
       log::warn("{}: this line cannot be undone, because this version does not know it: {}", path_.string(),
                 line);
     }
   }
+  pending_ = std::move(lines.pending);
+  next_id_ = lines.highest_id + 1;
+  const auto& owner = lines.owner;
   if (owner && !is_ours_to_undo(*owner, path_)) {
     if (owner->boot == JournalOwner::self().boot && !pending_.empty()) {
       log::warn(

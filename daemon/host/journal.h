@@ -12,7 +12,7 @@
 // least everything that was done. If a crash or a full disk has left an incomplete line, its change was never made.
 //
 // Whoever holds the interface's lock and opens the journal takes it over, with the pending changes of a dead owner.
-// There is no other reader: the next start, `tunneld cleanup` and a reload all work on this one object.
+// Other runs only read it, to know which settings of the whole host it needs (shared_settings.h).
 //
 // Changes that come and go all the time (a server may push new configurations again and again) must not fill the
 // file system. So if the journal is long, its pending changes are written to a new file, which is then renamed over
@@ -25,11 +25,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
 #include "common/net/file_descriptor.h"
 #include "daemon/host/host_change.h"
+#include "daemon/host/journal_owner.h"
 
 namespace tunneld::daemon {
 
@@ -52,6 +54,15 @@ class Journal {
   /// IF@NAMESPACE, for `tunneld cleanup IF`: the name under which the constructor opens what was set aside for this
   /// network namespace; empty if nothing was.
   [[nodiscard]] static std::string set_aside_for_this_namespace(const std::string& interface);
+
+  /// What any journal says.
+  struct Content {
+    JournalOwner owner;
+    std::map<std::uint64_t, HostChange> pending;
+  };
+  /// Of a journal that may be another run's. nullopt if there is none, or others could have written it. Throws
+  /// std::system_error.
+  [[nodiscard]] static std::optional<Content> content_of(const std::filesystem::path& path);
 
   /// Ordered by id, which is the order in which they were made.
   [[nodiscard]] const std::map<std::uint64_t, HostChange>& pending() const { return pending_; }

@@ -31,6 +31,7 @@ struct ForwardingOn {
   void apply(net::Netlink& netlink) const;
   [[nodiscard]] Undone undo(net::Netlink& netlink) const;
   [[nodiscard]] Standing standing(HostState& now) const;
+  void take_before(const ForwardingOn& other) { before = other.before; }
 };
 
 }  // namespace tunneld::daemon

@@ -73,6 +73,8 @@ concept IsCompared = ComparesWithState<Kind> || ComparesNftTable<Kind>;
 ///                                        other content; if so, takes over what was there before both
 ///   bool is_there(net::Netlink&) const   whether somebody has it already, where prepare() does not look
 ///   std::string command() const          by which root can do it before tunneld starts
+///   void take_before(const Kind& other)  it is a setting of the whole host, which another tunneld may have made
+///                                        already: takes over what was there before (shared_settings.h)
 template <typename Kind>
 concept ChangeKind = std::equality_comparable<Kind> && IsCompared<Kind> &&
     requires(Kind wish, const Kind change, const Json json, net::Netlink& netlink) {

@@ -35,6 +35,7 @@ struct SysctlSet {
   [[nodiscard]] Undone undo(net::Netlink& netlink) const;
   [[nodiscard]] Standing standing(HostState& now) const;
   [[nodiscard]] bool can_do_without() const { return is_wish; }
+  void take_before(const SysctlSet& other) { before = other.before; }
 };
 
 }  // namespace tunneld::daemon
