@@ -28,7 +28,7 @@ std::optional<AddressAdded> AddressAdded::from_json(const Json& json) {
 
 Preparation AddressAdded::prepare(net::Netlink& netlink) {
   interface.look_up();
-  // Addresses carry no mark of who made them, so that must be known before ours could be one of them.
+  // An address does not say who added it, so this must be known before ours is added.
   const auto present = netlink.addresses(interface.index);
   const bool is_there =
       std::ranges::find(present, net::InterfaceAddress{interface.index, address}) != present.end();

@@ -9,8 +9,8 @@
 namespace tunneld::daemon {
 namespace {
 
-/// One that no other device gets soon: the kernel numbers devices upwards from 1, and gives the next number
-/// to whatever is made next.
+/// Far above the numbers in use, because the kernel numbers new devices one after the other, from 1 on.
+/// Otherwise, a device that is created after a kill could get the index that the journal names.
 std::uint32_t unused_index() {
   std::random_device random;
   std::uniform_int_distribution<std::uint32_t> indices(1U << 24, (1U << 30) - 1);

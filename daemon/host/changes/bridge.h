@@ -1,5 +1,5 @@
-// A bridge of our own, up. It gets an index of our choice, journaled before there is a bridge, so that it is
-// known again after a kill.
+// A bridge that tunneld creates and sets up. Its index is chosen and journaled before the bridge exists, so
+// that the bridge can be identified after a kill.
 #pragma once
 
 #include "daemon/host/changes/kind.h"

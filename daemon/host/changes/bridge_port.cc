@@ -17,19 +17,19 @@ void look_up_bridge(Interface& bridge, net::Netlink& netlink) {
                                 ", create: true }`");
   }
   if (netlink.link(bridge.index).kind != "bridge") {
-    throw net::NetlinkError(Reason::kOther, bridge.name + " is no bridge: name one in 'bridge'");
+    throw net::NetlinkError(Reason::kOther, bridge.name + " is no bridge: 'bridge' must name one");
   }
 }
 
-/// Frames that come in by a port belong to the bridge, so its addresses would be cut off.
+/// A bridge takes all frames that arrive at its ports, so an address of a port can no longer be reached.
 void check_has_no_address(const BridgePort& member, net::Netlink& netlink) {
   for (const net::InterfaceAddress& address : netlink.addresses(member.interface.index)) {
     if (net::is_link_local(address.address.address)) continue;
     throw net::NetlinkError(net::NetlinkError::Reason::kOther,
                             member.interface.name + " has the address " + address.address.to_string() +
-                                ", which would be cut off as a member of " + member.bridge.name +
-                                ": take it away (`ip address del " + address.address.to_string() + " dev " +
-                                member.interface.name + "`), and give it to the bridge in 'addresses'");
+                                ", which does not work in a member of " + member.bridge.name +
+                                ": remove it (`ip address del " + address.address.to_string() + " dev " +
+                                member.interface.name + "`), and add it to the bridge's 'addresses'");
   }
 }
 
@@ -68,7 +68,7 @@ Preparation BridgePort::prepare(net::Netlink& netlink) {
   if (present.master != 0) {
     throw net::NetlinkError(net::NetlinkError::Reason::kExists,
                             interface.name + " belongs to " + netlink.link(present.master).name +
-                                ": take it out there first (`ip link set dev " + interface.name +
+                                ": remove it from there first (`ip link set dev " + interface.name +
                                 " nomaster`)");
   }
   if (is_member) check_has_no_address(*this, netlink);
@@ -90,7 +90,8 @@ Undone BridgePort::undo(net::Netlink& netlink) const {
   if (!interface.is_there()) return Undone::kDeviceGone;
   const net::Link present = netlink.link(interface.index);
   const bool is_port = present.master == bridge.index;
-  // Somebody may have removed the bridge alone; a port of another is theirs altogether.
+  // If the interface is in no bridge any more, it is still set down where we set it up. If it is in another
+  // bridge, it is not ours any more.
   if (!is_port && present.master != 0) return Undone::kNotOurs;
   net::LinkSettings settings;
   if (is_port) settings.master = 0;

@@ -1,4 +1,5 @@
-// A port of a bridge: our own device, or a member of a bridge of our own, which is also set up.
+// Makes an interface a port of a bridge: our own device, or a member of a bridge that tunneld creates. Such a
+// member is also set up.
 #pragma once
 
 #include "daemon/host/changes/kind.h"
@@ -9,7 +10,7 @@ struct BridgePort {
   Interface interface;
   Interface bridge;
   bool is_member = false;
-  /// Whether it was up.
+  /// Whether the interface was up before.
   std::optional<bool> before = std::nullopt;
   bool operator==(const BridgePort& other) const {
     return interface == other.interface && bridge == other.bridge && is_member == other.is_member;

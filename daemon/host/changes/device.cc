@@ -43,7 +43,7 @@ Undone DeviceOpened::undo(net::Netlink&) const {
 }
 
 Standing DeviceOpened::standing(HostState&) const {
-  return Standing::kStands;  // its only user is this process
+  return Standing::kStands;  // this process is its only user
 }
 
 }  // namespace tunneld::daemon

@@ -1,4 +1,5 @@
-// Our own device, where it outlives us: it is put back as it was, while nobody uses it.
+// Our own device's settings, if the device outlives us. They are restored at the end, unless another program
+// uses the device by then.
 #pragma once
 
 #include "common/net/tun_state.h"
@@ -6,8 +7,8 @@
 
 namespace tunneld::daemon {
 
-/// Its offloads, their header and its flags. net::TunDevice changes them while it opens the device, so that
-/// no plan has this; HostChanges::entrust() journals it.
+/// The device's flags, offloads and the header for them. net::TunDevice changes them while it opens the
+/// device. So no plan contains this change, and HostChanges::entrust() journals it.
 struct DeviceOpened {
   Interface interface;
   net::TunState before{};

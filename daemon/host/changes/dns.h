@@ -1,5 +1,6 @@
-// Name servers and search domains for the host's programs, while the interface is up. Who keeps the host's,
-// and how each is told, is in daemon/host/dns/dns_change.h.
+// Name servers and search domains, which the host's programs use while the interface is up. They are set
+// through the program that manages the host's name servers, called their keeper here
+// (daemon/host/dns/dns_change.h).
 #pragma once
 
 #include <vector>
@@ -14,22 +15,23 @@ enum class DnsKeeper : std::uint8_t { kNobody, kResolved, kResolvconf, kFile };
 struct DnsSet {
   Interface interface;
   std::vector<net::IpAddress> servers;
-  /// Checked (net::is_dns_name).
+  /// Each passes net::is_dns_name().
   std::vector<std::string> search;
-  /// Every name is asked for inside the tunnel. Otherwise only those of `search`, where the keeper can tell
-  /// names apart (systemd-resolved).
+  /// All names are looked up through the tunnel. Otherwise, only names below `search` are, if the keeper can
+  /// make that difference (systemd-resolved).
   bool all_names = false;
-  /// The user says that the resolver is this network namespace's (daemon/host/dns/own_namespace.h).
+  /// The user has confirmed that the resolver belongs to this network namespace
+  /// (daemon/host/dns/own_namespace.h).
   bool own_resolver = false;
-  /// From prepare() on.
+  /// Set by prepare(), like all members below.
   DnsKeeper keeper = DnsKeeper::kNobody;
   /// The file's path, or the name of resolvconf's record.
   std::string place{};
-  /// The file that our lines are in: where `place` led when they were written.
+  /// The file that contains our lines. `place` may be a link to it, and may lead to another file later.
   std::string file{};
   /// resolvconf's path.
   std::string program{};
-  /// There was no file.
+  /// The file did not exist before.
   bool made_file = false;
   bool operator==(const DnsSet& other) const {
     return interface == other.interface && servers == other.servers && search == other.search &&

@@ -19,9 +19,10 @@ std::string switch_of(net::Family family) {
 
 constexpr const char* kAcceptRa = "/accept_ra";
 
-/// It does now, and would not once the host is a router. Only such interfaces get a 2: `all` and `default`
-/// would pass it on to those that are made later (containers), which could then take over the host's IPv6.
-/// `interface`: its directory.
+/// Whether the interface accepts router advertisements now, but would ignore them once the host is a router.
+/// Only such interfaces get `accept_ra` 2. `all` and `default` do not: interfaces created later would inherit
+/// it, and what is behind them (a container) could take over the host's IPv6 routes. `interface` is its
+/// directory.
 bool takes_advertisements(const std::string& interface) {
   return read_sysctl(interface + kAcceptRa) == "1" && read_sysctl(interface + "/forwarding") == "0";
 }
@@ -48,7 +49,7 @@ Preparation ForwardingOn::prepare(net::Netlink&) {
   };
   const std::string master = switch_of(family);
   note(master);
-  // Also where the host lacks the family.
+  // The setting is missing if the host does not have the family.
   if (before.empty()) throw std::system_error(ENOENT, std::generic_category(), "sysctl " + master);
   const std::string directory = conf_directory(family);
   if (family == net::Family::kIpv4) note(directory + "all/accept_redirects");
@@ -66,23 +67,23 @@ Preparation ForwardingOn::prepare(net::Netlink&) {
 
 void ForwardingOn::apply(net::Netlink&) const {
   for (const auto& [name, value] : before) {
-    // An interface that is gone by now needs nothing.
+    // If the interface is gone by now, there is nothing to set.
     if (name.ends_with(kAcceptRa) && read_sysctl(name) == value) write_sysctl(name, "2");
   }
   write_sysctl(switch_of(family), "1");
 }
 
-// Also after an apply() that was cut short.
+// This must also work if apply() was interrupted.
 Undone ForwardingOn::undo(net::Netlink&) const {
   const std::string master = switch_of(family);
   const auto restore = [](const std::string& name, const std::string& value) {
     const auto present = read_sysctl(name);
     if (present && *present != value) write_sysctl(name, value);
   };
-  // First the one that writes the others.
+  // This one comes first, because writing it changes the others.
   if (const auto value = before.find(master); value != before.end()) restore(master, value->second);
   for (const auto& [name, value] : before) {
-    // What somebody else has set meanwhile is theirs.
+    // If somebody else has set it meanwhile, it is theirs.
     const bool is_theirs = name.ends_with(kAcceptRa) && read_sysctl(name) != "2";
     if (name != master && !is_theirs) restore(name, value);
   }
@@ -90,7 +91,7 @@ Undone ForwardingOn::undo(net::Netlink&) const {
 }
 
 Standing ForwardingOn::standing(HostState&) const {
-  return Standing::kStands;  // what others change of it, they have taken over
+  return Standing::kStands;  // a setting that others change is theirs from then on
 }
 
 }  // namespace tunneld::daemon

@@ -1,9 +1,9 @@
-// Switching a family's forwarding on, and back off without a trace.
+// Turns on a family's forwarding, and later restores all settings that this changes.
 //
-// The kernel's switch is one setting that writes many: every interface's own `forwarding`, with IPv4 the
-// acceptance of redirects. And a host that forwards IPv6 no longer takes its own default route from router
-// advertisements, unless `accept_ra` is 2: a server that lives on one would cut itself off. So what may
-// change is noted before, and put back after.
+// The kernel's setting changes many others: each interface's own `forwarding`, and with IPv4
+// `accept_redirects`. Besides, a host that forwards IPv6 ignores router advertisements unless `accept_ra` is
+// 2, so a server that gets its default route from one would cut itself off. So all settings that may change
+// are recorded first.
 #pragma once
 
 #include <map>
@@ -16,10 +16,10 @@ namespace tunneld::daemon {
 /// The host passes packets of a family from one interface to another.
 struct ForwardingOn {
   net::Family family = net::Family::kIpv4;
-  /// The tunnel's own, which does not get `accept_ra` 2: no peer may become this host's router. Only
-  /// prepare() needs it.
+  /// The tunnel's interface. Its `accept_ra` does not become 2, because no peer may become this host's
+  /// router. Only prepare() uses it.
   std::string own_interface{};
-  /// Setting to value, of all that apply() may change; names as in read_sysctl().
+  /// The old value of each setting that apply() may change. The names are those of read_sysctl().
   std::map<std::string, std::string> before{};
   bool operator==(const ForwardingOn& other) const { return family == other.family; }
 

@@ -11,7 +11,7 @@ void forbid_automatic_address(std::uint32_t interface_index, net::Netlink& netli
   try {
     netlink.set_link(interface_index, {.address_generation = IN6_ADDR_GEN_MODE_NONE});
   } catch (const net::NetlinkError& error) {
-    // A host without IPv6 makes none.
+    // A kernel without IPv6 generates no address.
     if (error.reason() != net::NetlinkError::Reason::kNotSupported) throw;
   }
 }
@@ -77,7 +77,8 @@ Undone LinkUp::undo(net::Netlink& netlink) const {
   if (!before) return Undone::kDone;
   const std::uint32_t index = interface.index;
   const net::Link present = netlink.link(index);
-  // Down first: the kernel would make an IPv6 address as soon as the mode allows it.
+  // The device is set down first. Otherwise, the kernel would generate an IPv6 address as soon as the mode
+  // allows it.
   if (present.up && before->up == false) netlink.set_link(index, {.up = false});
   if (present.address_generation == IN6_ADDR_GEN_MODE_NONE && before->address_generation &&
       before->address_generation != present.address_generation) {

@@ -1,4 +1,4 @@
-// Our own device: its MTU, and up.
+// Sets our own device's MTU, and sets the device up.
 #pragma once
 
 #include "daemon/host/changes/kind.h"
@@ -7,12 +7,12 @@ namespace tunneld::daemon {
 
 struct LinkUp {
   Interface interface;
-  /// 0, of one that is somebody else's: any will do for standing().
+  /// 0 means that standing() accepts any MTU, because we have not set it.
   std::uint32_t mtu = 0;
-  /// For a device that outlives us; any other disappears with its settings.
+  /// Needed for a device that outlives us. Any other device disappears with its settings.
   std::optional<net::LinkSettings> before = std::nullopt;
-  /// False: no link-local address of the kernel's making. A tap has them as any Ethernet card. WireGuard's
-  /// devices have none, and users of wg-quick expect none; to a tun the kernel gives a random one.
+  /// Whether the kernel may generate an IPv6 link-local address. A tap gets one, like any Ethernet card. A
+  /// tun would get a random one, but WireGuard's devices have none, so users of wg-quick do not expect one.
   bool link_local = false;
   bool operator==(const LinkUp& other) const {
     return interface == other.interface && mtu == other.mtu && link_local == other.link_local;

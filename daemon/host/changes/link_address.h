@@ -1,4 +1,4 @@
-// Our own device's Ethernet address.
+// Sets our own device's Ethernet address.
 #pragma once
 
 #include "daemon/host/changes/kind.h"
@@ -8,7 +8,7 @@ namespace tunneld::daemon {
 struct LinkAddress {
   Interface interface;
   net::MacAddress address;
-  /// For a device that outlives us.
+  /// Needed for a device that outlives us.
   std::optional<net::MacAddress> before = std::nullopt;
   bool operator==(const LinkAddress& other) const {
     return interface == other.interface && address == other.address;

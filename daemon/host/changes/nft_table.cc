@@ -11,7 +11,7 @@ constexpr const char* kPrefix = "tunneld-";
 constexpr const char* kGuardComment = "held by tunneld while it runs";
 constexpr std::string_view kCounter = "counter ";
 
-/// The rules with counters that start where those of the table before them stand.
+/// The rules, with counters that start at the values that they have in the replaced table.
 std::string counting_on(const std::string& rules, const std::map<std::string, net::NftCounter>& counters) {
   std::string text;
   std::istringstream lines(rules);
@@ -28,7 +28,7 @@ std::string counting_on(const std::string& rules, const std::map<std::string, ne
   return text;
 }
 
-/// As nft(8) reads it.
+/// In the syntax of nft(8).
 std::string table_text(const std::string& name, const std::string& rules) {
   return "table inet " + name + " {\ncomment \"" + kOurNftComment + "\"\n" + rules + "}\n";
 }
@@ -53,7 +53,7 @@ Preparation NftTable::prepare(net::Netlink&) {
 
 void NftTable::apply(net::Netlink&) const {
   const auto comment = net::nft_table_comment(name);
-  // Should somebody make one between the question and the answer, `create` fails.
+  // If somebody else has created a table of this name since the check, `create` fails.
   if (!comment) {
     return net::run_nft("create table inet " + name + " { comment \"" + kOurNftComment + "\"; }\n" +
                         table_text(name, rules));

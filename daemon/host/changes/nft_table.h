@@ -1,4 +1,5 @@
-// Our nft tables: told from others' by their comment, and replaced or removed only with it.
+// Our nft tables. A comment in each of them identifies it: a table without it is neither replaced nor
+// removed.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +12,18 @@
 
 namespace tunneld::daemon {
 
-/// A table of the inet family, all of it ours. Another of the same name replaces it in one transaction: there
-/// is always one of them for each packet. Counters of the same name go on counting.
+/// A table of the inet family; its whole content is ours. A new version replaces it in one transaction, so no
+/// packet passes without rules. Counters that keep their name also keep their values.
 struct NftTable {
   std::string name;
-  /// What stands in the table's braces, one statement a line. Not journaled: the name suffices to undo it.
+  /// The text between the table's braces, one statement per line. Not journaled, because the name suffices to
+  /// undo the change.
   std::string rules;
-  /// Stays when a run dies, until the next one has its own in place (see HostChanges).
+  /// The table stays if the daemon dies, until the next run has its own in place (see HostChanges).
   bool fail_closed = false;
   /// Rules that hold when somebody flushes all tables, until this one is put back. Not journaled.
   std::string guard{};
-  /// The tunnel is worth having without it. Not journaled.
+  /// The tunnel is useful without it. Not journaled.
   bool is_wish = false;
   bool operator==(const NftTable&) const = default;
 
@@ -38,16 +40,16 @@ struct NftTable {
   [[nodiscard]] bool takes_place_of(const NftTable& made) const { return name == made.name; }
 };
 
-// --- also of the netdev family (tap_filter.h)
+// --- For tables of the netdev family, too (tap_filter.h)
 
 inline constexpr const char* kOurNftComment = "made by tunneld";
 /// The name of an interface's tables.
 [[nodiscard]] std::string nft_table_name(const std::string& interface);
-/// False: there is none, or it is not ours. Throws net::NetlinkError.
+/// Returns false if there is none, or if it is not ours. Throws net::NetlinkError.
 bool remove_nft_table(const std::string& name, const std::string& family = "inet");
-/// To be compared later; nullopt where it cannot be told. Never throws NetlinkError.
+/// The table's state, for a later comparison; nullopt if it cannot be read. Never throws NetlinkError.
 [[nodiscard]] std::optional<net::NftTableState> nft_table_now(const std::string& name, net::NftFamily family);
-/// Whether nobody has deleted it or emptied it since. `as_made` nullopt: whether there is one. Throws
+/// Whether the table is still in the state `as_made`. If that is nullopt, whether the table exists. Throws
 /// net::NetlinkError.
 [[nodiscard]] Standing nft_table_standing(const std::string& name, net::NftFamily family,
                                           const std::optional<net::NftTableState>& as_made);
@@ -56,7 +58,8 @@ bool remove_nft_table(const std::string& name, const std::string& family = "inet
 /// net::NetlinkError, std::system_error.
 [[nodiscard]] net::FileDescriptor hold_guard(const NftTable& table);
 
-/// All of ours, for the case that no journal names them. Returns how many. Throws net::NetlinkError.
+/// Removes all our tables, for the case that no journal names them. Returns how many. Throws
+/// net::NetlinkError.
 std::size_t remove_all_nft_tables();
 
 }  // namespace tunneld::daemon

@@ -9,7 +9,7 @@
 namespace tunneld::daemon {
 namespace {
 
-/// The route that took the place of `wanted`, as `ip route` would show it.
+/// The route that is in the way of `wanted`, as `ip route` shows it.
 std::string other_route(const net::Route& wanted, net::Netlink& netlink) {
   const net::RouteFilter filter{.family = wanted.destination.address.family(), .table = wanted.table};
   for (const net::Route& route : netlink.routes(filter)) {
@@ -22,7 +22,7 @@ std::string other_route(const net::Route& wanted, net::Netlink& netlink) {
   return "it is gone again";
 }
 
-/// As ip-route(8) takes it, and says it.
+/// In the syntax of ip-route(8).
 std::string route_words(const RouteAdded& added) {
   std::string words = added.destination.to_string() + " dev " + added.interface.name;
   if (added.table != net::kMainTable) words += " table " + std::to_string(added.table);
@@ -99,7 +99,7 @@ Undone RouteAdded::undo(net::Netlink& netlink) const {
 
 Standing RouteAdded::standing(HostState& now) const {
   if (!now.link(interface)) return Standing::kNoDevice;
-  // Whoever made it, the route is there.
+  // It does not matter who made the route.
   return standing_if(now.has_route(route_of(*this)));
 }
 

@@ -1,5 +1,5 @@
-// A route straight out of an interface. It has our protocol number (net::kRouteProtocol), and only with that
-// is it removed.
+// A route out of an interface, without a gateway. It has our protocol number (net::kRouteProtocol), and is
+// removed only if it still has that number.
 #pragma once
 
 #include "daemon/host/changes/kind.h"
@@ -21,7 +21,7 @@ struct RouteAdded {
   void apply(net::Netlink& netlink) const;
   [[nodiscard]] Undone undo(net::Netlink& netlink) const;
   [[nodiscard]] Standing standing(HostState& now) const;
-  /// With whatever metric, where none is wished for.
+  /// If no metric is wished for, a route with any metric counts.
   [[nodiscard]] bool is_there(net::Netlink& netlink) const;
   [[nodiscard]] std::string command() const;
 };

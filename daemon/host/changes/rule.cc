@@ -5,7 +5,7 @@
 namespace tunneld::daemon {
 
 bool is_our_rule(const net::Rule& rule) {
-  // Earlier versions marked their rules like their routes.
+  // Earlier versions gave their rules the same protocol number as their routes.
   if (rule.protocol == net::kRouteProtocol) return true;
   return rule.protocol == net::kRuleProtocol && rule.priority >= kFirstRulePriority &&
          rule.priority <= kLastRulePriority;
@@ -69,7 +69,7 @@ Undone RuleAdded::undo(net::Netlink& netlink) const {
     return remove_ours([&] { netlink.remove_rule(made); });
   };
   const Undone undone = remove_with(rule.protocol);
-  // A run before an upgrade may have made it.
+  // An earlier version may have made the rule.
   return undone == Undone::kNotOurs ? remove_with(net::kRouteProtocol) : undone;
 }
 

@@ -1,28 +1,30 @@
 // A routing policy rule.
 //
-// It has the kernel's protocol number (net::kRuleProtocol), which rules of people and other programs do not
-// have. A rule is removed only if every field is as the journal says. For those that no journal names, see
-// is_our_rule(): the kernel makes no such rules itself.
+// It has the kernel's protocol number (net::kRuleProtocol), which rules of administrators and other programs
+// do not have. A rule is removed only if all its fields are as in the journal. is_our_rule() identifies rules
+// that no journal names.
 #pragma once
 
 #include "daemon/host/changes/kind.h"
 
 namespace tunneld::daemon {
 
-/// All our rules are between these, and none of the kernel's: shortly before the main table's 32766.
+/// All our rules have priorities in this range, which the kernel never uses. It ends shortly before the rule
+/// for the main table (32766).
 inline constexpr std::uint32_t kFirstRulePriority = 32500;
 inline constexpr std::uint32_t kLastRulePriority = 32709;
 
-/// For a rule that no journal names. The kernel's own have the priorities 0, 1000 (VRF), 32766 and 32767
-/// (net/ipv4/fib_rules.c, drivers/net/vrf.c), and nobody else makes rules in its name.
+/// Identifies our rules if no journal names them. The kernel's own rules have the priorities 0, 1000 (VRF),
+/// 32766 and 32767 (net/ipv4/fib_rules.c, drivers/net/vrf.c), and no other program uses the kernel's protocol
+/// number.
 [[nodiscard]] bool is_our_rule(const net::Rule& rule);
 
 struct RuleAdded {
-  /// Its protocol is net::kRuleProtocol, whatever it is here.
+  /// prepare() sets its protocol to net::kRuleProtocol; a plan need not.
   net::Rule rule;
   bool operator==(const RuleAdded& other) const {
     net::Rule wish = other.rule;
-    wish.protocol = rule.protocol;  // of what was made: prepare()
+    wish.protocol = rule.protocol;  // only prepare() sets it
     return rule == wish;
   }
 

@@ -17,7 +17,7 @@ namespace {
 }
 
 net::FileDescriptor open_sysctl(const std::string& name, int flags) {
-  // Names come from the journal as well: none may lead elsewhere.
+  // Names also come from the journal. None may lead out of /proc/sys.
   if (name.empty() || name.front() == '/' || ("/" + name + "/").find("/../") != std::string::npos) {
     throw_error(EINVAL, name);
   }
@@ -83,7 +83,7 @@ Undone SysctlSet::undo(net::Netlink&) const {
 }
 
 Standing SysctlSet::standing(HostState&) const {
-  return Standing::kStands;  // what others change of it, they have taken over
+  return Standing::kStands;  // a setting that others change is theirs from then on
 }
 
 }  // namespace tunneld::daemon

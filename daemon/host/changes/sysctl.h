@@ -1,6 +1,6 @@
-// Settings of the kernel below /proc/sys; those of "net" are of the caller's network namespace.
+// Settings of the kernel below /proc/sys. Those below "net" belong to the caller's network namespace.
 //
-// A setting is restored only while it has the value that we set; otherwise somebody else has taken it over.
+// A setting is restored only if it still has our value. If somebody else has changed it, it is theirs.
 #pragma once
 
 #include <optional>
@@ -10,19 +10,19 @@
 
 namespace tunneld::daemon {
 
-/// `name` is a path: "net/ipv4/ip_forward". Without the newline that the kernel adds. nullopt: there is no
-/// such setting (its interface is gone). Throws std::system_error.
+/// `name` is a path below /proc/sys: "net/ipv4/ip_forward". Returns the value without the kernel's newline,
+/// or nullopt if there is no such setting (its interface is gone). Throws std::system_error.
 [[nodiscard]] std::optional<std::string> read_sysctl(const std::string& name);
 /// Throws std::system_error.
 void write_sysctl(const std::string& name, const std::string& value);
 
 struct SysctlSet {
-  /// As a path below /proc/sys, so that interface names may have dots: "net/ipv4/conf/eth0.5/forwarding".
+  /// A path below /proc/sys, because interface names may contain dots: "net/ipv4/conf/eth0.5/forwarding".
   std::string name;
   std::string value;
   std::optional<std::string> before = std::nullopt;
-  /// A host that lacks the setting needs none, and one that may not be changed (a container with a read-only
-  /// /proc/sys) is a warning.
+  /// If the host does not have the setting, it is not needed. If it cannot be changed (a container with a
+  /// read-only /proc/sys), there is only a warning.
   bool is_wish = false;
   bool operator==(const SysctlSet& other) const { return name == other.name && value == other.value; }
 

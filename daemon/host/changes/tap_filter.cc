@@ -13,7 +13,8 @@ namespace {
 
 constexpr const char* kNetdev = "netdev";
 
-/// There are sixteen marks, and each follows from a name: no tunneld knows which others the host has.
+/// There are only sixteen marks. Each tunneld computes its mark from its device's name, without knowing the
+/// others.
 void warn_of_same_mark(const std::string& interface, net::Netlink& netlink) {
   const std::uint32_t mark = peers_mark(interface);
   try {
@@ -21,12 +22,12 @@ void warn_of_same_mark(const std::string& interface, net::Netlink& netlink) {
       if (link.name == interface || peers_mark(link.name) != mark) continue;
       if (net::nft_table_comment(nft_table_name(link.name), kNetdev) != kOurNftComment) continue;
       log::warn(
-          "the names {} and {} give what their peers send the same mark ({:#x}), so packets between their "
-          "peers may be dropped: rename one",
+          "packets from the peers of {} and {} get the same mark ({:#x}), which follows from the name, so "
+          "packets between them may be dropped: rename one of the devices",
           interface, link.name, mark);
     }
   } catch (const net::NetlinkError& error) {
-    log::debug("{}: whose mark is the same is not known: {}", interface, error.what());
+    log::debug("{}: cannot check whether another device has the same mark: {}", interface, error.what());
   }
 }
 
@@ -77,7 +78,7 @@ Preparation TapFilter::prepare(net::Netlink&) {
   return Preparation::kReady;
 }
 
-// It is made, or put in the place of ours.
+// If an earlier table of ours exists, this replaces it.
 void TapFilter::apply(net::Netlink& netlink) const {
   const std::string name = nft_table_name(interface.name);
   const auto comment = net::nft_table_comment(name, kNetdev);
@@ -91,12 +92,13 @@ void TapFilter::apply(net::Netlink& netlink) const {
   } catch (const net::NetlinkError& error) {
     if (error.reason() == net::NetlinkError::Reason::kNotPermitted) throw;
     throw net::NetlinkError(
-        error.reason(), std::string(error.what()) +
-                            ": this host cannot filter at a device (Linux 5.16, nftables 1.0.1), which keeps "
-                            "peers of " +
-                            interface.name +
-                            " from becoming its router and from each other: do without by `switch: { "
-                            "router_advertisements: true, client_to_client: true }`");
+        error.reason(),
+        std::string(error.what()) +
+            ": this host cannot filter packets at a device, which needs Linux 5.16 and nftables 1.0.1. The "
+            "filter keeps peers of " +
+            interface.name +
+            " apart, and keeps them from becoming the host's router. To do without it, set `switch: { "
+            "router_advertisements: true, client_to_client: true }`");
   }
   warn_of_same_mark(interface.name, netlink);
 }

@@ -1,11 +1,12 @@
-// What comes out of a tap from peers is marked where it comes in, before the host sees it, and what has the
-// mark does not leave by the tap again. A table of the netdev family, with the name of our table of the inet
-// family, whose rules ask for the mark as well (daemon/host/firewall.cc).
+// Marks packets from peers where they come out of the tap, before the host processes them. If peers are kept
+// apart, a packet with the mark does not leave through the tap again. The rules are in a table of the netdev
+// family. It has the same name as our table of the inet family, whose rules check the mark, too
+// (daemon/host/firewall.cc).
 //
-// The rules of other families know only the link that a packet has come to in the end, and that may be
-// anything that stands on the tap: the bridge that tunneld has put it into or somebody else has, a VLAN, a
-// macvlan, a VLAN on that bridge. The mark stays with the packet through all of them. It goes where the packet
-// leaves this host's network namespace, so machines and containers behind the tap get everything.
+// The rules of other families see only the link at which a packet finally arrives. That may be anything on
+// top of the tap: a bridge that tunneld or somebody else has put it into, a VLAN, a macvlan, a VLAN on that
+// bridge. The mark stays with the packet through all of them. It is lost when the packet leaves this host's
+// network namespace, so machines and containers behind the tap get everything.
 #pragma once
 
 #include <cstdint>
@@ -14,17 +15,17 @@
 
 namespace tunneld::daemon {
 
-/// The bits of the firewall mark that are used. High, where few others have theirs.
+/// The bits of the firewall mark that we use. They are high ones, because few other programs use those.
 inline constexpr std::uint32_t kPeersMarkBits = 0x1f000000;
-/// Of what has come from the peers of this tap. tap0 and tap1 differ in it: packets between the peers of one
-/// and of the other pass. tap12 and tap21 do not: a start says so.
+/// The mark of packets from this tap's peers. tap0 and tap1 have different marks, so packets between their
+/// peers pass. tap12 and tap21 have the same mark; a start warns of that.
 [[nodiscard]] std::uint32_t peers_mark(const std::string& interface);
 
 struct TapFilter {
   Interface interface;
-  /// Nothing that a peer has sent leaves by the tap again.
+  /// Nothing that a peer has sent leaves through the tap again.
   bool isolates = false;
-  /// A tap alone is worth having without it. Not journaled.
+  /// The tunnel is useful without it: the configuration puts the tap into no bridge. Not journaled.
   bool is_wish = false;
   bool operator==(const TapFilter&) const = default;
 
@@ -40,7 +41,7 @@ struct TapFilter {
   [[nodiscard]] bool can_do_without() const { return is_wish; }
   bool takes_place_of(const TapFilter& made);
 
-  /// As nft(8) reads it.
+  /// In the syntax of nft(8).
   [[nodiscard]] std::string nft_text() const;
 };
 
