@@ -20,7 +20,7 @@ bool fails_closed(const HostChange& change) {
   return table != nullptr && table->fail_closed;
 }
 
-/// Nothing if it is none.
+/// nullptr if the change is no IPv4 address.
 const AddressAdded* ipv4_address(const HostChange& change) {
   const auto* address = std::get_if<AddressAdded>(&change);
   return address != nullptr && address->address.address.is_v4() ? address : nullptr;
@@ -31,12 +31,12 @@ bool is_dummy(const HostChange& change) {
   return address != nullptr && address->address == net::dummy_address();
 }
 
-/// Whose rules are not in the journal.
+/// Whether the change is an nft table. The journal does not contain its rules.
 bool has_content(const HostChange& change) {
   return std::visit([]<typename Kind>(const Kind&) { return ComparesNftTable<Kind>; }, change);
 }
 
-/// Or of a bridge. The name may be another one's now.
+/// Whether the change's device or bridge is gone. Another device may have its name now.
 bool is_of_a_device_that_is_gone(const HostChange& change) {
   const Interface* interface = interface_of(change);
   const auto* port = std::get_if<BridgePort>(&change);
@@ -62,14 +62,14 @@ HostChanges::HostChanges(const std::string& interface, LeftClosed left) : journa
     if (!fails_closed(change)) continue;
     present_.push_back({change, id});
     inherited_closed_ = true;
-    log::info("{}: left by a run that was killed, and stays until this one has its own", in_words(change));
+    log::info("{}: left by a run that was killed; stays until it is replaced", in_words(change));
   }
 }
 
 HostChanges::~HostChanges() {
   guard_ = net::FileDescriptor();
   if (is_left_to_next_) return;
-  // A second time for what the kernel refused in passing (out of memory, out of descriptors).
+  // If the kernel refused something for the moment (no memory, no descriptors), a second try may succeed.
   const bool keep_closed = stays_closed_ || inherited_closed_;
   if (undo_all(false, keep_closed).stuck != 0) undo_all(false, keep_closed, Programs::kOnlyGood);
   if (journal_.pending().empty()) journal_.remove();
@@ -86,7 +86,7 @@ bool HostChanges::can_take_over(const std::string& interface) const {
 void HostChanges::take_over() {
   std::vector<std::uint64_t> stale;
   for (const auto& [id, change] : journal_.pending()) {
-    // No plan has it (entrust()).
+    // It is in no plan (see entrust()), so it only stays in the journal.
     if (std::holds_alternative<DeviceOpened>(change)) continue;
     if (is_of_a_device_that_is_gone(change)) {
       stale.push_back(id);
@@ -106,7 +106,7 @@ void HostChanges::take_over() {
       log::warn("{}", error.what());
     }
   }
-  log::info("{} changes of the run before stay as they are", present_.size());
+  log::info("{} changes of the previous run stay in place", present_.size());
 }
 
 void HostChanges::renew_tables(const std::vector<HostChange>& wanted) {
@@ -122,7 +122,8 @@ void HostChanges::renew_tables(const std::vector<HostChange>& wanted) {
 void HostChanges::become(const std::vector<HostChange>& wanted) {
   failed_.reset();
   renew_tables(wanted);
-  // Nearly everything stays, in its order; comparing all with all would take seconds for 10,000 routes.
+  // Usually nearly everything stays, in the same order. Comparing each change with every other one would take
+  // seconds for 10,000 routes.
   const auto [first, second] = std::ranges::mismatch(present_, wanted, {}, &Present::change);
   const std::vector<Present> present(first, present_.end());
   const std::span<const HostChange> others(second, wanted.end());
@@ -151,7 +152,8 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
     if (!stays(old->change)) gone.push_back(old->change);
   }
   std::erase_if(gone, is_dummy);
-  // The kernel takes an IPv6 address only once, whatever its prefix length.
+  // The kernel accepts an IPv6 address only once, whatever its prefix length. So it is removed before it is
+  // added with another length.
   const auto returns_with_another_length = [&added](const HostChange& old) {
     const auto* was = std::get_if<AddressAdded>(&old);
     return was != nullptr && std::ranges::any_of(added, [was](const HostChange* change) {
@@ -165,8 +167,9 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
     revert(old);
     return true;
   });
-  // New changes are made before old ones are undone, so that there is always a route. Not so addresses:
-  // removing one also removes those that the kernel counts as its secondaries.
+  // New changes are made before old ones are undone, so that there is always a route. Addresses are an
+  // exception: with an old one, the kernel also removes its secondaries. So old addresses go first, and what
+  // the kernel has removed with them is restored at once.
   const auto later = std::ranges::stable_partition(
       gone, [](const HostChange& change) { return std::holds_alternative<AddressAdded>(change); });
   if (later.begin() != gone.begin()) {
@@ -185,7 +188,7 @@ void HostChanges::become(const std::vector<HostChange>& wanted) {
   drop_dummy_address(wanted);
   for (Present& each : present_) each.is_taken_over = false;
   follow_guard();
-  // A start that fails after this must not open what a failure left closed: only a requested end does.
+  // What was left closed must stay closed if the start fails after this. Only a requested end opens it.
   if (std::exchange(inherited_closed_, false)) stays_closed_ = true;
 }
 
@@ -311,8 +314,9 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
     apply(wish);
   } catch (const std::exception& error) {
     journal_.rewrite(id, before);
-    // It may have been done all the same, and only the answer been lost. What the run before has made is not
-    // known, and an empty table would let everything out.
+    // The change may have been made although its result was lost, so the old content is restored. If the
+    // table comes from an earlier run, that content is not known, and an empty table would let everything
+    // out.
     if (!place->has_old_content) restore_content(made, before);
     place->table = table_of(made);
     failed_ = wish;
@@ -320,7 +324,8 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
     failed_.reset();
     log::warn("{}: not done: {}", in_words(wish), error.what());
     if (!std::holds_alternative<DnsSet>(wish)) return;
-    // Still wanted, and tried again (repair()); until then, the host has what it had.
+    // The new name servers are still wanted, and repair() tries again. Until then, the host keeps the old
+    // ones.
     journal_.rewrite(id, wish);
     place->change = wish;
     place->refused = error.what();
@@ -336,12 +341,12 @@ void HostChanges::replace(const HostChange& made, const HostChange& wish) {
 }
 
 void HostChanges::restore_content(const HostChange& made, const HostChange& journaled) noexcept {
-  HostChange content = made;  // the journal does not hold all of it
+  HostChange content = made;  // the journal does not contain all of it
   if (!takes_place_of(content, journaled)) return;
   try {
     apply(content);
   } catch (const std::exception& error) {
-    log::warn("{}: may not be as before: {}", in_words(content), error.what());
+    log::warn("{}: may not be restored: {}", in_words(content), error.what());
   }
 }
 
@@ -352,13 +357,15 @@ void HostChanges::revert(const HostChange& change) {
   try {
     if (id) undo_one(*id, HostChange(journal_.pending().at(*id)), false);
   } catch (const std::exception& error) {
-    // Of a run before, it must not stop the start of this one: tried again with what failed tries have left.
+    // A change taken over from an earlier run must not prevent the start. It is tried again later, together
+    // with what failed tries have left.
     if (!found->is_taken_over || !std::holds_alternative<DnsSet>(change)) throw;
     log::warn("{} stays: {}", in_words(change), error.what());
   }
   present_.erase(found);
   route_index_.reset();
-  // What a failed try has left goes with those that nobody wants any more; what cannot, later (repair()).
+  // When no name servers are wanted any more, what failed tries have left is removed as well. If that fails,
+  // repair() tries again.
   const auto is_names = [](const Present& present) { return std::holds_alternative<DnsSet>(present.change); };
   if (std::holds_alternative<DnsSet>(change) && std::ranges::none_of(present_, is_names))
     (void)take_names_left_back(net::boot_now(), Pauses::kIgnored);
@@ -369,10 +376,11 @@ void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noe
     if (take_back(change) == Undone::kDone) log::debug("{}: taken back", in_words(change));
     journal_.forget(id);
   } catch (const net::NetlinkError& error) {
-    // Whoever may not undo it was not allowed to make it either; what root makes later is not ours to undo.
+    // If we are not permitted to undo it, we were not permitted to make it either. If root makes it later, it
+    // is not ours.
     if (error.reason() == net::NetlinkError::Reason::kNotPermitted) journal_.forget(id);
   } catch (const std::exception&) {
-    // It stays in the journal, and the end tries again.
+    // The entry stays in the journal, and the destructor tries again.
   }
 }
 
@@ -386,9 +394,9 @@ void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool afte
   const Undone undone = take_back(change);
   journal_.forget(id);
   if (undone == Undone::kNotOurs) {
-    // After a kill, it may never have been made at all.
+    // After a kill, this is no warning: the change may never have been made.
     log::line(after_kill ? log::Level::kInfo : log::Level::kWarning,
-              "{}: not there any more, or changed by somebody else: left alone", in_words(change));
+              "{}: no longer there, or changed by somebody else; left alone", in_words(change));
   } else if (undone == Undone::kDone) {
     log::info("{}: undone", in_words(change));
   }

@@ -1,16 +1,16 @@
-// The part of HostChanges for name servers, the only change in which other programs of the host take part. Such
-// a program may hang, fail half way, fail to undo what it did, or be replaced by another one.
+// The part of HostChanges for name servers, the only change in which other programs of the host take part.
+// Such a program may hang, fail half way, fail to undo what it did, or be replaced by another one.
 //
 // We wait for these programs, because a change must be journaled before and checked afterwards. At a start, a
 // reload and an end, that may take seconds. A repair comes by itself, while the same loop has handshakes to
-// answer. So it gives a program little more time than it is known to take, and tries one that hangs less and less
-// often (kHangingPause). A program in the background would not block the loop. But every other change of the host
-// (a reload, an MTU, the end) would have to wait for it or kill it half way. And 2 s do no harm to a tunnel: a
-// handshake is repeated after 5 s, and sessions are renewed a minute before they end.
+// answer. So it gives a program little more time than it is known to take, and tries one that hangs less and
+// less often (kHangingPause). A program in the background would not block the loop. But every other change of
+// the host (a reload, an MTU, the end) would have to wait for it or kill it half way. And 2 s do no harm to a
+// tunnel: a handshake is repeated after 5 s, and sessions are renewed a minute before they end.
 //
-// If a try fails and cannot be undone, its entry stays in the journal without a Present. There is at most one such
-// entry for each place. The next try at the same place takes it over, or undoes it first; elsewhere it does no harm.
-// Undoing it is tried again like all other repairs.
+// If a try fails and cannot be undone, its entry stays in the journal without a Present. There is at most one
+// such entry for each place. The next try at the same place takes it over, or undoes it first; elsewhere it
+// does no harm. Undoing it is tried again like all other repairs.
 #include <algorithm>
 #include <exception>
 #include <system_error>
@@ -23,13 +23,13 @@
 namespace tunneld::daemon {
 namespace {
 
-/// For a program during a repair, unless it is known to take longer.
+/// The time limit for a program during a repair, unless it is known to take longer.
 constexpr std::chrono::milliseconds kShortPatience{2000};
 
 }  // namespace
 
-/// Measures how long the program takes while this object lives. A program that has done its work but does not end
-/// counts as hanging, too.
+/// Measures how long the program takes while this object lives. A program that has done its work but does not
+/// end counts as hanging, too.
 class HostChanges::ProgramWatch {
  public:
   ProgramWatch(HostChanges& host, const DnsSet& names)
@@ -130,8 +130,9 @@ void HostChanges::give_to_new_keeper(Present& present) {
   try {
     undo_one(before, HostChange(journal_.pending().at(before)), false);
   } catch (const std::exception& error) {
-    log::warn("{}: cannot be removed from the program that managed name servers before; trying again: {}",
-              in_words(made), error.what());
+    log::warn(
+        "{}: cannot be removed from the program that managed name servers before; trying again later: {}",
+        in_words(made), error.what());
   }
   present.id = journal_and_make(std::move(made));
   present.was_named = false;
@@ -146,8 +147,8 @@ bool HostChanges::take_left_back(std::uint64_t id) noexcept {
     undo_one(id, left, true);
     return true;
   } catch (const std::exception& error) {
-    log::line(left_tried_ ? log::Level::kDebug : log::Level::kWarning, "{} stays, and is tried again: {}",
-              in_words(left), error.what());
+    log::line(left_tried_ ? log::Level::kDebug : log::Level::kWarning,
+              "{}: cannot be undone; trying again later: {}", in_words(left), error.what());
     return false;
   }
 }
@@ -164,7 +165,7 @@ std::optional<Instant> HostChanges::take_names_left_back(Instant now, Pauses pau
     left_tried_.reset();
     return std::nullopt;
   }
-  // The next try of an unset change first undoes what is left at its place.
+  // If name servers could not be set, their next try first undoes what is left at the same place.
   if (std::ranges::any_of(present_, &Present::is_unmade)) return std::nullopt;
   if (pauses == Pauses::kKept && left_tried_ && now - *left_tried_ < left_pause_)
     return *left_tried_ + left_pause_;

@@ -1,8 +1,8 @@
 // Repairs: finds the changes of HostChanges that others have removed, and makes them again.
 //
-// Each change has its own pause between repairs. Programs remove one thing after another (`ip rule del` twice, a
-// flush of addresses), and the second one must not wait for the pause of the first. But if a program removes the
-// same thing again and again, the pause keeps us from restoring it just as fast.
+// Each change has its own pause between repairs. Programs remove one thing after another (`ip rule del`
+// twice, a flush of addresses), and the second one must not wait for the pause of the first. But if a program
+// removes the same thing again and again, the pause keeps us from restoring it just as fast.
 #include <algorithm>
 #include <chrono>
 #include <system_error>
@@ -18,47 +18,47 @@ namespace {
 
 /// A thing that has stayed for this long is no longer fought over.
 constexpr Duration kPeace = std::chrono::minutes(1);
-/// How long a file may be read-only for us before that is an error, and how often it is tried.
+/// How long a file may be read-only for us before that counts as an error, and how often that is checked.
 constexpr Duration kLending = std::chrono::seconds(3);
 constexpr Duration kLendingLook = std::chrono::milliseconds(500);
-/// A service that takes this long to answer is not asked again by each `status`.
+/// After a service has taken this long and not answered, not every `status` asks it again.
 constexpr Duration kSlowAnswer = std::chrono::seconds(1);
 
 HostChanges::Part part_of(const HostChange& change) {
   return std::holds_alternative<DnsSet>(change) ? HostChanges::Part::kNames : HostChanges::Part::kKernel;
 }
 
-/// For a thing that is put back now and was put back before.
+/// The pause after a repair of a change that was repaired before. `since` is the time since that repair.
 Duration next_pause(const HostChange& change, Duration pause, Duration since) {
   if (since >= pause + kPeace) return HostChanges::kRepairPause;
   const bool grows = part_of(change) == HostChanges::Part::kNames;
   return grows ? std::min(2 * pause, HostChanges::kLongestPause) : pause;
 }
 
-/// Notes it.
+/// Sets `noted` to `now` if it is not set yet.
 Instant first_time(std::optional<Instant>& noted, Instant now) {
   if (!noted) noted = now;
   return *noted;
 }
 
-/// A service that may not write to a directory may get a file in it as a bind mount; after the file has been
-/// replaced, that may take a moment (`systemctl bind`).
+/// A service that may not write to a directory may get a bind mount of a file in it (`systemctl bind`). After
+/// somebody has replaced the file, it takes a moment until it is mounted again.
 bool is_read_only(const std::exception& error) {
   const auto* refusal = dynamic_cast<const std::system_error*>(&error);
   return refusal != nullptr && refusal->code() == std::errc::read_only_file_system;
 }
 
-/// Between two questions to a service that has not answered for `silence`: each question takes time.
+/// The pause between two requests to a service that has not answered for `silence`. Each request takes time.
 Duration silence_pause(Duration silence) {
   return std::clamp(silence, HostChanges::kRepairPause, HostChanges::kLongestPause);
 }
 
-/// After `pause`, and a try that took too long.
+/// The pause that follows `pause` if a try took too long.
 Duration hanging_pause(Duration pause) {
   return std::clamp(2 * pause, HostChanges::kLongestPause, HostChanges::kHangingPause);
 }
 
-/// Sets `flag`, which a function that throws must not leave set.
+/// Sets `flag` while this object lives, so that an exception cannot leave it set.
 class Repairing {
  public:
   Repairing(bool& flag, bool on) : flag_(flag) { flag_ = on; }
@@ -70,7 +70,7 @@ class Repairing {
   bool& flag_;
 };
 
-/// A program or a service that hangs: each try keeps the whole daemon waiting.
+/// Whether a program or a service hangs. Each try then blocks the whole daemon.
 bool took_too_long(const std::exception& error) {
   const auto* refusal = dynamic_cast<const std::system_error*>(&error);
   return refusal != nullptr && refusal->code() == std::errc::timed_out;
@@ -109,10 +109,11 @@ std::vector<HostChanges::Missing> HostChanges::compare(Part part, Instant now) {
       missing.push_back({&present, std::move(made), Standing::kMissing});
       continue;
     }
-    // Not ours: compared only if the tunnel cannot work without it. What was never made has no device.
+    // A change that is not ours is compared only if the tunnel cannot work without it. One that could not be
+    // made has no device index.
     const bool is_needed = std::holds_alternative<LinkUp>(present.change) || needs_link(present.change);
     if (!present.id && (!is_needed || present.index == 0)) continue;
-    // Its owner may change the MTU.
+    // If the link is not ours, its owner may change the MTU.
     if (auto* link = std::get_if<LinkUp>(&made); link != nullptr && !present.id) link->mtu = 0;
     const Standing standing = ask(state, present, made, now);
     if (standing != Standing::kNoAnswer) {
@@ -193,8 +194,8 @@ void HostChanges::make_again(Present& present) {
     if (auto* names = std::get_if<DnsSet>(&made)) follow_names(present, *names);
     apply(std::holds_alternative<NftTable>(made) ? present.change : made);
   } else {
-    // It was somebody else's, and they have taken it away, or it could not be made: what is made now is ours
-    // to undo.
+    // It belonged to somebody else, who has removed it, or it could not be made. If it is made now, it is
+    // ours and has to be undone.
     if (prepare(made, netlink_) == Preparation::kAlreadyThere) return;
     check_device(made);
     if (const auto* names = std::get_if<DnsSet>(&made)) take_back_left_elsewhere(*names);
@@ -209,7 +210,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pauses pauses, Part part) {
   const auto look_again = [&repair](Instant at) { repair.again = std::min(at, repair.again.value_or(at)); };
   const Repairing repairing(is_repairing_, pauses == Pauses::kKept);
   if (pauses == Pauses::kIgnored) {
-    // Somebody may have repaired the program, and waits for the result.
+    // The user has asked for this repair, and may have fixed the program before.
     program_hangs_ = false;
     for (Present& present : present_) present.silent_until.reset();
   }
@@ -225,7 +226,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pauses pauses, Part part) {
     const bool changes_keeper = one.standing == Standing::kOthersKeep && pauses == Pauses::kIgnored;
     if (one.standing == Standing::kNoAnswer) {
       look_again(now + silence_pause(now - present.unanswered.value_or(now)));
-      // Not worth a line while it is being restarted.
+      // It may only be restarting, which is not worth a log line.
       if (!present.is_silent(now)) continue;
     }
     if (one.standing != Standing::kMissing && !changes_keeper) {
@@ -242,7 +243,7 @@ HostChanges::Repair HostChanges::repair(Instant now, Pauses pauses, Part part) {
     }
     if (pauses == Pauses::kKept && before && now - *before < present.pause) {
       look_again(*before + present.pause);
-      // What was never set, or is read-only for the moment, has not been taken away.
+      // If it could not be set, or is read-only for the moment, nobody has removed it.
       const bool is_taken = !present.refused && !present.is_unmade && !present.read_only;
       if (is_taken && !std::exchange(present.was_named, true)) repair.fought_over.push_back(what);
       if (std::holds_alternative<LinkUp>(one.made)) down.push_back(present.index);
@@ -252,14 +253,14 @@ HostChanges::Repair HostChanges::repair(Instant now, Pauses pauses, Part part) {
     present.pause = before ? next_pause(one.made, pause, now - *before) : kRepairPause;
     present.put_back = now;
     const bool was_unmade = present.is_unmade;
-    // A program that hangs takes seconds, and the pause begins at the end of a try.
+    // The pause begins at the end of a try, because a program that hangs takes seconds.
     const Instant begun = net::boot_now();
     const auto later = [&] {
       return now + std::chrono::floor<std::chrono::seconds>(net::boot_now() - begun);
     };
     try {
       changes_keeper ? give_to_new_keeper(present) : make_again(present);
-      // Name servers that went to a new keeper had been taken away from the old one.
+      // Name servers that a new program manages were set before, so they count as put back.
       (was_unmade ? repair.made : repair.put_back).push_back(what);
       present.put_back = later();
       present.refused.reset();
@@ -268,7 +269,8 @@ HostChanges::Repair HostChanges::repair(Instant now, Pauses pauses, Part part) {
       if (part == Part::kNames && program_hangs_) present.pause = hanging_pause(pause);
     } catch (const std::exception& error) {
       if (is_read_only(error) && now - first_time(present.read_only, now) < kLending) {
-        // A new keeper that did not take them has not been tried before, so the next look is as soon.
+        // Name servers that are not set are tried only after a pause, so it is made to end at the next look.
+        // For all others, this try does not count.
         present.put_back = present.is_unmade ? now - pause + kLendingLook : before;
         present.pause = pause;
         look_again(now + kLendingLook);
@@ -299,8 +301,8 @@ HostChanges::Repair HostChanges::repair(Instant now, Pauses pauses, Part part) {
   return repair;
 }
 
-// When a device was renamed or moved, another one may get its name, and must not get its addresses and
-// routes.
+// If our device was renamed or moved, another device may get its name. That one must not get our addresses
+// and routes.
 void HostChanges::check_device(const HostChange& change) const {
   const Interface* interface = interface_of(change);
   if (interface == nullptr) return;
@@ -309,10 +311,11 @@ void HostChanges::check_device(const HostChange& change) const {
     return other != nullptr && other->name == interface->name && present.index != 0;
   });
   if (own == present_.end() || own->index == interface->index) return;
-  throw net::NetlinkError(net::NetlinkError::Reason::kNotFound,
-                          interface->name +
-                              " is no longer the device that tunneld started with: that one was renamed or "
-                              "moved, so restart tunneld");
+  throw net::NetlinkError(
+      net::NetlinkError::Reason::kNotFound,
+      interface->name +
+          " is no longer the device that tunneld started with, which was renamed or moved: "
+          "restart tunneld");
 }
 
 }  // namespace tunneld::daemon

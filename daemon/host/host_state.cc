@@ -5,7 +5,8 @@
 namespace tunneld::daemon {
 namespace {
 
-/// What a route without a metric gets: none, and IP6_RT_PRIO_USER (linux/ipv6_route.h).
+/// The metric that the kernel gives a route without one: none with IPv4, IP6_RT_PRIO_USER with IPv6
+/// (linux/ipv6_route.h).
 constexpr std::uint32_t default_metric(net::Family family) {
   return family == net::Family::kIpv4 ? 0 : 1024;
 }

@@ -1,7 +1,7 @@
 // The kernel's tables at one moment, for a comparison with our changes.
 //
-// Each table is read once, and only if it is needed: a host may have 10,000 of our routes, and a comparison follows
-// every notice.
+// Each table is read at most once, and only if it is needed: a host may have 10,000 of our routes, and each
+// report of a change leads to a comparison.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class HostState {
  public:
   explicit HostState(net::Netlink& netlink) : netlink_(netlink) {}
 
-  /// nullopt: there is none of this name and index.
+  /// nullopt if no link has this name and index.
   [[nodiscard]] const std::optional<net::Link>& link(const Interface& interface);
   [[nodiscard]] bool has_address(std::uint32_t interface_index, const net::IpPrefix& address);
   /// A route with the same destination, table, metric and interface, whoever made it.
@@ -36,7 +36,7 @@ class HostState {
   net::Netlink& netlink_;
   std::map<std::uint32_t, std::optional<net::Link>> links_;
   std::map<std::uint32_t, std::set<net::IpPrefix>> addresses_;
-  /// Out of one interface.
+  /// By family and interface.
   std::map<std::pair<net::Family, std::uint32_t>, std::set<RouteKey>> routes_;
   std::map<net::Family, std::vector<net::Rule>> rules_;
 };

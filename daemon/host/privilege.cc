@@ -25,15 +25,15 @@ namespace tunneld::daemon {
 
 namespace {
 
-/// A bit for each capability below 32; no other is of interest here.
+/// Bit N is capability N. All that matter here are below 32.
 using Capabilities = std::uint32_t;
 constexpr Capabilities kNetAdmin = 1U << CAP_NET_ADMIN;
 constexpr Capabilities kLowPorts = 1U << CAP_NET_BIND_SERVICE;
 constexpr Capabilities kOthersFiles = 1U << CAP_DAC_OVERRIDE | 1U << CAP_CHOWN | 1U << CAP_FOWNER;
-/// As the unit's LimitMEMLOCK, in bytes. Root itself is not limited.
+/// The same as the unit's LimitMEMLOCK, in bytes. Root is not limited.
 constexpr rlim_t kLockedMemory = 128U << 20U;
 
-/// None where they cannot be read.
+/// Returns none if they cannot be read.
 Capabilities permitted_capabilities() {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
@@ -47,8 +47,8 @@ void keep_only(Capabilities kept) {
   if (syscall(SYS_capget, &header, sets) == 0 && sets[0].permitted == kept && sets[0].effective == kept &&
       sets[1].permitted == 0)
     return;
-  // With a drop-in that lets the shipped unit run as root, its filter forbids the call. The capabilities that
-  // remain are those of the unit.
+  // If a drop-in makes the shipped unit run as root, the unit's system call filter forbids capset(). This is
+  // no error, because the process has no more capabilities than the unit gives.
   const bool is_units = sets[1].permitted == 0 && (sets[0].permitted & ~(kept | kLowPorts)) == 0;
   sets[1] = {};
   sets[0] = {.effective = kept, .permitted = kept, .inheritable = 0};
@@ -56,8 +56,8 @@ void keep_only(Capabilities kept) {
     fail(errno, "giving up capabilities");
 }
 
-/// For the programs that we start (nftables' child process): root's child processes would inherit the
-/// capabilities, those of another user need ambient ones. It is the same under the unit.
+/// Passes the capabilities on to programs that we start (the child process for nftables). Root's child
+/// processes inherit them, but those of another user need them as ambient capabilities, as under the unit.
 void hand_on(Capabilities kept) {
   __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
@@ -113,8 +113,8 @@ void go_on_with(Capabilities kept, const std::optional<config::ServiceUser>& ser
   if (service) become(*service);
   keep_only(kept);
   if (service) hand_on(kept);
-  // Changing the user or the capabilities has reset it to fs.suid_dumpable, which may allow other processes of
-  // that user to trace this one.
+  // Changing the user or the capabilities has reset it to fs.suid_dumpable, which may allow other processes
+  // of that user to trace this one.
   prctl(PR_SET_DUMPABLE, 0);
 }
 
@@ -136,7 +136,7 @@ void give_up_low_ports() {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  // By its real path, because the kernel names the process after it.
+  // The program is executed by its real path, because the kernel names the process after it.
   std::error_code unknown;
   ::execv(std::filesystem::read_symlink("/proc/self/exe", unknown).c_str(), arguments.data());
   fail(errno, "starting again without CAP_NET_BIND_SERVICE");
