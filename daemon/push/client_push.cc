@@ -17,12 +17,12 @@ namespace {
 using namespace std::chrono_literals;
 using protocol::ConfigMessage;
 
-/// Keeps a NAT's mapping open, unless configured otherwise.
+/// The default keepalive of a client. It keeps a NAT's mapping open.
 constexpr Duration kUsualKeepalive = 25s;
 /// An unanswered request is repeated after 1, 2, 4 … seconds, at most this.
 constexpr Duration kLongestWait = 60s;
 constexpr auto kLookEvery = 1min;
-/// After changes of the host's network that came too often for a look at each.
+/// If the host's network changes too often to look at each change.
 constexpr auto kLookAgainIn = 5s;
 
 template <typename T>
@@ -37,20 +37,20 @@ auto is_in(const std::vector<T>& items) {
   return [&items](const T& item) { return std::ranges::find(items, item) != items.end(); };
 }
 
-/// Whether this peer may configure the client.
+/// Whether `config` allows this peer to configure the client.
 bool is_server_in(const config::Config& config, const crypto::PublicKey& key) {
   const auto& servers = config.client->value.servers;
   const auto called = std::ranges::count_if(
       config.peers, [](const config::PeerConfig& peer) { return !peer.endpoints.empty(); });
   return std::ranges::any_of(config.peers, [&](const config::PeerConfig& peer) {
     if (peer.public_key.value != key) return false;
-    // Of several, none: the file has to say which (config/cross_checks.cc).
+    // If several peers have endpoints, the file must name the server (config/cross_checks.cc).
     if (servers.empty()) return peer.endpoints.empty() ? config.peers.size() == 1 : called == 1;
     return std::ranges::any_of(servers, [&](const auto& name) { return name.value == peer.name.value; });
   });
 }
 
-/// What a server says to a client that it removes: it takes back all that it gave.
+/// A server sends an empty configuration to a client that it removes, and thereby takes back everything.
 bool gives_nothing(const ConfigMessage& message) {
   ConfigMessage nothing;
   nothing.serial = message.serial;
@@ -75,8 +75,8 @@ void ClientPush::on_event(const PushPeer& from, const protocol::Event& event, In
     ask(from, now, out);
   } else if (event.is<Event::HelloLost, Event::Bye>()) {
     questions_.erase(from.id);
-    // It was there as a server until now, whenever that was last checked. The end of one that was not renews
-    // nothing.
+    // The lifetime starts now, because the peer was a server until now. If it had stopped being
+    // one before, the lifetime has begun already.
     if (is_source(from.key) && std::exchange(held_.source->serves, false)) held_.source->term.renew(now);
   }
 }
@@ -93,7 +93,7 @@ Instant ClientPush::deadline() const {
 }
 
 void ClientPush::on_timer(Instant now, PushFrames& out) {
-  // A removed peer is not asked any more; if its key is added again, that is another peer.
+  // Removed peers are not asked any more. If a peer with the same key was added again, it has another id.
   std::erase_if(questions_, [this](const auto& question) {
     const protocol::Peer* peer = tunnel_.find_peer(question.second.key);
     return peer == nullptr || peer->link().id != question.first;
@@ -133,37 +133,37 @@ void ClientPush::received(const PushPeer& from, const protocol::ControlFrame& fr
   const auto complain = [&](const std::string& words) {
     if (question == questions_.end() || question->second.logged == words) return;
     question->second.logged = words;
-    // By alternating between two refusals a peer could write any number of lines.
+    // A peer that alternates between two problems could fill the log.
     log::line(complaints_.allow(now) ? log::Level::kWarning : log::Level::kDebug, "peer {}: {}",
               name_of(from.key), words);
   };
   if (!is_server(from.key)) return refuse_other(name_of(from.key));
   const auto message = ConfigMessage::from(frame);
-  if (!message) return complain("its configuration makes no sense, and is ignored");
+  if (!message) return complain("sent an invalid configuration, which is ignored");
   if (held_.source && held_.source->server != from.key && is_live(held_.source->server, now))
-    return complain("offers a configuration, but this host has that of " + held_.source->name);
+    return complain("offers a configuration, but this host is configured by " + held_.source->name);
   if (message->refusal) {
     complain(*message->refusal == ConfigMessage::Refusal::kExhausted
                  ? "has no address left for this host; asking again every minute"
                  : "cannot keep a lease for this host; asking again every minute");
     out.push_back({from.id, protocol::config_ack(message->serial)});
     if (question != questions_.end()) question->second.repeat_at = now + kLongestWait;
-    // A server without an address for us has given our earlier ones to others.
+    // If the server has no address left, others have our earlier addresses by now.
     if (is_source(from.key) && *message->refusal == ConfigMessage::Refusal::kExhausted) drop();
     return;
   }
   if (gives_nothing(*message)) {
-    // Its BYE is right behind, and may have ended the session already.
+    // The server's BYE follows at once. It may have ended the session already, so peer->remote() is not
+    // needed here.
     if (is_source(from.key)) {
-      log::warn("{} has taken back all that it had given: it does not know this host any more",
-                name_of(from.key));
+      log::warn("{} has withdrawn its configuration: it no longer knows this host", name_of(from.key));
       drop();
     }
   } else if (!peer->remote() || !take(from, *message, now)) {
     return;
   }
   out.push_back({from.id, protocol::config_ack(message->serial)});
-  // The request is answered. The next session asks again.
+  // The request is answered. The next one is sent in the next session.
   questions_.erase(from.id);
 }
 
@@ -176,10 +176,11 @@ bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instan
   if (held_.source) but_for_serial.serial = held_.source->message.serial;
   const bool is_other =
       !held_.source || held_.source->server != key || held_.source->message != but_for_serial;
-  // Each changes the host; a server must not keep the host busy with changes.
+  // A server must not keep the host busy with changes.
   if (is_other && !changes_.allow(now)) return false;
   Held next = held_;
-  // A different message deserves another try; the same one would only be refused again.
+  // With a different message, items that failed are tried again. With the same one, they would only fail
+  // again.
   if (is_other) {
     next.left_out = {};
     next.why_left_out.clear();
@@ -194,7 +195,7 @@ bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instan
   } catch (const std::system_error& error) {
     const log::About about("configuration refused", next.source->name);
     log::line(complaints_.allow(now) ? log::Level::kError : log::Level::kDebug,
-              "the configuration of {} is not taken: {}", next.source->name, error.what());
+              "the configuration of {} is not accepted: {}", next.source->name, error.what());
     return false;
   }
   const bool server_changed = !held_.source || held_.source->server != key;
@@ -202,7 +203,8 @@ bool ClientPush::take(const PushPeer& from, const ConfigMessage& message, Instan
     held_ = std::move(next);
     return true;
   }
-  // The decision also depends on the server's endpoint, which the server controls, too.
+  // The same message may lead to another decision, which also depends on the server's endpoint. The server
+  // controls that, too, so the limit applies here as well.
   if (!is_other && !changes_.allow(now)) return false;
   if (const std::string why = apply(next); !why.empty()) {
     const log::About about("configuration refused", next.source->name);
@@ -235,14 +237,14 @@ void ClientPush::decide_and_tell(Held& held, const config::Config& config, Insta
   held.refused.insert(held.refused.end(), held.why_left_out.begin(), held.why_left_out.end());
   if (!held.refused.empty() && held.refused != held.told_refused) {
     const log::About about("configuration refused", held.source->name);
-    log::warn("refused of what {} wants: {}", held.source->name, joined(held.refused));
+    log::warn("not accepted from {}: {}", held.source->name, joined(held.refused));
   }
   held.told_refused = held.refused;
   held.accepted = std::move(acceptance.accepted);
 }
 
 std::string ClientPush::apply(Held& next) {
-  // Each round has one item less.
+  // This ends, because each round removes an item.
   while (const auto refusal = host_.apply(next.accepted)) {
     if (!leave_out(next, *refusal)) return refusal->why;
   }
@@ -266,7 +268,7 @@ bool ClientPush::leave_out(Held& held, const Refusal& refusal) {
   if (const auto* address = std::get_if<AddressAdded>(&*refusal.change)) {
     take_out(accepted.addresses, out.addresses, "address ", address->address.address);
   } else if (const auto* route = std::get_if<RouteAdded>(&*refusal.change)) {
-    // It may be a piece of a larger one, set around what is local.
+    // The host's route may be a part of a pushed route, which was split to leave out local networks.
     const auto whole = std::ranges::find_if(accepted.routes, [route](const net::IpPrefix& accepted_route) {
       return covers(accepted_route, route->destination);
     });
@@ -284,14 +286,15 @@ bool ClientPush::leave_out(Held& held, const Refusal& refusal) {
   held.why_left_out.push_back(what + " (" + refusal.why + ")");
   held.refused.push_back(held.why_left_out.back());
   held.told_refused = held.refused;
-  log::warn("left out of what {} wants: {}", held.source ? held.source->name : "the server",
+  log::warn("left out of the configuration of {}: {}", held.source ? held.source->name : "the server",
             held.refused.back());
   return true;
 }
 
 ClientPush::Held ClientPush::held_for(const config::Config& next, Instant now) const {
   Held held = held_;
-  // The administrator who reloads may have removed the obstacle.
+  // Items that failed are tried again, because the administrator may have removed the cause before the
+  // reload.
   held.left_out = {};
   held.why_left_out.clear();
   if (held.source && !is_server_in(next, held.source->server)) held.source.reset();
@@ -305,7 +308,7 @@ void ClientPush::reconfigured(std::shared_ptr<const config::Config> config, Held
   held_ = std::move(held);
   refused_peers_.clear();
   if (held_.source) return;
-  // Who has become our server with this file has said HELLO long ago.
+  // A peer that has become our server only now may have said HELLO long ago, so it is asked here.
   tunnel_.for_each_peer([&](protocol::PeerId id, const protocol::Peer& peer) {
     const crypto::PublicKey& key = peer.options().public_key;
     if (!questions_.contains(id) && is_server(key) && is_serving(key, now)) ask({id, key}, now, out);
@@ -333,7 +336,7 @@ bool ClientPush::is_live(const crypto::PublicKey& key, Instant now) const {
 bool ClientPush::is_serving(const crypto::PublicKey& key, Instant now) const {
   const protocol::Peer* peer = tunnel_.find_peer(key);
   if (peer == nullptr || !peer->status(now).session_live) return false;
-  // What it gave ages, too, when it is there as a server no longer.
+  // If the peer is not a server any more, its configuration expires, although there is a session.
   return peer->remote() && peer->remote()->capabilities.config;
 }
 
@@ -347,7 +350,7 @@ bool ClientPush::is_server(const crypto::PublicKey& key) const {
 
 void ClientPush::refuse_other(const std::string& name) {
   if (!refused_peers_.insert(name).second) return;
-  log::warn("peer {}: wants to configure this host, and is not its server: refused (client.server)", name);
+  log::warn("peer {}: tried to configure this host, but is not its server: refused (client.server)", name);
 }
 
 std::string ClientPush::name_of(const crypto::PublicKey& key) const {
@@ -371,15 +374,16 @@ void ClientPush::look_at_lifetime(Instant now) {
 void ClientPush::drop() {
   Held nothing;
   const std::string server = held_.source->name;
-  // The next minute tries again.
+  // If this fails, it is tried again in a minute.
   if (const std::string why = apply(nothing); !why.empty())
-    log::error("what {} has configured cannot be taken back: {}", server, why);
+    log::error("the configuration of {} cannot be removed: {}", server, why);
 }
 
 void ClientPush::look_at_host(Instant now) {
   if (!held_.source) return;
   const auto complain = [this](const std::string& why) {
-    log::warn("what {} wants cannot follow this host's network: {}", held_.source->name, why);
+    log::warn("the configuration of {} cannot be adapted to this host's network: {}", held_.source->name,
+              why);
   };
   Held next = held_;
   try {

@@ -1,11 +1,12 @@
-// The client's side of CONFIG: asks its server, decides what to accept, and has it applied.
+// The client's side of CONFIG: asks its server for a configuration, decides which parts to accept, and has
+// them applied.
 //
-// One server at a time configures this host: the first that answers, until its session is gone and another
-// one answers. Its configuration stays in force without a session for the lifetime that the server gave, so
-// that a restart of the server costs nothing.
+// Only one server at a time configures this host: the first one that answers. Another one can replace it only
+// when its session has ended. Without a session, its configuration stays in force for the lifetime that the
+// server has given, so a restart of the server changes nothing.
 //
-// Sans-IO, as the protocol is: frames, events and Instant in; frames and a deadline out. What an answer
-// depends on goes through Host.
+// This is sans-IO, like the protocol: frames, events and the time go in; frames and a deadline come out.
+// Whatever must happen before an answer may be sent is called through Host.
 #pragma once
 
 #include <functional>
@@ -31,103 +32,106 @@ namespace tunneld::daemon {
 
 class ClientPush {
  public:
-  /// Why something cannot be applied, and which change the host has refused, if it was the host.
+  /// Why something cannot be applied, and the change that failed, if it was a change of the host.
   struct Refusal {
     std::optional<HostChange> change;
     std::string why;
   };
-  /// What has to be asked and done before an answer may leave, because the answer depends on it.
+  /// What has to be asked or done before an answer may be sent, because the answer depends on it.
   struct Host {
-    /// The host's connected networks apart from the tunnel. Throws std::system_error if the host cannot be
-    /// asked.
+    /// The networks that the host is connected to, without the tunnel's. Throws std::system_error if the
+    /// kernel cannot be asked.
     std::function<HostNetworks()> networks;
-    /// Applies this to host and tunnel. nullopt: done; otherwise nothing has changed.
+    /// Applies this to host and tunnel. Returns nullopt on success; otherwise nothing has changed.
     std::function<std::optional<Refusal>(const AcceptedConfig&)> apply;
   };
 
-  /// `config` has a client section; `tunnel` outlives this.
+  /// `config` must have a client section. `tunnel` must outlive this object.
   ClientPush(std::shared_ptr<const config::Config> config, const protocol::Tunnel& tunnel, Host host,
              Instant now);
   ClientPush(const ClientPush&) = delete;
   ClientPush& operator=(const ClientPush&) = delete;
 
   void on_event(const PushPeer& from, const protocol::Event& event, Instant now, PushFrames& out);
-  /// Handles CONFIG; other frames are not for this side.
+  /// Handles CONFIG and ignores other frames.
   void on_frame(const PushPeer& from, const protocol::ControlFrame& frame, Instant now, PushFrames& out);
-  /// When on_timer() is due. Each function above and below may move it.
+  /// When to call on_timer(). Every other function may change this.
   [[nodiscard]] Instant deadline() const;
   void on_timer(Instant now, PushFrames& out);
-  /// The host may be connected to other networks now, which are nobody else's.
+  /// To be called when the host may be connected to other networks. A server gets no part of such a network.
   void host_changed(Instant now);
 
-  /// The server that configures us, which run of it, and its message.
+  /// The server that configures us, its message, and the run of the server that sent it.
   struct Source {
     crypto::PublicKey server;
     std::string name;
     std::uint64_t instance = 0;
     protocol::ConfigMessage message;
     ConfigTerm term;
-    /// As it said in its last HELLO, while that holds.
+    /// Whether its last HELLO offers configurations. False after HelloLost or Bye.
     bool serves = true;
   };
-  /// What a server has given, and what has been accepted of it.
+  /// The configuration of a server, and the parts of it that are accepted.
   struct Held {
     std::optional<Source> source;
     AcceptedConfig accepted;
     std::vector<std::string> refused;
-    /// As logged.
+    /// The refusals that are in the log already.
     std::vector<std::string> told_refused;
-    /// Items that the policy accepts and the host has refused.
+    /// Items that the policy accepts, but that could not be applied to the host.
     AcceptedConfig left_out;
     std::vector<std::string> why_left_out;
   };
-  /// What a server had configured in a run before; it has not been applied yet (held_for(), reconfigured()).
+  /// Takes over a server's configuration from an earlier run of this daemon, without applying it: held_for()
+  /// and reconfigured() do that.
   void resume(const crypto::PublicKey& server, std::uint64_t instance, protocol::ConfigMessage message,
               Instant until, Instant now);
   [[nodiscard]] const std::optional<Source>& source() const { return held_.source; }
-  /// What would be accepted under another configuration. Changes nothing. Throws std::system_error if
-  /// the host cannot be asked.
+  /// Returns what would be accepted with the local configuration `next`. Changes nothing. Throws
+  /// std::system_error if the kernel cannot be asked.
   [[nodiscard]] Held held_for(const config::Config& next, Instant now) const;
-  /// The host has refused a change: removes the server's item that it came from from `held`. False: it came
-  /// from no item of a server.
+  /// To be called if a change of the host has failed: removes the server's item that it results from. Returns
+  /// false if it results from no such item.
   [[nodiscard]] static bool leave_out(Held& held, const Refusal& refusal);
-  /// The configuration has changed and `held` has been applied.
+  /// To be called when the local configuration has changed and `held` has been applied.
   void reconfigured(std::shared_ptr<const config::Config> config, Held held, Instant now, PushFrames& out);
-  /// What is accepted at present.
+  /// What is in force now.
   [[nodiscard]] const AcceptedConfig& accepted() const { return held_.accepted; }
   /// For status.
   [[nodiscard]] Json status() const;
 
  private:
-  /// Asking one server.
+  /// The request to one server.
   struct Question {
     crypto::PublicKey key;
     Instant repeat_at = kNever;
     unsigned sent = 0;
-    /// The refusal that was logged, so that it is logged once.
+    /// The problem that was logged last, so that it is logged only once.
     std::string logged{};
   };
 
   void ask(const PushPeer& server, Instant now, PushFrames& out);
   void received(const PushPeer& from, const protocol::ControlFrame& frame, Instant now, PushFrames& out);
   [[nodiscard]] bool take(const PushPeer& from, const protocol::ConfigMessage& message, Instant now);
-  /// What the policy of `config` accepts of the message. Throws as Host::networks does.
+  /// Decides by the policy of `config` which parts of the message to accept, and logs what is refused. Throws
+  /// as Host::networks does.
   void decide_and_tell(Held& held, const config::Config& config, Instant now) const;
-  /// Applies the message without what the host refuses. Empty: applied and held; otherwise the reason.
+  /// Applies `next` without the items that fail on the host. Returns an empty string if it is in force now,
+  /// or else the reason.
   [[nodiscard]] std::string apply(Held& next);
   [[nodiscard]] bool is_live(const crypto::PublicKey& key, Instant now) const;
-  /// Whether what we have is of this peer.
+  /// Whether this peer has sent the configuration that we have.
   [[nodiscard]] bool is_source(const crypto::PublicKey& key) const;
-  /// Whether this peer may configure us.
+  /// Whether the local configuration allows this peer to configure us.
   [[nodiscard]] bool is_server(const crypto::PublicKey& key) const;
-  /// Whether it still exists and is still a server.
+  /// Whether this peer has a session and still offers configurations.
   [[nodiscard]] bool is_serving(const crypto::PublicKey& key, Instant now) const;
   void refuse_other(const std::string& name);
   [[nodiscard]] std::string name_of(const crypto::PublicKey& key) const;
-  /// The server has withdrawn everything, or is not our server any more.
+  /// Removes the server's configuration from host and tunnel.
   void drop();
   void look_at_lifetime(Instant now);
-  /// Decides again: obstacles on this host may have gone or come.
+  /// Decides again, because the host's networks may have changed.
   void look_at_host(Instant now);
 
   std::shared_ptr<const config::Config> config_;
@@ -136,18 +140,18 @@ class ClientPush {
 
   std::map<protocol::PeerId, Question> questions_;
   Held held_;
-  /// Changed configurations, rate-limited. One that comes too soon is treated as lost, and its server repeats
-  /// it.
+  /// Limits the rate of changed configurations. One that arrives too early is treated as lost, and the server
+  /// repeats it.
   Pace changes_{10, std::chrono::seconds(2)};
   Pace complaints_{10, std::chrono::seconds(30)};
-  /// A router has many routes to look at.
+  /// Limits how often the host is looked at, because a router has many routes.
   Pace host_looks_{10, std::chrono::seconds(5)};
-  /// Peers that tried to configure us and may not.
+  /// Peers that have tried to configure us without permission.
   std::set<std::string> refused_peers_;
   Instant look_at_;
 };
 
-/// The client's configured peers, with accepted allowed IPs and keepalives.
+/// The peers of the local configuration, with accepted allowed IPs and keepalives added.
 [[nodiscard]] std::vector<config::PeerConfig> peers_with(const config::Config& config,
                                                          const AcceptedConfig& accepted);
 

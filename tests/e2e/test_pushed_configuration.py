@@ -53,7 +53,7 @@ def run(lab):
     told = configured(daemon)
     check(routes(alice) == ["10.8.0.0/16", "10.8.0.0/24"], f"routes: {routes(alice)}")
     check("mtu 1300" not in alice.ip("link", "show", "tun0") and not told["dns_servers"], "mtu or DNS was taken")
-    refused = [line for line in daemon.log().splitlines() if "refused of what" in line]
+    refused = [line for line in daemon.log().splitlines() if "not accepted from" in line]
     check(len(refused) == 1, f"{len(refused)} lines")
     for words in (
         "route 0.0.0.0/0",
@@ -70,7 +70,7 @@ def run(lab):
     server.section["push"]["keepalive"] = "31s"
     server.reload()
     wait_for(lambda: daemon.peer("office")["persistent_keepalive"] == 31, 2, "another push")
-    check(daemon.log().count("refused of what") == 1, "the refusal is repeated")
+    check(daemon.log().count("not accepted from") == 1, "the refusal is repeated")
     # One that changes its mind all the time does not keep the client's host busy, and is obeyed in the end.
     taken = daemon.log().count("configured by")
     began = time.monotonic()
