@@ -3,15 +3,20 @@
 # needed: what is missing is named), or with those of another Debian whose root stands in a folder (tests/package.sh makes one).
 # The same commit gives the same file, wherever and whenever it is built.
 #
-#   packaging/build.sh [--root FOLDER] [--output FOLDER]    prints the package's path; VERSION=1.2 names its version
+#   packaging/build.sh [--arch ARCH] [--root FOLDER] [--output FOLDER]
+#
+# Prints the package's path; VERSION=1.2 names its version. --arch, arm64 say, builds for another architecture with Debian's cross
+# compilers; what is needed for running then comes from a root that has both architectures.
 set -euo pipefail
 output=$PWD
 root=
+arch=
 while [ $# -gt 0 ]; do
   case $1 in
+    --arch) arch=$2 && shift 2 ;;
     --root) root=$(realpath "$2") && shift 2 ;;
     --output) output=$(realpath "$2") && shift 2 ;;
-    *) echo "usage: $0 [--root FOLDER] [--output FOLDER]" >&2 && exit 2 ;;
+    *) echo "usage: $0 [--arch ARCH] [--root FOLDER] [--output FOLDER]" >&2 && exit 2 ;;
   esac
 done
 cd "$(dirname "$0")/.."
@@ -51,7 +56,7 @@ tunneld ($VERSION) unstable; urgency=medium
 END
 
 log=$work/log
-command="cd '${tree#"$root"}' && exec dpkg-buildpackage --build=binary --no-sign"
+command="cd '${tree#"$root"}' && exec dpkg-buildpackage --build=binary --no-sign ${arch:+--host-arch $arch}"
 if ! env -u SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 ${root:+chroot "$root"} bash -c "$command" >"$log" 2>&1; then
   { grep -E -A3 "rror:|Error at|FAILED" "$log" | head -n 40 && tail -n 10 "$log"; } >&2
   exit 1

@@ -2,7 +2,7 @@
 """Writes the manual pages, from what `tunneld --help` says, README.md and docs/config.md: nothing is written twice. Tables of
 options become definitions, since they are unreadable at 80 columns.
 
-    packaging/man_pages.py TUNNELD FOLDER
+    packaging/man_pages.py FOLDER [EMULATOR] TUNNELD
 """
 import dataclasses
 import datetime
@@ -37,7 +37,7 @@ class Help:
 
 
 def read_help(tunneld, *words):
-    text = subprocess.run([tunneld, *words, "--help"], check=True, capture_output=True, text=True).stdout
+    text = subprocess.run([*tunneld, *words, "--help"], check=True, capture_output=True, text=True).stdout
     sections, section = {}, None
     for line in text.splitlines():
         entry = re.match(r"  (\S.*?)(?:\s{2,}(\S.*))?$", line)
@@ -218,15 +218,15 @@ def configuration_page():
     )
 
 
-def main(tunneld, folder):
+def main(folder, *tunneld):
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    version = subprocess.run([tunneld, "--version"], check=True, capture_output=True, text=True).stdout.strip()
+    version = subprocess.run([*tunneld, "--version"], check=True, capture_output=True, text=True).stdout.strip()
     time = os.environ.get("SOURCE_DATE_EPOCH")
     date = datetime.datetime.fromtimestamp(int(time), datetime.timezone.utc) if time else datetime.datetime.now()
 
     def write(name, section, text):
-        head = f'.TH "{name}" "{section}" "{date:%F}" "tunneld {version}" "tunneld"'
+        head = f'.TH "{name}" "{section}" "{date:%F}" "{version}" "tunneld"'
         (folder / f"{name}.{section}").write_text(f"{head}\n.nh\n.ad l\n{roff(text)}")
 
     whole = read_help(tunneld)

@@ -37,4 +37,5 @@ managers() { tests/managers.sh --package "$(echo "$kept"/*.deb)"; }
 nightly 'Beside what manages a host, Debian 12' managers
 rm -r "$kept"
 nightly 'Package for Debian 13' tests/package.sh --once trixie
+nightly 'Package for arm64' tests/package_cross.sh arm64 trixie
 exit $failed
