@@ -60,6 +60,35 @@ nmcli networking on
 soon is_not grep -q asleep <(nmcli general)
 expect 'addresses stay when networking is switched off and on' diff /addresses <(ip address show dev server)
 
+# A start that fails is tried again less and less often: the third pause is longer than the second, by steps of systemd 254.
+mkdir -p /run/systemd/system/tunneld@failing.service.d
+printf '[Service]\nExecStart=\nExecStart=/bin/false\n' >/run/systemd/system/tunneld@failing.service.d/fails.conf
+systemctl daemon-reload
+# restarted TIMES: once that is so.
+restarted() { [ "$(systemctl show -p NRestarts --value tunneld@failing)" -ge "$1" ]; }
+backs_off() {
+  local times=() round
+  for round in 1 2 3; do
+    soon restarted $round || return
+    times+=("${EPOCHREALTIME/./}")
+  done
+  echo "$(((times[1] - times[0]) / 1000)) ms, then $(((times[2] - times[1]) / 1000)) ms"
+  [ $((times[2] - times[1])) -gt $((times[1] - times[0] + 1000000)) ]
+}
+if [ "$(systemctl --version | sed -n 's/^systemd \([0-9]*\).*/\1/p')" -ge 254 ]; then
+  expect 'there are restart steps' diff <(printf 'RestartSteps=6\nRestartMaxDelayUSec=1min\n') \
+    <(systemctl show -p RestartSteps,RestartMaxDelayUSec tunneld@server | sort -r)
+  systemctl start --no-block tunneld@failing
+  expect 'a start that fails backs off' backs_off
+  sed 's/^/    pauses of /' /said
+else
+  systemctl start --no-block tunneld@failing
+  expect 'a start that fails is tried again' soon restarted 2
+fi
+systemctl stop tunneld@failing
+rm -r /run/systemd/system/tunneld@failing.service.d
+systemctl daemon-reload
+
 # A full tunnel with a kill switch, under a name that no pattern knows, and a sender beside it, as often as it can.
 key=$(tunneld genkey -o /etc/tunneld/far.key)
 tunneld genkey -o /etc/tunneld/own.key >/dev/null
@@ -116,7 +145,9 @@ again() {
       soon systemctl is-active -q tunneld@closed && [ "$(systemctl show -p NRestarts --value tunneld@closed)" -gt "$starts" ] || return
   done
 }
+begin=$SECONDS
 expect '20 restarts, reloads, changes of version and kills' again
+echo "    in $((SECONDS - begin)) s"
 expect "no packet got outside meanwhile: $before" test "$before" = "$(heard)"
 
 kill -KILL "$(systemctl show -p MainPID --value tunneld@closed)"
