@@ -231,12 +231,11 @@ ExitCode run_command_line(int argc, char** argv) {
   CheckOptions check;
   CLI::App* check_command =
       app.add_subcommand("check", "Check a configuration; changes nothing, needs no root");
-  auto* checked_file = check_command->add_option("--config", check.config)->type_name("FILE");
-  auto* schema = check_command->add_flag("--schema", check.schema,
-                                         "Print the JSON schema of configurations, for editors");
-  schema->excludes(checked_file);
+  check_command->add_option("--config", check.config, "Required, except with --schema")->type_name("FILE");
+  check_command->add_flag("--schema", check.schema, "Print the JSON schema of configurations, for editors");
   check_command->callback([&check] {
     if (!check.schema && check.config.empty()) throw CLI::RequiredError("--config");
+    if (check.schema && !check.config.empty()) throw CLI::ExcludesError("--schema", "--config");
   });
   check_command->add_flag("--show", check.show, "Print the effective configuration, defaults filled in");
   check_command->add_flag("--plan", check.plan, "Print every change to the host that a start would make");
