@@ -2,7 +2,7 @@
 
 #include <iterator>
 
-#include "config/options.h"
+#include "config/all_options.h"
 #include "config/sections.h"
 
 namespace tunneld::config {

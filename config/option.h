@@ -17,9 +17,9 @@
 #include <utility>
 #include <vector>
 
+#include "config/all_options.h"
 #include "config/location.h"
 #include "config/node.h"
-#include "config/options.h"
 #include "config/yaml_writer.h"
 
 namespace tunneld::config {

@@ -81,7 +81,7 @@ class Daemon {
   void stop_by_signal(int signal);
   void stop(ExitCode code, const std::string& why, StopReason reason = StopReason::kAsked);
 
-  // --- What is wanted (daemon_changes.cc)
+  // --- What is wanted (daemon_become.cc)
   struct Became {
     TunnelDriver::PeersChanged peers;
     /// What did not take effect, one line each.

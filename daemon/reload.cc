@@ -1,6 +1,6 @@
 #include "daemon/reload.h"
 
-#include "config/options.h"
+#include "config/all_options.h"
 #include "config/parse.h"
 
 namespace tunneld::daemon {

@@ -1,6 +1,6 @@
 // The table of options and docs/config.md say the same; what needs a restart stays as it runs.
 
-#include "config/options.h"
+#include "config/all_options.h"
 
 #include <algorithm>
 #include <fstream>
