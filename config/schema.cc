@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "config/options.h"
+#include "config/all_options.h"
 #include "config/sections.h"
 
 namespace tunneld::config {

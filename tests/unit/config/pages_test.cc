@@ -14,7 +14,7 @@
 
 #include <gtest/gtest.h>
 
-#include "config/options.h"
+#include "config/all_options.h"
 #include "config/parse.h"
 #include "tests/unit/config/temporary_files.h"
 

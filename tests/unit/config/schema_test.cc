@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "config/options.h"
+#include "config/all_options.h"
 #include "config/parse.h"
 #include "config/show.h"
 #include "tests/unit/config/schema_check.h"
