@@ -346,7 +346,7 @@ void HostChanges::restore_content(const HostChange& made, const HostChange& jour
   try {
     apply(content);
   } catch (const std::exception& error) {
-    log::warn("{}: may not be restored: {}", in_words(content), error.what());
+    log::warn("{}: could not be restored: {}", in_words(content), error.what());
   }
 }
 
