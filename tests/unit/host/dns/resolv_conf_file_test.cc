@@ -138,7 +138,9 @@ TEST_F(ResolvConfFileTest, AProgramInTheMiddleOfAWriteIsWaitedFor) {
   if (geteuid() != 0) GTEST_SKIP() << "needs root: a mount";
   for (const bool is_mounted : {false, true}) {
     write_file(path(), "old\n");
-    if (is_mounted) ASSERT_EQ(mount(path().c_str(), path().c_str(), nullptr, MS_BIND, nullptr), 0);
+    if (is_mounted) {
+      ASSERT_EQ(mount(path().c_str(), path().c_str(), nullptr, MS_BIND, nullptr), 0);
+    }
     MiddleOfAWrite other(path());
     std::thread writer([&other, editor = ::gettid()] {
       net::wait_until_asleep(editor);
