@@ -79,7 +79,7 @@ for page in "$builder"/unpacked/usr/share/man/man?/*.gz; do
 done
 
 # A host, with what a purge has to leave.
-debian_root "$suite" "$root" systemd,ca-certificates,bash-completion
+debian_root "$suite" "$root" systemd,ca-certificates,bash-completion,zsh,fish
 mount -t proc proc "$root/proc"
 # No service is started in a folder.
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
@@ -146,12 +146,18 @@ expect 'the files are these' diff - <(inside dpkg-query -L tunneld | grep -vE '^
 /usr/share/doc/tunneld/copyright
 /usr/share/doc/tunneld/docs
 /usr/share/doc/tunneld/examples
+/usr/share/fish
+/usr/share/fish/vendor_completions.d
+/usr/share/fish/vendor_completions.d/tunneld.fish
 /usr/share/lintian
 /usr/share/lintian/overrides
 /usr/share/lintian/overrides/tunneld
 /usr/share/man
 /usr/share/tunneld
 /usr/share/tunneld/tunneld.schema.json
+/usr/share/zsh
+/usr/share/zsh/vendor-completions
+/usr/share/zsh/vendor-completions/_tunneld
 END
 expect '/etc/tunneld is for root alone' test "$(stat -c '%a %u' "$root/etc/tunneld")" = '700 0'
 # dead_links: names those of the installed documents that lead nowhere.
@@ -168,8 +174,9 @@ expect 'links of the documents lead somewhere' dead_links
 expect 'an example is a configuration' inside bash -c 'cd /etc/tunneld && tunneld genkey -o server.key &&
   cp /usr/share/doc/tunneld/examples/server.yaml . && tunneld check --config server.yaml'
 
-cp tests/package_completion.sh "$root/tmp/"
+cp tests/package_completion.sh tests/package_completions.sh "$root/tmp/"
 expect 'bash completes its words' inside bash /tmp/package_completion.sh
+expect 'bash, zsh and fish offer every command and option' inside bash /tmp/package_completions.sh
 
 # The same files with a higher version.
 inside mkdir -p /var/lib/tunneld && touch "$root/var/lib/tunneld/tun0.leases"
