@@ -273,7 +273,7 @@ void HostChanges::make(const HostChange& wish) {
 void HostChanges::make_it(const HostChange& wish) {
   HostChange change = wish;
   const SharedSettingsLock lock(change);
-  if (prepare(change, netlink_) == Preparation::kAlreadyThere && !inherit_setting(change)) {
+  if (prepare(change, netlink_) == Preparation::kAlreadyThere && !inherit_setting(change, journal_)) {
     log::info("{}: was there already, and stays", in_words(change));
     present_.push_back({wish, std::nullopt, index_of(change)});
     return;
@@ -373,7 +373,8 @@ void HostChanges::revert(const HostChange& change) {
 
 void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noexcept {
   try {
-    if (take_back(change) == Undone::kDone) log::debug("{}: taken back", in_words(change));
+    if (!is_in_other_journals(change, journal_) && take_back(change) == Undone::kDone)
+      log::debug("{}: taken back", in_words(change));
     journal_.forget(id);
   } catch (const net::NetlinkError& error) {
     // If we are not permitted to undo it, we were not permitted to make it either. If root makes it later, it
@@ -386,9 +387,9 @@ void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noe
 
 void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool after_kill) {
   const SharedSettingsLock lock(change);
-  if (is_needed_by_others(change)) {
+  if (is_in_other_journals(change, journal_)) {
     journal_.forget(id);
-    log::info("{}: stays, because another tunneld needs it", in_words(change));
+    log::info("{}: stays, because another tunneld needs it, too", in_words(change));
     return;
   }
   const Undone undone = take_back(change);

@@ -64,6 +64,7 @@ class Journal {
   /// std::system_error.
   [[nodiscard]] static std::optional<Content> content_of(const std::filesystem::path& path);
 
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// Ordered by id, which is the order in which they were made.
   [[nodiscard]] const std::map<std::uint64_t, HostChange>& pending() const { return pending_; }
   /// Returns the id. Throws std::system_error: the change must not be made then.

@@ -2,7 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
+#include <optional>
 #include <thread>
 #include <type_traits>
 #include <variant>
@@ -11,7 +11,6 @@
 #include <sys/file.h>
 
 #include "common/log.h"
-#include "daemon/host/journal.h"
 #include "daemon/host/journal_owner.h"
 #include "daemon/host/run_directory.h"
 
@@ -29,27 +28,25 @@ bool is_shared(const HostChange& change) {
   return std::visit([]<typename Kind>(const Kind&) { return IsShared<Kind>; }, change);
 }
 
-/// Looks at the same setting in the journals of other runs in this network namespace, until `visit` says true.
-bool any_other(
-    const HostChange& change,
-    const std::function<bool(const HostChange& theirs, const JournalOwner& owner)>& visit) noexcept {
-  if (!is_shared(change)) return false;
+/// As another journal of this network namespace has it; nullopt: none does.
+std::optional<HostChange> in_other_journal(const HostChange& change, const Journal& own) noexcept {
+  if (!is_shared(change)) return std::nullopt;
   try {
     const JournalOwner self = JournalOwner::self();
     for (const auto& entry : std::filesystem::directory_iterator(run_directory())) {
-      if (entry.path().extension() != ".journal") continue;
+      if (entry.path().extension() != ".journal" || entry.path() == own.path()) continue;
       const auto content = Journal::content_of(entry.path());
-      if (!content || content->owner.boot != self.boot || content->owner.pid == self.pid ||
+      if (!content || content->owner.boot != self.boot ||
           content->owner.network_namespace != self.network_namespace)
         continue;
       for (const auto& [id, theirs] : content->pending) {
-        if (theirs == change && visit(theirs, content->owner)) return true;
+        if (theirs == change) return theirs;
       }
     }
   } catch (const std::exception& error) {
     log::debug("the journals of other tunnelds cannot be read: {}", error.what());
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -58,24 +55,24 @@ SharedSettingsLock::SharedSettingsLock(const HostChange& change) noexcept {
   if (!is_shared(change)) return;
   directory_ = net::FileDescriptor(::open(run_directory().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory_.is_open()) return;
-  const auto end = std::chrono::steady_clock::now() + 1s;
+  const auto end = std::chrono::steady_clock::now() + 200ms;
   while (::flock(directory_.get(), LOCK_EX | LOCK_NB) != 0 && std::chrono::steady_clock::now() < end)
     std::this_thread::sleep_for(5ms);
 }
 
-bool inherit_setting(HostChange& change) noexcept {
-  return any_other(change, [&change](const HostChange& theirs, const JournalOwner&) {
-    std::visit(
-        [&theirs]<typename Kind>(Kind& ours) {
-          if constexpr (IsShared<Kind>) ours.take_before(std::get<Kind>(theirs));
-        },
-        change);
-    return true;
-  });
+bool inherit_setting(HostChange& change, const Journal& own) noexcept {
+  const auto theirs = in_other_journal(change, own);
+  if (!theirs) return false;
+  std::visit(
+      [&theirs]<typename Kind>(Kind& ours) {
+        if constexpr (IsShared<Kind>) ours.take_before(std::get<Kind>(*theirs));
+      },
+      change);
+  return true;
 }
 
-bool is_needed_by_others(const HostChange& change) noexcept {
-  return any_other(change, [](const HostChange&, const JournalOwner& owner) { return owner.is_alive(); });
+bool is_in_other_journals(const HostChange& change, const Journal& own) noexcept {
+  return in_other_journal(change, own).has_value();
 }
 
 }  // namespace tunneld::daemon

@@ -77,6 +77,30 @@ TEST_F(SharedSettingsTest, OfARunThatWasKilledAreInheritedAndOutliveItsCleanup) 
   EXPECT_EQ(now(), "00");
 }
 
+TEST_F(SharedSettingsTest, OfARunThatIsBeingRestartedStay) {
+  WaitingProcess restarted([] { run("a"); });
+  ASSERT_TRUE(restarted.is_ready());
+  {
+    HostChanges other("b");
+    other.become(wishes());
+    restarted.kill_now();
+  }
+  EXPECT_EQ(now(), "11") << "the next run takes over what it finds";
+  clean_up("a");
+  EXPECT_EQ(now(), "00");
+}
+
+TEST_F(SharedSettingsTest, OfTwoKilledRunsGoWithTheSecondCleanup) {
+  for (const char* interface : {"a", "b"}) {
+    WaitingProcess killed([interface] { run(interface); });
+    ASSERT_TRUE(killed.is_ready());
+  }
+  clean_up("b");
+  EXPECT_EQ(now(), "11");
+  clean_up("a");
+  EXPECT_EQ(now(), "00");
+}
+
 TEST_F(SharedSettingsTest, ThatTheAdministratorHasMadeStay) {
   net::shell("sysctl -qw net.ipv4.ip_forward=1");
   {
