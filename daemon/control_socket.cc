@@ -1,6 +1,7 @@
 #include "daemon/control_socket.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <istream>
 #include <system_error>
@@ -18,6 +19,7 @@
 
 #include "common/json.h"
 #include "common/log.h"
+#include "common/net/system_clock.h"
 #include "daemon/host/run_directory.h"
 
 namespace tunneld::daemon {
@@ -28,6 +30,7 @@ using Socket = boost::asio::local::stream_protocol::socket;
 constexpr const char* kNotPermitted =
     "not permitted: only root, the daemon's user and members of 'status_group' get answers";
 constexpr const char* kMayOnlyRead = "not permitted: members of 'status_group' may only read; run as root";
+constexpr const char* kTooOften = "members of 'status_group' have asked too often; try again in a second";
 constexpr long kMaxConnections = 32;
 constexpr long kMaxReaders = 24;
 constexpr std::size_t kMaxRequest = 4096;
@@ -56,11 +59,10 @@ Json failure(const std::string& words) {
 /// Kept alive by its pending read, write or timer.
 class ControlSocket::Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Socket socket, const ControlSocket& owner, Effect permitted)
+  Connection(Socket socket, ControlSocket& owner, Effect permitted)
       : socket_(std::move(socket)),
         idle_(socket_.get_executor()),
         owner_(owner),
-        permitted_(permitted),
         alive_(owner.token_),
         reader_(permitted == Effect::kReads ? owner.reader_token_ : nullptr) {}
 
@@ -88,7 +90,10 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
     std::istream stream(&input_);
     std::getline(stream, line);
     if (alive_.expired()) return;
-    output_ = owner_.answer(line, permitted_);
+    // A reload may have named another group since.
+    const auto permitted = owner_.permission(socket_.native_handle());
+    if (!permitted) return;
+    output_ = owner_.answer(line, *permitted);
     // The time that the answer took (a reload, a busy host) does not count as the client's silence.
     wait_idle();
     boost::asio::async_write(
@@ -102,8 +107,7 @@ class ControlSocket::Connection : public std::enable_shared_from_this<Connection
   boost::asio::steady_timer idle_;
   boost::asio::streambuf input_{kMaxRequest};
   std::string output_;
-  const ControlSocket& owner_;
-  const Effect permitted_;
+  ControlSocket& owner_;
   std::weak_ptr<int> alive_;
   std::shared_ptr<int> reader_;
   std::shared_ptr<int> count_ = alive_.lock();
@@ -150,6 +154,9 @@ void ControlSocket::accept() {
     } else if (!permitted) {
       const std::string words = failure(kNotPermitted).dump() + "\n";
       (void)::send(socket.native_handle(), words.data(), words.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      // A request that stays unread would cost the client these words (ECONNRESET). One that comes later does.
+      std::array<char, kMaxRequest> request;
+      (void)::recv(socket.native_handle(), request.data(), request.size(), MSG_DONTWAIT);
     }
     accept();
   });
@@ -158,7 +165,7 @@ void ControlSocket::accept() {
 void ControlSocket::set_readers(std::optional<std::uint32_t> group) {
   if (group == readers_) return;
   readers_ = group;
-  // A service may give its file only to groups of its own user. Then anybody may connect, and is refused.
+  // The shipped unit may not give its file to a group. Then anybody may connect, and is refused.
   const bool is_theirs = group && ::chown(path_.c_str(), static_cast<uid_t>(-1), *group) == 0;
   const mode_t mode = !group ? 0600 : is_theirs ? 0660 : 0666;
   if (::chmod(path_.c_str(), mode) != 0)
@@ -174,7 +181,7 @@ std::optional<ControlSocket::Effect> ControlSocket::permission(int socket) const
   return std::nullopt;
 }
 
-std::string ControlSocket::answer(const std::string& line, Effect permitted) const {
+std::string ControlSocket::answer(const std::string& line, Effect permitted) {
   Json reply;
   // Requests are flat: nothing nested is accepted, so nothing deep is parsed.
   const Json request = Json::parse(line, 1).value_or(nullptr);
@@ -187,6 +194,8 @@ std::string ControlSocket::answer(const std::string& line, Effect permitted) con
         reply = failure("unknown command");
       } else if (found->second.effect == Effect::kChanges && permitted == Effect::kReads) {
         reply = failure(kMayOnlyRead);
+      } else if (permitted == Effect::kReads && !readers_pace_.allow(net::boot_now())) {
+        reply = failure(kTooOften);
       } else {
         reply = found->second.handler();
       }

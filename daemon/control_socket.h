@@ -20,6 +20,7 @@
 
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/pace.h"
 
 namespace tunneld::daemon {
 
@@ -60,7 +61,7 @@ class ControlSocket {
   void accept();
   /// What a client of this socket may ask; nullopt: nothing.
   [[nodiscard]] std::optional<Effect> permission(int socket) const;
-  [[nodiscard]] std::string answer(const std::string& line, Effect permitted) const;
+  [[nodiscard]] std::string answer(const std::string& line, Effect permitted);
 
   boost::asio::io_context& io_;
   std::string path_;
@@ -70,6 +71,8 @@ class ControlSocket {
   bool told_refusal_ = false;
   std::map<std::string, Command> handlers_;
   std::optional<std::uint32_t> readers_;
+  /// An answer costs the loop some time, with many peers milliseconds.
+  Pace readers_pace_{20, std::chrono::milliseconds(100)};
   /// Count live connections: all of them, and those of readers.
   std::shared_ptr<int> token_ = std::make_shared<int>(0);
   std::shared_ptr<int> reader_token_ = std::make_shared<int>(0);
