@@ -70,7 +70,7 @@ std::optional<Json> quantity(const std::string& words) {
   std::smatch match;
   if (!std::regex_match(words, match, kRange)) return std::nullopt;
   const std::string pattern = match[1] == "size"   ? "^[0-9]+(B|KiB|MiB|GiB)?$"
-                              : match[1] == "mark" ? "^(0x[0-9A-Fa-f]+|[0-9]+)$"
+                              : match[1] == "mark" ? "^(0[xX][0-9A-Fa-f]+|[0-9]+)$"
                                                    : "^(0|[1-9][0-9]*)$";
   return Json{{"anyOf", Json::array({{{"type", "integer"},
                                       {"minimum", std::stoull(match[2], nullptr, 0)},

@@ -196,7 +196,11 @@ ExitCode clean_up_one(const std::string& interface, Cleanup what) {
     const std::string aside = Journal::set_aside_for_this_namespace(interface);
     if (aside.empty()) return lock ? undo_journal(interface, what) : refuse_because_up(interface);
     const ExitCode undone = undo_set_aside(aside, what);
-    const bool is_more_left = lock && Journal::exists(interface);
+    // A later run in another network namespace may have left one under the plain name.
+    const auto other = Journal::content_of(journal_path(interface));
+    const bool is_elsewhere =
+        other && other->owner.network_namespace != JournalOwner::self().network_namespace;
+    const bool is_more_left = lock && Journal::exists(interface) && !is_elsewhere;
     const ExitCode rest = is_more_left ? undo_journal(interface, what) : ExitCode::kFine;
     return undone == ExitCode::kFine ? rest : undone;
   });

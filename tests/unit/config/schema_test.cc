@@ -54,7 +54,7 @@ std::map<std::string, std::string> valid_files() {
            interface + "client: { accept: { routes: [10.0.0.0/8] }, server: a, kill_switch: true }\n" + peer +
                "endpoints: [vpn.example.org:51820, \"[2001:db8::1]:7\"], persistent_keepalive: 25s } ]\n",
            interface + "client: { server: [a], local_networks: [] }\n" + peer + "endpoints: [a:1] } ]\n",
-           "interface: { name: 1234, private_key_file: 7, mtu: 1400, mss_clamp: off, fwmark: 0xff, offload: "
+           "interface: { name: 1234, private_key_file: 7, mtu: 1400, mss_clamp: off, fwmark: 0XFF, offload: "
            "off,\n"
            "  extension: auto, listen_port: auto, status_group: 0, addresses: [10.0.0.1, \"fd00::1/64\"],\n"
            "  dns: { servers: [10.8.0.1], search: [corp.example], own_resolver: true } }\n",
