@@ -1,6 +1,7 @@
 #include "common/protocol/path_mtu.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace tunneld::protocol {
 namespace {
@@ -35,6 +36,7 @@ void PathMtu::begin(const Bounds& bounds, bool answers, Instant now) {
   bad_ = bounds_.most + 1;
   try_at_ = look_at_ = confirm_at_ = raise_at_ = kNever;
   sent_ = {};  // a late acknowledgement belongs to the old path
+  large_sent_ = false;
   phase_ = Phase::kOff;
   if (!answers) return;
   phase_ = Phase::kSearching;
@@ -61,10 +63,12 @@ Instant PathMtu::deadline() const {
 PathMtu::Probes PathMtu::advance(bool large_sent, Instant last_received, bool busy, Instant now) {
   Probes probes{};
   if (phase_ == Phase::kOff) return probes;
+  // Between two looks there are other calls, which must not lose it.
+  large_sent_ = large_sent_ || large_sent;
   if (phase_ == Phase::kComplete && now >= look_at_) {
     look_at_ = busy ? now + kLookEvery : kNever;
     const bool silent = now - last_received >= kSuspiciousSilence;
-    if (large_sent && (silent || now >= confirm_at_)) doubt(now);
+    if (std::exchange(large_sent_, false) && (silent || now >= confirm_at_)) doubt(now);
   }
   if (phase_ == Phase::kComplete && now >= raise_at_) {
     raise_at_ = kNever;

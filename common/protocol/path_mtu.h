@@ -127,6 +127,7 @@ class PathMtu {
   bool companion_arrived_ = false;
   Instant try_at_ = kNever;
 
+  bool large_sent_ = false;      ///< since the last look
   Instant look_at_ = kNever;     ///< when to look at the traffic
   Instant confirm_at_ = kNever;  ///< not earlier than this
   Instant raise_at_ = kNever;

@@ -149,6 +149,22 @@ TEST(PathMtu, ABlackHoleIsSeenWithinSeconds) {
   }
 }
 
+// TCP repeats a lost segment less and less often, and the host is asked for the route between two looks.
+TEST(PathMtu, OneLargePacketBetweenTwoLooksIsEnoughToSeeABlackHole) {
+  Path path(1440);
+  path.mtu.begin(kEthernet, true, path.now);
+  path.large_sent = path.busy = true;
+  path.run(20s);
+  ASSERT_EQ(path.mtu.limit(), 1440U);
+  path.size = 1220;
+  path.large_sent = false;
+  path.run(1500ms);
+  ASSERT_LT(path.now, path.mtu.deadline()) << "between two looks";
+  (void)path.mtu.advance(true, path.last_received, true, path.now);
+  path.run(3s);
+  EXPECT_EQ(path.mtu.limit(), 1220U);
+}
+
 TEST(PathMtu, EvenABlackHoleForOneDirectionOfATalkingPeerIsSeenInTenSeconds) {
   Path path(1440);
   path.mtu.begin(kEthernet, true, path.now);
