@@ -49,7 +49,6 @@ tar -C "$root" -xf "$tar" || exit 1
 # What runs is said by each test; nothing is started here.
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod +x "$root/usr/sbin/policy-rc.d"
-inside() { chroot "$root" env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
 install_tunneld() {
   inside apt-get update -q || return 77
   # Unpacked and configured on the machine of its own test.
@@ -69,7 +68,7 @@ install_tunneld() {
 install_tunneld >"$work/log" 2>&1 || { tail -n 30 "$work/log" && echo 'tunneld cannot be installed' && exit 77; }
 inside systemctl -q disable firewalld ufw nftables NetworkManager NetworkManager-wait-online systemd-networkd 2>/dev/null
 rm "$root/usr/sbin/policy-rc.d"
-cp tests/managers_booted.sh "$root/root/"
+cp tests/managers_booted.sh tests/booted_checks.sh "$root/root/"
 ln -sf /dev/null "$root/etc/systemd/system/systemd-udev-trigger.service"
 printf '[Service]\nType=oneshot\nExecStart=/root/managers_booted.sh\n' >"$root/etc/systemd/system/managers.service"
 mkdir -p "$root/etc/systemd/system/multi-user.target.wants"

@@ -7,18 +7,7 @@ exec >/result 2>&1
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 manager=$(cat /root/manager)
 
-# expect WHAT COMMAND...: the command succeeds.
-expect() {
-  local what=$1
-  shift
-  if "$@" >/said 2>&1; then
-    echo "ok: $what"
-  else
-    echo "FAILED: $what"
-    cat /said
-  fi
-}
-is_not() { ! "$@"; }
+. /root/booted_checks.sh
 # For 20 s at most, or $patience.
 soon() {
   local end=$((SECONDS + ${patience:-20}))

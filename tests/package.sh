@@ -21,29 +21,7 @@ done
 
 . tests/debian_root.sh
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/tunneld-package-XXXXXX")
-builder=$work/builder
-root=$work/root
-cleanup() {
-  # Whatever is mounted below stays out of this.
-  umount "$root/proc" "$builder/proc" 2>/dev/null
-  rm -rf --one-file-system "$work"
-}
-trap cleanup EXIT
-failed=0
-# expect WHAT COMMAND...: the command succeeds.
-expect() {
-  local what=$1
-  shift
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok: $what"
-  else
-    echo "FAILED: $what"
-    tail -n 30 "$work/log"
-    failed=1
-  fi
-}
-inside() { chroot "$root" env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
+roots_for package
 
 # The tools.
 debian_root "$suite" "$builder" "$(build_packages)build-essential,debhelper,lintian,mandoc,man-db,bsdextrautils,python3"
@@ -222,7 +200,7 @@ if command -v systemd-nspawn >/dev/null; then
   debian_root "$suite" "$booted" systemd-sysv,udev,dbus,network-manager,iproute2,nftables,procps,python3-minimal
   # Its dependencies stay.
   cp "$package" "$booted/root/package.deb"
-  cp "$root/tmp/next.deb" tests/package_booted.sh "$booted/root/"
+  cp "$root/tmp/next.deb" tests/package_booted.sh tests/booted_checks.sh "$booted/root/"
   printf '#!/bin/sh\nexit 101\n' >"$booted/usr/sbin/policy-rc.d"
   chmod +x "$booted/usr/sbin/policy-rc.d"
   chroot "$booted" sh -c 'apt-get update -q && apt-get install -q -y --no-install-recommends /root/package.deb && dpkg -P tunneld' \

@@ -4,18 +4,7 @@
 exec >/result 2>&1
 export DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
-# expect WHAT COMMAND...: the command succeeds.
-expect() {
-  local what=$1
-  shift
-  if "$@" >/said 2>&1; then
-    echo "ok: $what"
-  else
-    echo "FAILED: $what"
-    cat /said
-  fi
-}
-is_not() { ! "$@"; }
+. /root/booted_checks.sh
 # For 10 s at most.
 soon() {
   for _ in {1..100}; do

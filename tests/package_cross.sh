@@ -13,29 +13,7 @@ arch=${1:-arm64} suite=${2:-trixie}
 
 . tests/debian_root.sh
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/tunneld-cross-XXXXXX")
-builder=$work/builder
-root=$work/root
-cleanup() {
-  # Whatever is mounted below stays out of this.
-  umount "$root/proc" "$builder/proc" 2>/dev/null
-  rm -rf --one-file-system "$work"
-}
-trap cleanup EXIT
-failed=0
-# expect WHAT COMMAND...: the command succeeds.
-expect() {
-  local what=$1
-  shift
-  if "$@" >"$work/log" 2>&1; then
-    echo "ok: $what"
-  else
-    echo "FAILED: $what"
-    tail -n 30 "$work/log"
-    failed=1
-  fi
-}
-inside() { chroot "$root" env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
+roots_for cross
 
 both=$(dpkg --print-architecture),$arch
 debian_root "$suite" "$builder" "$(cross_packages "$arch")build-essential,debhelper,lintian,python3" "$both"
