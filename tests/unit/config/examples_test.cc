@@ -1,10 +1,8 @@
 // The examples are what people start from: they parse as they are, fit together, and run with the keys at
 // their heads.
 
-#include <fstream>
 #include <map>
 #include <regex>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -16,12 +14,6 @@ namespace tunneld::config {
 namespace {
 
 const std::string kFolder = std::string(TUNNELD_SOURCE_DIR) + "/config/";
-
-std::string read_text(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 /// The files that the commands at the head of an example would write.
 std::map<std::string, std::string> published_keys(const std::string& text) {

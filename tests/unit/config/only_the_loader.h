@@ -1,4 +1,4 @@
-// Those of the broken files (broken_config_test.cc) that only parse_file() can refuse: they are wrong together with
+// Those of the broken files (broken_configs.h) that only parse_file() can refuse: they are wrong together with
 // something else, on this host, or in the form of a text. The JSON schema refuses all others.
 #pragma once
 

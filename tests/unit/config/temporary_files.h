@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -36,6 +37,12 @@ class TemporaryFiles {
  private:
   std::filesystem::path directory_;
 };
+
+inline std::string read_text(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
 
 /// Valid public keys, and the private key of kPublicA. Published here: for tests only.
 inline constexpr std::string_view kPrivateA = "6IzVoI/+g4zy4Ic885aLMnOkm5BCQ6tMEesXbO8hZn8=";
