@@ -4,14 +4,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdlib>
-#include <cstring>
 #include <thread>
-#include <vector>
 
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/net/descriptor_message.h"
 #include "common/net/file_descriptor.h"
 #include "config/scalars.h"
 
@@ -40,25 +39,12 @@ void notify(const std::string& text, std::chrono::milliseconds patience,
   const net::FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.is_open()) return;
   std::string bytes = text;
-  iovec part{bytes.data(), bytes.size()};
-  std::vector<std::max_align_t> control(CMSG_SPACE(descriptors.size_bytes()) / sizeof(std::max_align_t) + 1);
-  msghdr message{};
-  message.msg_name = &address;
-  message.msg_namelen = length;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (!descriptors.empty()) {
-    message.msg_control = control.data();
-    message.msg_controllen = CMSG_SPACE(descriptors.size_bytes());
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(descriptors.size_bytes());
-    std::memcpy(CMSG_DATA(header), descriptors.data(), descriptors.size_bytes());
-  }
+  net::DescriptorMessage message(bytes, descriptors);
+  message.header().msg_name = &address;
+  message.header().msg_namelen = length;
   const auto give_up = std::chrono::steady_clock::now() + patience;
-  while (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0 && (errno == EAGAIN || errno == EINTR) &&
-         std::chrono::steady_clock::now() < give_up) {
+  while (::sendmsg(socket.get(), &message.header(), MSG_NOSIGNAL) < 0 &&
+         (errno == EAGAIN || errno == EINTR) && std::chrono::steady_clock::now() < give_up) {
     std::this_thread::sleep_for(10ms);
   }
 }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -22,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/net/descriptor_message.h"
 #include "common/net/file_descriptor.h"
 
 namespace tunneld::net {
@@ -89,28 +91,11 @@ int netlink_socket() {
   return -1;
 }
 
-/// Room for one descriptor in a message.
-union Control {
-  cmsghdr header;
-  std::array<char, CMSG_SPACE(sizeof(int))> bytes;
-};
-
 /// The end of a report, and with it the socket.
 void hand_over(int file, int to) {
   char byte = kEnd;
-  iovec part{.iov_base = &byte, .iov_len = 1};
-  Control control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof file);
-  std::memcpy(CMSG_DATA(header), &file, sizeof file);
-  while (::sendmsg(to, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  DescriptorMessage message(std::span(&byte, 1), std::span(&file, 1));
+  while (::sendmsg(to, &message.header(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
   }
 }
 
@@ -217,19 +202,10 @@ class Child {
 /// As read(2); a descriptor that comes along goes into `socket`.
 ssize_t receive(int file, NftSocket kind, std::array<char, 65536>& part, FileDescriptor& socket) {
   if (kind == NftSocket::kClosed) return ::read(file, part.data(), part.size());
-  iovec place{.iov_base = part.data(), .iov_len = part.size()};
-  Control control{};
-  msghdr message{};
-  message.msg_iov = &place;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
-  const ssize_t length = ::recvmsg(file, &message, MSG_CMSG_CLOEXEC);
-  const cmsghdr* header = length > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
-  if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
-    int received = -1;
-    std::memcpy(&received, CMSG_DATA(header), sizeof received);
-    socket = FileDescriptor(received);
+  DescriptorMessage message{std::span<char>(part)};
+  const ssize_t length = ::recvmsg(file, &message.header(), MSG_CMSG_CLOEXEC);
+  if (length > 0) {
+    if (FileDescriptor came = message.received(); came.is_open()) socket = std::move(came);
   }
   return length;
 }
