@@ -146,7 +146,8 @@ class Daemon {
 
   boost::asio::io_context io_{1};
   boost::asio::signal_set signals_;
-  boost::asio::steady_timer mtu_timer_{io_};
+  LoopClock clock_{io_};
+  const std::unique_ptr<Alarm> mtu_alarm_ = clock_.alarm();
   boost::asio::steady_timer handover_timer_{io_};
   HandoverFile handover_{config().interface.name.value};
   /// From the last run.
@@ -181,7 +182,6 @@ class Daemon {
   std::unique_ptr<ServerPushEdge> server_;           ///< on a server only
   std::unique_ptr<ClientPushEdge> client_;           ///< on a client only
   PathWatch path_watch_;
-  LoopClock clock_{io_};
   NetworkWatch network_watch_;
   HostWatch host_watch_;
   std::unique_ptr<HostStations> stations_;  ///< at a tap only

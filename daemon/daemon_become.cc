@@ -268,13 +268,10 @@ void Daemon::set_path_mtu(std::optional<std::uint32_t> mtu) {
     }
   }
   if (damped_mtu_->deadline() == kNever) {
-    mtu_timer_.cancel();
-    return;
+    mtu_alarm_->cancel();
+  } else {
+    mtu_alarm_->set(damped_mtu_->deadline(), [this] { set_path_mtu(damped_mtu_->due(net::boot_now())); });
   }
-  mtu_timer_.expires_after(std::max(damped_mtu_->deadline() - net::boot_now(), Duration::zero()));
-  mtu_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) set_path_mtu(damped_mtu_->due(net::boot_now()));
-  });
 }
 
 bool Daemon::take_new_port() {

@@ -15,10 +15,7 @@ void PushTimer::follow(const PushFrames& frames, Instant deadline) {
   for (const PushFrame& frame : frames) {
     if (driver_.key_of(frame.to)) (void)driver_.send_frame(frame.to, frame.frame);
   }
-  timer_.expires_after(std::max(deadline - net::boot_now(), Duration::zero()));
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) due_();
-  });
+  alarm_->set(deadline, due_);
 }
 
 // --- A server's side

@@ -7,11 +7,11 @@
 #include <optional>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include "common/json.h"
 #include "config/config.h"
 #include "daemon/handover.h"
+#include "daemon/host/alarm_clock.h"
 #include "daemon/lease_store.h"
 #include "daemon/push/client_push.h"
 #include "daemon/push/server_push.h"
@@ -23,7 +23,7 @@ namespace tunneld::daemon {
 class PushTimer {
  public:
   PushTimer(boost::asio::io_context& io, TunnelDriver& driver, std::function<void()> due)
-      : driver_(driver), due_(std::move(due)), timer_(io) {}
+      : driver_(driver), due_(std::move(due)), alarm_(LoopClock(io).alarm()) {}
   void follow(const PushFrames& frames, Instant deadline);
   /// Runs `call`, which calls `side`, and sends the resulting frames.
   template <typename Side, typename Call>
@@ -36,7 +36,7 @@ class PushTimer {
  private:
   TunnelDriver& driver_;
   const std::function<void()> due_;
-  boost::asio::steady_timer timer_;
+  const std::unique_ptr<Alarm> alarm_;
 };
 
 class ServerPushEdge {

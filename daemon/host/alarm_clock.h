@@ -30,7 +30,7 @@ class AlarmClock {
   AlarmClock(const AlarmClock&) = delete;
   AlarmClock& operator=(const AlarmClock&) = delete;
   [[nodiscard]] virtual Instant now() const = 0;
-  /// The clock outlives it.
+  /// A clock that a test sets outlives it.
   [[nodiscard]] virtual std::unique_ptr<Alarm> alarm() = 0;
 };
 
