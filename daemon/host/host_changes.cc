@@ -373,8 +373,7 @@ void HostChanges::revert(const HostChange& change) {
 
 void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noexcept {
   try {
-    if (!is_in_other_journals(change, journal_) && take_back(change) == Undone::kDone)
-      log::debug("{}: taken back", in_words(change));
+    if (take_back(change) == Undone::kDone) log::debug("{}: taken back", in_words(change));
     journal_.forget(id);
   } catch (const net::NetlinkError& error) {
     // If we are not permitted to undo it, we were not permitted to make it either. If root makes it later, it
@@ -387,11 +386,6 @@ void HostChanges::undo_half_made(std::uint64_t id, const HostChange& change) noe
 
 void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool after_kill) {
   const SharedSettingsLock lock(change);
-  if (is_in_other_journals(change, journal_)) {
-    journal_.forget(id);
-    log::info("{}: stays, because another tunneld needs it, too", in_words(change));
-    return;
-  }
   const Undone undone = take_back(change);
   journal_.forget(id);
   if (undone == Undone::kNotOurs) {
@@ -400,6 +394,8 @@ void HostChanges::undo_one(std::uint64_t id, const HostChange& change, bool afte
               "{}: no longer there, or changed by somebody else; left alone", in_words(change));
   } else if (undone == Undone::kDone) {
     log::info("{}: undone", in_words(change));
+  } else if (undone == Undone::kIsShared) {
+    log::info("{}: stays, because another tunneld needs it, too", in_words(change));
   }
 }
 

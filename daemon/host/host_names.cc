@@ -19,6 +19,7 @@
 #include "common/net/system_clock.h"
 #include "daemon/host/dns/dns_change.h"
 #include "daemon/host/host_changes.h"
+#include "daemon/host/shared_settings.h"
 
 namespace tunneld::daemon {
 namespace {
@@ -65,6 +66,7 @@ void HostChanges::apply(const HostChange& change) {
 }
 
 Undone HostChanges::take_back(const HostChange& change) {
+  if (is_in_other_journals(change, journal_)) return Undone::kIsShared;
   const auto* names = std::get_if<DnsSet>(&change);
   if (names == nullptr) return undo(change, netlink_);
   const ProgramWatch watch(*this, *names);

@@ -34,6 +34,7 @@ enum class Undone : std::uint8_t {
   kDone,
   kDeviceGone,  // it has disappeared together with its device
   kNotOurs,     // somebody else has removed or changed it meanwhile, so it was left alone
+  kIsShared,    // another tunneld needs it, too (shared_settings.h)
 };
 
 /// What has become of a change that was made.
